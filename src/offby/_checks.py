@@ -1,0 +1,86 @@
+"""What offby accepts. Losses read shapes and dtypes only: they never wait for a GPU."""
+
+import torch
+from torch import Tensor
+
+_INDEX_DTYPES = frozenset(
+    {torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64}
+)
+
+
+def check_increasing(name: str, numbers: Tensor, *, at_least: int) -> None:
+    """Refuse what is not one axis of finite, increasing numbers."""
+    if numbers.ndim != 1 or len(numbers) < at_least:
+        raise ValueError(
+            f"{name} must be one axis of at least {at_least} numbers, "
+            f"got shape {tuple(numbers.shape)}"
+        )
+    if not bool(numbers.isfinite().all()):
+        at = int((~numbers.isfinite()).nonzero()[0])
+        raise ValueError(f"{name} must be finite, but {name}[{at}] = {numbers[at]:g}")
+    rises = numbers.diff() > 0
+    if not bool(rises.all()):
+        at = int((~rises).nonzero()[0])
+        raise ValueError(
+            f"{name} must increase, but {name}[{at}] = {numbers[at]:g} "
+            f"and {name}[{at + 1}] = {numbers[at + 1]:g}"
+        )
+
+
+def check_target(logits: Tensor, target: Tensor, n_classes: int | None = None) -> bool:
+    """Refuse logits and targets that do not fit; say whether the target is indices."""
+    check_logits(logits, n_classes)
+    if target.dtype in _INDEX_DTYPES:
+        if target.shape != logits.shape[:-1]:
+            raise ValueError(
+                "target must hold one class index for each row of logits, shape "
+                f"{tuple(logits.shape[:-1])}, got shape {tuple(target.shape)}; "
+                "classes go on the last axis of logits"
+            )
+        return True
+    if not target.is_floating_point():
+        raise TypeError(
+            "target must hold integer class indices or floating probabilities, "
+            f"got dtype {target.dtype}; convert it with `.long()` or `.float()`"
+        )
+    if target.shape != logits.shape:
+        raise ValueError(
+            "a floating target holds probabilities and must have the shape of logits, "
+            f"{tuple(logits.shape)}, got shape {tuple(target.shape)}; class indices "
+            "must be integers (`.long()`)"
+        )
+    return False
+
+
+def check_logits(logits: Tensor, n_classes: int | None = None) -> None:
+    """Refuse logits without a class axis, or of another number of classes."""
+    if not logits.is_floating_point():
+        raise TypeError(
+            f"logits must be floating, got dtype {logits.dtype}; "
+            "pass the network's raw output, before any softmax"
+        )
+    if logits.ndim == 0 or logits.shape[-1] == 0:
+        raise ValueError(
+            "logits must have the classes on their last axis, "
+            f"got shape {tuple(logits.shape)}"
+        )
+    if n_classes is not None and logits.shape[-1] != n_classes:
+        raise ValueError(
+            f"logits must have {n_classes} classes on their last axis, as the ground "
+            f"has, got shape {tuple(logits.shape)}"
+        )
+
+
+def check_value(logits: Tensor, value: Tensor, n_bins: int) -> None:
+    """Refuse real-valued targets that are not one number for each row of logits."""
+    check_logits(logits, n_bins)
+    if not value.is_floating_point():
+        raise TypeError(
+            f"value must hold real numbers, got dtype {value.dtype}; "
+            "convert it with `.float()`"
+        )
+    if value.shape != logits.shape[:-1]:
+        raise ValueError(
+            "value must hold one number for each row of logits, shape "
+            f"{tuple(logits.shape[:-1])}, got shape {tuple(value.shape)}"
+        )

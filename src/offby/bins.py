@@ -1,0 +1,150 @@
+"""`Bins`: the grid that turns numbers into classes."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+from numpy.typing import ArrayLike
+from torch import Tensor
+
+from offby._checks import check_increasing
+from offby.grounds import Line
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Bins:
+    """Adjacent intervals, in the units of the target.
+
+    Bin `k` is `edges[k] <= y < edges[k + 1]`; the last bin also holds its right edge.
+
+    Args:
+        edges: The n_bins + 1 increasing bounds.
+
+    Raises:
+        ValueError: If the edges are not at least two finite, increasing numbers.
+
+    >>> bins = Bins([0, 1, 2, 5])
+    >>> bins
+    Bins(3 bins from 0 to 5, widths 1 to 3)
+    >>> bins.centers
+    tensor([0.5000, 1.5000, 3.5000], dtype=torch.float64)
+    """
+
+    edges: Float[Tensor, " edges"]
+
+    def __post_init__(self) -> None:
+        edges = torch.as_tensor(self.edges, dtype=torch.float64).detach()
+        object.__setattr__(self, "edges", edges)
+        check_increasing("edges", edges, at_least=2)
+
+    @classmethod
+    def uniform(cls, low: float, high: float, n_bins: int) -> "Bins":
+        """`n_bins` bins of equal width between `low` and `high`.
+
+        >>> Bins.uniform(0, 10, 5).edges
+        tensor([ 0.,  2.,  4.,  6.,  8., 10.], dtype=torch.float64)
+        """
+        return cls(torch.linspace(low, high, n_bins + 1, dtype=torch.float64))
+
+    @classmethod
+    def log(cls, low: float, high: float, n_bins: int) -> "Bins":
+        """`n_bins` bins between `low` and `high`, each wider by the same factor.
+
+        >>> Bins.log(1, 1000, 3).edges
+        tensor([   1.,   10.,  100., 1000.], dtype=torch.float64)
+        """
+        if not 0 < low < high:
+            raise ValueError(
+                f"logarithmic bins need 0 < low < high, got low = {low:g} and "
+                f"high = {high:g}; shift the numbers, or use `Bins.uniform`"
+            )
+        return cls(np.geomspace(low, high, n_bins + 1))
+
+    @classmethod
+    def quantile(cls, values: ArrayLike, n_bins: int) -> "Bins":
+        """At most `n_bins` bins that hold about equally many of the `values`.
+
+        Values that repeat so often that they fill a bin or more leave fewer bins: equal
+        edges are merged. The outer edges are the least and the largest value.
+
+        >>> Bins.quantile([1, 1, 1, 1, 2, 3, 4, 5], 4).edges
+        tensor([1.0000, 1.5000, 3.2500, 5.0000], dtype=torch.float64)
+        """
+        numbers = np.asarray(values, dtype=np.float64).ravel()
+        if len(numbers) == 0 or not np.isfinite(numbers).all():
+            raise ValueError(
+                f"quantile bins need finite values, got {len(numbers)} of which "
+                f"{np.isfinite(numbers).sum()} are finite; drop the others first"
+            )
+        edges = np.unique(np.quantile(numbers, np.linspace(0, 1, n_bins + 1)))
+        if len(edges) < 2:
+            raise ValueError(
+                f"quantile bins need at least two different values, "
+                f"got only {numbers[0]:g}"
+            )
+        return cls(edges)
+
+    @property
+    def n_bins(self) -> int:
+        """Number of bins."""
+        return len(self.edges) - 1
+
+    @property
+    def widths(self) -> Float[Tensor, " bins"]:
+        """Width of each bin, in the units of the target."""
+        return self.edges.diff()
+
+    @property
+    def centers(self) -> Float[Tensor, " bins"]:
+        """Midpoint of each bin, in the units of the target."""
+        return self.edges[:-1] + self.widths / 2
+
+    def index(self, values: Float[Tensor, "*batch"]) -> Int[Tensor, "*batch"]:
+        """Bin that holds each value; one beyond the outer edges goes to the end bin.
+
+        NaN gives -1, which no loss takes for a class.
+
+        >>> bins = Bins.uniform(0, 3, 3)
+        >>> bins.index(torch.tensor([-9.0, 1.0, 3.0, torch.nan]))
+        tensor([ 0,  1,  2, -1])
+        """
+        edges = self.edges.to(values.device)
+        inner = torch.bucketize(values.double(), edges[1:-1], right=True)
+        return inner.where(~values.isnan(), -1)
+
+    def line(self) -> Line:
+        """The bins as classes on a line, each at its center."""
+        return Line(self.centers)
+
+    def jitter(self, scale: float, generator: torch.Generator) -> "Bins":
+        """Bins whose inner edges are moved at random and stay in order.
+
+        Args:
+            scale: Half-width of the uniform noise on an edge, as a share of the width
+                of the narrower of its two bins; 0 to 0.5 (beyond, edges could cross).
+            generator: Where the noise comes from.
+
+        >>> moved = Bins.uniform(0, 3, 3).jitter(0.1, torch.Generator().manual_seed(0))
+        >>> moved.edges[[0, -1]]
+        tensor([0., 3.], dtype=torch.float64)
+        """
+        if not 0 <= scale <= 0.5:
+            raise ValueError(
+                f"scale must lie between 0 and 0.5 of a bin width, got {scale:g}; "
+                "larger noise would let edges cross"
+            )
+        room = torch.minimum(self.widths[:-1], self.widths[1:])
+        noise = torch.rand(len(room), generator=generator, dtype=torch.float64)
+        edges = self.edges.clone()
+        # Just under one: two neighbors that both move by half a width must not meet.
+        edges[1:-1] += (1 - 1e-9) * scale * room * (2 * noise - 1).to(room.device)
+        return Bins(edges)
+
+    def __repr__(self) -> str:
+        low, high = self.edges[0], self.edges[-1]
+        least, most = self.widths.min(), self.widths.max()
+        return (
+            f"Bins({self.n_bins} bins from {low:g} to {high:g}, "
+            f"widths {least:g} to {most:g})"
+        )

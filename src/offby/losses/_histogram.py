@@ -1,0 +1,98 @@
+"""Losses of a histogram against a real number. Theory: docs/maths/histogram.md."""
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from offby._checks import check_value
+from offby._histogram import Sides
+from offby.bins import Bins
+from offby.losses._mass import reachable, widened
+
+
+def histogram_nll(
+    logits: Float[Tensor, "*batch bins"], value: Float[Tensor, "*batch"], bins: Bins
+) -> Float[Tensor, "*batch"]:
+    r"""Minus the log density of the histogram at a number.
+
+    .. math:: \ell(z, y) = -\log p_k + \log(b_{k+1} - b_k), \qquad b_k \le y < b_{k+1}
+
+    Strictly proper among histograms on these bins. Infinite outside the edges.
+
+    Args:
+        logits: Raw network output, bins on the last axis.
+        value: The true numbers, in the units of the bins. NaN gives NaN.
+        bins: The grid.
+
+    Returns:
+        One loss per example, in nats (of a density per unit of the target).
+
+    References:
+        Good (1952), Rational decisions, J. R. Stat. Soc. B 14.
+
+    >>> histogram_nll(torch.zeros(1, 4), torch.tensor([1.0]), Bins.uniform(0, 8, 4))
+    tensor([2.0794])
+    """
+    check_value(logits, value, bins.n_bins)
+    log_p = widened(logits).log_softmax(-1)
+    at = reachable(bins.index(value), bins.n_bins)
+    log_p_there = log_p.gather(-1, at[..., None]).squeeze(-1)
+    loss = bins.widths.log().to(log_p)[at] - log_p_there
+    edges = bins.edges.to(value.device)
+    outside = (value < edges[0]) | (value > edges[-1])
+    return loss.masked_fill(outside, torch.inf).masked_fill(value.isnan(), torch.nan)
+
+
+def histogram_crps(
+    logits: Float[Tensor, "*batch bins"], value: Float[Tensor, "*batch"], bins: Bins
+) -> Float[Tensor, "*batch"]:
+    r"""Continuous ranked probability score of the histogram, exact.
+
+    .. math:: \ell(z, y) = \int (F(x) - \mathbf 1[y \le x])^2 \, dx
+
+    with F linear inside each bin. Strictly proper among histograms on these bins. It
+    knows where in its bin the number lies, and how far outside the edges.
+
+    Args:
+        logits: Raw network output, bins on the last axis.
+        value: The true numbers, in the units of the bins. NaN gives NaN.
+        bins: The grid.
+
+    Returns:
+        One loss per example, in the units of the target.
+
+    References:
+        Matheson, Winkler (1976), Scoring rules for continuous probability
+        distributions, Management Science 22, doi:10.1287/mnsc.22.10.1087.
+
+    >>> histogram_crps(torch.zeros(1, 4), torch.tensor([4.0]), Bins.uniform(0, 8, 4))
+    tensor([0.6667])
+    """
+    check_value(logits, value, bins.n_bins)
+    return Sides.of(widened(logits).softmax(-1), value, bins).integral_of_squares()
+
+
+def histogram_wasserstein(
+    logits: Float[Tensor, "*batch bins"], value: Float[Tensor, "*batch"], bins: Bins
+) -> Float[Tensor, "*batch"]:
+    r"""Mean distance of the histogram from a number, :math:`E|X - y|`.
+
+    Not proper: trained on noisy numbers it ends as a spike on their median.
+
+    Args:
+        logits: Raw network output, bins on the last axis.
+        value: The true numbers, in the units of the bins. NaN gives NaN.
+        bins: The grid.
+
+    Returns:
+        One loss per example, in the units of the target.
+
+    References:
+        Villani (2003), Topics in optimal transportation, section 2.2.
+
+    >>> grid = Bins.uniform(0, 8, 4)
+    >>> histogram_wasserstein(torch.zeros(1, 4), torch.tensor([4.0]), grid)
+    tensor([2.])
+    """
+    check_value(logits, value, bins.n_bins)
+    return Sides.of(widened(logits).softmax(-1), value, bins).integral()
