@@ -1,0 +1,248 @@
+"""What a comparison found: plain data, with JSON in and out. Everything else renders it."""
+
+import json
+from dataclasses import asdict, dataclass
+from typing import Literal
+
+SCHEMA_VERSION = 1
+
+Verdict = Literal[
+    "better",
+    "slightly better",
+    "no clear difference",
+    "can't tell",
+    "slightly worse",
+    "worse",
+]
+
+
+@dataclass(frozen=True)
+class Data:
+    """The table that was compared on."""
+
+    name: str
+    n_rows: int
+    n_features: int
+    target: str
+    kind: Literal["classes", "number"]
+    labels: tuple[str, ...]
+    """Name of each class or bin, in order."""
+    positions: tuple[float, ...]
+    """Where each class or bin center lies, in the units of the target."""
+    edges: tuple[float, ...]
+    """Bin edges on all rows, for pictures; empty for classes."""
+    counts: tuple[int, ...]
+    """Rows per class or bin."""
+    sha256: str
+    notes: tuple[str, ...]
+    """What was dropped, merged or filled, a sentence each."""
+
+
+@dataclass(frozen=True)
+class Metric:
+    """One way of judging a prediction on held-out rows."""
+
+    key: str
+    """rps, crps, log_score, mae, qwk, rmse, accuracy, far"""
+    title: str
+    lower_is_better: bool
+    unit: str
+    use: str
+    """What it is for, as "for the whole distribution"."""
+
+
+@dataclass(frozen=True)
+class Method:
+    """A loss, or a reference that was trained for scale."""
+
+    key: str
+    title: str
+    reference: bool
+
+
+@dataclass(frozen=True)
+class Score:
+    """One metric of one method on the held-out rows of one fold, for one seed."""
+
+    method: str
+    fold: int
+    seed: int
+    metric: str
+    value: float | None
+    """Mean over the finite rows; None where the method gives no such number."""
+    infinite_rows: int
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One method against the best on one metric, paired over folds and seeds."""
+
+    metric: str
+    method: str
+    other: str
+    """The method it is compared with."""
+    mean: float
+    """Score of `method` minus score of `other`, in the unit of the metric."""
+    low: float
+    high: float
+    """95 % interval, corrected for overlapping training rows (Nadeau, Bengio 2003)."""
+    relative: float
+    """`mean` as a share of the score of `other`."""
+    wins: int
+    """Pairs in which `method` has the better score."""
+    pairs: int
+    verdict: Verdict
+
+
+@dataclass(frozen=True)
+class Row:
+    """A held-out row, and what each loss predicts for it."""
+
+    why: str
+    """The rule it was picked by: "typical", "two peaks", "most disputed"."""
+    number: int
+    """Its place in the data, from 0."""
+    true: int
+    """Its true class or bin."""
+    value: float
+    probs: dict[str, tuple[float, ...]]
+
+
+@dataclass(frozen=True)
+class Pushes:
+    """Mean push on the logits of a class, by its place relative to the true one."""
+
+    method: str
+    stage: Literal["start", "middle", "end"]
+    offsets: tuple[int, ...]
+    """Class minus true class."""
+    mean_push: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """Non-randomized PIT of the held-out rows of one method."""
+
+    method: str
+    levels: tuple[float, ...]
+    """Probabilities from 0 to 1."""
+    reached: tuple[float, ...]
+    """Share of rows whose PIT lies at or below the level; equal to it if calibrated."""
+    band: float
+    """Half-width of the simultaneous 95 % band for a calibrated forecast."""
+
+
+@dataclass(frozen=True)
+class Training:
+    """How long a method trained, on average over its fits."""
+
+    method: str
+    epochs: float
+    seconds: float
+    curve: tuple[float, ...]
+    """Mean validation score after each epoch, over the nets still training."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """How the comparison was made: enough to make it again."""
+
+    command: str
+    folds: int
+    seeds: int
+    seed: int
+    stop_on: Literal["score", "own"]
+    rope: float
+    seconds: float
+    versions: dict[str, str]
+    not_tested: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Which loss does best on this data, by each metric, and how sure that is."""
+
+    data: Data
+    methods: tuple[Method, ...]
+    metrics: tuple[Metric, ...]
+    scores: tuple[Score, ...]
+    differences: tuple[Difference, ...]
+    verdicts: tuple[str, ...]
+    """A sentence per use, ready to print."""
+    why: tuple[str, ...]
+    """A sentence per reason that the data give."""
+    rows: tuple[Row, ...]
+    pushes: tuple[Pushes, ...]
+    calibration: tuple[Calibration, ...]
+    training: tuple[Training, ...]
+    run: Run
+    schema_version: int = SCHEMA_VERSION
+
+    def to_json(self) -> str:
+        """The whole comparison as JSON; `Comparison.from_json` reads it back."""
+        return json.dumps(asdict(self), indent=1, allow_nan=False)
+
+    @classmethod
+    def from_json(cls, text: str) -> "Comparison":
+        """The comparison that `to_json` wrote.
+
+        Raises:
+            ValueError: If the text is no comparison, or of a newer schema.
+        """
+        raw = json.loads(text)
+        if not isinstance(raw, dict) or "schema_version" not in raw:
+            raise ValueError("the JSON must be a comparison written by offby compare")
+        if raw["schema_version"] > SCHEMA_VERSION:
+            raise ValueError(
+                f"the comparison has schema {raw['schema_version']}, this offby reads "
+                f"up to {SCHEMA_VERSION}; update offby"
+            )
+        many = {
+            "methods": Method,
+            "metrics": Metric,
+            "scores": Score,
+            "differences": Difference,
+            "rows": Row,
+            "pushes": Pushes,
+            "calibration": Calibration,
+            "training": Training,
+        }
+        parts = {
+            name: tuple(kind(**_tupled(item)) for item in raw[name])
+            for name, kind in many.items()
+        }
+        return cls(
+            data=Data(**_tupled(raw["data"])),
+            run=Run(**_tupled(raw["run"])),
+            verdicts=tuple(raw["verdicts"]),
+            why=tuple(raw["why"]),
+            schema_version=raw["schema_version"],
+            **parts,
+        )
+
+    def mean(self, method: str, metric: str) -> float | None:
+        """Mean score over folds and seeds; None where the method has no such score."""
+        values = [
+            score.value
+            for score in self.scores
+            if score.method == method and score.metric == metric
+        ]
+        known = [value for value in values if value is not None]
+        return sum(known) / len(known) if known else None
+
+    def infinite_rows(self, method: str, metric: str) -> int:
+        """Held-out rows, over all folds and seeds, whose score is infinite."""
+        return sum(
+            score.infinite_rows
+            for score in self.scores
+            if score.method == method and score.metric == metric
+        )
+
+
+def _tupled(value):
+    """JSON lists as the tuples they were."""
+    if isinstance(value, list):
+        return tuple(_tupled(item) for item in value)
+    if isinstance(value, dict):
+        return {key: _tupled(item) for key, item in value.items()}
+    return value
