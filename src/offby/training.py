@@ -1,0 +1,266 @@
+"""Training: many small networks at once, each as if it were alone."""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from offby import losses
+from offby.bins import Bins
+from offby.catalog import Labels, NamedLoss
+from offby.grounds import Line
+
+Judge = Callable[[Tensor, Labels], Tensor]
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How a network is built and trained."""
+
+    hidden_layer_sizes: tuple[int, ...] = (128, 128)
+    learning_rate_init: float = 1e-3
+    weight_decay: float = 1e-3
+    batch_size: int | Literal["auto"] = "auto"
+    max_iter: int = 200
+    n_iter_no_change: int = 16
+    validation_fraction: float = 0.15
+
+
+@dataclass(frozen=True, eq=False)
+class Task:
+    """What one network learns from."""
+
+    inputs: Tensor
+    """Rows x features, float32."""
+    index: Tensor
+    """Class or bin of each row."""
+    value: Tensor | None
+    """The numbers themselves, if the classes are bins."""
+    line: Line
+    bins: Bins | None
+    seed: int
+    sample_weight: Tensor | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Trained:
+    """A trained network: its best weights by the validation score, and how it got there."""
+
+    weights: tuple[Tensor, ...]
+    best_epoch: int
+    curve: tuple[float, ...]
+    """Validation score before training and after each epoch."""
+    snapshots: dict[int, tuple[Tensor, ...]] = field(default_factory=dict)
+    """Weights at epoch 0, 1, 2, 4, 8, ..."""
+
+    def logits(self, inputs: Tensor) -> Tensor:
+        """Raw output of the network with its best weights."""
+        return forward(self.weights, inputs)
+
+
+def forward(weights: Sequence[Tensor], inputs: Tensor) -> Tensor:
+    """Output of one network, or of a stack of networks, each on its own inputs."""
+    hidden = inputs
+    for i in range(0, len(weights), 2):
+        if i:
+            hidden = hidden.relu()
+        bias = weights[i + 1]
+        hidden = hidden @ weights[i] + (bias[:, None] if bias.ndim == 2 else bias)
+    return hidden
+
+
+def score_of(labels: Labels, logits: Tensor) -> Tensor:
+    """The common score: CRPS where there are numbers, else the ranked probability."""
+    if labels.bins is not None:
+        assert labels.value is not None
+        return losses.histogram_crps(logits, labels.value, labels.bins)
+    return losses.squared_emd(logits, labels.index, labels.line)
+
+
+def train(
+    tasks: Sequence[Task],
+    loss: NamedLoss,
+    settings: Settings,
+    *,
+    stop_on: Literal["score", "own"] = "score",
+) -> list[Trained]:
+    """Train one network per task, all in one batch of matrix products.
+
+    Every network draws its inner split, first weights and order of rows from a
+    generator of its own, and stops by itself: its result does not depend on its company.
+
+    Args:
+        tasks: Same number of features and classes in all of them.
+        loss: What the training minimizes.
+        settings: Size of the networks and rules of the training.
+        stop_on: What the inner validation rows are judged by: the common score (RPS or
+            CRPS) or the loss itself.
+    """
+    return _Crowd(tasks, loss, settings, stop_on).run()
+
+
+class _Crowd:
+    """The state of a batch of networks in training."""
+
+    def __init__(self, tasks, loss, settings, stop_on) -> None:
+        self.loss, self.settings, self.stop_on = loss, settings, stop_on
+        self.members = [_Member(task, settings) for task in tasks]
+        self.weights = [
+            torch.stack(parts).requires_grad_()
+            for parts in zip(*(member.first for member in self.members), strict=True)
+        ]
+        self.moments = [
+            (torch.zeros_like(w), torch.zeros_like(w)) for w in self.weights
+        ]
+
+    def run(self) -> list[Trained]:
+        everyone = list(self.members)
+        for epoch in range(self.settings.max_iter + 1):
+            if epoch:
+                self._one_epoch(epoch)
+            self._judge(epoch)
+            self._send_home()
+            if not self.members:
+                break
+        return [member.trained() for member in everyone]
+
+    def _one_epoch(self, epoch: int) -> None:
+        orders = [member.order() for member in self.members]
+        steps = [len(order) for order in orders]
+        for step in range(max(steps)):
+            batch = [order[step % len(order)] for order in orders]
+            active = torch.tensor([step < n for n in steps])
+            self._one_step(batch, active)
+
+    def _one_step(self, batch: list[Tensor], active: Tensor) -> None:
+        inputs = torch.stack(
+            [m.inputs[rows] for m, rows in zip(self.members, batch, strict=True)]
+        )
+        logits = forward(self.weights, inputs)
+        total = torch.zeros(())
+        for row, (member, rows) in enumerate(zip(self.members, batch, strict=True)):
+            value = self.loss.rows(logits[row], member.labels(rows))
+            weight = member.row_weight[rows]
+            total = total + (value * weight).sum() / weight.sum()
+        grads = torch.autograd.grad(total, self.weights)
+        self._adam(grads, active)
+
+    @torch.no_grad()
+    def _adam(self, grads: Sequence[Tensor], active: Tensor) -> None:
+        """AdamW; each network has a step count of its own."""
+        beta1, beta2, eps = 0.9, 0.999, 1e-8
+        for member, on in zip(self.members, active.tolist(), strict=True):
+            member.steps += on
+        t = torch.tensor([float(member.steps) for member in self.members])
+        rate = torch.tensor([member.rate() for member in self.members]) * active
+        parts = zip(self.weights, grads, self.moments, strict=True)
+        for w, g, (first, second) in parts:
+            column = (-1,) + (1,) * (w.ndim - 1)
+            lr, on = rate.view(column), active.view(column)
+            first.copy_(torch.where(on, first.lerp(g, 1 - beta1), first))
+            second.copy_(torch.where(on, second.lerp(g * g, 1 - beta2), second))
+            size = (second / (1 - beta2**t).view(column)).sqrt() + eps
+            w -= lr * (first / (1 - beta1**t).view(column) / size)
+            if w.ndim == 3:
+                w -= lr * self.settings.weight_decay * w
+
+    @torch.no_grad()
+    def _judge(self, epoch: int) -> None:
+        for row, member in enumerate(self.members):
+            own = tuple(w[row].clone() for w in self.weights)
+            logits = forward(own, member.inputs[member.held_out])
+            labels = member.labels(member.held_out)
+            judged = (
+                self.loss.rows(logits, labels)
+                if self.stop_on == "own"
+                else score_of(labels, logits)
+            )
+            member.note(epoch, float(judged.double().mean()), own)
+
+    def _send_home(self) -> None:
+        stay = [row for row, member in enumerate(self.members) if not member.done]
+        if len(stay) == len(self.members):
+            return
+        self.members = [self.members[row] for row in stay]
+        self.weights = [w.detach()[stay].requires_grad_() for w in self.weights]
+        self.moments = [(a[stay], b[stay]) for a, b in self.moments]
+
+
+class _Member:
+    """One network of the batch: its data, its generator, its record."""
+
+    def __init__(self, task: Task, settings: Settings) -> None:
+        self.task, self.settings = task, settings
+        self.inputs = task.inputs
+        self.generator = torch.Generator().manual_seed(task.seed)
+        n = len(task.index)
+        weight = task.sample_weight
+        self.row_weight = torch.ones(n) if weight is None else weight.float()
+        shuffled = torch.randperm(n, generator=self.generator)
+        n_held_out = math.ceil(settings.validation_fraction * n) if n > 3 else 0
+        self.held_out = shuffled[:n_held_out] if n_held_out else shuffled
+        self.learned = shuffled[n_held_out:]
+        self.batch_size = self._batch_size()
+        self.first = self._first_weights()
+        self.best, self.best_score, self.best_epoch = self.first, math.inf, 0
+        self.curve: list[float] = []
+        self.snapshots: dict[int, tuple[Tensor, ...]] = {}
+        self.steps = 0
+        self.done = False
+
+    def _batch_size(self) -> int:
+        n = len(self.learned)
+        if self.settings.batch_size != "auto":
+            return min(self.settings.batch_size, n)
+        # About 20 to 40 steps an epoch, in batches large enough to be quick.
+        return min(n, max(32, min(512, 2 ** round(math.log2(max(n, 1) / 24)))))
+
+    def _first_weights(self) -> tuple[Tensor, ...]:
+        widths = [
+            self.inputs.shape[1],
+            *self.settings.hidden_layer_sizes,
+            self.task.line.n_classes,
+        ]
+        weights = []
+        for n_in, n_out in zip(widths[:-1], widths[1:], strict=True):
+            bound = 1 / math.sqrt(max(n_in, 1))
+            for shape in ((n_in, n_out), (n_out,)):
+                draw = torch.rand(shape, generator=self.generator)
+                weights.append((2 * draw - 1) * bound)
+        return tuple(weights)
+
+    def labels(self, rows: Tensor) -> Labels:
+        task = self.task
+        value = None if task.value is None else task.value[rows]
+        return Labels(task.index[rows], task.line, value, task.bins)
+
+    def order(self) -> list[Tensor]:
+        """Batches of one epoch, all of one size: the last begins anew where rows end."""
+        n, size = len(self.learned), self.batch_size
+        shuffled = self.learned[torch.randperm(n, generator=self.generator)]
+        n_batches = max(1, round(n / size))
+        return [shuffled[torch.arange(i * size, (i + 1) * size) % n] for i in range(n_batches)]
+
+    def rate(self) -> float:
+        return self.settings.learning_rate_init
+
+    def note(self, epoch: int, score: float, weights: tuple[Tensor, ...]) -> None:
+        self.curve.append(score)
+        if epoch & (epoch - 1) == 0:
+            self.snapshots[epoch] = weights
+        if score < self.best_score:
+            self.best, self.best_score, self.best_epoch = weights, score, epoch
+        patience = self.settings.n_iter_no_change
+        self.done = epoch - self.best_epoch >= patience
+
+    def trained(self) -> Trained:
+        return Trained(self.best, self.best_epoch, tuple(self.curve), self.snapshots)
+
+
+def child_seed(*numbers: int) -> int:
+    """A seed of its own for every combination of numbers."""
+    return int(np.random.SeedSequence(numbers).generate_state(1)[0])
