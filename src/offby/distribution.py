@@ -1,0 +1,269 @@
+"""`BinnedDistribution`: masses of bins. Theory: docs/maths/histogram.md."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from numpy.typing import ArrayLike
+from torch import Tensor
+
+from offby._histogram import Sides
+from offby.bins import Bins
+
+Array = np.ndarray[Any, np.dtype[np.float64]]
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class BinnedDistribution:
+    """Distributions whose density is constant inside each bin and zero outside.
+
+    Everything is exact for that density. Numbers given to a method broadcast against
+    the batch: of 3 rows, `ppf(0.5)` has shape (3,) and `ppf([[0.1], [0.9]])` (2, 3).
+
+    Args:
+        probs: Mass of each bin, bins on the last axis. Rows that sum to 1 within 1e-3
+            are divided by their sum.
+        bins: The grid, in the units of the target.
+
+    Raises:
+        ValueError: If rows do not fit the bins, are negative or NaN, or miss the sum.
+
+    References:
+        Gneiting, Raftery (2007), Strictly proper scoring rules, JASA 102,
+        doi:10.1198/016214506000001437.
+
+    >>> rain = BinnedDistribution([0.5, 0.25, 0.25], Bins([0, 1, 2, 6]))
+    >>> rain
+    BinnedDistribution(batch (), Bins(3 bins from 0 to 6, widths 1 to 4))
+    >>> float(rain.mean()), float(rain.median())
+    (1.625, 1.0)
+    """
+
+    probs: Float[np.ndarray, "*batch bins"]
+    bins: Bins
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "probs", _normalized(self.probs, self.bins.n_bins))
+
+    @classmethod
+    def from_logits(
+        cls, logits: Float[Tensor, "*batch bins"] | ArrayLike, bins: Bins
+    ) -> "BinnedDistribution":
+        """The distribution whose masses are the softmax of a network's raw output.
+
+        >>> BinnedDistribution.from_logits([0.0, 0.0], Bins([0, 1, 3])).probs
+        array([0.5, 0.5])
+        """
+        raw = torch.as_tensor(logits).detach().cpu().double()
+        return cls(raw.softmax(-1).numpy(), bins)
+
+    def mean(self) -> Float[np.ndarray, "*batch"]:
+        """Expected value, in the units of the target.
+
+        >>> float(BinnedDistribution([0.5, 0.5], Bins([0, 2, 4])).mean())
+        2.0
+        """
+        return self.probs @ self._centers
+
+    def median(self) -> Float[np.ndarray, "*batch"]:
+        """The number with half of the mass below, in the units of the target.
+
+        >>> float(BinnedDistribution([0.25, 0.75], Bins([0, 1, 4])).median())
+        2.0
+        """
+        return self.ppf(0.5)
+
+    def mode(self) -> Float[np.ndarray, "*batch"]:
+        """Center of the densest bin (not of the heaviest), in the units of the target.
+
+        >>> float(BinnedDistribution([0.4, 0.6], Bins([0, 1, 9])).mode())
+        0.5
+        """
+        return self._centers[(self.probs / self._widths).argmax(-1)]
+
+    def var(self) -> Float[np.ndarray, "*batch"]:
+        """Variance, within bins included, in squared units of the target.
+
+        >>> BinnedDistribution([0.5, 0.5], Bins([0, 6, 12])).var().item()
+        12.0
+        """
+        apart = self._centers - self.mean()[..., None]
+        return (self.probs * (apart**2 + self._widths**2 / 12)).sum(-1)
+
+    def std(self) -> Float[np.ndarray, "*batch"]:
+        """Standard deviation, in the units of the target.
+
+        >>> BinnedDistribution([1.0], Bins([0, 12])).std().round(3).item()
+        3.464
+        """
+        return np.sqrt(self.var())
+
+    def cdf(self, y: ArrayLike) -> Float[np.ndarray, "*batch"]:
+        """Mass below `y`, where `y` is in the units of the target.
+
+        >>> float(BinnedDistribution([0.5, 0.5], Bins([0, 1, 3])).cdf(2.0))
+        0.75
+        """
+        y, k = self._locate(y)
+        start = self._pick(self._cumulative, k)
+        end = self._pick(self._cumulative, k + 1)
+        share = np.clip((y - self._edges[k]) / self._widths[k], 0, 1)
+        return start + (end - start) * share
+
+    def ppf(self, q: ArrayLike) -> Float[np.ndarray, "*batch"]:
+        """The number with mass `q` below, in the units of the target.
+
+        The inverse of `cdf` wherever the density is positive. Of an interval without
+        mass it is the lower end; 0 and 1 give the ends of the support.
+
+        >>> float(BinnedDistribution([0.5, 0.5], Bins([0, 1, 3])).ppf(0.75))
+        2.0
+        """
+        q = np.asarray(q, dtype=np.float64)
+        if ((q < 0) | (q > 1)).any():
+            raise ValueError(
+                "q must hold probabilities between 0 and 1, "
+                f"got {q.min():g} to {q.max():g}"
+            )
+        # The least positive number, not 0: bins without mass before the first with
+        # mass are no part of the support.
+        level = np.maximum(q, np.nextafter(0, 1))
+        k = (self._cumulative[..., 1:] < level[..., None]).sum(-1)
+        start = self._pick(self._cumulative, k)
+        mass = self._pick(self._cumulative, k + 1) - start
+        return self._edges[k] + self._widths[k] * np.clip((q - start) / mass, 0, 1)
+
+    def pdf(self, y: ArrayLike) -> Float[np.ndarray, "*batch"]:
+        """Density at `y`, per unit of the target; zero outside the bins.
+
+        >>> float(BinnedDistribution([0.5, 0.5], Bins([0, 1, 3])).pdf(2.0))
+        0.25
+        """
+        y, k = self._locate(y)
+        density = self._pick(self.probs, k) / self._widths[k]
+        outside = (y < self._edges[0]) | (y > self._edges[-1])
+        return np.where(np.isnan(y), np.nan, np.where(outside, 0.0, density))
+
+    def log_pdf(self, y: ArrayLike) -> Float[np.ndarray, "*batch"]:
+        """Logarithm of the density at `y`, in nats; minus infinity where that is zero.
+
+        >>> BinnedDistribution([0.5, 0.5], Bins([0, 1, 3])).log_pdf(2.0).round(4).item()
+        -1.3863
+        """
+        with np.errstate(divide="ignore"):
+            return np.log(self.pdf(y))
+
+    def interval(
+        self, coverage: ArrayLike
+    ) -> tuple[Float[np.ndarray, "*batch"], Float[np.ndarray, "*batch"]]:
+        """Central interval of that mass, as much left out below as above.
+
+        Args:
+            coverage: Mass inside, between 0 and 1.
+
+        Returns:
+            The lower and the upper end, in the units of the target.
+
+        >>> low, high = BinnedDistribution([0.5, 0.5], Bins([0, 1, 3])).interval(0.5)
+        >>> float(low), float(high)
+        (0.5, 2.0)
+        """
+        inside = np.asarray(coverage, dtype=np.float64)
+        if not ((inside >= 0) & (inside <= 1)).all():
+            raise ValueError(f"coverage must lie between 0 and 1, got {coverage}")
+        return self.ppf((1 - inside) / 2), self.ppf((1 + inside) / 2)
+
+    def crps(self, y: ArrayLike) -> Float[np.ndarray, "*batch"]:
+        """Continuous ranked probability score at `y`, in the units of the target.
+
+        The formula is that of `offby.losses.histogram_crps`.
+
+        References:
+            Matheson, Winkler (1976), Scoring rules for continuous probability
+            distributions, Management Science 22, doi:10.1287/mnsc.22.10.1087.
+
+        >>> even = BinnedDistribution([0.25] * 4, Bins.uniform(0, 8, 4))
+        >>> even.crps(4).round(4).item()
+        0.6667
+        """
+        y = np.asarray(y, dtype=np.float64)
+        shape = np.broadcast_shapes(y.shape, self.probs.shape[:-1])
+        mass = np.broadcast_to(self.probs, (*shape, self.bins.n_bins))
+        # Copies: torch warns about arrays that it may not write to.
+        sides = Sides.of(
+            torch.tensor(mass), torch.tensor(np.broadcast_to(y, shape)), self.bins
+        )
+        return sides.integral_of_squares().numpy()
+
+    def pit(self, y: ArrayLike) -> Float[np.ndarray, "*batch"]:
+        """Probability integral transform: uniform on 0 to 1 if the forecast is right.
+
+        References:
+            Dawid (1984), Statistical theory: the prequential approach, J. R. Stat.
+            Soc. A 147, doi:10.2307/2981683.
+
+        >>> float(BinnedDistribution([0.5, 0.5], Bins([0, 1, 3])).pit(0.5))
+        0.25
+        """
+        return self.cdf(y)
+
+    @property
+    def _edges(self) -> Array:
+        return self.bins.edges.cpu().numpy()
+
+    @property
+    def _widths(self) -> Array:
+        return self.bins.widths.cpu().numpy()
+
+    @property
+    def _centers(self) -> Array:
+        return self.bins.centers.cpu().numpy()
+
+    @property
+    def _cumulative(self) -> Array:
+        """Mass below each edge; exactly 1 from the last bin with mass on."""
+        sums = self.probs.cumsum(-1)
+        sums = sums / sums[..., -1:]
+        return np.concatenate([np.zeros_like(sums[..., :1]), sums], axis=-1)
+
+    def _locate(self, y: ArrayLike) -> tuple[Array, Any]:
+        """The numbers, broadcast to the batch, and the bin that each is in or next to.
+
+        On an inner edge it is the bin on the right, as in `Bins`.
+        """
+        y = np.asarray(y, dtype=np.float64)
+        y = np.broadcast_to(y, np.broadcast_shapes(y.shape, self.probs.shape[:-1]))
+        return y, np.searchsorted(self._edges[1:-1], y, side="right")
+
+    def _pick(self, rows: Array, at: Any) -> Array:
+        """One entry of each row."""
+        rows = np.broadcast_to(rows, (*np.shape(at), rows.shape[-1]))
+        return np.take_along_axis(rows, np.asarray(at)[..., None], -1)[..., 0]
+
+    def __repr__(self) -> str:
+        return f"BinnedDistribution(batch {self.probs.shape[:-1]}, {self.bins})"
+
+
+def _normalized(probs: ArrayLike, n_bins: int) -> Array:
+    rows = np.array(probs, dtype=np.float64)
+    if rows.ndim == 0 or rows.shape[-1] != n_bins:
+        raise ValueError(
+            f"probs must have {n_bins} bins on their last axis, as the grid has, "
+            f"got shape {rows.shape}"
+        )
+    if not (rows >= 0).all():
+        at = tuple(int(i) for i in np.argwhere(~(rows >= 0))[0])
+        raise ValueError(
+            f"probs must be nonnegative numbers, but probs{list(at)} = {rows[at]:g}; "
+            "raw network output goes through `BinnedDistribution.from_logits`"
+        )
+    sums = rows.sum(-1, keepdims=True)
+    off = np.abs(sums - 1)
+    if not (off <= 1e-3).all():
+        raise ValueError(
+            "each row of probs must sum to 1 within 0.001, but one sums to "
+            f"{sums.flat[off.argmax()]:g}; divide by the sum if that is meant"
+        )
+    return rows / sums

@@ -1,0 +1,135 @@
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from offby import losses
+from offby.bins import Bins
+from offby.distribution import BinnedDistribution
+
+BINS = Bins(torch.tensor([-3.0, -1.0, 0.0, 0.5, 4.0, 10.0]))
+RNG = np.random.default_rng(0)
+PROBS = RNG.dirichlet(np.ones(5), size=(2, 3))
+DIST = BinnedDistribution(PROBS, BINS)
+GRID = np.linspace(-3, 10, 260_001)
+
+
+def integral(values: np.ndarray) -> np.ndarray:
+    return np.trapezoid(values, GRID, axis=0)
+
+
+def density() -> np.ndarray:
+    return DIST.pdf(GRID[:, None, None])
+
+
+def test_density_integrates_to_one() -> None:
+    np.testing.assert_allclose(integral(density()), 1, atol=1e-3)
+
+
+def test_moments_are_those_of_the_density() -> None:
+    x = GRID[:, None, None]
+    np.testing.assert_allclose(DIST.mean(), integral(x * density()), atol=1e-3)
+    spread = integral((x - DIST.mean()) ** 2 * density())
+    np.testing.assert_allclose(DIST.var(), spread, atol=1e-2)
+    np.testing.assert_allclose(DIST.std() ** 2, DIST.var())
+
+
+def test_crps_is_its_integral() -> None:
+    x = GRID[:, None, None]
+    for y in (-2.2, 0.0, 3.3):
+        numeric = integral((DIST.cdf(x) - (x >= y)) ** 2)
+        np.testing.assert_allclose(DIST.crps(y), numeric, atol=1e-4)
+
+
+def test_scores_agree_with_the_losses() -> None:
+    y = RNG.uniform(-3, 10, size=(2, 3))
+    logits, value = torch.tensor(PROBS).log(), torch.tensor(y)
+    crps = losses.histogram_crps(logits, value, BINS).numpy()
+    nll = losses.histogram_nll(logits, value, BINS).numpy()
+    np.testing.assert_allclose(DIST.crps(y), crps, rtol=1e-12)
+    np.testing.assert_allclose(-DIST.log_pdf(y), nll, rtol=1e-12)
+
+
+def test_crps_grows_with_the_distance_outside() -> None:
+    np.testing.assert_allclose(DIST.crps(12.0), DIST.crps(10.0) + 2)
+
+
+@settings(derandomize=True, deadline=None)
+@given(st.floats(-3, 10))
+def test_quantile_undoes_the_distribution_function(y: float) -> None:
+    np.testing.assert_allclose(DIST.ppf(DIST.cdf(y)), y, rtol=1e-9, atol=1e-12)
+
+
+@settings(derandomize=True, deadline=None)
+@given(st.floats(0, 1))
+def test_distribution_function_undoes_the_quantile(q: float) -> None:
+    np.testing.assert_allclose(DIST.cdf(DIST.ppf(q)), q, atol=1e-14)
+
+
+def test_quantiles_skip_what_has_no_mass() -> None:
+    dist = BinnedDistribution(np.array([0, 0.5, 0, 0.5, 0]), BINS)
+    np.testing.assert_array_equal(dist.ppf([0, 0.5, 1]), [-1, 0, 4])
+    # Ten tenths miss 1 by rounding: the empty bin at the end must still stay out.
+    tenths = BinnedDistribution(np.array([0.1] * 10 + [0]), Bins.uniform(0, 11, 11))
+    assert tenths.ppf(1) == 10
+
+
+def test_interval_holds_its_coverage() -> None:
+    low, high = DIST.interval(0.8)
+    np.testing.assert_allclose(DIST.cdf(high) - DIST.cdf(low), 0.8)
+    np.testing.assert_allclose(DIST.cdf(low), 0.1)
+
+
+def test_numbers_broadcast_against_the_batch() -> None:
+    y = np.array([[0.1], [2.0]])
+    row = BinnedDistribution(PROBS[0], BINS)
+    for method in ("cdf", "pdf", "log_pdf", "crps", "pit"):
+        wide = getattr(row, method)(y)
+        assert wide.shape == (2, 3)
+        single = getattr(BinnedDistribution(PROBS[0, 2], BINS), method)(2.0)
+        np.testing.assert_allclose(wide[1, 2], single)
+    assert row.ppf([[0.1], [0.9]]).shape == (2, 3)
+
+
+def test_nan_stays_nan_and_outside_has_no_density() -> None:
+    for method in ("cdf", "pdf", "log_pdf", "crps", "ppf"):
+        assert np.isnan(getattr(DIST, method)(np.nan)).all()
+    assert (DIST.pdf(10.5) == 0).all()
+    assert np.isneginf(DIST.log_pdf(-3.5)).all()
+    assert (DIST.cdf(-3.5) == 0).all()
+    assert (DIST.cdf(11) == 1).all()
+
+
+def test_from_logits_is_softmax() -> None:
+    logits = torch.tensor(PROBS).log().requires_grad_()
+    made = BinnedDistribution.from_logits(logits, BINS)
+    np.testing.assert_allclose(made.probs, PROBS)
+
+
+@pytest.mark.parametrize(
+    ("probs", "message"),
+    [
+        ([0.5, 0.5], "5 bins on their last axis"),
+        ([0.5, 0.6, -0.1, 0, 0], r"probs\[2\] = -0.1"),
+        ([0.5, np.nan, 0.5, 0, 0], r"probs\[1\] = nan"),
+        ([0.5, 0.4, 0, 0, 0], "sums to 0.9"),
+        ([np.inf, 0, 0, 0, 0], "sums to inf"),
+    ],
+)
+def test_refuses_what_is_no_distribution(probs: list[float], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        BinnedDistribution(np.array(probs), BINS)
+
+
+def test_refuses_levels_that_are_no_probabilities() -> None:
+    with pytest.raises(ValueError, match="between 0 and 1"):
+        DIST.ppf(1.2)
+    with pytest.raises(ValueError, match="between 0 and 1"):
+        DIST.interval(1.2)
+
+
+def test_nearly_normalized_rows_are_normalized() -> None:
+    row = np.array([0.2, 0.2, 0.2, 0.2, 0.2005])
+    assert BinnedDistribution(row, BINS).probs.sum() == pytest.approx(1, abs=1e-15)
+    assert row[-1] == 0.2005
