@@ -1,6 +1,7 @@
 """`Bins`: the grid that turns numbers into classes."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import torch
@@ -83,6 +84,36 @@ class Bins:
                 f"quantile bins need at least two different values, "
                 f"got only {numbers[0]:g}"
             )
+        return cls(edges)
+
+    @classmethod
+    def around(
+        cls,
+        values: ArrayLike,
+        n_bins: int,
+        strategy: Literal["quantile", "uniform"] = "quantile",
+    ) -> "Bins":
+        """Bins over the values, with a margin of one bin width on either side.
+
+        The next number may lie a little beyond any seen so far; without the margin its
+        density would be zero and its log score infinite.
+
+        >>> Bins.around([0.0, 1.0, 2.0, 4.0], 2, "uniform").edges
+        tensor([-2.,  2.,  6.], dtype=torch.float64)
+        """
+        numbers = np.asarray(values, dtype=np.float64)
+        match strategy:
+            case "quantile":
+                bins = cls.quantile(numbers, n_bins)
+            case "uniform":
+                bins = cls.uniform(numbers.min(), numbers.max(), n_bins)
+            case _:
+                raise ValueError(
+                    f'strategy must be "quantile" or "uniform", got {strategy!r}'
+                )
+        edges = bins.edges.clone()
+        edges[0] -= bins.widths[0]
+        edges[-1] += bins.widths[-1]
         return cls(edges)
 
     @property

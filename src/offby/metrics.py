@@ -11,7 +11,9 @@ def median_class(probs: ArrayLike) -> np.ndarray:
     >>> median_class([[0.2, 0.4, 0.4], [0.5, 0.0, 0.5]])
     array([1, 0])
     """
-    return (np.cumsum(np.asarray(probs, dtype=np.float64), axis=-1) >= 0.5 - 1e-12).argmax(-1)
+    return (
+        np.cumsum(np.asarray(probs, dtype=np.float64), axis=-1) >= 0.5 - 1e-12
+    ).argmax(-1)
 
 
 def ranked_probability_score(

@@ -243,7 +243,10 @@ class _Member:
         n, size = len(self.learned), self.batch_size
         shuffled = self.learned[torch.randperm(n, generator=self.generator)]
         n_batches = max(1, round(n / size))
-        return [shuffled[torch.arange(i * size, (i + 1) * size) % n] for i in range(n_batches)]
+        return [
+            shuffled[torch.arange(i * size, (i + 1) * size) % n]
+            for i in range(n_batches)
+        ]
 
     def rate(self) -> float:
         return self.settings.learning_rate_init

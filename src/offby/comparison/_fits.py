@@ -57,19 +57,8 @@ class Problem:
         return Fold(self, learned, held_out, inputs[0], inputs[1], bins)
 
     def grid(self, values: np.ndarray) -> Bins:
-        """Bins over the values, with a margin of one bin on either side.
-
-        The next number may lie a little beyond any seen so far; without the margin its
-        density would be zero and its log score infinite.
-        """
-        if self.strategy == "uniform":
-            bins = Bins.uniform(values.min(), values.max(), self.n_bins)
-        else:
-            bins = Bins.quantile(values, self.n_bins)
-        edges = bins.edges.clone()
-        edges[0] -= bins.widths[0]
-        edges[-1] += bins.widths[-1]
-        return Bins(edges)
+        """Bins over the values."""
+        return Bins.around(values, self.n_bins, self.strategy)
 
 
 @dataclass(frozen=True, eq=False)
@@ -148,7 +137,12 @@ def fit_loss(
         nets = train([tasks[p] for p in group], loss, settings, stop_on=stop_on)
         trained.update(zip(group, nets, strict=True))
     return [
-        Fit(fold, seed, trained[fold, seed], _predict(trained[fold, seed], problem, fold))
+        Fit(
+            fold,
+            seed,
+            trained[fold, seed],
+            _predict(trained[fold, seed], problem, fold),
+        )
         for fold, seed in places
     ]
 
@@ -198,7 +192,6 @@ def pinball_rows(outputs: Tensor, labels: Labels) -> Tensor:
     levels = outputs.new_tensor(LEVELS)
     short = labels.value[..., None].to(outputs) - outputs
     return torch.maximum(levels * short, (levels - 1) * short).mean(-1)
-
 
 
 _PINBALL = NamedLoss(

@@ -20,7 +20,9 @@ NUMBER_METRICS = (
     Metric("crps", "CRPS", True, "target", "the whole distribution"),
     Metric("log_score", "log score", True, "nats", "a density"),
     Metric("mae", "MAE of the median", True, "target", "a single best guess"),
-    Metric("rmse", "RMSE of the mean", True, "target", "a guess that fears wild misses"),
+    Metric(
+        "rmse", "RMSE of the mean", True, "target", "a guess that fears wild misses"
+    ),
     Metric("far", "far errors", True, "share off by a spread", "avoiding wild misses"),
 )
 

@@ -76,7 +76,9 @@ def pushes(fold: Fold, loss: NamedLoss, fit: Fit) -> tuple[Pushes, ...]:
         "middle": nets[middle],
         "end": fit.trained.weights,
     }
-    return tuple(_pushes(fold, loss, weights, stage) for stage, weights in stages.items())
+    return tuple(
+        _pushes(fold, loss, weights, stage) for stage, weights in stages.items()
+    )
 
 
 def _pushes(fold: Fold, loss: NamedLoss, weights, stage: Stage) -> Pushes:

@@ -102,7 +102,9 @@ def compare(
     named = [parse(text) for text in losses]
     problem = _problem(X, y, named, kind, positions, bins, strategy, folds, seed)
     settings = settings or Settings()
-    ledger = _Ledger(progress or (lambda done, total, text: None), folds * seeds * len(named))
+    ledger = _Ledger(
+        progress or (lambda done, total, text: None), folds * seeds * len(named)
+    )
     fits: dict[str, list[Fit]] = {}
     with _one_thread():
         for loss in named:
@@ -124,7 +126,7 @@ def compare(
         metrics=metrics,
         scores=tuple(ledger.scores),
         differences=found_differences,
-        verdicts=sentences(metrics, found_differences, ledger.methods),
+        verdicts=sentences(metrics, found_differences, ledger.methods, ledger.scores),
         why=_reasons(problem, ledger, fits),
         rows=telling_rows(problem, fits),
         pushes=tuple(
@@ -175,7 +177,9 @@ def _problem(X, y, named, kind, positions, bins, strategy, folds, seed) -> Probl
                 )
         y = y.astype(np.int64)
         n_classes = len(positions) if positions is not None else int(y.max()) + 1
-        places = tuple(map(float, positions if positions is not None else range(n_classes)))
+        places = tuple(
+            map(float, positions if positions is not None else range(n_classes))
+        )
         return Problem(X, y, kind, places, 0, strategy, folds, seed)
     y = y.astype(np.float64)
     if not np.isfinite(y).all():
@@ -200,11 +204,15 @@ class _Ledger:
     def say(self, text: str) -> None:
         self.progress(self.done, self.total, text)
 
-    def losses(self, problem, loss: NamedLoss, found: list[Fit], seconds: float) -> None:
+    def losses(
+        self, problem, loss: NamedLoss, found: list[Fit], seconds: float
+    ) -> None:
         key = str(loss)
         self.methods.append(Method(key, loss.title, reference=False))
         for fit in found:
-            self._add(key, fit.fold, fit.seed, judge(problem.folds[fit.fold], fit.probs))
+            self._add(
+                key, fit.fold, fit.seed, judge(problem.folds[fit.fold], fit.probs)
+            )
         curves = [fit.trained.curve for fit in found]
         longest = max(map(len, curves))
         alive = [[c[i] for c in curves if i < len(c)] for i in range(longest)]
@@ -214,7 +222,9 @@ class _Ledger:
         self.done += len(found)
         self.say(key)
 
-    def reference(self, key: str, title: str, judged: dict[tuple[int, int], Judged]) -> None:
+    def reference(
+        self, key: str, title: str, judged: dict[tuple[int, int], Judged]
+    ) -> None:
         self.methods.append(Method(key, title, reference=True))
         for (fold, seed), scores in judged.items():
             self._add(key, fold, seed, scores)
@@ -226,7 +236,9 @@ class _Ledger:
         ]
 
 
-def _references(problem: Problem, ledger: _Ledger, seeds: int, settings: Settings) -> None:
+def _references(
+    problem: Problem, ledger: _Ledger, seeds: int, settings: Settings
+) -> None:
     folds = list(enumerate(problem.folds))
     prior = {(n, 0): judge(fold, class_frequencies(fold)) for n, fold in folds}
     ledger.reference("frequencies", "class frequencies, the same for every row", prior)
@@ -235,7 +247,9 @@ def _references(problem: Problem, ledger: _Ledger, seeds: int, settings: Setting
         ledger.reference("boosting", "gradient boosting (scikit-learn)", trees)
         return
     trees = {(n, 0): judge_quantiles(f, boosted_quantiles(f)) for n, f in folds}
-    ledger.reference("boosting", "gradient boosting, 19 quantiles (scikit-learn)", trees)
+    ledger.reference(
+        "boosting", "gradient boosting, 19 quantiles (scikit-learn)", trees
+    )
     quantiles = fit_quantiles(problem, seeds=seeds, settings=settings)
     nets = {
         (n, seed): judge_quantiles(problem.folds[n], found)

@@ -125,9 +125,13 @@ def _finite(bound: float) -> float:
 
 
 def sentences(
-    metrics: Sequence[Metric], found: Sequence[Difference], methods: Sequence[Method]
+    metrics: Sequence[Metric],
+    found: Sequence[Difference],
+    methods: Sequence[Method],
+    scores: Sequence[Score],
 ) -> tuple[str, ...]:
     """One sentence per metric: who is best, and who is as good."""
+    references = [m.key for m in methods if m.reference]
     losses = [m.key for m in methods if not m.reference]
     said = []
     for metric in metrics:
@@ -138,18 +142,44 @@ def sentences(
         worse = [d for d in rivals if d.verdict in ("worse", "slightly worse")]
         ties = [d.method for d in rivals if d.verdict == "no clear difference"]
         open_ = [d.method for d in rivals if d.verdict == "can't tell"]
-        parts = [f"For {metric.use} ({metric.title}): {best} scores best of {len(losses)}"]
+        parts = [
+            f"For {metric.use} ({metric.title}): {best} scores best of {len(losses)}"
+        ]
         if ties:
             parts.append(f"no clear difference from {_and(ties)}")
         if open_:
             parts.append(f"can't tell from {_and(open_)} (more seeds would narrow it)")
         parts += [_worse(d) for d in worse]
+        parts += _better_references(metric, best, references, scores)
         said.append("; ".join(parts) + ".")
     return tuple(said)
 
 
+def _better_references(metric, best, references, scores) -> list[str]:
+    """References that score better than every loss: nobody should train for nothing."""
+    sign = 1 if metric.lower_is_better else -1
+
+    def mean(method: str) -> float | None:
+        values = [
+            s.value for s in scores if (s.method, s.metric) == (method, metric.key)
+        ]
+        known = [value for value in values if value is not None]
+        return float(np.mean(known)) if known else None
+
+    own = mean(best)
+    return [
+        f"the reference {key} scores better still ({value:.4g} against {own:.4g})"
+        for key in references
+        if own is not None
+        and (value := mean(key)) is not None
+        and sign * value < sign * own
+    ]
+
+
 def _worse(d: Difference) -> str:
-    sizes = sorted(abs(100 * d.relative * x / d.mean) if d.mean else 0 for x in (d.low, d.high))
+    sizes = sorted(
+        abs(100 * d.relative * x / d.mean) if d.mean else 0 for x in (d.low, d.high)
+    )
     return (
         f"{d.method} is {d.verdict} by {100 * abs(d.relative):.1f} % "
         f"(95 % interval {sizes[0]:.1f} to {sizes[1]:.1f} %, "
