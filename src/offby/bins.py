@@ -13,7 +13,7 @@ from offby._checks import check_increasing
 from offby.grounds import Line
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@dataclass(frozen=True, eq=False, repr=False, init=False)
 class Bins:
     """Adjacent intervals, in the units of the target.
 
@@ -34,10 +34,10 @@ class Bins:
 
     edges: Float[Tensor, " edges"]
 
-    def __post_init__(self) -> None:
-        edges = torch.as_tensor(self.edges, dtype=torch.float64).detach()
-        object.__setattr__(self, "edges", edges)
-        check_increasing("edges", edges, at_least=2)
+    def __init__(self, edges: Tensor | ArrayLike) -> None:
+        checked = torch.as_tensor(self.edges, dtype=torch.float64).detach()
+        object.__setattr__(self, "edges", checked)
+        check_increasing("edges", checked, at_least=2)
 
     @classmethod
     def uniform(cls, low: float, high: float, n_bins: int) -> "Bins":

@@ -58,7 +58,13 @@ def _cce(logits: Tensor, labels: Labels) -> Tensor:
 def _crps(logits: Tensor, labels: Labels) -> Tensor:
     assert labels.value is not None
     assert labels.bins is not None
-    return losses.histogram_crps(logits, labels.value, labels.bins)
+    # In the unit of the line, as the squared EMD is; so a sum weighs its terms alike.
+    crps = losses.histogram_crps(logits, labels.value, labels.bins)
+    return crps * (_length(labels.line) / _length(labels.bins.line()))
+
+
+def _length(line: Line) -> float:
+    return float(line.positions[-1] - line.positions[0]) or 1.0
 
 
 def _nll(logits: Tensor, labels: Labels) -> Tensor:

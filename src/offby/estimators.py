@@ -20,7 +20,7 @@ from offby.catalog import parse
 from offby.distribution import BinnedDistribution
 from offby.features import encoder
 from offby.grounds import Line
-from offby.training import Settings, Task, Trained, train
+from offby.training import Settings, Task, Trained, balanced_line, train
 
 
 class OrdinalClassifier(ClassifierMixin, BaseEstimator):
@@ -178,10 +178,8 @@ class BinnedRegressor(RegressorMixin, BaseEstimator):
         y = y.astype(np.float64)
         self.bins_ = self.n_bins if isinstance(self.n_bins, Bins) else self._grid(y)
         value = torch.from_numpy(y)
-        # In spreads of the target, so that a sum of losses weighs its terms alike
-        # whatever the unit.
-        line = Line(self.bins_.centers / (float(y.std()) or 1.0))
-        _fit(self, X, self.bins_.index(value), value, line, self.bins_)
+        index = self.bins_.index(value)
+        _fit(self, X, index, value, balanced_line(self.bins_, index), self.bins_)
         return self
 
     def _grid(self, y: np.ndarray) -> Bins:

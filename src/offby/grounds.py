@@ -5,6 +5,7 @@ from typing import Literal, Protocol
 
 import torch
 from jaxtyping import Float
+from numpy.typing import ArrayLike
 from torch import Tensor
 
 from offby._checks import check_increasing
@@ -35,7 +36,7 @@ class Ground(Protocol):
         ...
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@dataclass(frozen=True, eq=False, repr=False, init=False)
 class Line:
     """Ordered classes at increasing positions, any spacing.
 
@@ -55,10 +56,10 @@ class Line:
 
     positions: Float[Tensor, " classes"]
 
-    def __post_init__(self) -> None:
-        positions = torch.as_tensor(self.positions, dtype=torch.float64).detach()
-        object.__setattr__(self, "positions", positions)
-        check_increasing("positions", positions, at_least=1)
+    def __init__(self, positions: Tensor | ArrayLike) -> None:
+        checked = torch.as_tensor(self.positions, dtype=torch.float64).detach()
+        object.__setattr__(self, "positions", checked)
+        check_increasing("positions", checked, at_least=1)
 
     @classmethod
     def regular(cls, n_classes: int) -> "Line":
@@ -107,7 +108,7 @@ class Line:
         return f"Line({self.n_classes} classes from {low:g} to {high:g}, {gaps})"
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@dataclass(frozen=True, eq=False, repr=False, init=False)
 class Costs:
     """Any ground distance between classes, given as a matrix.
 
@@ -126,10 +127,10 @@ class Costs:
 
     matrix: Float[Tensor, "classes classes"]
 
-    def __post_init__(self) -> None:
-        matrix = torch.as_tensor(self.matrix, dtype=torch.float64).detach()
-        object.__setattr__(self, "matrix", matrix)
-        _check_costs(matrix)
+    def __init__(self, matrix: Tensor | ArrayLike) -> None:
+        checked = torch.as_tensor(self.matrix, dtype=torch.float64).detach()
+        object.__setattr__(self, "matrix", checked)
+        _check_costs(checked)
 
     @classmethod
     def equal(cls, n_classes: int) -> "Costs":

@@ -310,7 +310,9 @@ class MixedLoss(nn.Module):
         values = [term(logits, target, sample_weight) for term in self.criteria]
         scales = self._scales(values) if self.balance else [1.0] * len(values)
         parts = zip(self.factors, scales, values, strict=True)
-        return torch.stack([factor * scale * value for factor, scale, value in parts]).sum(0)
+        return torch.stack(
+            [factor * scale * value for factor, scale, value in parts]
+        ).sum(0)
 
     def _scales(self, values: list[Tensor]) -> list[Tensor]:
         if self.training:

@@ -264,6 +264,22 @@ class _Member:
         return Trained(self.best, self.best_epoch, tuple(self.curve), self.snapshots)
 
 
+def balanced_line(bins: Bins, index: Tensor) -> Line:
+    """The bins as classes, in a unit that gives the terms of a sum the same say.
+
+    In it, forecasting the frequencies of the bins costs as much under the squared EMD as
+    under cross-entropy; so `ce+emd2` means the same whatever the unit of the target.
+    """
+    share = torch.bincount(index, minlength=bins.n_bins).double() / len(index)
+    if int((share > 0).sum()) < 2:
+        return bins.line()
+    logits = share.log()
+    ce = losses.cross_entropy(logits, share)
+    each = torch.arange(bins.n_bins)
+    emd2 = losses.squared_emd(logits.expand(len(each), -1), each, bins.line()) @ share
+    return Line(bins.centers * float(ce / emd2))
+
+
 def child_seed(*numbers: int) -> int:
     """A seed of its own for every combination of numbers."""
     return int(np.random.SeedSequence(numbers).generate_state(1)[0])

@@ -18,7 +18,14 @@ from offby.bins import Bins
 from offby.catalog import Entry, Labels, NamedLoss
 from offby.features import encoder
 from offby.grounds import Line
-from offby.training import Settings, Task, Trained, child_seed, train
+from offby.training import (
+    Settings,
+    Task,
+    Trained,
+    balanced_line,
+    child_seed,
+    train,
+)
 
 LEVELS = tuple((i + 1) / 20 for i in range(19))
 """Levels of the quantiles of the reference rows."""
@@ -74,14 +81,11 @@ class Fold:
 
     @cached_property
     def line(self) -> Line:
-        """Where the classes lie; bins are measured in spreads of the training target.
-
-        So a sum of losses weighs its terms alike whatever the unit of the target.
-        """
+        """Where the classes lie."""
         if self.bins is None:
             return Line(list(self.problem.positions))
-        spread = float(np.std(self.problem.y[self.learned]))
-        return Line(self.bins.centers / spread)
+        y = torch.from_numpy(self.problem.y[self.learned])
+        return balanced_line(self.bins, self.bins.index(y.double()))
 
     def labels(self, rows: np.ndarray) -> Labels:
         """What rows of the data are judged against."""

@@ -65,6 +65,7 @@ def compare(
     target: str = "",
     notes: Sequence[str] = (),
     command: str = "",
+    references: bool = True,
     settings: Settings | None = None,
     progress: Progress | None = None,
 ) -> Comparison:
@@ -92,6 +93,7 @@ def compare(
         target: What to call the target.
         notes: What was done to the data before, for the report.
         command: How this was started, for the report.
+        references: Whether to judge class frequencies and gradient boosting beside.
         settings: Size of the networks and rules of their training.
         progress: Called with fits done, fits in all, and a word on the current one.
 
@@ -114,8 +116,9 @@ def compare(
                 problem, loss, seeds=seeds, settings=settings, stop_on=stop_on
             )
             ledger.losses(problem, loss, found, time.perf_counter() - begun)
-        ledger.say("reference rows")
-        _references(problem, ledger, seeds, settings)
+        if references:
+            ledger.say("reference rows")
+            _references(problem, ledger, seeds, settings)
     metrics = _metrics(kind, target)
     found_differences = differences(
         ledger.methods, metrics, ledger.scores, n_folds=folds, rope=rope

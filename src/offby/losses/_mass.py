@@ -15,9 +15,7 @@ def known(index: Int[Tensor, "*batch"], n_classes: int) -> Bool[Tensor, "*batch"
     return (index >= 0) & (index < n_classes)
 
 
-def reachable(
-    index: Int[Tensor, "*batch"], n_classes: int
-) -> Int[Tensor, "*batch"]:
+def reachable(index: Int[Tensor, "*batch"], n_classes: int) -> Int[Tensor, "*batch"]:
     """The index, moved into range so that it can address memory; see `known`."""
     return index.long().clamp(0, n_classes - 1)
 

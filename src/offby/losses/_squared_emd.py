@@ -51,7 +51,9 @@ def squared_emd(
     ground = ground or Line.regular(logits.shape[-1])
     p = widened(logits).softmax(-1)
     q = target if indices else target.to(p.dtype)
-    loss = _on_a_line(p, q, ground) if isinstance(ground, Line) else _energy(p, q, ground)
+    loss = (
+        _on_a_line(p, q, ground) if isinstance(ground, Line) else _energy(p, q, ground)
+    )
     return loss.where(known(target, ground.n_classes), torch.nan) if indices else loss
 
 
