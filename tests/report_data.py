@@ -1,0 +1,191 @@
+"""A made-up comparison, complete and reproducible, for tests of what renders it."""
+
+import math
+import random
+
+from offby.comparison._result import (
+    Calibration,
+    Comparison,
+    Data,
+    Difference,
+    Method,
+    Metric,
+    Pushes,
+    Row,
+    Run,
+    Score,
+    Training,
+)
+
+METHODS = (
+    Method("ce", "Cross-entropy", False),
+    Method("emd1", "EMD, p=1", False),
+    Method("emd2", "Squared EMD", False),
+    Method("hl", "Histogram loss", False),
+    Method("cumulative", "Cumulative", False),
+    Method("prior", "Class shares only", True),
+    Method("mse", "Squared error", True),
+)
+METRICS = (
+    Metric("rps", "RPS", True, "", "for the whole distribution"),
+    Metric("log_score", "log score", True, "nats", "for class probabilities"),
+    Metric("mae", "MAE", True, "classes", "for a point"),
+    Metric("qwk", "QWK", False, "", "for ranking"),
+)
+
+
+def comparison(kind="classes", bins=6, target="quality"):
+    """A comparison over `bins` classes, or over `bins` bins of a number."""
+    rng = random.Random(3)
+    losses = [method.key for method in METHODS if not method.reference]
+    labels = tuple(str(place + 3) for place in range(bins))
+    edges = ()
+    positions = tuple(float(place) for place in range(bins))
+    if kind == "number":
+        edges = tuple(10.0 + 2.5 * place for place in range(bins + 1))
+        positions = tuple(edge + 1.25 for edge in edges[:-1])
+        labels = tuple(f"{edge:g} to {edge + 2.5:g}" for edge in edges[:-1])
+    shares = _bump(bins, bins * 0.45, bins / 6)
+    scores = []
+    base = {"rps": 0.42, "log_score": 0.96, "mae": 0.48, "qwk": 0.55}
+    for place, method in enumerate(METHODS):
+        for metric in METRICS:
+            sign = 1 if metric.lower_is_better else -1
+            for fold in range(5):
+                for seed in range(2):
+                    value = base[metric.key] + sign * 0.012 * place
+                    value += rng.gauss(0, 0.008)
+                    infinite = 0
+                    if metric.key == "log_score" and method.key == "emd1":
+                        infinite = 2 if fold == 1 else 0
+                    if metric.key == "log_score" and method.key == "mse":
+                        value = None
+                    scores.append(
+                        Score(method.key, fold, seed, metric.key, value, infinite)
+                    )
+    verdicts = ("no clear difference", "can't tell", "slightly worse", "worse")
+    differences = tuple(
+        Difference(
+            metric=metric.key,
+            method=key,
+            other="ce",
+            mean=sign * 0.012 * place,
+            low=sign * 0.012 * place - 0.011,
+            high=sign * 0.012 * place + 0.011,
+            relative=0.012 * place / base[metric.key],
+            wins=max(0, 5 - place),
+            pairs=10,
+            verdict=verdicts[place - 1],
+        )
+        for metric in METRICS
+        for sign in [1 if metric.lower_is_better else -1]
+        for place, key in enumerate(losses)
+        if place
+    )
+    rows = tuple(
+        Row(
+            why,
+            number,
+            true,
+            positions[true],
+            {
+                key: _bump(bins, true + shift * place, bins / (7 + place), second)
+                for place, key in enumerate(losses)
+            },
+        )
+        for why, number, true, shift, second in (
+            ("typical", 17, bins // 2, 0.1, 0.0),
+            ("two peaks", 423, bins // 4, 0.2, 0.8),
+            ("most disputed", 1031, bins - 2, -bins / 12, 0.3),
+        )
+    )
+    offsets = tuple(range(1 - bins, bins))
+    pushes = tuple(
+        Pushes(
+            key,
+            stage,
+            offsets,
+            tuple(
+                size
+                * (0.8 if not o else (0.3 * place - 0.5) * math.exp(-abs(o) / bins * 3))
+                for o in offsets
+            ),
+        )
+        for place, key in enumerate(losses)
+        for stage, size in (("start", 1.0), ("middle", 0.45), ("end", 0.2))
+    )
+    levels = tuple(step / 50 for step in range(51))
+    calibration = tuple(
+        Calibration(
+            key,
+            levels,
+            tuple(u + 0.04 * place * math.sin(2 * math.pi * u) / 2 for u in levels),
+            0.034,
+        )
+        for place, key in enumerate(losses)
+    )
+    training = tuple(
+        Training(
+            key,
+            40.0 + 9 * place,
+            1.5 + place,
+            tuple(
+                0.42 + 0.01 * place + 0.4 * math.exp(-epoch / (6 + 2 * place))
+                for epoch in range(40 + 9 * place)
+            ),
+        )
+        for place, key in enumerate(losses)
+    )
+    return Comparison(
+        data=Data(
+            name="wine.csv",
+            n_rows=1599,
+            n_features=11,
+            target=target,
+            kind=kind,
+            labels=labels,
+            positions=positions,
+            edges=edges,
+            counts=tuple(round(1599 * share) for share in shares),
+            sha256="9f2c" * 16,
+            notes=("240 rows are copies of another row.", "No value was missing."),
+        ),
+        methods=METHODS,
+        metrics=METRICS,
+        scores=tuple(scores),
+        differences=differences,
+        verdicts=(
+            "For the whole distribution (RPS): cross-entropy; EMD, p=1 no clear "
+            "difference.",
+            "For a point (MAE): no clear difference between cross-entropy and EMD.",
+        ),
+        why=(
+            "4 % of the errors are two classes or more: distance has little to teach.",
+            "The two rarest classes hold 2 % of the rows.",
+        ),
+        rows=rows,
+        pushes=pushes,
+        calibration=calibration,
+        training=training,
+        run=Run(
+            command=f"offby compare wine.csv --target {target}",
+            folds=5,
+            seeds=2,
+            seed=0,
+            stop_on="score",
+            rope=0.01,
+            seconds=38.4,
+            versions={"offby": "0.1.0", "torch": "2.9.0", "python": "3.13.1"},
+            not_tested=("Other network sizes.", "Other learning rates."),
+        ),
+    )
+
+
+def _bump(bins, center, width, second=0.0):
+    """Shares with a peak at `center`, and a second one across the middle."""
+    raw = [
+        math.exp(-(((place - center) / width) ** 2) / 2)
+        + second * math.exp(-(((place - (bins - 1 - center)) / width) ** 2) / 2)
+        for place in range(bins)
+    ]
+    return tuple(value / sum(raw) for value in raw)
