@@ -1,4 +1,5 @@
 """The comparison as one HTML file, readable without network and without script."""
+# ruff: noqa: RUF001
 
 import base64
 import math
@@ -283,7 +284,7 @@ class _Page:
             ),
         )
         note = (
-            "Line: share of rows whose PIT lies at or below the level, minus the level. "
+            "Line: share of rows whose PIT lies at or below a level, minus the level. "
             "Gray: where a calibrated forecast stays in 95 of 100 cases."
         )
         return self._figure(title, self._charts.calibration(items, title), table, note)
