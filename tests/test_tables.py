@@ -1,0 +1,213 @@
+import gzip
+
+import numpy as np
+import pytest
+
+from offby import tables
+
+pl = pytest.importorskip("polars")
+
+
+def frame(target, **columns):
+    return pl.DataFrame(
+        {"x": [float(i) for i in range(len(target))], **columns}
+    ).with_columns(pl.Series("y", target))
+
+
+ROWS = frame([1, 2, 3] * 10, word=["a", "b"] * 15)
+
+
+@pytest.mark.parametrize(
+    "suffix", ["csv", "tsv", "parquet", "arrow", "feather", "ndjson"]
+)
+@pytest.mark.parametrize("zipped", [False, True])
+def test_every_format_gives_the_same_table(tmp_path, suffix, zipped):
+    file = tmp_path / f"data.v1.{suffix}"
+    match suffix:
+        case "csv":
+            ROWS.write_csv(file)
+        case "tsv":
+            ROWS.write_csv(file, separator="\t")
+        case "parquet":
+            ROWS.write_parquet(file)
+        case "arrow":
+            ROWS.write_ipc_stream(file)
+        case "feather":
+            ROWS.write_ipc(file)
+        case _:
+            ROWS.write_ndjson(file)
+    if zipped:
+        packed = file.with_name(file.name + ".gz")
+        packed.write_bytes(gzip.compress(file.read_bytes()))
+        file = packed
+    assert tables.read(file).equals(ROWS)
+
+
+def test_a_semicolon_csv_is_split_at_semicolons(tmp_path):
+    (tmp_path / "a.csv").write_text("a;b\n1;2\n")
+    assert tables.read(tmp_path / "a.csv").columns == ["a", "b"]
+
+
+def test_a_packaged_set_is_found_by_name_and_a_file_wins(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert tables.read("wine-red").shape == (1599, 12)
+    (tmp_path / "wine-red").write_text("a,b\n1,2\n")
+    with pytest.raises(ValueError, match="save the table as CSV"):
+        tables.read("wine-red")
+
+
+@pytest.mark.parametrize(
+    ("name", "raw", "says"),
+    [
+        ("gone.csv", None, "which is neither; check the path"),
+        ("wine_red", None, "did you mean 'wine-red'"),
+        ("a.xlsx", b"x", "save the table as CSV"),
+        ("a.csv", b"", "must be valid csv"),
+        ("a.csv", b"a,b\n", "must have rows"),
+        ("a.csv", b"a,b\n1,2,3\n", "must be valid csv"),
+        ("a.parquet", b"abc", "must be valid parquet"),
+        ("a.arrow", b"abc", "must be valid arrow"),
+        ("a.ndjson", b"{", "must be valid ndjson"),
+        ("a.csv.gz", b"a,b\n1,2\n", "must be valid csv"),
+        ("a.csv.gz", gzip.compress(b"a,b\n1,2\n" * 99)[:-12], "whole"),
+    ],
+)
+def test_an_unreadable_file_is_refused_with_a_reason(tmp_path, name, raw, says):
+    if raw is not None:
+        (tmp_path / name).write_bytes(raw)
+    with pytest.raises(ValueError, match=says):
+        tables.read(tmp_path / name)
+
+
+def test_a_folder_is_refused(tmp_path):
+    with pytest.raises(ValueError, match="got the folder"):
+        tables.read(tmp_path)
+
+
+def test_few_integers_are_ordered_classes():
+    problem = tables.prepare(frame([3, 5, 9] * 10), "y")
+    assert problem.kind == "classes"
+    assert problem.labels == ("3", "5", "9")
+    assert problem.positions == (3.0, 5.0, 9.0)
+    np.testing.assert_array_equal(problem.y, [0, 1, 2] * 10)
+    assert "--bins N" in problem.notes[0]
+
+
+def test_few_integers_are_a_number_when_asked():
+    problem = tables.prepare(frame([3, 5, 9] * 10), "y", kind="number")
+    assert problem.kind == "number"
+    np.testing.assert_array_equal(problem.y, [3.0, 5.0, 9.0] * 10)
+    assert problem.labels == problem.positions == ()
+
+
+@pytest.mark.parametrize(
+    "target",
+    [list(range(21)), [i / 7 for i in range(12)], [0.5 + i for i in range(40)]],
+)
+def test_many_values_are_a_number(target):
+    assert tables.prepare(frame(target), "y").kind == "number"
+
+
+def test_repeated_fractions_are_classes_at_their_values():
+    problem = tables.prepare(frame([1.0, 1.5, 2.0] * 10), "y")
+    assert problem.labels == ("1", "1.5", "2")
+    assert problem.positions == (1.0, 1.5, 2.0)
+
+
+def test_truth_values_are_two_classes():
+    assert tables.prepare(frame([True, False] * 10), "y").labels == ("0", "1")
+
+
+def test_text_takes_the_given_order():
+    table = frame(["low", "high", "mid"] * 10)
+    problem = tables.prepare(table, "y", order=["low", "mid", "high", "top"])
+    assert problem.labels == ("low", "mid", "high")
+    assert problem.positions == (0.0, 1.0, 2.0)
+    np.testing.assert_array_equal(problem.y, [0, 2, 1] * 10)
+    assert problem.notes == ("no rows of class top: left out of the order",)
+
+
+def test_an_enum_brings_its_order():
+    words = pl.Series(["z", "a"] * 10, dtype=pl.Enum(["z", "a"]))
+    assert tables.prepare(frame(words), "y").labels == ("z", "a")
+
+
+def test_text_without_an_order_is_refused_with_the_command():
+    table = frame(["Good", "Fair", "Poor"] * 10)
+    with pytest.raises(ValueError, match="holds text") as caught:
+        tables.prepare(table, "y", source="my data.csv")
+    call = "offby compare 'my data.csv' -t y --order Poor,Fair,Good"
+    assert call in str(caught.value)
+
+
+def test_the_suggested_order_survives_commas():
+    table = frame(["so, so", "bad"] * 10)
+    with pytest.raises(ValueError, match="holds text") as caught:
+        tables.prepare(table, "y")
+    assert "--order 'bad,\"so, so\"'" in str(caught.value)
+    assert tables.split_list('bad,"so, so"') == ("bad", "so, so")
+
+
+def test_a_class_with_few_rows_joins_its_nearest_neighbor():
+    problem = tables.prepare(frame([3] * 10 + [7] * 10 + [8] * 10 + [9] * 2), "y")
+    assert problem.labels == ("3", "7", "8")
+    assert problem.y.tolist() == [0] * 10 + [1] * 10 + [2] * 12
+    assert "2 rows in class 9: too few for 5 folds; counted as class 8" in problem.notes
+
+
+def test_missing_targets_are_dropped_with_a_note():
+    target = [1.0, 2.0] * 10 + [float("nan"), None]
+    problem = tables.prepare(frame(target), "y")
+    assert len(problem.y) == problem.X.height == 20
+    assert "2 rows without a target dropped" in problem.notes
+
+
+def test_columns_that_carry_nothing_are_dropped_with_a_note():
+    table = frame(
+        [1, 2] * 10,
+        name=[f"n{i}" for i in range(20)],
+        empty=[None] * 20,
+        nans=[float("nan")] * 20,
+        lists=[[1]] * 20,
+    )
+    problem = tables.prepare(table, "y")
+    assert problem.X.columns == ["x"]
+    notes = " ".join(problem.notes)
+    assert "columns empty, nans dropped: no values" in notes
+    assert "column name dropped: text that differs" in notes
+    assert "column lists dropped: neither" in notes
+
+
+def test_infinite_features_are_missing():
+    table = frame([1, 2] * 10, z=[float("inf"), None] + [1.0, float("nan")] * 9)
+    problem = tables.prepare(table, "y")
+    assert problem.X["z"].null_count() == 11
+    assert problem.X["z"].drop_nulls().to_list() == [1.0] * 9
+
+
+@pytest.mark.parametrize(
+    ("table", "settings", "says"),
+    [
+        (ROWS, {"target": "yy"}, "did you mean 'y'"),
+        (ROWS, {"target": "quality"}, "Columns: x, word, y"),
+        (ROWS, {"drop": ["wrod"]}, "did you mean 'word'"),
+        (ROWS, {"drop": ["y"]}, "target must stay"),
+        (ROWS, {"drop": ["x", "word"]}, "columns to learn from"),
+        (ROWS, {"order": ["1", "2"]}, "got none of 3"),
+        (ROWS, {"order": ["1", "2", "2"]}, "each class once"),
+        (ROWS, {"kind": "number", "order": ["1", "2", "3"]}, "leave --bins out"),
+        (ROWS, {"folds": 11}, "at least two classes"),
+        (frame([1.0, float("inf")] * 9), {}, "must be finite, got 9 rows"),
+        (frame([4] * 9), {}, "must vary"),
+        (frame([4]), {}, "got 1 row"),
+        (frame([None, None]), {}, "must have values"),
+        (frame([float("nan")] * 3), {}, "must have values"),
+        (frame([i / 7 for i in range(9)]), {}, "at least 10 rows"),
+        (frame([f"t{i}" for i in range(30)]), {}, "30 different texts"),
+        (frame(["a", "b"] * 9), {"kind": "number"}, "target of numbers"),
+        (frame([[1], [2]] * 9), {}, "must hold numbers or text"),
+    ],
+)
+def test_a_table_that_cannot_be_learned_is_refused(table, settings, says):
+    with pytest.raises(ValueError, match=says):
+        tables.prepare(table, **{"target": "y", **settings})
