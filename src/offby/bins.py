@@ -35,7 +35,7 @@ class Bins:
     edges: Float[Tensor, " edges"]
 
     def __init__(self, edges: Tensor | ArrayLike) -> None:
-        checked = torch.as_tensor(self.edges, dtype=torch.float64).detach()
+        checked = torch.as_tensor(edges, dtype=torch.float64).detach()
         object.__setattr__(self, "edges", checked)
         check_increasing("edges", checked, at_least=2)
 
@@ -141,7 +141,7 @@ class Bins:
         tensor([ 0,  1,  2, -1])
         """
         edges = self.edges.to(values.device)
-        inner = torch.bucketize(values.double(), edges[1:-1], right=True)
+        inner = torch.bucketize(values.double().contiguous(), edges[1:-1], right=True)
         return inner.where(~values.isnan(), -1)
 
     def line(self) -> Line:

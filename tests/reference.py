@@ -1,0 +1,108 @@
+"""The losses again, as docs/maths writes them: 200 digits, one example at a time.
+
+A float64 reference would be the less exact of the two where the library takes care of
+cancellation: a loss of 1e-300 is the square of a tail of 1e-150, and 1 - F has to show
+that tail. (mpmath comes with torch, through sympy.)
+"""
+
+import mpmath as mp
+
+mp.mp.dps = 200
+
+
+def exact(numbers):
+    return [mp.mpf(float(x)) for x in numbers]
+
+
+def softmax(z):
+    e = [mp.e**x for x in exact(z)]
+    return [x / mp.fsum(e) for x in e]
+
+
+def mass_of(target, n_classes):
+    """A class index as a distribution; a distribution as it is."""
+    if hasattr(target, "__len__"):
+        return exact(target)
+    return [mp.mpf(int(k == target)) for k in range(n_classes)]
+
+
+def cross_entropy(z, target):
+    p = softmax(z)
+    q = mass_of(target, len(p))
+    return float(-mp.fsum(b * mp.log(a) for a, b in zip(p, q, strict=True)))
+
+
+def wasserstein(z, target, cost, p=1):
+    mass = softmax(z)
+    return float(
+        mp.fsum(m * mp.mpf(float(cost[j][target])) ** p for j, m in enumerate(mass))
+    )
+
+
+def squared_emd_on_a_line(z, target, gaps):
+    p = softmax(z)
+    q = mass_of(target, len(p))
+    return float(
+        mp.fsum(
+            gap * (mp.fsum(p[:k]) - mp.fsum(q[:k])) ** 2
+            for k, gap in enumerate(exact(gaps), start=1)
+        )
+    )
+
+
+def squared_emd(z, target, cost):
+    p = softmax(z)
+    q = mass_of(target, len(p))
+
+    def mean_distance(a, b):
+        return mp.fsum(
+            x * y * mp.mpf(float(cost[i][j]))
+            for i, x in enumerate(a)
+            for j, y in enumerate(b)
+        )
+
+    return float(mean_distance(p, q) - (mean_distance(p, p) + mean_distance(q, q)) / 2)
+
+
+def cumulative_cross_entropy(z, target, gaps):
+    p = softmax(z)
+    q = mass_of(target, len(p))
+    return float(
+        -mp.fsum(
+            gap
+            * (
+                mp.fsum(q[:k]) * mp.log(mp.fsum(p[:k]))
+                + mp.fsum(q[k:]) * mp.log(mp.fsum(p[k:]))
+            )
+            for k, gap in enumerate(exact(gaps), start=1)
+        )
+    )
+
+
+def histogram_nll(z, y, edges):
+    p, b = softmax(z), exact(edges)
+    if not b[0] <= y <= b[-1]:
+        return float("inf")
+    k = max(k for k in range(len(p)) if b[k] <= y)
+    return float(mp.log(b[k + 1] - b[k]) - mp.log(p[k]))
+
+
+def histogram_crps(z, y, edges):
+    return _integral(z, y, edges, lambda a, c: (a * a + a * c + c * c) / 3)
+
+
+def histogram_wasserstein(z, y, edges):
+    return _integral(z, y, edges, lambda a, c: (a + c) / 2)
+
+
+def _integral(z, y, edges, mean):
+    """Mean of a power of F left of y, and of 1 - F right of it, times the widths."""
+    p, b, y = softmax(z), exact(edges), mp.mpf(float(y))
+    total = max(b[0] - y, mp.mpf(0), y - b[-1])
+    for k, m in enumerate(p):
+        below, above = mp.fsum(p[:k]), mp.fsum(p[k + 1 :])
+        cut = min(max(y, b[k]), b[k + 1])
+        share = (cut - b[k]) / (b[k + 1] - b[k])
+        total += (cut - b[k]) * mean(below, below + m * share)
+        total += (b[k + 1] - cut) * mean(above + m * (1 - share), above)
+    return float(total)
