@@ -57,7 +57,7 @@ class Line:
     positions: Float[Tensor, " classes"]
 
     def __init__(self, positions: Tensor | ArrayLike) -> None:
-        checked = torch.as_tensor(self.positions, dtype=torch.float64).detach()
+        checked = torch.as_tensor(positions, dtype=torch.float64).detach()
         object.__setattr__(self, "positions", checked)
         check_increasing("positions", checked, at_least=1)
 
@@ -128,7 +128,7 @@ class Costs:
     matrix: Float[Tensor, "classes classes"]
 
     def __init__(self, matrix: Tensor | ArrayLike) -> None:
-        checked = torch.as_tensor(self.matrix, dtype=torch.float64).detach()
+        checked = torch.as_tensor(matrix, dtype=torch.float64).detach()
         object.__setattr__(self, "matrix", checked)
         _check_costs(checked)
 

@@ -3,7 +3,7 @@
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
-from torch.nn.functional import softplus
+from torch.nn.functional import logsigmoid
 
 from offby._checks import check_target
 from offby._histogram import tails
@@ -58,12 +58,12 @@ def cumulative_cross_entropy(
     if indices:
         cut = torch.arange(1, ground.n_classes, device=odds.device)
         wrong_way = torch.where(target[..., None] < cut, -odds, odds)
-        loss = (gaps * softplus(wrong_way)).sum(-1)
+        loss = (gaps * _softplus(wrong_way)).sum(-1)
         return loss.where(known(target, ground.n_classes), torch.nan)
     q_below, q_above = tails(target.to(odds.dtype))
     # A side without target mass costs nothing, though 0 * inf is NaN.
-    miss_below = softplus(-odds.where(q_below != 0, 0.0)) * q_below
-    miss_above = softplus(odds.where(q_above != 0, 0.0)) * q_above
+    miss_below = _softplus(-odds.where(q_below != 0, 0.0)) * q_below
+    miss_above = _softplus(odds.where(q_above != 0, 0.0)) * q_above
     return (gaps * (miss_below + miss_above)).sum(-1)
 
 
@@ -85,3 +85,8 @@ def _log_odds_of_cuts(logits: Tensor) -> Tensor:
 
 def _all_so_far(flags: Tensor) -> Tensor:
     return flags.cummin(-1).values
+
+
+def _softplus(x: Tensor) -> Tensor:
+    """log(1 + e^x) to the last digit; torch's own drops the e^-x of x above 20."""
+    return -logsigmoid(-x)
