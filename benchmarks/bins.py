@@ -42,7 +42,7 @@ def main(data: str, target: str, out: str) -> None:
             )
             crps = found.mean(loss, "crps")
             points.append({"bins": bins, "loss": label, "CRPS": crps})
-            print(f"{label:22s} {bins:4d} bins   CRPS {crps:.3f}", flush=True)  # noqa: T201 (a script prints)
+            print(f"{label:22s} {bins:4d} bins   CRPS {crps:.3f}", flush=True)
     Path(out + ".json").write_text(json.dumps(points, indent=1) + "\n")
     Path(out + ".svg").write_text(draw(points))
 

@@ -20,7 +20,7 @@ from offby.catalog import parse
 from offby.distribution import BinnedDistribution
 from offby.features import encoder
 from offby.grounds import Line
-from offby.training import Settings, Task, Trained, balanced_line, train
+from offby.training import Settings, Task, balanced_line, train
 
 
 class OrdinalClassifier(ClassifierMixin, BaseEstimator):
@@ -165,7 +165,7 @@ class BinnedRegressor(RegressorMixin, BaseEstimator):
     ) -> None:
         self.loss = loss
         self.n_bins = n_bins
-        self.strategy = strategy
+        self.strategy: Literal["quantile", "uniform"] = strategy
         self.hidden_layer_sizes = hidden_layer_sizes
         self.max_iter = max_iter
         self.validation_fraction = validation_fraction
@@ -204,7 +204,7 @@ class BinnedRegressor(RegressorMixin, BaseEstimator):
         return np.stack([predicted.ppf(level) for level in alpha], -1)
 
     def predict_interval(self, X, coverage: float = 0.9) -> np.ndarray:
-        """Central interval that should hold the number with this probability: rows x 2."""
+        """Central interval that holds the number with this probability: rows x 2."""
         return np.stack(self.predict_dist(X).interval(coverage), -1)
 
     def predict_var(self, X) -> np.ndarray:
@@ -217,20 +217,14 @@ class BinnedRegressor(RegressorMixin, BaseEstimator):
         return tags
 
 
-def _checked(model, X, y, *, y_numeric: bool):
+def _checked(model, X, y, *, y_numeric: bool) -> tuple[Any, np.ndarray]:
     """Rows and targets: frames stay frames, for their categories; else an array."""
     if _has_words(X):
         validate_data(model, X, y, skip_check_array=True)
         return X, column_or_1d(y, warn=True)
-    X, y = validate_data(
-        model,
-        X,
-        y,
-        dtype=np.float64,
-        ensure_all_finite="allow-nan",
-        y_numeric=y_numeric,
-    )
-    return X, y
+    rules: dict[str, Any] = {"ensure_all_finite": "allow-nan", "y_numeric": y_numeric}
+    X, y = validate_data(model, X, y, dtype=np.float64, **rules)
+    return X, np.asarray(y)
 
 
 def _has_words(X) -> bool:
@@ -256,7 +250,7 @@ def _fit(model, X, index, value, line: Line, bins: Bins | None) -> None:
         validation_fraction=model.validation_fraction,
         n_iter_no_change=model.n_iter_no_change,
     )
-    model.trained_: Trained = train([task], parse(model.loss), settings)[0]
+    model.trained_ = train([task], parse(model.loss), settings)[0]
     model.n_iter_ = max(model.trained_.best_epoch, 1)
 
 

@@ -1,4 +1,4 @@
-"""From a table to numbers a network can take: scaled, filled, categories spelled out."""
+"""From a table to numbers a network can take: scaled, filled, spelled out."""
 
 import narwhals as nw
 import numpy as np

@@ -36,6 +36,11 @@ class Ground(Protocol):
         ...
 
 
+def n_classes_of(ground: Ground | None) -> int | None:
+    """How many classes the logits must have; None if any number will do."""
+    return None if ground is None else ground.n_classes
+
+
 @dataclass(frozen=True, eq=False, repr=False, init=False)
 class Line:
     """Ordered classes at increasing positions, any spacing.

@@ -126,7 +126,7 @@ def reduce(
 ) -> Tensor:
     """Weigh and combine the losses of rows; "mean" divides by the weight in total.
 
-    With nothing to count the mean is zero, and still has a graph to go backward through.
+    With nothing to count the mean is zero, and still has a graph to go backward.
     """
     given = [w.to(loss.dtype) for w in weights if w is not None]
     if counted is not None:

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Literal
 
 import numpy as np
@@ -48,7 +49,7 @@ class Task:
 
 @dataclass(frozen=True, eq=False)
 class Trained:
-    """A trained network: its best weights by the validation score, and how it got there."""
+    """A trained network: the best weights by its validation score, and the way there."""
 
     weights: tuple[Tensor, ...]
     best_epoch: int
@@ -226,7 +227,7 @@ class _Member:
             self.task.line.n_classes,
         ]
         weights = []
-        for n_in, n_out in zip(widths[:-1], widths[1:], strict=True):
+        for n_in, n_out in pairwise(widths):
             bound = 1 / math.sqrt(max(n_in, 1))
             for shape in ((n_in, n_out), (n_out,)):
                 draw = torch.rand(shape, generator=self.generator)

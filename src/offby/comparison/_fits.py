@@ -3,7 +3,7 @@
 from collections import defaultdict
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -167,10 +167,11 @@ def class_frequencies(fold: Fold) -> np.ndarray:
 def boosted_classes(fold: Fold) -> np.ndarray:
     """Class probabilities of scikit-learn's gradient boosting, stopped early."""
     y = fold.problem.y[fold.learned]
-    present = np.bincount(y)[np.unique(y)]
-    model = HistGradientBoostingClassifier(
-        early_stopping=bool(present.min() >= 2), random_state=0
-    ).fit(fold.inputs, y)
+    # It needs two rows of every class to cut off its inner split.
+    stops: Any = bool(np.bincount(y)[np.unique(y)].min() >= 2)
+    model = HistGradientBoostingClassifier(early_stopping=stops, random_state=0).fit(
+        fold.inputs, y
+    )
     probs = np.zeros((len(fold.held_out), fold.line.n_classes))
     probs[:, model.classes_] = model.predict_proba(fold.held_out_inputs)
     return probs
@@ -179,9 +180,10 @@ def boosted_classes(fold: Fold) -> np.ndarray:
 def boosted_quantiles(fold: Fold) -> np.ndarray:
     """19 quantiles of scikit-learn's gradient boosting, in order: rows x 19."""
     y = fold.problem.y[fold.learned]
+    stops: Any = True
     columns = [
         HistGradientBoostingRegressor(
-            loss="quantile", quantile=level, early_stopping=True, random_state=0
+            loss="quantile", quantile=level, early_stopping=stops, random_state=0
         )
         .fit(fold.inputs, y)
         .predict(fold.held_out_inputs)

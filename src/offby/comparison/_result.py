@@ -1,8 +1,8 @@
-"""What a comparison found: plain data, with JSON in and out. Everything else renders it."""
+"""What a comparison found: plain data with JSON in and out; the rest renders it."""
 
 import json
 from dataclasses import asdict, dataclass
-from typing import Literal
+from typing import Any, Literal
 
 SCHEMA_VERSION = 1
 
@@ -239,7 +239,7 @@ class Comparison:
         )
 
 
-def _tupled(value):
+def _tupled(value) -> Any:
     """JSON lists as the tuples they were."""
     if isinstance(value, list):
         return tuple(_tupled(item) for item in value)

@@ -1,4 +1,4 @@
-"""`compare`: fit every loss on the same folds and seeds, and judge all by every metric."""
+"""`compare`: every loss on the same folds and seeds, judged by every metric."""
 
 import hashlib
 import platform
@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from typing import Literal
 
 import numpy as np
@@ -283,9 +284,7 @@ def _data(problem: Problem, X, name, target, labels, notes) -> Data:
         counts = np.bincount(
             grid.index(torch.from_numpy(problem.y)).numpy(), minlength=grid.n_bins
         )
-        names = tuple(
-            f"{a:.4g} to {b:.4g}" for a, b in zip(inner[:-1], inner[1:], strict=True)
-        )
+        names = tuple(f"{a:.4g} to {b:.4g}" for a, b in pairwise(inner))
         places = tuple(map(float, grid.centers))
         edges = tuple(map(float, inner))
     return Data(

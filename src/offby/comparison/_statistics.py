@@ -92,7 +92,7 @@ def _has_scores(pairs: Paired) -> bool:
 
 def _rank(pairs: Paired, metric: Metric) -> tuple[int, float]:
     sign = 1 if metric.lower_is_better else -1
-    mean = np.mean([score.value for score in pairs.values()])
+    mean = np.mean([float(score.value or 0) for score in pairs.values()])
     return sum(score.infinite_rows for score in pairs.values()), float(sign * mean)
 
 
@@ -103,7 +103,7 @@ def _difference(metric, key, pairs, best, best_pairs, n_folds, rope) -> Differen
     mean, low, high = corrected_interval(gaps, n_folds)
     sign = 1 if metric.lower_is_better else -1
     ends = sorted((sign * low / scale, sign * high / scale))
-    words = verdict(*ends, rope)
+    words = verdict(ends[0], ends[1], rope)
     if _rank(pairs, metric)[0] > _rank(best_pairs, metric)[0]:
         words = "worse"  # an infinite loss is worse by any finite measure
     return Difference(

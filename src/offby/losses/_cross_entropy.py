@@ -1,4 +1,4 @@
-"""Cross-entropy, the loss that feels no distance. Theory: docs/maths/cross-entropy.md."""
+"""Cross-entropy: it feels no distance. Theory: docs/maths/cross-entropy.md."""
 
 import torch
 from jaxtyping import Float, Int

@@ -7,7 +7,7 @@ from torch.nn.functional import logsigmoid
 
 from offby._checks import check_target
 from offby._histogram import tails
-from offby.grounds import Ground, Line
+from offby.grounds import Ground, Line, n_classes_of
 from offby.losses._mass import known, widened
 
 
@@ -46,7 +46,7 @@ def cumulative_cross_entropy(
     >>> cumulative_cross_entropy(torch.zeros(1, 3), torch.tensor([0]))
     tensor([1.5041])
     """
-    indices = check_target(logits, target, ground and ground.n_classes)
+    indices = check_target(logits, target, n_classes_of(ground))
     ground = ground or Line.regular(logits.shape[-1])
     if not isinstance(ground, Line):
         raise NotImplementedError(

@@ -6,7 +6,7 @@ from torch import Tensor
 
 from offby._checks import check_target
 from offby._histogram import tails
-from offby.grounds import Ground, Line
+from offby.grounds import Ground, Line, n_classes_of
 from offby.losses._mass import known, surplus, widened
 from offby.losses._wasserstein import cdf_gap
 
@@ -47,7 +47,7 @@ def squared_emd(
     >>> squared_emd(torch.zeros(2, 4), torch.tensor([0, 1]))
     tensor([0.8750, 0.3750])
     """
-    indices = check_target(logits, target, ground and ground.n_classes)
+    indices = check_target(logits, target, n_classes_of(ground))
     ground = ground or Line.regular(logits.shape[-1])
     p = widened(logits).softmax(-1)
     q = target if indices else target.to(p.dtype)

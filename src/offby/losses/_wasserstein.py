@@ -6,7 +6,7 @@ from torch import Tensor
 
 from offby._checks import check_target
 from offby._histogram import tails
-from offby.grounds import Ground, Line
+from offby.grounds import Ground, Line, n_classes_of
 from offby.losses._mass import known, reachable, widened
 
 
@@ -50,7 +50,7 @@ def wasserstein(
     """
     if not p >= 1:
         raise ValueError(f"p must be at least 1, got {p:g}")
-    indices = check_target(logits, target, ground and ground.n_classes)
+    indices = check_target(logits, target, n_classes_of(ground))
     ground = ground or Line.regular(logits.shape[-1])
     mass = widened(logits).softmax(-1)
     if indices:
@@ -82,7 +82,7 @@ def _area_between(mass: Tensor, q: Tensor, line: Line) -> Tensor:
 
 
 def cdf_gap(mass: Tensor, q: Tensor) -> Tensor:
-    """Predicted minus true distribution function at every cut, from the small side."""
+    """Predicted minus true distribution function at each cut, from the small side."""
     below, above = tails(mass)
     q_below, q_above = tails(q)
     lower = below + q_below <= above + q_above
