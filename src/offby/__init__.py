@@ -3,15 +3,14 @@
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from offby import losses, nn
-from offby._anatomy import anatomy, settles_at
-from offby.bins import Bins
-from offby.distribution import BinnedDistribution
-from offby.grounds import Costs, Line
-
 if TYPE_CHECKING:
+    from offby import losses, nn
+    from offby._anatomy import anatomy, settles_at
+    from offby.bins import Bins
     from offby.comparison import Comparison, compare
+    from offby.distribution import BinnedDistribution
     from offby.estimators import BinnedRegressor, OrdinalClassifier
+    from offby.grounds import Costs, Line
 
 __all__ = [
     "BinnedDistribution",
@@ -28,19 +27,27 @@ __all__ = [
     "settles_at",
 ]
 
-# Imported on use: they need scikit-learn, and `import offby` should be quick.
-_ON_USE = {
+# Imported on use: `offby --help` imports this package, and torch takes seconds.
+_HOME = {
+    "BinnedDistribution": "offby.distribution",
     "BinnedRegressor": "offby.estimators",
+    "Bins": "offby.bins",
     "Comparison": "offby.comparison",
+    "Costs": "offby.grounds",
+    "Line": "offby.grounds",
     "OrdinalClassifier": "offby.estimators",
+    "anatomy": "offby._anatomy",
     "compare": "offby.comparison",
+    "settles_at": "offby._anatomy",
 }
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _ON_USE:
+    if name in ("losses", "nn"):
+        return import_module(f"offby.{name}")
+    if name not in _HOME:
         raise AttributeError(f"module 'offby' has no attribute {name!r}")
-    value = getattr(import_module(_ON_USE[name]), name)
+    value = getattr(import_module(_HOME[name]), name)
     globals()[name] = value  # So the next use finds it without this function.
     return value
 

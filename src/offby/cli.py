@@ -1,0 +1,468 @@
+"""The command line: it parses and prints, the library does the work.
+
+Heavy modules are imported inside the commands, so that `offby --help` answers at once.
+"""
+
+import os
+import shlex
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from offby.comparison import Comparison
+
+Progress = Callable[[int, int, str], None]
+
+
+class _Commands(click.Group):
+    """Errors as sentences, and exit code 130 for Ctrl-C (click alone gives 1)."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command."""
+        try:
+            return super().invoke(ctx)
+        except (KeyboardInterrupt, click.Abort):
+            click.echo("\nStopped; nothing was written.", err=True)
+            ctx.exit(130)
+
+
+class _Refusal(click.ClickException):
+    """Wrong usage or data."""
+
+    exit_code = 2
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="offby")
+def main() -> None:
+    """Losses that know how far off you are.
+
+    Nothing is sent anywhere: no telemetry, no network.
+    """
+
+
+@main.command()
+@click.argument("data")
+@click.option("-t", "--target", required=True, help="Column to predict.")
+@click.option(
+    "-o",
+    "--out",
+    type=click.Path(path_type=Path),
+    help="Report to write.  [default: TARGET_compare.html]",
+)
+@click.option(
+    "--json",
+    "json_out",
+    metavar="PATH|-",
+    help="Data of the report to write; - prints them, and nothing else, on stdout.  "
+    "[default: the report's name with .json]",
+)
+@click.option("--losses", help="Losses by name, as ce,emd2,ce+0.3*emd1.")
+@click.option(
+    "--bins",
+    type=click.IntRange(min=2),
+    help="Treat the target as a number, cut into this many bins.  [default: 50]",
+)
+@click.option(
+    "--strategy",
+    type=click.Choice(["quantile", "uniform"]),
+    default="quantile",
+    show_default=True,
+    help="Bins of equal counts or of equal widths.",
+)
+@click.option("--order", default="", help="Classes, lowest first, as low,mid,high.")
+@click.option("--drop", default="", help="Columns to leave out, as id,name.")
+@click.option(
+    "--folds", type=click.IntRange(min=2), default=5, show_default=True, help="Folds."
+)
+@click.option(
+    "--seeds",
+    type=click.IntRange(min=1),
+    default=3,
+    show_default=True,
+    help="Trainings per fold and loss.",
+)
+@click.option(
+    "--seed",
+    type=click.IntRange(min=0),
+    default=0,
+    show_default=True,
+    help="Where all randomness starts.",
+)
+@click.option(
+    "--stop-on",
+    type=click.Choice(["score", "own"]),
+    default="score",
+    show_default=True,
+    help="Stop training on the same score for all, or on the loss itself.",
+)
+@click.option(
+    "--rope",
+    type=click.FloatRange(min=0, max=1, max_open=True),
+    default=0.01,
+    show_default=True,
+    help="Relative difference too small to matter.",
+)
+@click.option("-q", "--quiet", is_flag=True, help="No progress, no table.")
+@click.option("--open/--no-open", "open_report", default=False, help="Show the report.")
+def compare(
+    data: str,
+    target: str,
+    out: Path | None,
+    json_out: str | None,
+    losses: str | None,
+    bins: int | None,
+    strategy: str,
+    order: str,
+    drop: str,
+    folds: int,
+    seeds: int,
+    seed: int,
+    stop_on: str,
+    rope: float,
+    quiet: bool,
+    open_report: bool,
+) -> None:
+    """Compare losses on the table DATA and write a report.
+
+    DATA is a csv, tsv, parquet, arrow or ndjson file (or .gz of it), or wine-red, which
+    comes with offby.
+
+    Exit code: 0 if the report is written, also if no loss is better; 1 if a run failed;
+    2 for wrong usage or data; 130 on Ctrl-C.
+    """
+    out = out or Path(f"{_file_name(target)}_compare.html")
+    only_json = json_out == "-"
+    try:
+        _check_writable(out)
+        json_path = None if only_json else Path(json_out or out.with_suffix(".json"))
+        _check_writable(json_path)
+        if json_path == out:
+            raise ValueError(
+                f"--out and --json must be two files, got {str(out)!r} for both; "
+                "rename one"
+            )
+        comparison = _compared(
+            data,
+            target,
+            order=order,
+            drop=drop,
+            bins=bins,
+            folds=folds,
+            progress=None if quiet else _progress(),
+            quiet=quiet,
+            settings={
+                "losses": losses,
+                "strategy": strategy,
+                "seeds": seeds,
+                "seed": seed,
+                "stop_on": stop_on,
+                "rope": rope,
+            },
+        )
+    except ValueError as error:
+        raise _Refusal(str(error)) from error
+    except (RuntimeError, ImportError) as error:
+        raise click.ClickException(str(error)) from error
+    try:
+        from offby import report
+
+        _write(out, report.render(comparison))
+        if json_path is not None:
+            _write(json_path, comparison.to_json())
+    except (OSError, RuntimeError, ImportError) as error:
+        raise click.ClickException(str(error)) from error
+    if only_json:
+        click.echo(comparison.to_json())
+    elif not quiet:
+        _print_comparison(comparison)
+    if not quiet:
+        click.echo(f"\nReport  {out}", err=only_json)
+        if json_path is not None:
+            click.echo(f"Data    {json_path}")
+    if open_report:
+        click.launch(str(out))
+
+
+@main.command()
+def losses() -> None:
+    """Show the losses and what each is good for."""
+    from offby.catalog import TABLE
+
+    try:
+        from rich.table import Table
+    except ImportError as error:
+        raise click.ClickException(_NEEDS_RICH) from error
+    table = Table(box=None, pad_edge=False)
+    for head in ("name", "loss", "formula", "feels distance", "proper", "also called"):
+        table.add_column(head, overflow="fold", no_wrap=head == "name")
+    for entry in TABLE:
+        feels = "yes" if entry.feels_distance else "no"
+        table.add_row(
+            *map(
+                _plain,
+                (entry.name, entry.title, entry.formula, feels),
+            ),
+            _plain(entry.proper),
+            _plain(entry.also),
+        )
+    _console().print(table)
+    click.echo("\nSums work as well: --losses ce,emd2,ce+0.3*emd1")
+
+
+_BEST = "\u203a"
+_NEEDS_RICH = 'tables on the terminal need rich; run pip install "offby[compare]"'
+
+
+def _compared(
+    data: str,
+    target: str,
+    *,
+    order: str,
+    drop: str,
+    bins: int | None,
+    folds: int,
+    progress: "Progress | None",
+    quiet: bool,
+    settings: dict[str, Any],
+) -> "Comparison":
+    from offby import tables
+
+    frame = tables.read(data)
+    problem = tables.prepare(
+        frame,
+        target,
+        order=tables.split_list(order),
+        drop=tables.split_list(drop),
+        kind="auto" if bins is None else "number",
+        folds=folds,
+        source=data,
+    )
+    names = settings.pop("losses")
+    if names is not None:
+        settings["losses"] = tables.split_list(names)
+        if not settings["losses"]:
+            raise ValueError("--losses must name a loss, got none; run offby losses")
+    if bins is not None:
+        settings["bins"] = bins
+    if problem.kind == "classes":
+        settings |= {"labels": problem.labels, "positions": problem.positions}
+    if not quiet:
+        what = (
+            f"{len(problem.labels)} ordered classes {', '.join(problem.labels)}"
+            if problem.kind == "classes"
+            else "a number"
+        )
+        click.echo(
+            f"{data}  {frame.height:,} rows, {frame.width} columns  target {target}: "
+            f"{what}",
+            err=True,
+        )
+        for note in problem.notes:
+            click.echo(f"! {note}", err=True)
+
+    import offby
+
+    try:
+        return offby.compare(
+            problem.X,
+            problem.y,
+            kind=problem.kind,
+            folds=folds,
+            name=Path(data).name,
+            target=target,
+            notes=problem.notes,
+            command=shlex.join(["offby", *sys.argv[1:]]),
+            progress=progress,
+            **settings,
+        )
+    finally:
+        if isinstance(progress, _Bar):
+            progress.close()
+
+
+def _file_name(target: str) -> str:
+    """A column's name without what a file's name cannot hold."""
+    kept = "".join(c if c.isalnum() or c in "-_." else "_" for c in target)
+    return kept.lstrip(".") or "target"
+
+
+def _check_writable(path: Path | None) -> None:
+    """Refuse before an hour of training, not after it."""
+    if path is None:
+        return
+    if path.is_dir():
+        raise ValueError(
+            f"the output must be a file, got the folder {str(path)!r}; name a file"
+        )
+    if not path.parent.is_dir():
+        raise ValueError(
+            f"the output must lie in a folder that exists, got {str(path)!r}; make "
+            f"{str(path.parent)!r} first"
+        )
+    if not os.access(path.parent, os.W_OK):
+        raise ValueError(
+            f"the output must lie where you may write, got {str(path)!r}; choose "
+            "another folder with --out"
+        )
+
+
+def _write(path: Path, text: str) -> None:
+    """The whole file or none of it."""
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        draft.write_text(text, encoding="utf-8")
+        os.replace(draft, path)
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def _progress() -> "Progress":
+    # Not rich's own test: it takes FORCE_COLOR for a terminal and floods CI logs.
+    if sys.stderr.isatty():
+        try:
+            return _Bar()
+        except ImportError:
+            pass
+    return _Lines()
+
+
+class _Lines:
+    """A line for each finished group of fits."""
+
+    def __init__(self) -> None:
+        self._start = time.monotonic()
+
+    def __call__(self, done: int, total: int, text: str) -> None:
+        left = ""
+        if 0 < done < total:
+            seconds = (time.monotonic() - self._start) / done * (total - done)
+            left = f"  about {_duration(seconds)} left"
+        click.echo(f"{done}/{total}  {text}{left}", err=True)
+
+
+class _Bar:
+    """A bar that moves."""
+
+    def __init__(self) -> None:
+        from rich.console import Console
+        from rich.progress import Progress, TimeRemainingColumn
+
+        self._bar = Progress(
+            *Progress.get_default_columns()[:-1],
+            TimeRemainingColumn(elapsed_when_finished=True),
+            console=Console(stderr=True),
+        )
+        self._task = None
+
+    def __call__(self, done: int, total: int, text: str) -> None:
+        from rich.markup import escape
+
+        if self._task is None:
+            self._bar.start()
+            self._task = self._bar.add_task("", total=total)
+        self._bar.update(
+            self._task, completed=done, total=total, description=escape(text)
+        )
+
+    def close(self) -> None:
+        """Leave the terminal as it was."""
+        self._bar.stop()
+
+
+def _duration(seconds: float) -> str:
+    return f"{seconds / 60:.0f} min" if seconds >= 90 else f"{seconds:.0f} s"
+
+
+def _console() -> Any:
+    try:
+        from rich.console import Console
+    except ImportError as error:
+        raise click.ClickException(_NEEDS_RICH) from error
+    tty = sys.stdout.isatty()
+    # A pipe has no width: rich would take 80 and break the table.
+    return Console(force_terminal=tty, width=None if tty else 160, highlight=False)
+
+
+def _plain(text: str) -> Any:
+    """Text in which brackets are brackets, not markup."""
+    from rich.text import Text
+
+    return Text(text)
+
+
+def _print_comparison(comparison: "Comparison") -> None:
+    from rich.table import Table
+    from rich.text import Text
+
+    console = _console()
+    table = Table(box=None, pad_edge=False)
+    table.add_column("loss", no_wrap=True)
+    table.add_column("")
+    for metric in comparison.metrics:
+        arrow = "↓" if metric.lower_is_better else "↑"
+        table.add_column(_plain(f"{metric.title} {arrow}"), justify="right")
+    table.add_column("fit s", justify="right")
+    seconds = {part.method: part.seconds for part in comparison.training}
+    columns = [_column(comparison, metric) for metric in comparison.metrics]
+    methods = sorted(comparison.methods, key=lambda method: method.reference)
+    for place, method in enumerate(methods):
+        if method.reference and place and not methods[place - 1].reference:
+            table.add_row("")
+            table.add_row(Text("for scale", style="dim"))
+        cells = [column[method.key] for column in columns]
+        took = f"{seconds[method.key]:.1f}" if method.key in seconds else "-"
+        table.add_row(
+            _plain(method.key),
+            _plain("" if method.title == method.key else method.title),
+            *(Text(cell, style="bold" * cell.startswith(_BEST)) for cell in cells),
+            took,
+        )
+    console.print(table)
+    for title, sentences in (("", comparison.verdicts), ("Why", comparison.why)):
+        if sentences:
+            click.echo(f"\n{title}".rstrip(" "))
+            for sentence in sentences:
+                click.echo(f"  {sentence}")
+
+
+def _column(comparison: "Comparison", metric: Any) -> dict[str, str]:
+    """The cells of a metric, its best loss marked."""
+    values, infinite = {}, {}
+    for method in comparison.methods:
+        values[method.key] = comparison.mean(method.key, metric.key)
+        infinite[method.key] = comparison.infinite_rows(method.key, metric.key)
+    rivals = {
+        method.key: values[method.key]
+        for method in comparison.methods
+        if not method.reference
+        and values[method.key] is not None
+        and not infinite[method.key]
+    }
+    choose = min if metric.lower_is_better else max
+    best = choose(rivals, key=rivals.__getitem__) if rivals else None
+    size = max(
+        (abs(value) for value in values.values() if value is not None), default=1
+    )
+    # Three digits behind the point, or more where all scores are tiny; none from 1000.
+    digits = next((d for d in range(3, 9) if size >= 10.0 ** (2 - d)), 9)
+    digits = 0 if size >= 10_000 else digits
+    cells = {}
+    for key, value in values.items():
+        if infinite[key]:
+            cell = f"∞ ({infinite[key]} row{'s' * (infinite[key] != 1)})"
+        elif value is None:
+            cell = "-"
+        else:
+            cell = f"{value:,.{digits}f}"
+        cells[key] = f"{_BEST} {cell}" if key == best else cell
+    return cells
+
+
+if __name__ == "__main__":
+    main()

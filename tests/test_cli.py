@@ -1,0 +1,113 @@
+import json
+import subprocess
+import sys
+
+import pytest
+from click.testing import CliRunner
+
+import offby
+from offby.cli import main
+
+pytest.importorskip("polars")
+pytest.importorskip("rich")
+
+
+@pytest.fixture(autouse=True)
+def _here(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    rows = [f"{i % 7},{i % 4},{1 + i % 3}" for i in range(60)]
+    (tmp_path / "small.csv").write_text("\n".join(["a,b,y", *rows]) + "\n")
+    rows = [f"{i},{('Good', 'Fair', 'Poor')[i % 3]}" for i in range(60)]
+    (tmp_path / "survey.csv").write_text("\n".join(["a,rating", *rows]) + "\n")
+
+
+def call(*words):
+    return CliRunner().invoke(main, [*words], catch_exceptions=False)
+
+
+QUICK = ("--losses", "ce,emd2", "--folds", "2", "--seeds", "1")
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["gone.csv", "-t", "y"], "which is neither"),
+        (["small.csv"], "Missing option '-t'"),
+        (["small.csv", "-t", "Y1"], "did you mean 'y'"),
+        (["survey.csv", "-t", "rating"], "--order Poor,Fair,Good"),
+        (["survey.csv", "-t", "rating", "--order", "Poor,Good"], "none of Fair"),
+        (["survey.csv", "-t", "rating", "--bins", "5"], "leave --bins out"),
+        (["small.csv", "-t", "y", "--losses", "nope"], "must be one of ce, emd1"),
+        (["small.csv", "-t", "y", "--losses", ","], "must name a loss"),
+        (["small.csv", "-t", "y", "--drop", "q"], "must be in the table"),
+        (["small.csv", "-t", "y", "--bins", "1"], "Invalid value for '--bins'"),
+        (["small.csv", "-t", "y", "--folds", "40"], "two classes must have 40"),
+        (["small.csv", "-t", "y", "-o", "no/r.html"], "make 'no' first"),
+        (["small.csv", "-t", "y", "-o", "."], "got the folder"),
+        (["small.csv", "-t", "y", "-o", "r", "--json", "r"], "two files"),
+    ],
+)
+def test_wrong_usage_or_data_is_a_sentence_and_code_2(words, says):
+    result = call("compare", *words)
+    assert result.exit_code == 2
+    assert says in result.stderr
+    assert "Traceback" not in result.output
+    assert result.stdout == ""
+
+
+def test_a_failed_run_is_a_sentence_and_code_1(monkeypatch):
+    def fail(*args, **settings):
+        raise RuntimeError("the training must stay finite")
+
+    monkeypatch.setattr(offby, "compare", fail)
+    result = call("compare", "small.csv", "-t", "y")
+    assert result.exit_code == 1
+    assert "Error: the training must stay finite" in result.stderr
+
+
+def test_ctrl_c_is_code_130_and_leaves_no_file(monkeypatch, tmp_path):
+    def stop(*args, **settings):
+        raise KeyboardInterrupt
+
+    before = sorted(tmp_path.iterdir())
+    monkeypatch.setattr(offby, "compare", stop)
+    assert call("compare", "small.csv", "-t", "y").exit_code == 130
+    assert sorted(tmp_path.iterdir()) == before
+
+
+@pytest.mark.slow
+def test_a_comparison_prints_scores_and_writes_report_and_data(tmp_path):
+    before = {path.name for path in tmp_path.iterdir()}
+    result = call("compare", "small.csv", "-t", "y", *QUICK)
+    assert result.exit_code == 0, result.output
+    for part in ("emd2", "↓", "↑", "\u203a", "Report  y_compare.html"):
+        assert part in result.stdout
+    after = {path.name for path in tmp_path.iterdir()}
+    assert after - before == {"y_compare.html", "y_compare.json"}
+    data = json.loads((tmp_path / "y_compare.json").read_text())
+    assert data["data"]["target"] == "y"
+
+
+@pytest.mark.slow
+def test_json_on_stdout_is_alone_there():
+    result = call("compare", "small.csv", "-t", "y", *QUICK, "--json", "-")
+    assert result.exit_code == 0, result.output
+    assert json.loads(result.stdout)["data"]["n_rows"] == 60
+    assert "y_compare.html" in result.stderr
+
+
+def test_losses_lists_every_name():
+    from offby.catalog import TABLE
+
+    result = call("losses")
+    assert result.exit_code == 0
+    assert all(entry.name in result.stdout for entry in TABLE)
+
+
+def test_help_loads_nothing_heavy():
+    code = (
+        "import sys\nfrom offby.cli import main\n"
+        "main(['--help'], standalone_mode=False)\n"
+        "sys.exit(any(name in sys.modules for name in ('torch', 'sklearn', 'polars')))"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
