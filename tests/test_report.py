@@ -1,5 +1,4 @@
 """The HTML report: one file, no network, the same bytes for the same data."""
-# ruff: noqa: RUF001
 
 import re
 from dataclasses import replace

@@ -95,7 +95,7 @@ class OrdinalClassifier(ClassifierMixin, BaseEstimator):
         if isinstance(self.categories, str):
             if present.dtype.kind in "OUS" and len(present) > 2:
                 warnings.warn(
-                    f"the classes are text, put in alphabetical order: {list(present)}; "
+                    f"the classes are text, in alphabetical order: {list(present)}; "
                     "give their order with categories=[...]",
                     stacklevel=3,
                 )

@@ -49,7 +49,7 @@ class Task:
 
 @dataclass(frozen=True, eq=False)
 class Trained:
-    """A trained network: the best weights by its validation score, and the way there."""
+    """A trained network: the best weights by its validation score, and how it went."""
 
     weights: tuple[Tensor, ...]
     best_epoch: int
@@ -92,7 +92,7 @@ def train(
     """Train one network per task, all in one batch of matrix products.
 
     Every network draws its inner split, first weights and order of rows from a
-    generator of its own, and stops by itself: its result does not depend on its company.
+    generator of its own, and stops by itself: its result does not depend on the rest.
 
     Args:
         tasks: Same number of features and classes in all of them.
@@ -240,7 +240,7 @@ class _Member:
         return Labels(task.index[rows], task.line, value, task.bins)
 
     def order(self) -> list[Tensor]:
-        """Batches of one epoch, all of one size: the last begins anew where rows end."""
+        """Batches of one epoch, all of one size: the last starts over."""
         n, size = len(self.learned), self.batch_size
         shuffled = self.learned[torch.randperm(n, generator=self.generator)]
         n_batches = max(1, round(n / size))
@@ -268,8 +268,8 @@ class _Member:
 def balanced_line(bins: Bins, index: Tensor) -> Line:
     """The bins as classes, in a unit that gives the terms of a sum the same say.
 
-    In it, forecasting the frequencies of the bins costs as much under the squared EMD as
-    under cross-entropy; so `ce+emd2` means the same whatever the unit of the target.
+    In it, forecasting the frequencies of the bins costs as much under the squared EMD
+    as under cross-entropy; so `ce+emd2` means the same whatever the unit of the target.
     """
     share = torch.bincount(index, minlength=bins.n_bins).double() / len(index)
     if int((share > 0).sum()) < 2:

@@ -93,7 +93,7 @@ def _monotone_coupling(mass: Tensor, q: Tensor, line: Line, p: float) -> Tensor:
     """Cost of moving the u-quantile of one to the u-quantile of the other, all u."""
     below = mass.cumsum(-1)[..., :-1]
     q_below = q.cumsum(-1)[..., :-1]
-    # Rounding may carry a sum past 1; levels beyond 1 would move mass that is not there.
+    # Rounding may carry a sum past 1; levels beyond it would move mass out of nothing.
     levels = torch.cat([below, q_below], -1).clamp(max=1.0).sort(-1).values
     ends = levels[..., :1]
     levels = torch.cat([torch.zeros_like(ends), levels, torch.ones_like(ends)], -1)

@@ -1,5 +1,4 @@
 """The comparison as one HTML file, readable without network and without script."""
-# ruff: noqa: RUF001
 
 import base64
 import math

@@ -1,5 +1,4 @@
 """Static SVG charts of a comparison: Altair writes the spec, vl-convert draws it."""
-# ruff: noqa: RUF001
 
 import re
 from collections.abc import Mapping, Sequence
