@@ -173,7 +173,7 @@ class Costs:
         noise = n * torch.finfo(torch.float64).eps * self.matrix.max()
         if worst > noise:
             return "no"
-        return "weak" if worst > -noise else "strict"
+        return "weak" if worst >= -noise else "strict"
 
     def normalized(self) -> "Costs":
         """The same ground with its largest distance 1."""

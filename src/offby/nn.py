@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from offby import losses
-from offby._checks import check_logits
+from offby._checks import check_logits, check_target
 from offby.bins import Bins
 from offby.grounds import Ground
 
@@ -98,20 +98,44 @@ class _Criterion(nn.Module):
         """
         check_logits(logits)
         logits = logits.movedim(self.dim, -1)
+        _check_weight(self.weight, logits.shape[-1])
         if target.is_floating_point():
             return self._of_probabilities(logits, target, sample_weight)
+        # Before the mask, which would make an index of a bool. And in 64 bits: -100 in
+        # eight is class 156.
+        check_target(logits, target)
+        target = target.long()
         counted = target != self.ignore_index
         # An ignored row is computed against class 0 and then weighed with nothing.
         target = target.where(counted, 0)
         row_weight = _class_weight(self.weight, target)
         loss = self.rows(logits, target)
+        _check_sample_weight(sample_weight, loss)
         return reduce(loss, self.reduction, counted, row_weight, sample_weight)
 
     def _of_probabilities(self, logits, target, sample_weight):
         target = target.movedim(self.dim, -1)
         weight = None if self.weight is None else target @ self.weight.to(target)
         loss = self.rows(logits, target)
+        _check_sample_weight(sample_weight, loss)
         return reduce(loss, self.reduction, None, weight, sample_weight)
+
+
+def _check_weight(weight: Tensor | None, n_classes: int) -> None:
+    if weight is not None and weight.shape != (n_classes,):
+        raise ValueError(
+            f"weight must hold one number for each of {n_classes} classes, "
+            f"got shape {tuple(weight.shape)}"
+        )
+
+
+def _check_sample_weight(weight: Tensor | None, loss: Tensor) -> None:
+    """Refuse what would broadcast: (N, 1) against (N,) gives N x N losses."""
+    if weight is not None and weight.shape != loss.shape:
+        raise ValueError(
+            "sample_weight must hold one number for each row of logits, shape "
+            f"{tuple(loss.shape)}, got shape {tuple(weight.shape)}"
+        )
 
 
 def _class_weight(weight: Tensor | None, index: Tensor) -> Tensor | None:
@@ -241,6 +265,7 @@ class _OnBins(nn.Module):
         """
         check_logits(logits)
         loss = self.rows(logits.movedim(self.dim, -1), value)
+        _check_sample_weight(sample_weight, loss)
         return reduce(loss, self.reduction, None, sample_weight)
 
 

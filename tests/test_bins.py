@@ -1,0 +1,104 @@
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch.testing import assert_close
+
+from offby import Bins
+from tests.cases import grid
+
+SEEDS = st.integers(0, 2**32 - 1)
+
+
+@given(st.integers(1, 40), SEEDS)
+def test_index_finds_the_bin_that_holds_the_value(n, seed):
+    bins = Bins(np.sort(np.random.default_rng(seed).standard_normal(n + 1)))
+    assert torch.equal(bins.index(bins.centers), torch.arange(n))
+    assert torch.equal(bins.index(bins.edges[:-1]), torch.arange(n))
+    assert bins.index(bins.edges[-1]) == n - 1
+
+
+def test_index_sends_values_beyond_the_edges_to_the_end_bins():
+    values = torch.tensor([-torch.inf, -9, 9, torch.inf, torch.nan])
+    assert Bins.uniform(0, 3, 3).index(values).tolist() == [0, 0, 2, 2, -1]
+
+
+def test_index_takes_any_shape_and_layout():
+    bins, values = Bins.uniform(0, 1, 7), torch.rand(4, 5)
+    assert torch.equal(bins.index(values.T), bins.index(values).T)
+    assert bins.index(values[0, 0]).shape == ()
+    assert bins.index(values[:0]).shape == (0, 5)
+
+
+def test_uniform_bins_have_one_width():
+    bins = Bins.uniform(-1, 2, 6)
+    assert bins.n_bins == 6
+    assert_close(bins.widths, torch.full((6,), 0.5, dtype=torch.float64))
+    assert bins.edges[[0, -1]].tolist() == [-1, 2]
+
+
+def test_log_bins_grow_by_one_factor():
+    edges = Bins.log(0.1, 1000, 8).edges
+    assert_close(edges[1:] / edges[:-1], torch.full((8,), 10**0.5).double())
+    assert edges[[0, -1]].tolist() == [0.1, 1000]
+
+
+@pytest.mark.parametrize(("low", "high"), [(0, 1), (-1, 1), (2, 1), (1, 1)])
+def test_log_bins_refuse_what_has_no_logarithm(low, high):
+    with pytest.raises(ValueError, match="shift"):
+        Bins.log(low, high, 3)
+
+
+@given(st.integers(1, 30), SEEDS)
+def test_quantile_bins_hold_equally_many(n, seed):
+    values = np.random.default_rng(seed).standard_normal(300)
+    bins = Bins.quantile(values, n)
+    held = torch.bincount(bins.index(torch.from_numpy(values)), minlength=n)
+    assert bins.n_bins == n
+    assert held.sum() == 300
+    assert (held - 300 / n).abs().max() <= 1
+
+
+def test_quantile_bins_merge_where_values_repeat():
+    values = np.repeat([0.0, 1.0, 2.0], [90, 5, 5])
+    bins = Bins.quantile(values, 10)
+    assert bins.n_bins < 10
+    assert bins.edges[[0, -1]].tolist() == [0, 2]
+
+
+@pytest.mark.parametrize("values", [[], [1.0, np.nan], [1.0, np.inf], [3.0, 3.0]])
+def test_quantile_bins_refuse_values_they_cannot_split(values):
+    with pytest.raises(ValueError, match="quantile bins need"):
+        Bins.quantile(values, 4)
+
+
+@pytest.mark.parametrize(
+    "edges", [[], [1.0], [1.0, 1.0], [2.0, 1.0], [0.0, np.nan], [[0.0, 1.0]]]
+)
+def test_refuses_edges_that_bound_no_bin(edges):
+    with pytest.raises(ValueError, match="edges must"):
+        Bins(edges)
+
+
+@given(st.floats(0, 0.5), SEEDS)
+def test_jitter_moves_inner_edges_within_their_share(scale, seed):
+    bins = grid(9)
+    moved = bins.jitter(scale, torch.Generator().manual_seed(seed)).edges
+    room = scale * torch.minimum(bins.widths[:-1], bins.widths[1:])
+    assert torch.equal(moved[[0, -1]], bins.edges[[0, -1]])
+    assert ((moved - bins.edges)[1:-1].abs() <= room + 1e-15).all()
+    again = bins.jitter(scale, torch.Generator().manual_seed(seed)).edges
+    assert torch.equal(moved, again)
+
+
+@pytest.mark.parametrize("scale", [-0.1, 0.6, np.nan])
+def test_jitter_refuses_a_scale_that_could_cross_edges(scale):
+    with pytest.raises(ValueError, match="cross"):
+        grid(3).jitter(scale, torch.Generator())
+
+
+def test_line_puts_each_class_at_the_center_of_its_bin():
+    bins = grid(5)
+    assert torch.equal(bins.line().positions, bins.centers)
+    assert_close(bins.centers, (bins.edges[1:] + bins.edges[:-1]) / 2)
