@@ -68,6 +68,7 @@ def test_all_ignored_gives_a_zero_with_a_graph(kind, reduction):
     loss = kind(reduction=reduction)(logits, torch.full_like(target, -100))
     loss.sum().backward()
     assert not loss.any()
+    assert logits.grad is not None
     assert torch.equal(logits.grad, torch.zeros_like(logits))
 
 
@@ -94,6 +95,7 @@ def test_row_without_weight_has_no_say_even_if_infinite():
     loss = nn.CrossEntropyLoss()(logits, target, weight)
     loss.backward()
     assert_close(loss, losses.cross_entropy(logits[1], target[1]))
+    assert logits.grad is not None
     assert logits.grad.isfinite().all()
 
 
@@ -207,4 +209,4 @@ def test_mixed_loss_refuses_what_it_cannot_mix():
     with pytest.raises(ValueError, match="at least one"):
         nn.MixedLoss([])
     with pytest.raises(ValueError, match="ratio"):
-        nn.MixedLoss([(1.0, nn.CrossEntropyLoss())], balance="sum")
+        nn.MixedLoss([(1.0, nn.CrossEntropyLoss())], balance="sum")  # pyright: ignore[reportArgumentType]
