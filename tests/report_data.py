@@ -2,6 +2,7 @@
 
 import math
 import random
+from typing import Literal
 
 from offby.comparison._result import (
     Calibration,
@@ -34,7 +35,16 @@ METRICS = (
 )
 
 
-def comparison(kind="classes", bins=6, target="quality"):
+STAGES: tuple[tuple[Literal["start", "middle", "end"], float], ...] = (
+    ("start", 1.0),
+    ("middle", 0.45),
+    ("end", 0.2),
+)
+
+
+def comparison(
+    kind: Literal["classes", "number"] = "classes", bins=6, target="quality"
+):
     """A comparison over `bins` classes, or over `bins` bins of a number."""
     rng = random.Random(3)
     losses = [method.key for method in METHODS if not method.reference]
@@ -112,7 +122,7 @@ def comparison(kind="classes", bins=6, target="quality"):
             ),
         )
         for place, key in enumerate(losses)
-        for stage, size in (("start", 1.0), ("middle", 0.45), ("end", 0.2))
+        for stage, size in STAGES
     )
     levels = tuple(step / 50 for step in range(51))
     calibration = tuple(

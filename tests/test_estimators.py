@@ -1,10 +1,12 @@
+from typing import Any
+
 import numpy as np
 import pytest
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from offby.estimators import BinnedRegressor, OrdinalClassifier
 
-QUICK = {"max_iter": 40, "random_state": 0}
+QUICK: dict[str, Any] = {"max_iter": 40, "random_state": 0}
 
 
 # scikit-learn wants predict to be the likeliest class; the median, our default because

@@ -194,10 +194,10 @@ def _parsed(raw: bytes, suffix: str) -> "polars.DataFrame":
         case "csv" | "tsv":
             header = raw.split(b"\n", 1)[0]
             # Files from spreadsheets in half of Europe are called csv and use ";".
-            separator = "\t" if suffix == "tsv" else max(b",;\t", key=header.count)
+            found = max((b",", b";", b"\t"), key=header.count).decode()
             return polars.read_csv(
                 raw,
-                separator=separator if suffix == "tsv" else chr(separator),
+                separator="\t" if suffix == "tsv" else found,
                 infer_schema_length=None,
                 null_values=_MISSING,
             )
