@@ -1,0 +1,87 @@
+import numpy as np
+import pytest
+import torch
+
+from offby.catalog import TABLE, parse
+from offby.comparison import Comparison, compare
+from offby.comparison._statistics import corrected_interval, verdict
+from offby.grounds import Line
+from offby.training import Settings, Task, train
+
+SHORT = Settings(max_iter=6, hidden_layer_sizes=(16,))
+
+
+def task(seed, rows=90):
+    generator = torch.Generator().manual_seed(seed)
+    inputs = torch.randn(rows, 4, generator=generator)
+    index = (inputs[:, 0] > 0).long() + (inputs[:, 1] > 0).long()
+    return Task(inputs, index, None, Line.regular(3), None, seed)
+
+
+def test_a_net_does_not_depend_on_its_company():
+    tasks = [task(0), task(1, rows=70), task(2)]
+    together = train(tasks, parse("ce+emd2"), SHORT)
+    for one, net in zip(tasks, together, strict=True):
+        (alone,) = train([one], parse("ce+emd2"), SHORT)
+        assert alone.curve == net.curve
+        assert all(map(torch.equal, alone.weights, net.weights))
+
+
+def test_training_leaves_the_global_generator_alone():
+    before = torch.random.get_rng_state()
+    train([task(0)], parse("emd2"), SHORT)
+    assert torch.equal(before, torch.random.get_rng_state())
+
+
+def small(kind, seed=0):
+    rng = np.random.default_rng(seed)
+    X = rng.normal(size=(120, 3))
+    number = X[:, 0] + 0.3 * rng.normal(size=120)
+    return X, (number > -0.5).astype(int) + (
+        number > 0.5
+    ) if kind == "classes" else number
+
+
+@pytest.mark.parametrize("kind", ["classes", "number"])
+def test_the_same_seed_gives_the_same_comparison_in_any_order(kind):
+    X, y = small(kind)
+    rules = {"kind": kind, "bins": 8, "folds": 3, "seeds": 2, "settings": SHORT}
+    first = compare(X, y, losses=["ce", "emd2"], **rules)
+    second = compare(X, y, losses=["emd2", "ce"], **rules)
+    key = lambda s: (s.method, s.metric, s.fold, s.seed)  # noqa: E731
+    assert sorted(first.scores, key=key) == sorted(second.scores, key=key)
+    assert Comparison.from_json(first.to_json()) == first
+
+
+def test_every_loss_of_the_table_trains_on_numbers():
+    X, y = small("number")
+    names = [entry.name for entry in TABLE]
+    found = compare(
+        X, y, losses=names, kind="number", bins=6, folds=2, seeds=1, settings=SHORT
+    )
+    for name in names:
+        crps = found.mean(name, "crps")
+        assert crps is not None
+        assert 0 < crps < 1
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "words"),
+    [
+        (-0.05, -0.02, "better"),
+        (-0.009, -0.001, "slightly better"),
+        (-0.009, 0.009, "no clear difference"),
+        (-0.02, 0.02, "can't tell"),
+        (0.001, 0.02, "slightly worse"),
+        (0.02, 0.05, "worse"),
+    ],
+)
+def test_verdict_uses_the_fixed_words(low, high, words):
+    assert verdict(low, high, 0.01) == words
+
+
+def test_interval_is_wider_than_that_of_independent_runs():
+    values = np.random.default_rng(0).normal(size=15)
+    _, low, high = corrected_interval(values.tolist(), n_folds=5)
+    plain = 2 * 2.145 * values.std(ddof=1) / np.sqrt(15)
+    assert high - low == pytest.approx(plain * np.sqrt(1 + 15 / 4), rel=1e-3)
