@@ -8,6 +8,7 @@ writes docs/bins.svg and docs/bins.json. Takes about 5 minutes on two cores.
 import json
 import sys
 from pathlib import Path
+from typing import Literal
 
 import altair as alt
 import polars as pl
@@ -15,7 +16,7 @@ import vl_convert
 
 from offby.comparison import compare
 
-RUNS = (
+RUNS: tuple[tuple[str, Literal["own", "score"], str], ...] = (
     ("ce", "own", "ce"),
     ("ce", "score", "ce, stopped on CRPS"),
     ("emd2", "own", "emd2"),
