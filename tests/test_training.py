@@ -27,6 +27,11 @@ def test_a_net_does_not_depend_on_its_company():
         assert all(map(torch.equal, alone.weights, net.weights))
 
 
+def test_nets_of_few_rows_train_together_though_their_batches_differ():
+    nets = train([task(0, rows=20), task(1, rows=24)], parse("ce"), SHORT)
+    assert all(len(net.curve) > 1 for net in nets)
+
+
 def test_training_leaves_the_global_generator_alone():
     before = torch.random.get_rng_state()
     train([task(0)], parse("emd2"), SHORT)

@@ -1,6 +1,7 @@
 """Training: many small networks at once, each as if it were alone."""
 
 import math
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -101,15 +102,22 @@ def train(
         stop_on: What the inner validation rows are judged by: the common score (RPS or
             CRPS) or the loss itself.
     """
-    return _Crowd(tasks, loss, settings, stop_on).run()
+    # One matrix product takes batches of one size only.
+    crowds: dict[int, list[_Member]] = defaultdict(list)
+    members = [_Member(task, settings) for task in tasks]
+    for member in members:
+        crowds[member.batch_size].append(member)
+    for crowd in crowds.values():
+        _Crowd(crowd, loss, settings, stop_on).run()
+    return [member.trained() for member in members]
 
 
 class _Crowd:
     """The state of a batch of networks in training."""
 
-    def __init__(self, tasks, loss, settings, stop_on) -> None:
+    def __init__(self, members, loss, settings, stop_on) -> None:
         self.loss, self.settings, self.stop_on = loss, settings, stop_on
-        self.members = [_Member(task, settings) for task in tasks]
+        self.members: list[_Member] = members
         self.weights = [
             torch.stack(parts).requires_grad_()
             for parts in zip(*(member.first for member in self.members), strict=True)
@@ -118,8 +126,7 @@ class _Crowd:
             (torch.zeros_like(w), torch.zeros_like(w)) for w in self.weights
         ]
 
-    def run(self) -> list[Trained]:
-        everyone = list(self.members)
+    def run(self) -> None:
         for epoch in range(self.settings.max_iter + 1):
             if epoch:
                 self._one_epoch(epoch)
@@ -127,7 +134,6 @@ class _Crowd:
             self._send_home()
             if not self.members:
                 break
-        return [member.trained() for member in everyone]
 
     def _one_epoch(self, epoch: int) -> None:
         orders = [member.order() for member in self.members]
