@@ -149,12 +149,31 @@ class _Crowd:
         )
         logits = forward(self.weights, inputs)
         total = torch.zeros(())
-        for row, (member, rows) in enumerate(zip(self.members, batch, strict=True)):
-            value = self.loss.rows(logits[row], member.labels(rows))
-            weight = member.row_weight[rows]
-            total = total + (value * weight).sum() / weight.sum()
+        for alike in self._alike():
+            rows = [batch[place] for place in alike]
+            labels = _stacked(
+                [
+                    self.members[place].labels(r)
+                    for place, r in zip(alike, rows, strict=True)
+                ]
+            )
+            weight = torch.stack(
+                [
+                    self.members[place].row_weight[r]
+                    for place, r in zip(alike, rows, strict=True)
+                ]
+            )
+            value = self.loss.rows(logits[alike], labels)
+            total = total + ((value * weight).sum(-1) / weight.sum(-1)).sum()
         grads = torch.autograd.grad(total, self.weights)
         self._adam(grads, active)
+
+    def _alike(self) -> list[list[int]]:
+        """Places of the networks that share a line and a grid, and so a call."""
+        groups: dict[tuple[int, int], list[int]] = defaultdict(list)
+        for place, member in enumerate(self.members):
+            groups[id(member.task.line), id(member.task.bins)].append(place)
+        return list(groups.values())
 
     @torch.no_grad()
     def _adam(self, grads: Sequence[Tensor], active: Tensor) -> None:
@@ -269,6 +288,16 @@ class _Member:
 
     def trained(self) -> Trained:
         return Trained(self.best, self.best_epoch, tuple(self.curve), self.snapshots)
+
+
+def _stacked(labels: Sequence[Labels]) -> Labels:
+    """Labels of several networks on the same line and grid, as one batch."""
+    first = labels[0]
+    index = torch.stack([each.index for each in labels])
+    values = [each.value for each in labels if each.value is not None]
+    return Labels(
+        index, first.line, torch.stack(values) if values else None, first.bins
+    )
 
 
 def balanced_line(bins: Bins, index: Tensor) -> Line:

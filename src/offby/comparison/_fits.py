@@ -54,6 +54,11 @@ class Problem:
         cuts = cv.split(np.zeros(len(self.y)), self.y)
         return [self._fold(learned, held_out) for learned, held_out in cuts]
 
+    @cached_property
+    def line(self) -> Line:
+        """Where the classes lie, one for all folds."""
+        return Line(list(self.positions))
+
     def _fold(self, learned: np.ndarray, held_out: np.ndarray) -> "Fold":
         encode = encoder(self.X).fit(_rows(self.X, learned))
         inputs = [
@@ -83,7 +88,7 @@ class Fold:
     def line(self) -> Line:
         """Where the classes lie."""
         if self.bins is None:
-            return Line(list(self.problem.positions))
+            return self.problem.line
         y = torch.from_numpy(self.problem.y[self.learned])
         return balanced_line(self.bins, self.bins.index(y.double()))
 
