@@ -41,6 +41,7 @@ QUICK = ("--losses", "ce,emd2", "--folds", "2", "--seeds", "1")
         (["small.csv", "-t", "y", "--losses", ","], "must name a loss"),
         (["small.csv", "-t", "y", "--drop", "q"], "must be in the table"),
         (["small.csv", "-t", "y", "--bins", "1"], "Invalid value for '--bins'"),
+        (["small.csv", "-t", "y", "-j", "0"], "must not be 0"),
         (["small.csv", "-t", "y", "--folds", "40"], "two classes must have 40"),
         (["small.csv", "-t", "y", "-o", "no/r.html"], "make 'no' first"),
         (["small.csv", "-t", "y", "-o", "."], "got the folder"),
@@ -86,6 +87,14 @@ def test_a_comparison_prints_scores_and_writes_report_and_data(tmp_path):
     assert after - before == {"y_compare.html", "y_compare.json"}
     data = json.loads((tmp_path / "y_compare.json").read_text())
     assert data["data"]["target"] == "y"
+
+
+@pytest.mark.slow
+def test_quiet_prints_nothing(tmp_path):
+    result = call("compare", "small.csv", "-t", "y", *QUICK, "-q")
+    assert result.exit_code == 0, result.output
+    assert result.output == ""
+    assert (tmp_path / "y_compare.html").exists()
 
 
 @pytest.mark.slow

@@ -37,6 +37,12 @@ class _Refusal(click.ClickException):
     exit_code = 2
 
 
+def _check_jobs(ctx: click.Context, param: click.Parameter, value: int) -> int:
+    if value == 0:
+        raise click.BadParameter("must not be 0; give a number of losses, or -1.")
+    return value
+
+
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="offby")
 def main() -> None:
@@ -108,6 +114,15 @@ def main() -> None:
     show_default=True,
     help="Relative difference too small to matter.",
 )
+@click.option(
+    "-j",
+    "--jobs",
+    type=int,
+    default=-1,
+    show_default=True,
+    callback=_check_jobs,
+    help="Losses trained at the same time; -1 is one per core.",
+)
 @click.option("-q", "--quiet", is_flag=True, help="No progress, no table.")
 @click.option("--open/--no-open", "open_report", default=False, help="Show the report.")
 def compare(
@@ -125,6 +140,7 @@ def compare(
     seed: int,
     stop_on: str,
     rope: float,
+    jobs: int,
     quiet: bool,
     open_report: bool,
 ) -> None:
@@ -163,6 +179,7 @@ def compare(
                 "seed": seed,
                 "stop_on": stop_on,
                 "rope": rope,
+                "n_jobs": jobs,
             },
         )
     except ValueError as error:
