@@ -4,7 +4,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from offby import losses, nn
+    from offby import losses, metrics, nn, targets
     from offby._anatomy import anatomy, settles_at
     from offby.bins import Bins
     from offby.comparison import Comparison, compare
@@ -23,8 +23,10 @@ __all__ = [
     "anatomy",
     "compare",
     "losses",
+    "metrics",
     "nn",
     "settles_at",
+    "targets",
 ]
 
 # Imported on use: `offby --help` imports this package, and torch takes seconds.
@@ -43,7 +45,7 @@ _HOME = {
 
 
 def __getattr__(name: str) -> Any:
-    if name in ("losses", "nn"):
+    if name in ("losses", "metrics", "nn", "targets"):
         return import_module(f"offby.{name}")
     if name not in _HOME:
         raise AttributeError(f"module 'offby' has no attribute {name!r}")

@@ -52,6 +52,24 @@ def check_target(logits: Tensor, target: Tensor, n_classes: int | None = None) -
     return False
 
 
+def check_index(name: str, index: Tensor) -> None:
+    """Refuse class indices that are not integers."""
+    if index.dtype not in _INDEX_DTYPES:
+        raise TypeError(
+            f"{name} must hold integer class indices, got dtype {index.dtype}; "
+            "convert them with `.long()`"
+        )
+
+
+def check_numbers(name: str, values: Tensor) -> None:
+    """Refuse real numbers that are not floating."""
+    if not values.is_floating_point():
+        raise TypeError(
+            f"{name} must hold real numbers, got dtype {values.dtype}; "
+            "convert them with `.float()`"
+        )
+
+
 def check_logits(logits: Tensor, n_classes: int | None = None) -> None:
     """Refuse logits without a class axis, or of another number of classes."""
     if not logits.is_floating_point():
