@@ -5,6 +5,8 @@ cancellation: a loss of 1e-300 is the square of a tail of 1e-150, and 1 - F has 
 that tail. (mpmath comes with torch, through sympy.)
 """
 
+from itertools import pairwise
+
 import mpmath as mp
 
 mp.mp.dps = 200
@@ -123,7 +125,7 @@ def two_hot(y, centers):
 def hl_gauss(y, edges, sigma):
     y, sigma = mp.mpf(float(y)), mp.mpf(float(sigma))
     z = [(b - y) / sigma for b in exact(edges)]
-    mass = [_normal_between(*pair) for pair in zip(z[:-1], z[1:], strict=True)]
+    mass = [_normal_between(low, high) for low, high in pairwise(z)]
     return [float(m / mp.fsum(mass)) for m in mass]
 
 

@@ -23,7 +23,16 @@ LEVELS = [
 ]
 ANYWHERE = {"datasets", "__init__"}
 LEVEL = {name: level for level, names in enumerate(LEVELS) for name in names}
-HEAVY = ["sklearn", "scipy", "altair", "polars", "rich", "click", "matplotlib"]
+HEAVY = [
+    "sklearn",
+    "scipy",
+    "altair",
+    "polars",
+    "rich",
+    "click",
+    "matplotlib",
+    "model_diagnostics",
+]
 
 
 def module_of(file: Path) -> str:

@@ -101,9 +101,8 @@ def hl_gauss(
 ) -> Float[Tensor, "*batch bins"]:
     r"""Mass of each bin under a normal distribution around the number.
 
-    .. math:: q_k = \frac{\Phi\big(\frac{b_{k+1} - y}{\sigma}\big)
-              - \Phi\big(\frac{b_k - y}{\sigma}\big)}{\Phi\big(\frac{b_K - y}{\sigma}\big)
-              - \Phi\big(\frac{b_0 - y}{\sigma}\big)}
+    .. math:: q_k = \frac{\Phi(z_{k+1}) - \Phi(z_k)}{\Phi(z_K) - \Phi(z_0)}, \qquad
+              z_k = \frac{b_k - y}{\sigma}
 
     Cross-entropy with it is HL-Gauss. A network so trained ends at the distribution of
     the numbers blurred by sigma, not at the distribution itself. Near an end of the
