@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from offby import losses, metrics, nn, targets
     from offby._anatomy import anatomy, settles_at
+    from offby._debias import debias
     from offby.bins import Bins
     from offby.comparison import Comparison, compare
     from offby.distribution import BinnedDistribution
@@ -22,6 +23,7 @@ __all__ = [
     "OrdinalClassifier",
     "anatomy",
     "compare",
+    "debias",
     "losses",
     "metrics",
     "nn",
@@ -40,6 +42,7 @@ _HOME = {
     "OrdinalClassifier": "offby.estimators",
     "anatomy": "offby._anatomy",
     "compare": "offby.comparison",
+    "debias": "offby._debias",
     "settles_at": "offby._anatomy",
 }
 

@@ -96,10 +96,11 @@ def _parts(
             "corp_decomposition needs model-diagnostics; "
             'run pip install "offby[compare]"'
         ) from error
+    counted = weight > 0  # Isotonic regression makes 0 / 0 of the others.
     found = decompose(
-        happened.astype(np.float64),
-        predicted,
-        weights=weight,
+        happened[counted].astype(np.float64),
+        predicted[counted],
+        weights=weight[counted],
         scoring_function=SquaredError(),
     )
     miscalibration, discrimination, uncertainty, _ = found.row(0)
