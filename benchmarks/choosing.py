@@ -68,5 +68,22 @@ def summary(found: Comparison) -> dict:
     }
 
 
+def table(found: dict, metrics: dict[str, str]) -> str:
+    """Means as a table in Markdown, the best loss of each column in bold."""
+    lines = [
+        f"| loss | {' | '.join(metrics.values())} |",
+        f"|---|{'---|' * len(metrics)}",
+    ]
+    for method, means in found["means"].items():
+        cells = []
+        for key in metrics:
+            value = means[key]
+            cell = "–" if value is None else f"{value:.3f}"
+            best = found["verdicts"].get(key, {}).get("best") == method
+            cells.append(f"**{cell}**" if best else cell)
+        lines.append(f"| {method} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
 if __name__ == "__main__":
     main(*sys.argv[1:4])

@@ -168,7 +168,7 @@ def smoothed(
 ) -> Float[Tensor, "*batch classes"]:
     r"""Mass on every class, less of it the further from the true one.
 
-    .. math:: S_{yj} = \frac{e^{-d(y, j) / \tau}}{\sum_i e^{-d(y, i) / \tau}}
+    .. math:: S_{yj} = \frac{e^{-d(j, y) / \tau}}{\sum_i e^{-d(i, y) / \tau}}
 
     of a class y, :math:`S'q` of a distribution q. Label smoothing that knows the
     distance; with `Costs.equal` it is plain label smoothing. A network trained on it
@@ -196,7 +196,8 @@ def smoothed(
     """
     if not 0 < temperature < math.inf:
         raise ValueError(f"temperature must be positive, got {temperature:g}")
-    rows = (-ground.cost / temperature).softmax(-1).to(target.device)
+    # The cost of predicting each class where y is true: costs may be asymmetric.
+    rows = (-ground.cost.T / temperature).softmax(-1).to(target.device)
     if not target.is_floating_point():
         check_index("target", target)
         at = target.long().clamp(0, ground.n_classes - 1)
