@@ -52,7 +52,8 @@ def settled(f: np.ndarray, cost: np.ndarray, weight: float) -> np.ndarray:
         return float((f[inside] / (v + c[inside])).sum() - 1)
 
     least = -c[inside].min()
-    v = brentq(excess, least + 1e-15 * (1 + abs(least)), least + 10.0, xtol=1e-15)
+    start = least + 1e-15 * (1 + abs(least))
+    v = float(brentq(excess, start, least + 10.0, xtol=1e-15))  # pyright: ignore[reportArgumentType]
     return np.where(inside, f / (v + c), 0)
 
 
