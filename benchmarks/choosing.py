@@ -15,6 +15,23 @@ from offby.catalog import TABLE
 from offby.comparison import Comparison
 
 SUMS = ("ce+emd2", "ce+0.3*emd1")
+COLUMNS = {
+    "wine-red": {
+        "rps": "RPS",
+        "log_score": "log score",
+        "mae": "MAE of the median",
+        "qwk": "QWK",
+        "accuracy": "accuracy",
+        "far": "far errors",
+    },
+    "concrete": {
+        "crps": "CRPS",
+        "log_score": "log score",
+        "mae": "MAE of the median",
+        "rmse": "RMSE of the mean",
+        "far": "far errors",
+    },
+}
 
 
 def main(data: str, target: str, out: str) -> None:
@@ -68,8 +85,9 @@ def summary(found: Comparison) -> dict:
     }
 
 
-def table(found: dict, metrics: dict[str, str]) -> str:
+def table(name: str, found: dict) -> str:
     """Means as a table in Markdown, the best loss of each column in bold."""
+    metrics = COLUMNS[name]
     lines = [
         f"| loss | {' | '.join(metrics.values())} |",
         f"|---|{'---|' * len(metrics)}",
