@@ -92,15 +92,15 @@ def test_leaves_proper_losses_alone(loss, f):
     [
         with_wasserstein(0.3),
         with_wasserstein(1.0, p=2),
-        on_soft_labels(Line.regular(5), 1.0),
-        lambda z, y: on_soft_labels(Line.regular(5), 0.5)(z, y) + squared_emd(z, y),
-        lambda z, y: parse("ce+0.3*emd1").rows(z, Labels(y, Line.regular(5))),
-        lambda z, k: cross_entropy(z, hl_gauss(k.double() + 0.5, Bins(range(6)))),
+        on_soft_labels(Line.regular(4), 1.0),
+        lambda z, y: on_soft_labels(Line.regular(4), 0.5)(z, y) + squared_emd(z, y),
+        lambda z, y: parse("ce+0.3*emd1").rows(z, Labels(y, Line.regular(4))),
+        lambda z, k: cross_entropy(z, hl_gauss(k.double() + 0.5, Bins(range(5)))),
     ],
     ids=["ce+0.3*W1", "ce+W2^2", "soft", "soft+emd2", "by name", "hl-gauss"],
 )
 def test_finds_back_from_where_a_network_settles(loss):
-    drawn = np.random.default_rng(0).dirichlet(np.full(5, 2.0))
+    drawn = np.random.default_rng(0).dirichlet(np.full(4, 2.0))
     end = settles_at(loss, drawn)
     assert np.abs(end - drawn).sum() > 0.03  # There is a bias to undo.
     np.testing.assert_allclose(debias(end, loss), drawn, atol=1e-4)

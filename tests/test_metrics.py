@@ -8,6 +8,8 @@ import scoringrules
 from hypothesis import given
 from hypothesis import strategies as st
 from sklearn import metrics as sk
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import cross_val_score
 
 from offby import Bins, metrics
 from offby.metrics import rows
@@ -276,6 +278,24 @@ def test_rows_take_the_same_arguments(name):
     assert of_mean["sample_weight"].default is None
     without = {k: v for k, v in of_mean.items() if k != "sample_weight"}
     assert list(of_rows.values()) == list(without.values())
+
+
+@pytest.mark.parametrize(
+    ("score", "answer"),
+    [
+        (metrics.ranked_probability_score, "predict_proba"),
+        (metrics.quadratic_weighted_kappa, "predict"),
+    ],
+)
+def test_scikit_learn_makes_scorers_of_them(score, answer):
+    X = np.random.default_rng(0).normal(size=(90, 1))
+    y = np.array([1, 2, 10])[np.digitize(X[:, 0], [-0.5, 0.5])]
+    scorer = sk.make_scorer(score, response_method=answer, labels=[1, 2, 10])
+    found = cross_val_score(LogisticRegression(), X, y, scoring=scorer, cv=3)
+    if answer == "predict":
+        assert found.min() > 0.9
+    else:
+        assert found.max() < 0.5  # The same forecast for all rows has about 1.9.
 
 
 # Calibration

@@ -43,7 +43,7 @@ def corp_decomposition(
     is then overstated, and discrimination by as much.
 
     Args:
-        y_true: Class of each row.
+        y_true: Class of each row; of numbers in bins, the bin (`Bins.index`).
         y_proba: Rows x classes probabilities.
         score: The ranked probability score ("rps") or the Brier score ("brier").
         labels: The classes in the order of the columns; 0 to K - 1 by default. Numbers
