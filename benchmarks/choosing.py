@@ -3,7 +3,7 @@
     python benchmarks/choosing.py concrete.csv.gz compressive_strength docs/choosing
 
 compares on the packaged wine-red (6 classes) and on that table (50 bins). Takes about
-10 minutes on two cores.
+15 minutes on two cores.
 """
 
 import json
