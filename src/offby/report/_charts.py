@@ -364,9 +364,6 @@ class Charts:
         x = alt.X("x:N", title=title, sort=self._labels)
         return x.axis(labelAngle=angle, labelLimit=70, labelOverlap=True)
 
-    def _names(self, keys: Sequence[str]) -> list[str]:
-        return [key for key in keys]
-
     def _color(self, keys: Sequence[str]) -> alt.Color:
         colors = [self._styles[key].color for key in keys]
         scale = alt.Scale(domain=keys, range=colors)
