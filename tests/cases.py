@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from offby import Bins, Costs, Line, losses
+from offby import Bins, Circle, Costs, Line, Tree, losses
 from tests import reference
 
 
@@ -26,6 +26,27 @@ def points(n: int) -> Costs:
     x = uneven(n)
     y = x.square() / 10
     return Costs(torch.hypot(x[:, None] - x, y[:, None] - y))
+
+
+def circle(n: int) -> Circle:
+    """Classes all around, no two of them facing each other."""
+    x = uneven(n)
+    return Circle(x, x[-1] - x[0] + 0.75)
+
+
+def chord(n: int) -> Circle:
+    on = circle(n)
+    return Circle(on.positions, on.period, "chord")
+
+
+def tree(n: int) -> Tree:
+    """Branches at several depths, edges of unequal length, classes out of order."""
+    inner = max(1, (n + 1) // 2)
+    # Inner nodes 0, 1, ... hang below one another in a binary tree; leaves come after
+    # them and go to the inner nodes in turn; every inner node has at least one.
+    parents = [-1, *((k - 1) // 2 for k in range(1, inner))]
+    parents += [(2 * k) % inner if inner % 2 else k % inner for k in range(n)]
+    return Tree(parents, uneven(len(parents)) + 3.5)
 
 
 def grid(n: int) -> Bins:
