@@ -64,6 +64,8 @@ class Case:
     """Takes distributions as target, and the reference does too."""
     of_numbers: bool = False
     """The target is a number on `grid(n)`."""
+    near_and_far: tuple[int, int] = (2, 4)
+    """Two of five classes, one nearer to class 1 than the other."""
     floor: float = 0.0
     """Absolute error it may have: log p of p near 1 cannot show a smaller loss."""
 
@@ -103,6 +105,14 @@ def _on_costs(ground, loss, **settings):
     return lambda z, y: loss(z, y, ground(len(z)).cost.tolist(), **settings)
 
 
+def _on_edges(loss):
+    def of(z, y):
+        on = tree(len(z))
+        return loss(z, y, on.parents.tolist(), on.lengths.tolist())
+
+    return of
+
+
 def _on_grid(loss):
     return lambda z, y: loss(z, y, grid(len(z)).edges)
 
@@ -139,6 +149,30 @@ CASES = [
         feels_distance=True,
     ),
     Case(
+        "wasserstein-circle",
+        _on(circle, losses.wasserstein),
+        _on_costs(circle, reference.wasserstein),
+        proper=False,
+        feels_distance=True,
+        near_and_far=(0, 3),
+    ),
+    Case(
+        "wasserstein-chord-p2",
+        _on(chord, losses.wasserstein, p=2),
+        _on_costs(chord, reference.wasserstein, p=2),
+        proper=False,
+        feels_distance=True,
+        near_and_far=(0, 3),
+    ),
+    Case(
+        "wasserstein-tree",
+        _on(tree, losses.wasserstein),
+        _on_costs(tree, reference.wasserstein),
+        proper=False,
+        feels_distance=True,
+        near_and_far=(0, 2),
+    ),
+    Case(
         "squared_emd",
         losses.squared_emd,
         lambda z, y: reference.squared_emd_on_a_line(z, y, [1] * (len(z) - 1)),
@@ -171,11 +205,64 @@ CASES = [
         soft=True,
     ),
     Case(
+        "squared_emd-circle",
+        _on(circle, losses.squared_emd),
+        _on_costs(circle, reference.squared_emd),
+        proper=True,
+        feels_distance=True,
+        near_and_far=(0, 3),
+        soft=True,
+    ),
+    Case(
+        "squared_emd-chord",
+        _on(chord, losses.squared_emd),
+        _on_costs(chord, reference.squared_emd),
+        proper=True,
+        feels_distance=True,
+        near_and_far=(0, 3),
+        soft=True,
+    ),
+    Case(
+        "squared_emd-tree",
+        _on(tree, losses.squared_emd),
+        _on_costs(tree, reference.squared_emd),
+        proper=True,
+        feels_distance=True,
+        near_and_far=(0, 2),
+        soft=True,
+    ),
+    Case(
+        "squared_mass",
+        _on(line, losses.squared_mass, power=2, offset=0),
+        _on_costs(line, reference.squared_mass, power=2, offset=0),
+        proper=False,
+        feels_distance=True,
+        soft=True,
+    ),
+    Case(
+        "squared_mass-tree",
+        _on(tree, losses.squared_mass, power=0.5),
+        _on_costs(tree, reference.squared_mass, power=0.5, offset=0),
+        proper=False,
+        feels_distance=True,
+        near_and_far=(0, 2),
+        soft=True,
+    ),
+    Case(
         "cumulative_cross_entropy",
         _on(line, losses.cumulative_cross_entropy),
         _on_positions(reference.cumulative_cross_entropy),
         proper=True,
         feels_distance=True,
+        soft=True,
+    ),
+    Case(
+        "cumulative_cross_entropy-tree",
+        _on(tree, losses.cumulative_cross_entropy),
+        _on_edges(reference.cumulative_cross_entropy_on_a_tree),
+        proper=True,
+        feels_distance=True,
+        near_and_far=(0, 2),
         soft=True,
     ),
     Case(

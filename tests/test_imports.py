@@ -33,6 +33,7 @@ HEAVY = [
     "click",
     "matplotlib",
     "model_diagnostics",
+    "ot",
 ]
 
 
