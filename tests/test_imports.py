@@ -9,7 +9,7 @@ SOURCE = Path(__file__).parents[1] / "src" / "offby"
 
 # A module imports from earlier levels only, and from its own.
 LEVELS = [
-    {"_checks", "grounds", "bins", "_histogram"},
+    {"_checks", "grounds", "bins", "_half_normal", "_histogram"},
     {"distribution", "targets"},
     {"losses"},
     {"nn"},

@@ -94,7 +94,7 @@ def _across_cuts(p: Tensor, target: Tensor, cuts: Cuts) -> Tensor:
 
 
 def _on_chords(p: Tensor, target: Tensor, circle: Circle) -> Tensor:
-    """The energy in O(K): sin(a - b) = sin a cos b - cos a sin b, a sum on each side."""
+    """Energy in O(K): sin(a - b) = sin a cos b - cos a sin b, a sum on each side."""
     # In float64: angles of neighbors among many classes agree in most of their digits.
     extra = _extra(p, target).double()
     period = circle.period.to(extra)

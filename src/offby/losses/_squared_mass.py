@@ -1,4 +1,4 @@
-"""Squared mass by distance, for unordered classes. Theory: docs/maths/squared-mass.md."""
+"""Squared mass weighed by distance. Theory: docs/maths/squared-mass.md."""
 
 import torch
 from jaxtyping import Float, Int
