@@ -81,7 +81,7 @@ def moments(bins: Bins) -> tuple[Float[Tensor, " bins"], Float[Tensor, " bins"]]
 
 
 def densest(bins: Bins) -> tuple[Float[Tensor, " bins"], Float[Tensor, " bins"]]:
-    """Where each bin's own distribution is densest (its center if all over), how much."""
+    """Where each bin by itself is densest (its center if all over), and how dense."""
     places = bins.centers.clone()
     if bins.tails == "half-normal":
         places[0], places[-1] = bins.edges[1], bins.edges[-2]

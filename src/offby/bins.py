@@ -12,7 +12,6 @@ from torch import Tensor
 from offby._checks import check_increasing
 from offby.grounds import Line
 
-
 Tails = Literal["none", "half-normal"]
 
 

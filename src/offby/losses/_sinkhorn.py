@@ -108,7 +108,8 @@ class _Blurred:
 
     def between(self, log_p: Tensor, log_q: Tensor) -> tuple[Tensor, Tensor]:
         """Potentials of p and of q."""
-        return self._by_rows(self._between, log_p, log_q)
+        f, g = self._by_rows(self._between, log_p, log_q)
+        return f, g
 
     def to_itself(self, log_p: Tensor) -> Tensor:
         """Half of the potential of moving p to where it is; both sides are alike."""

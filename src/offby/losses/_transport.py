@@ -18,8 +18,11 @@ def transport_cost(
     What it is worth to have mass somewhere, the dual variables, is its slope; at the
     optimum they add up to the cost. Rows whose masses do not sum to 1 give NaN.
     """
-    flat = p.detach().reshape(-1, p.shape[-1]), q.detach().reshape(-1, q.shape[-1])
-    worth = _dual(*(rows.double().cpu().numpy() for rows in flat), cost.cpu().numpy())
+    given, wanted = (
+        masses.detach().reshape(-1, masses.shape[-1]).double().cpu().numpy()
+        for masses in (p, q)
+    )
+    worth = _dual(given, wanted, cost.cpu().numpy())
     of_p, of_q = (torch.from_numpy(rows).to(p).reshape(p.shape) for rows in worth)
     return (p * of_p).sum(-1) + (q * of_q).sum(-1)
 
