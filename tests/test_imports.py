@@ -13,6 +13,7 @@ LEVELS = [
     {"distribution", "targets"},
     {"losses"},
     {"nn"},
+    {"_rest"},
     {"_anatomy", "_debias", "catalog"},
     {"features", "tables", "training", "networks", "calibration"},
     {"learning"},
