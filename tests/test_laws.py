@@ -289,3 +289,17 @@ def test_grids_with_tails_take_ten_thousand_rows_too():
         (slope,) = torch.autograd.grad(loss.sum(), z)
         assert loss.isfinite().all()
         assert slope.isfinite().all()
+
+
+@pytest.mark.parametrize("distance", ["arc", "chord"])
+@pytest.mark.parametrize("y", [0, 3, 19_999])
+def test_neighbors_among_many_on_a_circle_are_told_apart(distance, y):
+    on = Circle.regular(20_000, distance)
+    z = torch.full((20_000,), -torch.inf)
+    z[[1, 2]] = 0.0
+    few = torch.tensor([1, 2, y])
+    extra = torch.tensor([0.5, 0.5, -1.0], dtype=torch.float64)
+    exact = -(extra @ on.cost_to(few)[:, few] @ extra).item() / 2
+    for target in (torch.tensor(y), torch.zeros(20_000).index_fill(0, few[2:], 1.0)):
+        got = losses.squared_emd(z, target, on)
+        assert got.item() == pytest.approx(exact, rel=1e-6)

@@ -7,7 +7,7 @@ from scipy.optimize import linprog
 from scipy.stats import wasserstein_distance
 from torch.testing import assert_close
 
-from offby import Bins, Costs, Line, losses
+from offby import Bins, Costs, Line, Tree, losses
 from tests import reference
 from tests.cases import CASES, Case, grid, line, points
 
@@ -428,6 +428,23 @@ def test_cumulative_cross_entropy_keeps_the_small_term_of_a_large_loss():
     expected = reference.cumulative_cross_entropy(logits, 1, [1])
     got = losses.cumulative_cross_entropy(logits, torch.tensor(1))
     assert got.item() == pytest.approx(expected, rel=1e-14)
+
+
+@pytest.mark.parametrize("inside", [True, False])
+def test_an_impossible_side_of_a_tree_costs_infinitely_much(inside):
+    # Classes 0 and 1 lie below one edge, 2 and 3 beside it; there is no other.
+    on = Tree([4, 4, 5, 5, 5, -1], [0, 0, 0, 0, 1, 0])
+    z = torch.tensor([0.0, 0.0, -torch.inf, -torch.inf], requires_grad=True)
+    rows = (z if inside else z.flip(0)).expand(2, -1)
+    impossible, possible = (3, 0) if inside else (0, 3)
+    target = torch.tensor([impossible, possible])
+    loss = losses.cumulative_cross_entropy(rows, target, on)
+    assert loss.isposinf().tolist() == [True, False]
+    (slope,) = torch.autograd.grad(loss[1], z)
+    assert slope.isfinite().all()
+    q = torch.tensor([0.25, 0.25, 0.25, 0.25])
+    assert losses.cumulative_cross_entropy(rows[0], q, on).isposinf()
+    assert losses.cumulative_cross_entropy(rows[0], rows[0].softmax(-1), on).isfinite()
 
 
 def test_points_are_of_strict_negative_type():

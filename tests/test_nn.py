@@ -402,3 +402,32 @@ def test_learned_costs_refuse_what_does_not_fit():
         learned(torch.ones(2, 4), torch.ones(2, 4))
     with pytest.raises(ValueError, match="target must hold one class index"):
         learned(torch.ones(2, 4), torch.tensor([0, 1, 2]))
+
+
+@pytest.mark.parametrize("ground", [line, circle, chord, tree, points])
+@pytest.mark.parametrize("soft", [False, True])
+def test_a_ground_follows_its_criterion_to_another_device(ground, soft):
+    # "meta" computes no values, but refuses to mix devices or to wait for a number.
+    criteria = [nn.SquaredEMDLoss, nn.SquaredMassLoss]
+    if not soft or ground in (line, circle, tree):
+        criteria.append(nn.WassersteinLoss)
+    if ground in (line, tree):
+        criteria.append(nn.CumulativeCrossEntropyLoss)
+    for kind in criteria:
+        criterion = kind(ground(5), weight=WEIGHT).to("meta")
+        logits = torch.randn(4, 5, device="meta", requires_grad=True)
+        target = torch.zeros((4, 5) if soft else 4, device="meta")
+        loss = criterion(logits, target if soft else target.long())
+        loss.backward()
+        assert loss.device.type == "meta"
+        assert criterion.ground is not None
+        assert criterion.ground.cost.device.type == "meta"
+
+
+@pytest.mark.parametrize("tails", ["none", "half-normal"])
+def test_a_grid_follows_its_criterion_to_another_device(tails):
+    bins = Bins(grid(5).edges, tails=tails)
+    for name in ("NLL", "CRPS", "Wasserstein"):
+        criterion = getattr(nn, f"Histogram{name}Loss")(bins).to("meta")
+        logits = torch.randn(4, 5, device="meta", requires_grad=True)
+        criterion(logits, torch.zeros(4, device="meta")).backward()
