@@ -25,12 +25,15 @@ async function bundled(entry, settings) {
   return found.outputFiles[0].text;
 }
 
-const script = (await bundled("src/main.tsx", { minify: true, format: "iife", target: "es2022" }))
+const node = await bundled("src/prerender.tsx", { format: "esm", platform: "node" });
+const { prerendered } = await import(`data:text/javascript;base64,${Buffer.from(node).toString("base64")}`);
+const { first, facts } = prerendered();
+
+const define = { __FACTS__: JSON.stringify(facts) };
+const script = (await bundled("src/main.tsx", { minify: true, format: "iife", target: "es2022", define }))
   .trim()
   .replaceAll("</script", "<\\/script");
 const style = (await build({ entryPoints: [here("src/style.css")], minify: true, write: false })).outputFiles[0].text.trim();
-const node = await bundled("src/prerender.tsx", { format: "esm", platform: "node" });
-const { prerendered } = await import(`data:text/javascript;base64,${Buffer.from(node).toString("base64")}`);
 
 // What only works with the script hides before the first paint, not after it.
 const early = 'document.documentElement.className="live"';
@@ -39,7 +42,7 @@ const parts = {
   "{{script-hashes}}": `${hash(early)} ${hash(script)}`,
   "{{style}}": style,
   "{{early}}": early,
-  "{{first}}": prerendered().wide,
+  "{{first}}": first,
   "{{script}}": script,
 };
 const page = read("src/template.html").replace(/\{\{[a-z-]+\}\}/g, (name) => parts[name]);

@@ -210,7 +210,7 @@ function Stage({ state, ground, width, tracks, running, onChange, onRun, onState
   const pair = state.other !== null;
   const names = namesOf(state);
   const narrow = width < NARROW;
-  const half = (width - 24) / 2;
+  const half = (width - 32) / 2;
   const frame = frameOf(pair ? half : width, k, !narrow && !pair);
   const one = { ground, truth: state.truth, frame, compact: pair || narrow, onTruth: (truth: State["truth"]) => onChange({ truth }) };
   return (
@@ -230,14 +230,15 @@ function Stage({ state, ground, width, tracks, running, onChange, onRun, onState
         <Figure {...one} name="prediction" p={state.p} onMasses={(p) => onChange({ p })} />
       )}
       <p class="hint controls">
-        Drag a bar up or down, or its mass sideways; click below to move the truth.
-        <span class="keys"> Keys: ← → choose, ↑ ↓ change, Shift ← → carry, T truth.</span>
+        <span class="drags">Drag a bar up or down, or its mass sideways. Drag the truth, below.</span>
+        <span class="keys">← → choose a bin, ↑ ↓ change its mass, Shift ← → carry mass, T make it the truth</span>
       </p>
       {pair ? (
         <Duel state={state} ground={ground} names={names} />
       ) : (
         <>
           <Bar {...{ state, ground, running }} onChange={onChange} onRun={onRun} onState={onState} />
+          <p class="explains">{EXPLAINED[state.view]}</p>
           <Rows state={state} ground={ground} frame={frame} tracks={tracks} />
         </>
       )}
@@ -252,11 +253,18 @@ function Stage({ state, ground, width, tracks, running, onChange, onRun, onState
 }
 
 const VIEW_NAMES: [View, string][] = [
-  ["push", "Push on logits"],
-  ["weight", "Weight on masses"],
+  ["push", "Pushes"],
+  ["weight", "Weights"],
   ["run", "Training"],
   ["noise", "Noise"],
 ];
+
+const EXPLAINED: Record<View, string> = {
+  push: "How training moves each bin’s logit, and through it the mass. Each strip has its own scale.",
+  weight: "What the loss adds for mass in each bin: its slope there. Each strip has its own scale.",
+  run: "Gradient descent from the prediction above; each loss steps as far as its steepest slope allows. Lines mark the truth.",
+  noise: "The loss as the true number moves. Shaded: the noise of the number, and the spread of the loss over 400 draws.",
+};
 
 /** What the strips show, and what sets it going. */
 function Bar({ state, ground, running, onChange, onRun, onState }: Omit<StageProps, "width" | "tracks">) {

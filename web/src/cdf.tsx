@@ -18,7 +18,7 @@ interface Props {
 export function Cdfs({ ground, truth, predictions, width }: Props) {
   if (ground.kind !== "line") return null;
   const pair = predictions.length > 1;
-  const each = pair ? (width - 24) / 2 : width;
+  const each = pair && width > 560 ? (width - 32) / 2 : width;
   return (
     <div class="cdfs">
       {predictions.map(({ name, p }) => (
@@ -67,12 +67,12 @@ function Cdf({ name, p, ground, truth, width, pair }: OneProps) {
   const size = gapArea(p, q, positions);
   const ticks = x.ticks(Math.max(Math.floor(width / 90), 2));
   const words = number
-    ? "the area, squared, is the CRPS"
-    : `the area between them is ${amount(size)}${truth.kind === "noisy" ? "" : ", the Wasserstein distance"}`;
+    ? "the CRPS is the gap, squared, over the axis"
+    : `the area between is ${amount(size)}${truth.kind === "noisy" ? "" : ", the Wasserstein distance"}`;
   return (
     <figure class="cdf">
       <figcaption>
-        {pair ? `${name}: ` : "Mass up to each place, predicted and true: "}
+        {pair ? `${name}: ` : "Mass up to each place, predicted and true; "}
         {words}
       </figcaption>
       <svg viewBox={`0 0 ${width} ${HEIGHT}`} width={width} height={HEIGHT} role="img" aria-label={`${name}: distribution functions, ${words}`}>

@@ -47,12 +47,12 @@ interface Props {
   onTruth: (truth: Truth) => void;
 }
 
-const DOMAINS = [0.05, 0.1, 0.2, 0.5, 1];
+const DOMAINS = [0.05, 0.1, 0.25, 0.5, 1];
 
 /** Top of the mass axis: one of few, so that the axis seldom moves. */
 function domainOf(p: number[]): number {
   const top = Math.max(...p);
-  const least = p.length > 20 ? 0 : 0.5;
+  const least = p.length > 20 ? 0 : 0.25;
   return DOMAINS.find((d) => d >= least && d >= top * 0.98) ?? 1;
 }
 
@@ -63,6 +63,8 @@ export function Figure({ name, ground, p, truth, frame, compact, onMasses, onTru
   const hit = useRef<SVGRectElement>(null);
   const svg = useRef<SVGSVGElement>(null);
   const at = Math.min(chosen, k - 1);
+  const q = targetOf(truth, ground);
+  const trueBin = truth.kind === "one" || truth.kind === "number" ? q.indexOf(1) : -1;
 
   const top = 24;
   const barsHeight = compact ? 120 : 168;
@@ -72,13 +74,12 @@ export function Figure({ name, ground, p, truth, frame, compact, onMasses, onTru
   const truthHeight = 26;
   const ticksTop = truthTop + truthHeight;
   const treeHeight = ground.kind === "tree" ? 64 : 0;
-  const height = ticksTop + 44 + treeHeight;
+  const offHeight = trueBin >= 0 && frame.step >= 20 ? 20 : 0;
+  const height = ticksTop + 24 + offHeight + treeHeight;
 
   const domain = frozen ?? domainOf(p);
   const y = scaleLinear([0, domain], [base, top]);
   const bar = Math.max(frame.step * (k > 40 ? 0.98 : 0.74), 1);
-  const q = targetOf(truth, ground);
-  const trueBin = truth.kind === "one" || truth.kind === "number" ? q.indexOf(1) : -1;
 
   const focusBar = (to: number) => {
     setChosen(to);
@@ -130,7 +131,6 @@ export function Figure({ name, ground, p, truth, frame, compact, onMasses, onTru
     if (act.truth) onTruth({ kind: "one", at: bin });
   };
 
-  const tick = tickEvery(ground, frame.step);
   const marginal = frame.left > 0;
   return (
     <svg
@@ -142,7 +142,7 @@ export function Figure({ name, ground, p, truth, frame, compact, onMasses, onTru
       role="group"
       aria-label={`${name}: mass of each bin, and where it must go`}
     >
-      <Column frame={frame} bin={trueBin} from={top - 18} to={ticksTop + 42} />
+      <Column frame={frame} bin={trueBin} from={top - 18} to={ticksTop + 22 + offHeight} />
       <line class="axis" x1={frame.left} x2={frame.width - frame.right} y1={base} y2={base} />
       <Flows ground={ground} p={p} truth={truth} frame={frame} from={base} to={truthTop} bar={bar} name={name} />
       {p.map((mass, bin) => (
@@ -180,22 +180,12 @@ export function Figure({ name, ground, p, truth, frame, compact, onMasses, onTru
       <rect ref={hit} class="hit" x={frame.left} y={0} width={frame.width - frame.left - frame.right} height={base + 6} />
       <TruthBand {...{ name, ground, truth, q, frame, bar, onTruth }} top={truthTop} height={truthHeight} />
       <g class="ticks" aria-hidden="true">
-        {ground.ticks === "edges"
-          ? ground.edges.map((edge, e) =>
-              e % tick === 0 ? (
-                <text x={frame.left + e * frame.step} y={ticksTop + 16} style={anchored(e, k)}>
-                  {plain(edge)}
-                </text>
-              ) : null,
-            )
-          : ground.labels.map((label, bin) =>
-              bin % tick === 0 ? (
-                <text x={middle(frame, bin)} y={ticksTop + 16}>
-                  {label}
-                </text>
-              ) : null,
-            )}
-        {frame.step >= 20 && trueBin >= 0 && (
+        {fitting(ground, frame).map(({ text, x }) => (
+          <text key={x} x={x} y={ticksTop + 16}>
+            {text}
+          </text>
+        ))}
+        {offHeight > 0 && (
           <g class="off">
             {ground.cost[trueBin].map((d, bin) => (
               <text x={middle(frame, bin)} y={ticksTop + 35}>
@@ -205,13 +195,13 @@ export function Figure({ name, ground, p, truth, frame, compact, onMasses, onTru
           </g>
         )}
       </g>
-      {treeHeight > 0 && <Dendrogram ground={ground} frame={frame} top={ticksTop + 46} height={treeHeight - 6} />}
+      {treeHeight > 0 && <Dendrogram ground={ground} frame={frame} top={ticksTop + 26 + offHeight} height={treeHeight - 6} />}
       {marginal && (
         <g class="legend" aria-hidden="true">
           <text x={0} y={base - 8}>predicted mass</text>
           <text x={0} y={base + flowHeight / 2 + 4}>must go to</text>
           <text x={0} y={truthTop + 17}>the truth</text>
-          {trueBin >= 0 && frame.step >= 20 && <text x={0} y={ticksTop + 35}>off by</text>}
+          {offHeight > 0 && <text x={0} y={ticksTop + 35}>off by</text>}
         </g>
       )}
     </svg>
@@ -252,15 +242,24 @@ function barKey(event: KeyboardEvent, p: number[], bin: number, k: number): Act 
   return null;
 }
 
-/** Every how many bins a label fits. */
-function tickEvery(ground: Ground, step: number): number {
-  const texts = ground.ticks === "edges" ? ground.edges.map(plain) : ground.labels;
-  const widest = Math.max(...texts.map((text) => text.length)) * 6.6 + 6;
-  return Math.max(Math.ceil(widest / step), 1);
+/** The labels that fit side by side, from the left. */
+function fitting(ground: Ground, frame: Frame): { text: string; x: number }[] {
+  const labels =
+    ground.ticks === "edges"
+      ? ground.edges.map((edge, e) => ({ text: plain(edge), x: frame.left + e * frame.step }))
+      : ground.labels.map((text, bin) => ({ text, x: middle(frame, bin) }));
+  const shortened = labels.map(({ text, x }) => ({ text: text.length > 14 ? `${text.slice(0, 13)}…` : text, x }));
+  let free = -Infinity;
+  return shortened.flatMap(({ text, x }) => {
+    const half = text.length * 3.6;
+    // The outermost may reach a little into the margin of the page.
+    const out = frame.step < 30 ? 6 : 14;
+    const at = Math.min(Math.max(x, half - out), frame.width - half + out);
+    if (at - half < free) return [];
+    free = at + half + 2;
+    return [{ text, x: at }];
+  });
 }
-
-const anchored = (edge: number, k: number) =>
-  edge === 0 ? { textAnchor: "start" as const } : edge === k ? { textAnchor: "end" as const } : {};
 
 function Column({ frame, bin, from, to }: { frame: Frame; bin: number; from: number; to: number }) {
   if (bin < 0) return null;
@@ -282,23 +281,27 @@ interface FlowProps {
 function Flows({ name, ground, p, truth, frame, from, to, bar }: FlowProps) {
   const span = frame.width - frame.left - frame.right;
   const clip = `clip-${name.replace(/\W/g, "")}`;
-  const thick = Math.min(bar, 46);
+  const thick = bar;
   const number = truth.kind === "number" ? frame.left + ordinal(ground.edges, truth.y) * frame.step : null;
   // Many bins and many labels make thousands of threads; the thin ones show nothing.
   const least = p.length > 12 ? 0.002 : 0.0005;
-  const flows = plan(p, truth, ground).filter(({ mass }) => mass > least);
-  const ribbons = flows.flatMap(({ from: i, to: j, mass }) => {
-    const start = middle(frame, i);
-    const end = number ?? middle(frame, j);
-    const stays = i === j;
-    const half = ground.labels.length / 2;
+  // Side by side at both ends, in order: together they fill the block of the truth.
+  const left = p.map((mass, i) => middle(frame, i) - (mass * thick) / 2);
+  const q = targetOf(truth, ground);
+  const right = q.map((share, j) => (number ?? middle(frame, j)) - (share * thick) / 2);
+  const half = ground.labels.length / 2;
+  const ribbons = plan(p, truth, ground).flatMap(({ from: i, to: j, mass }) => {
+    const width = mass * thick;
+    const start = (left[i] += width) - width / 2;
+    const end = (right[j] += width) - width / 2;
+    if (mass < least) return [];
     // On a circle the short way may lead over the edge: it leaves here and enters there.
     const turn = ground.kind === "circle" && Math.abs(j - i) > half ? (j > i ? -span : span) : 0;
     return (turn ? [0, -turn] : [0]).map((shift) => (
       <path
         key={`${i}-${j}-${shift}`}
-        class={stays ? "stays" : "goes"}
-        stroke-width={Math.max(mass * thick, 0.75)}
+        class={i === j ? "stays" : "goes"}
+        stroke-width={Math.max(width, 0.75)}
         d={ribbon(start + shift, from, end + turn + shift, to)}
       />
     ));

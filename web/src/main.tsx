@@ -4,7 +4,7 @@ import { render } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 import { App, stateOfData } from "./app";
 import { readData, type Data } from "./data";
-import { descend } from "./descent";
+import { descend, MOST_STEPS } from "./descent";
 import { judge, parse, softmax } from "./maths";
 import { fromHash, groundOf, toHash, type State } from "./state";
 import { STOPS } from "./stops";
@@ -71,4 +71,4 @@ function start(): void {
 
 if (typeof document !== "undefined") start();
 // For `check.mjs`, which runs the built page's own script in Node.
-else Object.assign(globalThis, { offby: { descend, groundOf, judge, parse, softmax, STOPS, toHash, fromHash, readData } });
+else Object.assign(globalThis, { offby: { descend, MOST_STEPS, groundOf, judge, parse, softmax, STOPS, toHash, fromHash, readData } });

@@ -7,7 +7,7 @@ import { binOf, type Ground } from "./grounds";
 import { judge, parse, refusal, softmax, sum, targetOf, type Judgment, type Loss, type Truth } from "./maths";
 import { underNoise } from "./noise";
 import type { State } from "./state";
-import { amount, percent, short } from "./text";
+import { amount, percent, short as brief } from "./text";
 
 const COLORS: Record<string, string> = { ce: "0", emd1: "1", emd2: "2", cce: "3", "ce+emd2": "4", crps: "5" };
 
@@ -94,9 +94,9 @@ function SlopeStrip({ state, ground, frame, name, loss }: StripProps) {
   const most = Math.max(...slopes.map(Math.abs));
   // A strip fills its height, but for what is too small to move anything.
   const unit = loss.every(([, part]) => part === "ce" || part === "nll") ? 1 : typicalGap(ground);
-  const full = Math.max(most, 0.02 * unit);
-  const zero = STRIP / 2;
-  const half = STRIP / 2 - 13;
+  const [up, down] = [Math.max(...slopes, 0), Math.max(...slopes.map((x) => -x), 0)];
+  const size = (STRIP - 28) / Math.max(up + down, 0.04 * unit);
+  const zero = up + down < 0.04 * unit ? STRIP / 2 : 14 + up * size;
   const bar = frame.step * (slopes.length > 40 ? 0.98 : 0.56);
   const what = push ? "pushes" : "weights";
   return (
@@ -111,15 +111,15 @@ function SlopeStrip({ state, ground, frame, name, loss }: StripProps) {
       >
         <line class="axis" x1={0} x2={inner(frame)} y1={zero} y2={zero} />
         {slopes.map((slope, j) => {
-          const size = Math.max((Math.abs(slope) / full) * half, Math.abs(slope) > 0 ? 0.6 : 0);
+          const tall = Math.max(Math.abs(slope) * size, slope ? 0.6 : 0);
           const x = middle(frame, j) - frame.left;
-          const up = slope > 0;
+          const rises = slope > 0;
           return (
             <g key={j}>
-              <rect class={up ? "up" : "down"} x={x - bar / 2} y={up ? zero - size : zero} width={bar} height={size} rx={Math.min(1.5, bar / 4)} />
-              {frame.step >= 30 && Math.abs(slope) > 0 && (
-                <text x={x} y={up ? zero - size - 3 : zero + size + 11}>
-                  {short(slope)}
+              <rect class={rises ? "up" : "down"} x={x - bar / 2} y={rises ? zero - tall : zero} width={bar} height={tall} rx={Math.min(1.5, bar / 4)} />
+              {frame.step >= 30 && Math.abs(slope) >= 0.0005 && (
+                <text x={x} y={rises ? zero - tall - 3 : zero + tall + 11}>
+                  {brief(slope)}
                 </text>
               )}
             </g>
@@ -129,8 +129,7 @@ function SlopeStrip({ state, ground, frame, name, loss }: StripProps) {
       <div class="result">
         <b>{amount(found.value)}</b>
         <small>
-          {push ? "strongest push " : "largest weight "}
-          {amount(most)}
+          largest {amount(most)}
         </small>
       </div>
     </>
@@ -163,7 +162,7 @@ function RunStrip({ state, ground, frame, name, loss, track }: StripProps) {
               <rect class="up" x={x - bar / 2} y={foot - mass * tall} width={bar} height={Math.max(mass * tall, 0.5)} rx={Math.min(1.5, bar / 4)} />
               {q[j] > 0.001 && <line class="goal" x1={x - bar / 2 - 4} x2={x + bar / 2 + 4} y1={foot - q[j] * tall} y2={foot - q[j] * tall} />}
               {frame.step >= 30 && (
-                <text x={x} y={foot - Math.max(mass, q[j] > mass && q[j] - mass < 0.3 ? q[j] : mass) * tall - 3}>{short(mass)}</text>
+                <text x={x} y={foot - Math.max(mass, q[j] > mass && q[j] - mass < 0.3 ? q[j] : mass) * tall - 3}>{brief(mass)}</text>
               )}
             </g>
           );
@@ -232,10 +231,10 @@ function NoiseStrip({ state, ground, frame, name, loss, numbers }: StripProps) {
         <circle class="here" cx={x} cy={scale(here)} r={4} />
       </svg>
       <div class="result">
-        <b>
-          {amount(mean)} ± {amount(sd)}
-        </b>
-        <small>spread {mean ? percent(sd / Math.abs(mean)) : "0 %"} of the mean</small>
+        <b>{amount(mean)}</b>
+        <small>
+          ± {amount(sd)}, {mean ? percent(sd / Math.abs(mean)) : "0 %"}
+        </small>
       </div>
     </>
   );
@@ -262,17 +261,23 @@ export function asNumber(truth: Truth, ground: Ground): Truth | null {
 }
 
 /** Two predictions side by side: what each loss says of them. */
-export function Duel({ state, ground, names }: { state: State; ground: Ground; names: [string, string] }) {
+export function Duel({ state, ground, names, short }: { state: State; ground: Ground; names: [string, string]; short: [string, string] }) {
   const other = state.other ?? state.p;
   return (
     <table class="duel">
       <caption class="quiet">What each loss makes of the two</caption>
+      <colgroup>
+        <col class="c-name" />
+        <col class="c-value" />
+        <col class="c-value" />
+        <col />
+      </colgroup>
       <thead>
         <tr>
           <th scope="col">loss</th>
           <th scope="col">{names[0]}</th>
           <th scope="col">{names[1]}</th>
-          <th scope="col">so</th>
+          <th scope="col">prefers</th>
         </tr>
       </thead>
       <tbody>
@@ -300,7 +305,7 @@ export function Duel({ state, ground, names }: { state: State; ground: Ground; n
                   </span>
                 </td>
               ))}
-              <td class="so">{same ? "cannot tell them apart" : preference(a, b, names)}</td>
+              <td class="so">{same ? "cannot tell" : preference(a, b, short)}</td>
             </tr>
           );
         })}
@@ -312,8 +317,8 @@ export function Duel({ state, ground, names }: { state: State; ground: Ground; n
 function preference(a: number, b: number, names: [string, string]): string {
   const better = a < b ? names[0] : names[1];
   const ratio = Math.max(a, b) / Math.min(a, b);
-  if (!(Math.min(a, b) > 0) || !Number.isFinite(ratio)) return `prefers ${better}`;
+  if (!(Math.min(a, b) > 0) || !Number.isFinite(ratio)) return better;
   const times = ratio >= 10 ? Math.round(ratio).toLocaleString("en") : ratio.toFixed(ratio < 1.095 ? 2 : 1);
-  return `prefers ${better}, ${times} times less`;
+  return `${better}, by ${times} times`;
 }
 

@@ -1,0 +1,49 @@
+/** Hold the built page against offby's Python: the page's own script, run in Node.
+ *
+ *     node check.mjs PAGE GOLDEN
+ */
+
+import { readFileSync } from "node:fs";
+import { runInThisContext } from "node:vm";
+
+const [page, golden] = process.argv.slice(2).map((path) => readFileSync(path, "utf8"));
+runInThisContext(page.match(/<script>([^<]*(?:<(?!\/script>)[^<]*)*)<\/script>\s*<\/body>/)[1]);
+const { descend, groundOf, judge, parse, softmax, MOST_STEPS } = globalThis.offby;
+
+const TOLERANCE = 1e-9;
+const END_TOLERANCE = 0.02;
+
+let compared = 0;
+let worst = 0;
+let ends = 0;
+const failures = [];
+
+function near(found, wanted, where) {
+  compared++;
+  // Weights of a class with next to no mass are huge: their digits count, not their size.
+  const off = Math.abs(found - wanted) / Math.max(1, Math.abs(wanted));
+  worst = Math.max(worst, off);
+  if (!(off <= TOLERANCE)) failures.push(`${where}: ${found} instead of ${wanted}`);
+}
+
+for (const [number, state] of JSON.parse(golden).entries()) {
+  const { place, k, edges } = state.ground;
+  const ground = groundOf(place === "hours" ? `hours:${k}` : place === "animals" ? place : edges.join(), null);
+  for (const [name, wanted] of Object.entries(state.losses)) {
+    const where = `state ${number} (${place}, ${state.truth.kind}), ${name}`;
+    const found = judge(parse(name), state.logits, state.truth, ground);
+    near(found.value, wanted.value, `${where}, value`);
+    wanted.pushes.forEach((push, j) => near(found.pushes[j], push, `${where}, push ${j}`));
+    wanted.weights.forEach((weight, j) => near(found.weights[j], weight, `${where}, weight ${j}`));
+    if (wanted.end) {
+      ends++;
+      const { p } = softmax(descend(parse(name), state.logits, state.truth, ground, MOST_STEPS));
+      const off = p.reduce((sum, x, j) => sum + Math.abs(x - wanted.end[j]), 0) / 2;
+      if (!(off <= END_TOLERANCE)) failures.push(`${where}: the run ends ${off.toFixed(4)} off ${wanted.end.map((x) => x.toFixed(3))}`);
+    }
+  }
+}
+
+console.log(`${compared} numbers compared, largest difference ${worst.toExponential(1)}; ${ends} runs followed to their end; ${failures.length} failed`);
+for (const failure of failures.slice(0, 20)) console.log(failure);
+process.exitCode = failures.length || !compared || !ends ? 1 : 0;
