@@ -4,8 +4,10 @@
  */
 
 import { createHash } from "node:crypto";
-import { readFileSync, writeFileSync } from "node:fs";
-import { fileURLToPath } from "node:url";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath, pathToFileURL } from "node:url";
 import { build } from "esbuild";
 
 const here = (path) => fileURLToPath(new URL(path, import.meta.url));
@@ -26,7 +28,10 @@ async function bundled(entry, settings) {
 }
 
 const node = await bundled("src/prerender.tsx", { format: "esm", platform: "node" });
-const { prerendered } = await import(`data:text/javascript;base64,${Buffer.from(node).toString("base64")}`);
+const folder = mkdtempSync(join(tmpdir(), "offby-"));
+writeFileSync(join(folder, "prerender.mjs"), node);
+const { prerendered } = await import(pathToFileURL(join(folder, "prerender.mjs")));
+rmSync(folder, { recursive: true });
 const { first, facts } = prerendered();
 
 const define = { __FACTS__: JSON.stringify(facts) };

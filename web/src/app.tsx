@@ -10,7 +10,7 @@ import { Formulas } from "./formulas";
 import { nClasses, type Ground } from "./grounds";
 import { refusal, targetOf } from "./maths";
 import { asNumber, Duel, logitsOf, lossOf, Rows, targetUnit } from "./rows";
-import { groundOf, type State, type View } from "./state";
+import { groundOf, toHash, type State, type View } from "./state";
 import { STOPS } from "./stops";
 import { percent } from "./text";
 
@@ -32,9 +32,11 @@ export function App({ state, data, complaint, width, onState }: Props) {
   const [running, setRunning] = useState(false);
   const tracks = useTracks(state, ground);
   useRun(running, setRunning, state, onState);
+  const known = state.stop === 0 ? stateOfData(data!, state.row, state.models) : STOPS[state.stop - 1].state;
+  const changed = toHash({ ...state, steps: 0 }, null) !== toHash({ ...known, steps: 0 }, null);
   const go = (stop: number) => {
     setRunning(false);
-    const next = stop === 0 ? stateOfData(data!, 0) : STOPS[stop - 1].state;
+    const next = stop === 0 ? stateOfData(data!, firstRow(data!)) : STOPS[stop - 1].state;
     onState(next);
     if (globalThis.matchMedia?.("(max-width: 900px)").matches) globalThis.scrollTo?.({ top: 0 });
   };
@@ -49,6 +51,12 @@ export function App({ state, data, complaint, width, onState }: Props) {
         <Stops stop={state.stop} data={data} state={state} onGo={go} onChange={change} />
         <section class="stage" aria-label="The figure">
           <Stage {...{ state, ground, width, tracks, running }} onChange={change} onRun={setRunning} onState={onState} />
+          <p class="changed controls" hidden={!changed}>
+            The figure has moved on from the text.{" "}
+            <button type="button" onClick={() => go(state.stop)}>
+              Take it back
+            </button>
+          </p>
           <Controls {...{ state, ground, data }} onChange={change} />
         </section>
       </div>
@@ -91,7 +99,7 @@ function Stops({ stop, data, state, onGo, onChange }: StopsProps) {
           ‹ Back
         </button>
         <span>
-          {stop} of {STOPS.length}
+          {stop ? `${stop} of ${STOPS.length}` : "your data"}
         </span>
         <button type="button" disabled={stop >= STOPS.length} onClick={() => onGo(stop + 1)}>
           Next ›
@@ -158,6 +166,9 @@ function Own({ data, state, active, onGo, onChange }: Omit<StopsProps, "stop"> &
     </div>
   );
 }
+
+/** The row to open with: the one on which the losses differ most. */
+export const firstRow = (data: Data): number => Math.max(data.rows.findIndex(({ why }) => why === "most disputed"), 0);
 
 /** A row of the data, with two of its predictions side by side. */
 export function stateOfData(data: Data, row: number, wanted: string[] = []): State {
@@ -234,7 +245,7 @@ function Stage({ state, ground, width, tracks, running, onChange, onRun, onState
         <span class="keys">← → choose a bin, ↑ ↓ change its mass, Shift ← → carry mass, T make it the truth</span>
       </p>
       {pair ? (
-        <Duel state={state} ground={ground} names={names} />
+        <Duel state={state} ground={ground} names={names} short={names[0] === "A" ? names : [`${state.models[0]}’s`, `${state.models[1]}’s`]} />
       ) : (
         <>
           <Bar {...{ state, ground, running }} onChange={onChange} onRun={onRun} onState={onState} />

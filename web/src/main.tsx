@@ -2,7 +2,7 @@
 
 import { render } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
-import { App, stateOfData } from "./app";
+import { App, firstRow, stateOfData } from "./app";
 import { readData, type Data } from "./data";
 import { descend, MOST_STEPS } from "./descent";
 import { judge, parse, softmax } from "./maths";
@@ -10,7 +10,7 @@ import { fromHash, groundOf, toHash, type State } from "./state";
 import { STOPS } from "./stops";
 
 const stopState = (data: Data | null) => (stop: number): State | null =>
-  stop === 0 ? (data ? stateOfData(data, 0) : null) : (STOPS[stop - 1]?.state ?? null);
+  stop === 0 ? (data ? stateOfData(data, firstRow(data)) : null) : (STOPS[stop - 1]?.state ?? null);
 
 /** The state to open with, and what was wrong with the address or the data. */
 function opening(data: Data | null, hash: string): [State, string | null] {
