@@ -27,7 +27,7 @@ export function descend(
   for (let n = 0; n < steps; n++) {
     const { pushes } = judge(loss, z, truth, ground);
     // It has come to rest: all steps that are left together would not be seen.
-    if (pushes.every((push) => Math.abs(size * push) < 1e-13)) break;
+    if (pushes.every((push) => Math.abs(size * push) < 1e-10)) break;
     z = z.map((x, j) => x + size * pushes[j]);
   }
   return z;
