@@ -19,7 +19,7 @@ LEVELS = [
     {"estimators"},
     {"metrics"},
     {"comparison"},
-    {"report"},
+    {"report", "explain"},
     {"cli", "__main__"},
 ]
 ANYWHERE = {"datasets", "__init__"}

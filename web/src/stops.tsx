@@ -130,7 +130,7 @@ export const STOPS: Stop[] = [
           {amount(weights("ce", at(2))[4])} there) and no other. Wasserstein does the reverse: nothing on the true bin,
           and on every other its distance.
         </p>
-        <p>Drag mass sideways between two wrong bins: every number moves but that of cross-entropy.</p>
+        <p>Drag mass sideways from one wrong bin to another: cross-entropy stays where it is.</p>
       </>
     ),
     advice: <>Classes without an order: use {code("ce")}. It has nothing to miss.</>,
@@ -146,7 +146,7 @@ export const STOPS: Stop[] = [
         </p>
         <p>
           Both distance-aware losses push it <em>up</em> ({amount(pushes("emd1", at(3))[5], true)} and{" "}
-          {amount(pushes("emd2", at(3))[5], true)}): it is nearer than the mass is on average.
+          {amount(pushes("emd2", at(3))[5], true)}): it lies nearer than the mass does on average.
         </p>
       </>
     ),
@@ -158,9 +158,9 @@ export const STOPS: Stop[] = [
     text: (
       <>
         <p>
-          Nearly all mass on bin 1, the truth in bin 6. Softmax multiplies every push by the mass of its bin: the largest
-          push of {code("emd2")} is {amount(most(pushes("emd2", at(4))))}, that of {code("ce")}{" "}
-          {amount(most(pushes("ce", at(4))))}.
+          Nearly all mass on bin 1, the truth in bin 6. Softmax multiplies every push by the mass of its bin, and only
+          the logarithm makes up for it: the largest push of {code("emd2")} is{" "}
+          {amount(most(pushes("emd2", at(4))))}, that of {code("ce")} {amount(most(pushes("ce", at(4))))}.
         </p>
         <p>
           Press <b>Run</b>. Half the mass is on the true bin after {stepsToArrive("ce", at(4))} steps of {code("ce")},{" "}
@@ -171,8 +171,8 @@ export const STOPS: Stop[] = [
     ),
     advice: (
       <>
-        Do not start from scratch with {code("emd1")} or {code("emd2")} alone: a sum with {code("ce")}, or {code("cce")},
-        keeps pushing.
+        A fresh network spreads its mass, and no loss stalls. One that may be confidently wrong, as in fine-tuning, needs
+        a sum with {code("ce")}, or {code("cce")}.
       </>
     ),
   },
@@ -207,8 +207,9 @@ export const STOPS: Stop[] = [
           whose mass happens to be another. The strips show each loss as the number moves.
         </p>
         <p>
-          Cross-entropy jumps: its spread is {spread("ce", at(6))} of its mean. The Wasserstein distance never changes
-          by more than the truth has moved; the CRPS, which knows the number itself, slides ({spread("crps", at(6))}).
+          Cross-entropy jumps by any amount: its spread is {spread("ce", at(6))} of its mean. The Wasserstein distance
+          steps by no more than the way between the two bins ({spread("emd1", at(6))}); the CRPS, which knows the number
+          itself, slides ({spread("crps", at(6))}).
         </p>
       </>
     ),
@@ -229,8 +230,8 @@ export const STOPS: Stop[] = [
         </p>
         <ul>
           <li>no order among the classes: {code("ce")}</li>
-          <li>ordered classes: {code("ce+emd2")}</li>
-          <li>a number in many bins: {code("emd2")} or {code("crps")} after a good start, else the sum</li>
+          <li>few ordered classes: any proper loss; {code("ce+emd2")} is the safe one</li>
+          <li>a number in many bins: {code("emd2")} or {code("crps")}</li>
           <li>only the median: {code("emd1")}</li>
         </ul>
       </>
