@@ -7,8 +7,10 @@ import json
 import math
 from importlib.resources import files
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from offby.comparison._result import Comparison
+if TYPE_CHECKING:
+    from offby.comparison import Comparison
 
 __all__ = ["MOST_BINS", "read", "render"]
 
@@ -18,12 +20,15 @@ MOST_BINS = 300
 _NO_DATA = '<script type="application/json" id="data">null</script>'
 
 
-def read(path: Path) -> Comparison:
+def read(path: Path) -> "Comparison":
     """The comparison in a file that `offby compare` wrote.
 
     Raises:
         ValueError: If there is no such file, or it holds something else.
     """
+    # The page without a comparison is there at once: it needs no PyTorch.
+    from offby.comparison import Comparison
+
     try:
         return Comparison.from_json(path.read_text(encoding="utf-8"))
     except OSError as error:
@@ -38,7 +43,7 @@ def read(path: Path) -> Comparison:
         ) from error
 
 
-def render(comparison: Comparison | None = None) -> str:
+def render(comparison: "Comparison | None" = None) -> str:
     """The page as the text of one HTML file; it opens on a row of `comparison`.
 
     The same comparison gives the same bytes. Nothing is loaded from elsewhere.
@@ -57,7 +62,7 @@ def render(comparison: Comparison | None = None) -> str:
     return page.replace(_NO_DATA, _NO_DATA.replace("null", text.replace("<", "\\u003c")))
 
 
-def _rows_of(comparison: Comparison) -> dict:
+def _rows_of(comparison: "Comparison") -> dict[str, Any]:
     """What the page needs, checked: it is the last place where a reader gets help."""
     data = comparison.data
     n_bins = len(data.labels)
