@@ -151,7 +151,7 @@ export function Figure({ name, ground, p, truth, frame, compact, onMasses, onTru
           class={`bar${bin === at ? " chosen" : ""}`}
           data-bar={bin}
           role="slider"
-          tabIndex={bin === at ? 0 : -1}
+          tabindex={bin === at ? 0 : -1}
           aria-label={`${name}, mass of ${ground.labels[bin]}`}
           aria-orientation="vertical"
           aria-valuemin={0}
@@ -403,7 +403,7 @@ function TruthBand({ name, ground, truth, q, frame, bar, top, height, onTruth }:
         class="truth"
         data-truth="0"
         role="slider"
-        tabIndex={0}
+        tabindex={0}
         aria-label={`${name}, ${truth.kind === "one" ? "true bin" : "true number"}`}
         aria-valuemin={truth.kind === "one" ? 1 : ground.edges[0]}
         aria-valuemax={truth.kind === "one" ? k : ground.edges[k]}
@@ -431,7 +431,7 @@ function TruthBand({ name, ground, truth, q, frame, bar, top, height, onTruth }:
         class="truth"
         data-truth={bin}
         role="slider"
-        tabIndex={bin === Math.min(chosen, k - 1) ? 0 : -1}
+        tabindex={bin === Math.min(chosen, k - 1) ? 0 : -1}
         aria-label={`${name}, ${truth.kind === "noisy" ? "frequency" : "target mass"} of ${ground.labels[bin]}`}
         aria-orientation="vertical"
         aria-valuemin={0}
