@@ -105,6 +105,18 @@ def test_command_writes_the_page_and_says_where(tmp_path, monkeypatch):
     ]
 
 
+def test_choosing_repeats_the_advice_of_the_stops():
+    stops = re.findall(
+        r'</span>([^<]*)</button></h2><div class="body">.*?'
+        r'<p class="advice">(.*?)</p></div></li>',
+        explain.render(),
+    )
+    said = [(title, re.sub("</?code>", "`", advice)) for title, advice in stops]
+    guide = (ROOT / "docs" / "choosing.md").read_text(encoding="utf-8")
+    assert re.findall(r"^\d\. \*\*(.*?)\.?\*\* (.*)$", guide, re.M) == said
+    assert len(said) == 7
+
+
 @pytest.mark.parametrize(
     ("text", "words", "says"),
     [
@@ -140,7 +152,8 @@ def test_nan_in_the_file_is_a_sentence(tmp_path):
 def test_page_alone_needs_no_pytorch(tmp_path):
     code = (
         "import sys\nfrom offby.cli import main\n"
-        f"main(['explain', '-o', {str(tmp_path / 'p.html')!r}], standalone_mode=False)\n"
+        f"words = ['explain', '-o', {str(tmp_path / 'p.html')!r}]\n"
+        "main(words, standalone_mode=False)\n"
         "sys.exit('torch' in sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
@@ -175,7 +188,9 @@ def test_golden_states_are_what_python_says_today():
     kept = json.loads((WEB / "golden.json").read_text())
     assert len(kept) == script.STATES == 200
     every = 19
-    for found, state in zip(script.golden(every, ends=False), kept[::every], strict=True):
+    for found, state in zip(
+        script.golden(every, ends=False), kept[::every], strict=True
+    ):
         assert found.keys() == state.keys()
         assert found["losses"].keys() == state["losses"].keys()
         for name, parts in found["losses"].items():

@@ -301,7 +301,7 @@ def test_opens_on_a_row_of_the_reader(visit, made):
     page.get_by_label("against").select_option("emd1")
     assert masses(page, 1) == pytest.approx(row.probs["emd1"], abs=1e-3)
     if made.data.kind == "number":
-        assert "crps" not in values(page)
+        assert "crps" in values(page)
         assert page.locator("[data-truth]").first.get_attribute("aria-label") == (
             "trained with ce, true number"
         )

@@ -19,8 +19,8 @@ from offby.grounds import Ground
 
 STATES = 200
 ENDS_EVERY = 8
-"""A run to its end takes both sides longest: every eighth state has one, few bins, and
-a mild start, from which every loss arrives (some stall elsewhere, as the page shows)."""
+"""A run to its end takes both sides longest: every eighth state has one, few bins and a
+mild start, from which every loss arrives (some stall elsewhere, as the page shows)."""
 
 Row = Callable[[Tensor, Tensor], Tensor]
 
@@ -46,13 +46,14 @@ def loss(name: str, ground: Ground, bins: Bins | None) -> Row:
 
     def of_numbers(single: str) -> Callable[[Tensor, Tensor], Tensor]:
         assert bins is not None
+        grid: Bins = bins
         match single:
             case "crps":
-                return lambda z, y: losses.histogram_crps(z, y, bins)
+                return lambda z, y: losses.histogram_crps(z, y, grid)
             case "nll":
-                return lambda z, y: losses.histogram_nll(z, y, bins)
+                return lambda z, y: losses.histogram_nll(z, y, grid)
         row = of_classes(single)
-        return lambda z, y: row(z, bins.index(y))
+        return lambda z, y: row(z, grid.index(y))
 
     terms = []
     for part in name.split("+"):
@@ -102,7 +103,7 @@ def states(rng: np.random.Generator) -> Iterator[dict[str, Any]]:
         k = 7 if place == "animals" else int(rng.integers(3, 9 if runs else 21))
         line = place in ("edges", "regular")
         kind = "noisy" if runs else kinds[rng.integers(4 if line else 2)]
-        edges: list[float] = []
+        edges = np.empty(0)
         if place == "edges":
             # On a grid of 1/64, so that JSON and both languages hold the same number.
             widths = np.exp(rng.normal(0, 1, k))
@@ -127,9 +128,8 @@ def states(rng: np.random.Generator) -> Iterator[dict[str, Any]]:
         }
 
 
-def _middle(edges: Any) -> tuple[float, float]:
+def _middle(edges: np.ndarray) -> tuple[float, float]:
     low, high = (edges[0], edges[-1]) if len(edges) else (0.0, 1.0)
-    # Some numbers fall outside the grid, where histogram_nll is infinite: see judged.
     return (low + high) / 2, (high - low) / 4
 
 

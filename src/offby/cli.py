@@ -208,7 +208,10 @@ def compare(
 
 @main.command()
 @click.argument(
-    "comparison", required=False, type=click.Path(path_type=Path), metavar="[COMPARISON]"
+    "comparison",
+    required=False,
+    type=click.Path(path_type=Path),
+    metavar="[COMPARISON]",
 )
 @click.option(
     "-o",

@@ -177,10 +177,10 @@ export function stateOfData(data: Data, row: number, wanted: string[] = []): Sta
   const has = wanted.filter((name) => there.includes(name));
   const last = there.includes("emd2") ? "emd2" : there[there.length - 1];
   const models = has.length ? has : [...new Set([there.includes("ce") ? "ce" : there[0], last])];
-  const own = data.losses.filter((name) => data.numbers || !/crps|nll/.test(name));
-  const losses = [...new Set([...own, "ce", "emd1", "emd2", "cce"])].slice(0, 6);
   const { edges } = data.ground;
   const inside = data.numbers && value >= edges[0] && value <= edges[edges.length - 1];
+  const own = data.losses.filter((name) => inside || !/crps|nll/.test(name));
+  const losses = [...new Set([...own, "ce", "emd1", "emd2", inside ? "crps" : "cce"])].slice(0, 6);
   const masses = (name: string) => {
     const raised = probs[name].map((x) => Math.max(x, 1e-30));
     const total = raised.reduce((a, x) => a + x, 0);
@@ -273,7 +273,7 @@ const VIEW_NAMES: [View, string][] = [
 const EXPLAINED: Record<View, string> = {
   push: "How training moves each bin’s logit, and through it the mass. Each strip has its own scale.",
   weight: "What the loss adds for mass in each bin: its slope there. Each strip has its own scale.",
-  run: "Gradient descent from the prediction above; each loss steps as far as its steepest slope allows. Lines mark the truth.",
+  run: "Gradient descent from the prediction above; steps as long as the steepest slope allows. Lines mark the truth.",
   noise: "The loss as the true number moves. Shaded: the noise of the number, and the spread of the loss over 400 draws.",
 };
 

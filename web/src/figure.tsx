@@ -47,7 +47,7 @@ interface Props {
   onTruth: (truth: Truth) => void;
 }
 
-const DOMAINS = [0.05, 0.1, 0.25, 0.5, 1];
+const DOMAINS = [0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1];
 
 /** Top of the mass axis: one of few, so that the axis seldom moves. */
 function domainOf(p: number[]): number {
@@ -256,7 +256,8 @@ function fitting(ground: Ground, frame: Frame): { text: string; x: number }[] {
     const out = frame.step < 30 ? 6 : 14;
     const at = Math.min(Math.max(x, half - out), frame.width - half + out);
     if (at - half < free) return [];
-    free = at + half + 2;
+    // Many labels need air between them to be read as single ones.
+    free = at + half + (frame.step < 16 ? 10 : 2);
     return [{ text, x: at }];
   });
 }
@@ -277,11 +278,14 @@ interface FlowProps {
   bar: number;
 }
 
+/** Thinner ribbons are drawn this thick, and paler: so they keep their share of ink. */
+const THREAD = 0.75;
+
 /** The transport plan; the ink of a ribbon is its cost: mass times length. */
 function Flows({ name, ground, p, truth, frame, from, to, bar }: FlowProps) {
   const span = frame.width - frame.left - frame.right;
   const clip = `clip-${name.replace(/\W/g, "")}`;
-  const thick = bar;
+  const thick = Math.max(bar, 16);
   const number = truth.kind === "number" ? frame.left + ordinal(ground.edges, truth.y) * frame.step : null;
   // Many bins and many labels make thousands of threads; the thin ones show nothing.
   const least = p.length > 12 ? 0.002 : 0.0005;
@@ -301,7 +305,8 @@ function Flows({ name, ground, p, truth, frame, from, to, bar }: FlowProps) {
       <path
         key={`${i}-${j}-${shift}`}
         class={i === j ? "stays" : "goes"}
-        stroke-width={Math.max(width, 0.75)}
+        stroke-width={Math.max(width, THREAD)}
+        stroke-opacity={Math.min(Math.max(width / THREAD, 0.15), 1)}
         d={ribbon(start + shift, from, end + turn + shift, to)}
       />
     ));

@@ -59,7 +59,9 @@ def render(comparison: "Comparison | None" = None) -> str:
         return page
     text = json.dumps(_rows_of(comparison), allow_nan=False, separators=(",", ":"))
     # A column named </script> must not end the script.
-    return page.replace(_NO_DATA, _NO_DATA.replace("null", text.replace("<", "\\u003c")))
+    return page.replace(
+        _NO_DATA, _NO_DATA.replace("null", text.replace("<", "\\u003c"))
+    )
 
 
 def _rows_of(comparison: "Comparison") -> dict[str, Any]:
