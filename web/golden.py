@@ -113,8 +113,8 @@ def states(rng: np.random.Generator) -> Iterator[dict[str, Any]]:
         logits = rng.normal(0, 0.5 if runs else (0.5, 2, 8)[number % 3], k)
         share = rng.dirichlet(np.full(k, 0.7))
         if kind == "soft" and number % 2:
-            share = share.round(1)
-            share[-1] = 1 - share[:-1].sum()
+            # Classes without mass, and cuts at which the two sides are equal.
+            share = rng.multinomial(10, share) / 10
         truth = {
             "one": {"at": int(rng.integers(k))},
             "noisy": {"q": share.tolist()},

@@ -5,7 +5,7 @@ import { Cdfs } from "./cdf";
 import { Controls, type Change } from "./controls";
 import type { Data } from "./data";
 import { advance, MOST_STEPS, type Track } from "./descent";
-import { Figure, frameOf } from "./figure";
+import { domainOf, Figure, frameOf } from "./figure";
 import { Formulas } from "./formulas";
 import { nClasses, type Ground } from "./grounds";
 import { refusal, targetOf } from "./maths";
@@ -220,10 +220,13 @@ function Stage({ state, ground, width, tracks, running, onChange, onRun, onState
   const k = nClasses(ground);
   const pair = state.other !== null;
   const names = namesOf(state);
+  const [held, setHeld] = useState<number | null>(null);
+  const domain = held ?? domainOf([...state.p, ...(state.other ?? [])]);
   const narrow = width < NARROW;
   const half = (width - 32) / 2;
   const frame = frameOf(pair ? half : width, k, !narrow && !pair);
-  const one = { ground, truth: state.truth, frame, compact: pair || narrow, onTruth: (truth: State["truth"]) => onChange({ truth }) };
+  const onHold = (on: boolean) => setHeld(on ? domain : null);
+  const one = { domain, onHold, ground, truth: state.truth, frame, compact: pair || narrow, onTruth: (truth: State["truth"]) => onChange({ truth }) };
   return (
     <>
       {pair ? (

@@ -43,6 +43,10 @@ interface Props {
   truth: Truth;
   frame: Frame;
   compact: boolean;
+  /** Mass at the top of the axis; two figures side by side share it. */
+  domain: number;
+  /** A drag holds the axis still. */
+  onHold: (held: boolean) => void;
   onMasses: (p: number[]) => void;
   onTruth: (truth: Truth) => void;
 }
@@ -50,16 +54,15 @@ interface Props {
 const DOMAINS = [0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1];
 
 /** Top of the mass axis: one of few, so that the axis seldom moves. */
-function domainOf(p: number[]): number {
+export function domainOf(p: number[]): number {
   const top = Math.max(...p);
-  const least = p.length > 20 ? 0 : 0.25;
+  const least = p.length > 40 ? 0 : 0.25;
   return DOMAINS.find((d) => d >= least && d >= top * 0.98) ?? 1;
 }
 
-export function Figure({ name, ground, p, truth, frame, compact, onMasses, onTruth }: Props) {
+export function Figure({ name, ground, p, truth, frame, compact, domain, onHold, onMasses, onTruth }: Props) {
   const k = nClasses(ground);
   const [chosen, setChosen] = useState(() => p.indexOf(Math.max(...p)));
-  const [frozen, setFrozen] = useState<number | null>(null);
   const hit = useRef<SVGRectElement>(null);
   const svg = useRef<SVGSVGElement>(null);
   const at = Math.min(chosen, k - 1);
@@ -77,7 +80,6 @@ export function Figure({ name, ground, p, truth, frame, compact, onMasses, onTru
   const offHeight = trueBin >= 0 && frame.step >= 20 ? 20 : 0;
   const height = ticksTop + 24 + offHeight + treeHeight;
 
-  const domain = frozen ?? domainOf(p);
   const y = scaleLinear([0, domain], [base, top]);
   const bar = Math.max(frame.step * (k > 40 ? 0.98 : 0.74), 1);
 
@@ -87,8 +89,8 @@ export function Figure({ name, ground, p, truth, frame, compact, onMasses, onTru
   };
 
   // The listeners of d3-drag are made once; they read the latest render from here.
-  const latest = useRef({ p, frame, domain, base, barsHeight, k, onMasses, focusBar });
-  latest.current = { p, frame, domain, base, barsHeight, k, onMasses, focusBar };
+  const latest = useRef({ p, frame, domain, barsHeight, k, onHold, onMasses, focusBar });
+  latest.current = { p, frame, domain, barsHeight, k, onHold, onMasses, focusBar };
   useEffect(() => {
     if (!hit.current) return;
     let start = { x: 0, y: 0, bin: 0, p: [] as number[], way: "" };
@@ -99,10 +101,10 @@ export function Figure({ name, ground, p, truth, frame, compact, onMasses, onTru
     const behavior = drag<SVGRectElement, unknown>()
       .container(() => svg.current!)
       .on("start", (event) => {
-        const { p, focusBar, domain } = latest.current;
+        const { p, focusBar, onHold } = latest.current;
         start = { x: event.x, y: event.y, bin: binAt(event.x), p: [...p], way: "" };
         focusBar(start.bin);
-        setFrozen(domain);
+        onHold(true);
       })
       .on("drag", (event) => {
         const { frame, domain, barsHeight, onMasses, focusBar } = latest.current;
@@ -118,7 +120,7 @@ export function Figure({ name, ground, p, truth, frame, compact, onMasses, onTru
           focusBar(binAt(event.x));
         }
       })
-      .on("end", () => setFrozen(null));
+      .on("end", () => latest.current.onHold(false));
     select(hit.current).call(behavior);
   }, []);
 

@@ -108,7 +108,7 @@ export const STOPS: Stop[] = [
     text: (
       <>
         <p>
-          The truth lies between 1 and 2. <b>A</b> puts 40 % of its mass hundreds away and 1 % next door. <b>B</b> has
+          The truth lies between 1 and 2. <b>A</b> puts {percent(far[0])} of its mass hundreds away and {percent(far[7])} next door. <b>B</b> has
           the two swapped.
         </p>
         <p>
@@ -141,7 +141,7 @@ export const STOPS: Stop[] = [
     text: (
       <>
         <p>
-          A network moves logits, not masses, so look at the pushes. Bin 6, next to the truth, holds 40 %. Cross-entropy
+          A network moves logits, not masses, so look at the pushes. Bin 6, next to the truth, holds {percent(SEVEN[5])}. Cross-entropy
           pushes it down ({amount(pushes("ce", at(3))[5])}), as it does every wrong bin.
         </p>
         <p>

@@ -34,6 +34,6 @@ export function short(x: number): string {
 
 export const percent = (x: number): string => {
   const size = x * 100;
-  if (size > 0 && size < 0.1) return "<0.1 %";
-  return `${plain(Number(size.toFixed(size < 10 ? 1 : 0)))} %`;
+  if (size > 0 && size < 0.1) return "<0.1\u00a0%";
+  return `${plain(Number(size.toFixed(size < 10 ? 1 : 0)))}\u00a0%`;
 };
