@@ -15,7 +15,7 @@ const END_TOLERANCE = 0.02;
 /** Of the largest distance. W1 is linear in the masses: of two bins of nearly equal cost
  * a run may rest on the second for longer than anyone waits. */
 const COST_TOLERANCE = 0.01;
-const STEPS = MOST_STEPS / 4;
+const PARTS = 8;
 
 let compared = 0;
 let worst = 0;
@@ -41,9 +41,14 @@ for (const [number, state] of JSON.parse(golden).entries()) {
     wanted.weights.forEach((weight, j) => near(found.weights[j], weight, `${where}, weight ${j}`));
     if (wanted.end) {
       ends++;
-      const logits = descend(parse(name), state.logits, state.truth, ground, STEPS);
-      const { p } = softmax(logits);
-      const off = p.reduce((sum, x, j) => sum + Math.abs(x - wanted.end[j]), 0) / 2;
+      let logits = state.logits;
+      let off = 1;
+      // Most are there in a part of the steps a reader's run takes; the rest go on.
+      for (let part = 0; part < PARTS && off > END_TOLERANCE; part++) {
+        logits = descend(parse(name), logits, state.truth, ground, MOST_STEPS / PARTS);
+        const { p } = softmax(logits);
+        off = p.reduce((sum, x, j) => sum + Math.abs(x - wanted.end[j]), 0) / 2;
+      }
       const best = wanted.end.reduce((sum, x, j) => sum + x * wanted.weights[j], 0);
       const excess = judge(parse(name), logits, state.truth, ground).value - best;
       const rests = name === "emd1" && excess <= COST_TOLERANCE * Math.max(...ground.cost.flat());
