@@ -51,6 +51,11 @@ def test_page_is_small_and_asks_for_nothing():
     assert not re.search(r"\beval\(|new Function", page)
 
 
+def test_page_and_package_agree_on_how_many_bins_can_be_drawn():
+    source = (WEB / "src" / "data.ts").read_text(encoding="utf-8")
+    assert f"MOST_BINS = {explain.MOST_BINS};" in source
+
+
 def test_comparison_goes_in_whole_and_nothing_else_changes():
     made = comparison("number", bins=12)
     page = explain.render(made)

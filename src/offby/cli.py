@@ -202,6 +202,8 @@ def compare(
         click.echo(f"\nReport  {out}", err=only_json)
         if json_path is not None:
             click.echo(f"Data    {json_path}")
+            next_ = shlex.join(["offby", "explain", str(json_path)])
+            click.echo(f"Next    {next_}   drag the mass of your own predictions")
     if open_report:
         click.launch(str(out))
 

@@ -3,7 +3,7 @@
 import { scaleLinear } from "d3-scale";
 import { plain, type Ground } from "./grounds";
 import { sum, targetOf, type Truth } from "./maths";
-import { area, type Curve } from "./shapes";
+import { path, type Curve } from "./shapes";
 import { amount } from "./text";
 
 const HEIGHT = 132;
@@ -63,7 +63,7 @@ function Cdf({ name, p, ground, truth, width, pair }: OneProps) {
   const q = targetOf(truth, ground);
   const true_: Curve = number ? [[low, 0], [truth.y, 0], [truth.y, 1], [high, 1]] : curveOf(q, ground, low, high);
   const put = (curve: Curve): Curve => curve.map(([a, b]) => [x(a), b]);
-  const between = `${area(put(predicted), y)}${area(put([...true_].reverse()), y).replace("M", "L")}Z`;
+  const between = `${path(put(predicted), y)}${path(put([...true_].reverse()), y).replace("M", "L")}Z`;
   const size = gapArea(p, q, positions);
   const ticks = x.ticks(Math.max(Math.floor(width / 90), 2));
   const words = number
@@ -83,8 +83,8 @@ function Cdf({ name, p, ground, truth, width, pair }: OneProps) {
           </g>
         ))}
         <path class="between" d={between} />
-        <path class="predicted" d={area(put(predicted), y)} />
-        <path class="true" d={area(put(true_), y)} />
+        <path class="predicted" d={path(put(predicted), y)} />
+        <path class="true" d={path(put(true_), y)} />
         {ticks.map((tick) => (
           <text key={tick} x={x(tick)} y={HEIGHT - 6}>{plain(tick)}</text>
         ))}

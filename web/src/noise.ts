@@ -6,7 +6,6 @@ import { judge, sum, type Loss } from "./maths";
 export interface Spread {
   mean: number;
   sd: number;
-  values: number[];
 }
 
 const DRAWS = 400;
@@ -46,12 +45,14 @@ export function underNoise(
 ): Spread {
   const uniform = uniforms(7);
   const values = Array.from({ length: DRAWS }, () => {
-    const moved = binned(jitter(ground.edges, edgeNoise, uniform));
+    const edges = jitter(ground.edges, edgeNoise, uniform);
+    // The center of a bin moves with its edges; a class stays where it is.
+    const moved = ground.ticks === "edges" ? binned(edges) : { ...ground, edges };
     const radius = Math.sqrt(-2 * Math.log(1 - uniform()));
     const shift = targetNoise * radius * Math.cos(2 * Math.PI * uniform());
     return judge(loss, logits, { kind: "number", y: y + shift }, moved).value;
   });
   const mean = sum(values) / DRAWS;
   const sd = Math.sqrt(sum(values.map((v) => (v - mean) ** 2)) / DRAWS);
-  return { mean, sd, values };
+  return { mean, sd };
 }

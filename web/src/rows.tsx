@@ -1,6 +1,6 @@
 /** What each loss makes of the prediction, one strip per loss, under the same bins. */
 
-import { area, type Curve } from "./shapes";
+import { path, type Curve } from "./shapes";
 import { type Track } from "./descent";
 import { middle, ordinal, type Frame } from "./figure";
 import { binOf, type Ground } from "./grounds";
@@ -227,7 +227,7 @@ function NoiseStrip({ state, ground, frame, name, loss, numbers }: StripProps) {
         <rect class="shake" x={from} y={0} width={Math.max(to - from, 1)} height={STRIP} />
         <rect class="band" x={0} y={band[0]} width={inner(frame)} height={Math.max(band[1] - band[0], 0.5)} />
         <line class="axis" x1={0} x2={inner(frame)} y1={STRIP - 4} y2={STRIP - 4} />
-        <path class="curve" d={area(curve, scale)} />
+        <path class="curve" d={path(curve, scale)} />
         <circle class="here" cx={x} cy={scale(here)} r={4} />
       </svg>
       <div class="result">
