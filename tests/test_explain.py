@@ -118,6 +118,7 @@ def test_choosing_repeats_the_advice_of_the_stops():
     )
     said = [(title, re.sub("</?code>", "`", advice)) for title, advice in stops]
     guide = (ROOT / "docs" / "choosing.md").read_text(encoding="utf-8")
+    guide = guide.partition("## Seen by hand")[2].partition("\n## ")[0]
     assert re.findall(r"^\d\. \*\*(.*?)\.?\*\* (.*)$", guide, re.M) == said
     assert len(said) == 7
 

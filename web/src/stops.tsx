@@ -118,7 +118,7 @@ export const STOPS: Stop[] = [
         </p>
       </>
     ),
-    advice: "If a far miss should cost more than a near one, cross-entropy alone cannot teach it.",
+    advice: "Where a far miss costs more than a near one, use a loss that knows distance, or at least judge by one.",
   },
   {
     title: "What cross-entropy looks at",
@@ -150,7 +150,7 @@ export const STOPS: Stop[] = [
         </p>
       </>
     ),
-    advice: "Ordered bins: add a distance-aware loss, and near misses are no longer fought like wild ones.",
+    advice: "In many ordered bins a distance-aware loss learns each from its neighbors; with a handful we could measure no gain.",
   },
   {
     title: "Confident and wrong",
@@ -171,8 +171,8 @@ export const STOPS: Stop[] = [
     ),
     advice: (
       <>
-        A fresh network spreads its mass, and no loss stalls. One that may be confidently wrong, as in fine-tuning, needs
-        a sum with {code("ce")}, or {code("cce")}.
+        A network that starts far off, as in fine-tuning: not {code("emd1")}, {code("emd2")} or {code("crps")} alone. Add{" "}
+        {code("ce")}, or take {code("cce")}.
       </>
     ),
   },
@@ -193,7 +193,7 @@ export const STOPS: Stop[] = [
     ),
     advice: (
       <>
-        For probabilities you can trust, take a proper loss. {code("emd1")} alone only if the median is all you need.
+        Never {code("emd1")} alone: a proper loss gives the probabilities, and its median is the better guess as well.
       </>
     ),
   },
@@ -230,15 +230,15 @@ export const STOPS: Stop[] = [
         </p>
         <ul>
           <li>no order among the classes: {code("ce")}</li>
-          <li>few ordered classes: any proper loss; {code("ce+emd2")} is the safe one</li>
+          <li>a handful of ordered classes: any proper loss</li>
           <li>a number in many bins: {code("emd2")} or {code("crps")}</li>
-          <li>only the median: {code("emd1")}</li>
+          <li>and its density too: {code("hl-gauss")} or {code("ce+emd2")}</li>
         </ul>
       </>
     ),
     advice: (
       <>
-        When unsure take {code("ce+emd2")}, then let {code("offby compare")} decide on your own data.
+        Unsure? Start with {code("ce+emd2")}, and let {code("offby compare")} decide on your own data.
       </>
     ),
   },
