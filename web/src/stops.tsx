@@ -145,7 +145,7 @@ export const STOPS: Stop[] = [
           pushes it down ({amount(pushes("ce", at(3))[5])}), as it does every wrong bin.
         </p>
         <p>
-          Both distance-aware losses push it <em>up</em> ({amount(pushes("emd1", at(3))[5], true)} and{" "}
+          Wasserstein and the squared EMD push it <em>up</em> ({amount(pushes("emd1", at(3))[5], true)} and{" "}
           {amount(pushes("emd2", at(3))[5], true)}): it lies nearer than the mass does on average.
         </p>
       </>
