@@ -20,7 +20,7 @@ LEVELS = [
     {"estimators"},
     {"metrics"},
     {"comparison"},
-    {"report"},
+    {"report", "explain"},
     {"cli", "__main__"},
 ]
 ANYWHERE = {"datasets", "__init__"}
