@@ -28,7 +28,7 @@ _CHUNK = 4096
 """Rows worked on at once where a row needs many numbers."""
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@dataclass(frozen=True, eq=False, repr=False, init=False)
 class BinnedDistribution:
     """Distributions whose density is constant inside each bin and zero outside.
 
@@ -58,11 +58,12 @@ class BinnedDistribution:
     probs: Float[np.ndarray, "*batch bins"]
     bins: Bins
 
-    def __post_init__(self) -> None:
+    def __init__(self, probs: ArrayLike, bins: Bins) -> None:
+        object.__setattr__(self, "bins", bins)
         probs = normalized(
             "probs",
-            self.probs,
-            self.bins.n_bins,
+            probs,
+            bins.n_bins,
             "bins on their last axis, as the grid has",
             "raw network output goes through `BinnedDistribution.from_logits`",
         )

@@ -221,8 +221,8 @@ class BinnedRegressor(RegressorMixin, BaseEstimator):
     Args:
         loss: Short name of a loss or a sum of them; `offby losses` lists them.
         n_bins: How many bins, at most. Or a grid of your own, a `Bins`.
-        strategy: Bins of equal counts ("quantile"), of equal widths ("uniform"), or each
-            wider by the same factor ("log"); as `Bins.around` makes them.
+        strategy: Bins of equal counts ("quantile"), of equal widths ("uniform"), or
+            each wider by the same factor ("log"); as `Bins.around` makes them.
         tails: "half-normal" lets the end bins reach to infinity, so that no number has
             density zero.
         target_transform: Scale on which bins and distances are measured: "log" for
