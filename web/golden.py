@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from offby import Bins, Costs, anatomy, losses, settles_at
+from offby import Bins, Circle, Tree, anatomy, losses, settles_at
 from offby.grounds import Ground
 
 STATES = 200
@@ -63,24 +63,9 @@ def loss(name: str, ground: Ground, bins: Bins | None) -> Row:
     return lambda z, t: torch.stack([f * row(z, t) for f, row in terms]).sum(0)
 
 
-def arc(n: int) -> Costs:
+def arc(n: int) -> Circle:
     """`n` hours of the day, distance along the shorter way round."""
-    at = 24 * torch.arange(n, dtype=torch.float64) / n
-    apart = (at[:, None] - at).abs()
-    return Costs(torch.minimum(apart, 24 - apart))
-
-
-def leaves(paths: list[str]) -> Costs:
-    """Leaves of a tree whose edges have length 1."""
-    split = [path.split("/") for path in paths]
-
-    def distance(a: list[str], b: list[str]) -> int:
-        shared = 0
-        while shared < min(len(a), len(b)) and a[shared] == b[shared]:
-            shared += 1
-        return len(a) + len(b) - 2 * shared
-
-    return Costs([[distance(a, b) for b in split] for a in split])
+    return Circle(24 * torch.arange(n, dtype=torch.float64) / n, period=24)
 
 
 ANIMALS = [
@@ -143,7 +128,7 @@ def judged(state: dict[str, Any], with_end: bool) -> dict[str, Any]:
         case "hours":
             ground = arc(k)
         case "animals":
-            ground = leaves(ANIMALS)
+            ground = Tree.from_paths(ANIMALS)
         case _:
             bins = Bins(state["ground"]["edges"])
             ground = bins.line()
