@@ -25,7 +25,8 @@ mild start, from which every loss arrives (some stall elsewhere, as the page sho
 Row = Callable[[Tensor, Tensor], Tensor]
 
 ON_A_LINE = ("ce", "emd1", "emd2", "cce", "ce+emd1", "ce+0.3*emd1", "ce+emd2")
-ANYWHERE = ("ce", "emd1", "emd2", "0.5*ce+2*emd2")
+ON_A_CIRCLE = ("ce", "emd1", "emd2", "0.5*ce+2*emd2")
+ON_A_TREE = (*ON_A_CIRCLE, "cce")
 OF_NUMBERS = (*ON_A_LINE, "crps", "nll", "ce+crps")
 
 
@@ -126,13 +127,13 @@ def judged(state: dict[str, Any], with_end: bool) -> dict[str, Any]:
     ground: Ground
     match place:
         case "hours":
-            ground = arc(k)
+            ground, names = arc(k), ON_A_CIRCLE
         case "animals":
-            ground = Tree.from_paths(ANIMALS)
+            ground, names = Tree.from_paths(ANIMALS), ON_A_TREE
         case _:
             bins = Bins(state["ground"]["edges"])
             ground = bins.line()
-    names = ANYWHERE if bins is None else OF_NUMBERS if kind == "number" else ON_A_LINE
+            names = OF_NUMBERS if kind == "number" else ON_A_LINE
     if kind != "number":
         bins = None
     logits = torch.tensor(state["logits"], dtype=torch.float64)
