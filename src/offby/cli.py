@@ -425,7 +425,7 @@ def _print_comparison(comparison: "Comparison") -> None:
         arrow = "↓" if metric.lower_is_better else "↑"
         table.add_column(_plain(f"{metric.title} {arrow}"), justify="right")
     table.add_column("fit s", justify="right")
-    seconds = {part.method: part.seconds for part in comparison.training}
+    seconds = comparison.timing.fits
     columns = [_column(comparison, metric) for metric in comparison.metrics]
     methods = sorted(comparison.methods, key=lambda method: method.reference)
     for place, method in enumerate(methods):
@@ -441,7 +441,8 @@ def _print_comparison(comparison: "Comparison") -> None:
             took,
         )
     console.print(table)
-    for title, sentences in (("", comparison.verdicts), ("Why", comparison.why)):
+    verdicts = [answer.sentence for answer in comparison.verdicts]
+    for title, sentences in (("", verdicts), ("Why", comparison.why)):
         if sentences:
             click.echo(f"\n{title}".rstrip(" "))
             for sentence in sentences:

@@ -10,11 +10,12 @@ from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
 from offby.comparison._result import Comparison, Metric, Row
-from offby.report._charts import Charts, unique
+from offby.report._charts import Charts, from_best, unique
 
 __all__ = ["render"]
 
 _TIED = "no clear difference"
+_CLEAR = ("worse", "slightly worse")
 _LARGEST_JSON = 700_000
 """Bytes of JSON up to which the page carries it; beyond, the page would be too big."""
 
@@ -86,7 +87,7 @@ def render(comparison: Comparison) -> str:
         training=page.training(),
         histogram=page.histogram(),
         json=_as_link(comparison),
-        seconds=_duration(comparison.run.seconds),
+        seconds=_duration(comparison.timing.seconds),
         rope=f"{100 * comparison.run.rope:g} %",
     )
 
@@ -137,8 +138,12 @@ class _Page:
         """The differences from the best, drawn."""
         if not self._c.differences:
             return None
-        clear = [d for d in self._c.differences if d.low > 0 or d.high < 0]
-        title = f"{len(clear)} of {len(self._c.differences)} intervals leave out zero"
+        shown = from_best(self._c.differences)
+        clear = [d for d in shown if d.verdict in _CLEAR]
+        title = (
+            f"{len(clear)} of {len(shown)} differences from the best are clear of "
+            "chance"
+        )
         return self._figure(
             title,
             self._charts.differences(title),
@@ -147,7 +152,7 @@ class _Page:
         )
 
     def difference_table(self) -> Table:
-        """Each method against the best, by each metric."""
+        """Every two losses, by each metric."""
         rows = []
         for d in self._c.differences:
             digits = _digits([d.mean, d.low, d.high])
@@ -160,6 +165,7 @@ class _Page:
                     f"{_signed(d.low, digits)} to {_signed(d.high, digits)}",
                     f"{_signed(100 * d.relative, 1)} %",
                     f"{d.wins} of {d.pairs}",
+                    "–" if d.p_value is None else f"{d.p_value:.3f}",
                     d.verdict,
                 )
             )
@@ -171,10 +177,13 @@ class _Page:
             "95 % interval",
             "relative",
             "wins",
+            "p (Holm)",
             "verdict",
         )
         words = ("loss", "against", "verdict")
-        caption = "Each loss against the best by that metric"
+        caption = (
+            "Every two losses: the worse one against the better one by that metric"
+        )
         return Table(caption, head, tuple(rows), words)
 
     def row(self, row: Row) -> Figure:
@@ -340,7 +349,7 @@ class _Page:
                 (
                     item.method,
                     f"{item.epochs:.1f}",
-                    f"{item.seconds:.2f}",
+                    f"{self._c.timing.fits.get(item.method, 0.0):.2f}",
                     f"{min(item.curve):.4f}",
                     f"{item.curve[-1]:.4f}",
                 )

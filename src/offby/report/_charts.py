@@ -8,7 +8,14 @@ from typing import Any
 import altair as alt
 import vl_convert
 
-from offby.comparison._result import Calibration, Comparison, Method, Pushes, Row
+from offby.comparison._result import (
+    Calibration,
+    Comparison,
+    Difference,
+    Method,
+    Pushes,
+    Row,
+)
 
 _COLORS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#b8860b", "#56b4e9", "#7a3db8")
 _DASHES = ((), (6, 3), (2, 2), (8, 3, 2, 3), (12, 3), (4, 4), (1, 3))
@@ -93,6 +100,12 @@ def unique(names: Sequence[str]) -> list[str]:
         seen.add(new)
         result.append(new)
     return result
+
+
+def from_best(differences: Sequence[Difference]) -> list[Difference]:
+    """Those of each metric that compare with its best loss, which never loses."""
+    beaten = {(d.metric, d.method) for d in differences}
+    return [d for d in differences if (d.metric, d.other) not in beaten]
 
 
 class Charts:
@@ -249,7 +262,7 @@ class Charts:
 
     def differences(self, label: str) -> str:
         """Difference from the best, as a share of its score, with 95 % interval."""
-        found = self._comparison.differences
+        found = from_best(self._comparison.differences)
         panels = []
         for metric in self._comparison.metrics:
             mine = [d for d in found if d.metric == metric.key]
@@ -363,9 +376,6 @@ class Charts:
         angle = -40 if wide else 0
         x = alt.X("x:N", title=title, sort=self._labels)
         return x.axis(labelAngle=angle, labelLimit=70, labelOverlap=True)
-
-    def _names(self, keys: Sequence[str]) -> list[str]:
-        return [key for key in keys]
 
     def _color(self, keys: Sequence[str]) -> alt.Color:
         colors = [self._styles[key].color for key in keys]
