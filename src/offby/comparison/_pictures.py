@@ -106,13 +106,13 @@ def calibration(problem: Problem, name: str, fits: list[Fit]) -> Calibration:
     reached = np.concatenate(
         [pit_reached(folds[fit.fold], fit.probs, levels) for fit in first]
     )
-    parts = [folds[fit.fold].held_out.weight for fit in first]
-    weight = np.ones(len(reached)) if problem.weight is None else np.concatenate(parts)
+    rows = np.concatenate([folds[fit.fold].held_out.numbers for fit in first])
+    weight = np.ones(len(rows)) if problem.weight is None else problem.weight[rows]
     # Unequal weights tell less: as much as this many rows of equal weight (Kish).
-    rows = max(1, round(weight.sum() ** 2 / (weight**2).sum()))
+    n_equal = max(1, round(weight.sum() ** 2 / (weight**2).sum()))
     return Calibration(
         method=name,
         levels=tuple(map(float, levels)),
         reached=tuple(map(float, np.average(reached, axis=0, weights=weight))),
-        band=float(stats.kstwo.ppf(0.95, rows)),
+        band=float(stats.kstwo.ppf(0.95, n_equal)),
     )

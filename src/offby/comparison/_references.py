@@ -54,8 +54,8 @@ def boosted_classes(fold: Fold) -> Forecast:
     if len(seen) == 1:
         probs[:, seen[0]] = 1
         return "probs", probs
-    # It needs two rows of every class to cut off its inner split.
-    stops: Any = bool(np.bincount(y)[seen].min() >= 2)
+    # Its inner split needs two rows of every class, and room for all of them.
+    stops: Any = bool(np.bincount(y)[seen].min() >= 2 and len(y) >= 10 * len(seen))
     model: Any = HistGradientBoostingClassifier(early_stopping=stops, random_state=0)
     # One thread, so that the sums have one order on every machine.
     with threadpool_limits(1):

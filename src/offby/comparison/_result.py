@@ -269,6 +269,24 @@ class Comparison:
         known = [value for value in values if value is not None]
         return sum(known) / len(known) if known else None
 
+    def settling(self) -> tuple[int, float] | None:
+        """Seeds that would settle what can't be told from the best, and their seconds.
+
+        The seconds are of one core, for the seeds that are not trained yet. None where
+        nothing is open, or where no number of seeds would settle any of it.
+        """
+        best = {answer.metric: answer.best for answer in self.verdicts}
+        needed = [
+            d.seeds_needed
+            for d in self.differences
+            if d.seeds_needed is not None and best.get(d.metric) == d.other
+        ]
+        if not needed:
+            return None
+        losses = [method.key for method in self.methods if not method.reference]
+        each = sum(self.timing.fits.get(key, 0.0) for key in losses) / self.run.seeds
+        return max(needed), (max(needed) - self.run.seeds) * each
+
     def infinite_rows(self, method: str, metric: str) -> int:
         """Held-out rows, over all folds and seeds, whose score is infinite."""
         return sum(

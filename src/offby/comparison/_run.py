@@ -9,6 +9,7 @@ from dataclasses import replace
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
+from pickle import PicklingError
 from typing import Any, Literal
 
 import numpy as np
@@ -140,7 +141,7 @@ def compare(
     problem = _problem(X, y, named, kind, positions, bins, strategy, folds, seed)
     problem = replace(problem, **_checked(by_row, len(problem.y)))
     settings = settings or Settings()
-    more = _extra_jobs(problem, extra or {}, named)
+    more = _extra_jobs(problem, extra or {}, named, keyed=run_dir is not None)
     jobs = _loss_jobs(problem, named, range(seeds), settings, stop_on)
     if references:
         jobs += _reference_jobs(problem, range(seeds), settings)
@@ -324,7 +325,9 @@ def _reference_jobs(problem: Problem, seeds, settings: Settings) -> list[Job]:
     return found
 
 
-def _extra_jobs(problem: Problem, extra: Mapping[str, Any], named) -> list[Job]:
+def _extra_jobs(
+    problem: Problem, extra: Mapping[str, Any], named, *, keyed: bool
+) -> list[Job]:
     """The user's own estimators, on the rows as they came."""
     taken = {*_TITLES, *map(str, named)}
     found = []
@@ -345,12 +348,24 @@ def _extra_jobs(problem: Problem, extra: Mapping[str, Any], named) -> list[Job]:
                 f"with weights, an extra estimator must take sample_weight in fit, got "
                 f"{name!r}, which does not; leave it out, or the weights"
             )
-        # The fold knows its rows by their encoded form only, which may have lost what
-        # the estimator uses.
-        recipe = f"{hash_of(clone(estimator))} {_hash(problem.X, problem.y)}"
+        recipe = _recipe(name, estimator, problem) if keyed else ""
         forecast = partial(user_estimator, name=name, estimator=estimator, X=problem.X)
         found += _jobs(name, problem, [0], partial(each, forecast=forecast), recipe)
     return found
+
+
+def _recipe(name: str, estimator, problem: Problem) -> str:
+    """What a fit of a user's estimator depends on."""
+    try:
+        itself = hash_of(clone(estimator))
+    except PicklingError as error:
+        raise ValueError(
+            f"with a run directory, an extra estimator must be of a class that can be "
+            f"pickled, got {name!r}: {error}; define the class in a module"
+        ) from error
+    # A fold knows its rows by their encoded form only, which may have lost what the
+    # estimator uses.
+    return f"{itself} {_hash(problem.X, problem.y)}"
 
 
 def _finished(jobs, run_dir, data: str, n_jobs, say: Progress) -> dict[Place, Fit]:
