@@ -1,3 +1,5 @@
+from typing import Literal
+
 import numpy as np
 import pytest
 from scipy import stats
@@ -112,6 +114,8 @@ def test_more_rivals_make_a_verdict_harder_to_reach():
     among, _ = compared([*two[:15], *bumped, *crowd])
     mine = next(d for d in among if {d.method, d.other} == {"a", "b"})
     assert alone[0].low == mine.low
+    assert alone[0].p_value is not None
+    assert mine.p_value is not None
     assert alone[0].p_value < 0.05 < mine.p_value
 
 
@@ -216,7 +220,7 @@ def data(kind="classes"):
     return X, (number > -0.5).astype(int) + (number > 0.5)
 
 
-def run(kind="classes", **rules):
+def run(kind: Literal["classes", "number"] = "classes", **rules):
     X, y = data(kind)
     rules = {"losses": ["ce", "emd2"], "folds": 3, "seeds": 1, "bins": 6} | rules
     return compare(X, y, kind=kind, settings=SHORT, **rules)

@@ -160,6 +160,11 @@ def prepare(
         notes.append(f"{sample:,} of {frame.height:,} rows taken at random")
         frame = frame.sample(sample, seed=seed)
     frame = _known_rows(frame, target, notes)
+    if groups and time:
+        raise ValueError(
+            "rows are cut by groups or by time, got both --groups and --time; name the "
+            "one across which the model will be used"
+        )
     if named:
         notes.append(
             f"not learned from: {_columns(list(named.values()))}, which say how rows "
@@ -315,8 +320,10 @@ def _times(column) -> np.ndarray:
 
     _refuse_gaps(column, "time")
     if column.dtype == polars.String:
-        read = column.str.to_datetime(strict=False, time_unit="us")
-        column = column if read.null_count() else read
+        try:
+            column = column.str.to_datetime(time_unit="us")
+        except polars.exceptions.PolarsError:
+            pass  # said below, in words
     if column.dtype.is_temporal():
         return column.to_physical().to_numpy().astype(np.float64)
     if not column.dtype.is_numeric():
