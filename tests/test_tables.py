@@ -247,12 +247,13 @@ def test_columns_with_a_role_come_as_arrays_of_the_rows_that_stay():
         who=["b", "a", "c"] * 20,
         w=[1.0, 2.0, 3.0] * 20,
     )
-    found = tables.prepare(table, "y", time="day", groups="who", weights="w")
+    found = tables.prepare(table, "y", groups="who", weights="w", drop=["day"])
     assert found.X.columns == ["x"]
     assert found.groups is not None
     assert found.groups[:4].tolist() == [1, 0, 1, 0]
     assert found.weights is not None
     assert found.weights[:4].tolist() == [1.0, 2.0, 1.0, 2.0]
+    found = tables.prepare(table, "y", time="day", drop=["who", "w"])
     assert found.time is not None
     month = [1 + i % 12 for i in range(60) if i % 3 < 2]
     assert (
@@ -272,6 +273,6 @@ def test_columns_with_a_role_come_as_arrays_of_the_rows_that_stay():
     ],
 )
 def test_a_role_that_a_column_cannot_play_is_refused(column, role, says):
+    roles: Any = {role: "c"}
     with pytest.raises(ValueError, match=says):
-        roles: Any = {role: "c"}
         tables.prepare(frame([1, 2, 3] * 10, c=column), "y", **roles)

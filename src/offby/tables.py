@@ -6,6 +6,7 @@ import gzip
 import shlex
 import zlib
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
@@ -320,10 +321,8 @@ def _times(column) -> np.ndarray:
 
     _refuse_gaps(column, "time")
     if column.dtype == polars.String:
-        try:
+        with suppress(polars.exceptions.PolarsError):  # said below, in words
             column = column.str.to_datetime(time_unit="us")
-        except polars.exceptions.PolarsError:
-            pass  # said below, in words
     if column.dtype.is_temporal():
         return column.to_physical().to_numpy().astype(np.float64)
     if not column.dtype.is_numeric():
