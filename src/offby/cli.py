@@ -135,6 +135,17 @@ def main() -> None:
     "--metric", help="What matters most, as rps, log_score or mae: comes first."
 )
 @click.option(
+    "--noise/--no-noise",
+    default=None,
+    help="Ask what noise in edges, inputs and targets does.  [default: noise, unless "
+    "--quick]",
+)
+@click.option(
+    "--target-noise",
+    type=click.FloatRange(min=0),
+    help="Standard deviation of the noise in the target, where it is known.",
+)
+@click.option(
     "--predictions",
     type=click.Path(path_type=Path),
     help="Write every held-out prediction, as csv or parquet.",
@@ -178,6 +189,8 @@ def compare(
     stop_on: str,
     rope: float,
     metric: str | None,
+    noise: bool | None,
+    target_noise: float | None,
     predictions: Path | None,
     run_dir: Path | None,
     dask: str | None,
@@ -232,6 +245,8 @@ def compare(
                     "stop_on": stop_on,
                     "rope": rope,
                     "metric": metric,
+                    "noise": size != "quick" if noise is None else noise,
+                    "target_noise": target_noise,
                     "predictions": predictions,
                     "run_dir": run_dir,
                     "n_jobs": jobs,
@@ -550,7 +565,8 @@ def _print_comparison(comparison: "Comparison") -> None:
         )
     console.print(table)
     verdicts = [answer.sentence for answer in comparison.verdicts]
-    for title, sentences in (("", verdicts), ("Why", comparison.why)):
+    parts = ("", verdicts), ("Why", comparison.why), ("Noise", comparison.flips)
+    for title, sentences in parts:
         if sentences:
             click.echo(f"\n{title}".rstrip(" "))
             for sentence in sentences:

@@ -164,6 +164,33 @@ class Training:
 
 
 @dataclass(frozen=True)
+class Noise:
+    """What noise of one kind does to one loss."""
+
+    kind: str
+    """edges, counts, strategy, inputs, neighbor, random"""
+    method: str
+    levels: tuple[float, ...]
+    """Strength: a share of bin width, inputs' spread or labels, or a factor of bins."""
+    moved: tuple[float, ...]
+    """Mean Wasserstein-1 distance from the forecast without noise, in target units."""
+    scores: dict[str, tuple[float | None, ...]]
+    """Metric -> its mean on held-out rows at each level; None where it is infinite."""
+    miscalibration: tuple[float, ...]
+    """Largest distance of the share of PIT values from their level."""
+
+
+@dataclass(frozen=True)
+class NoiseShare:
+    """How many rows would change class or bin under the noise of the target."""
+
+    spread: float
+    """Standard deviation of the noise, in the units of the target."""
+    share: float
+    source: Literal["neighbors", "given"]
+
+
+@dataclass(frozen=True)
 class Run:
     """How the comparison was made: enough to make it again."""
 
@@ -208,6 +235,10 @@ class Comparison:
     training: tuple[Training, ...]
     run: Run
     timing: Timing
+    noise_share: NoiseShare | None = None
+    noise: tuple[Noise, ...] = ()
+    flips: tuple[str, ...] = ()
+    """Per kind of noise: from where on another loss is the better one."""
     schema_version: int = SCHEMA_VERSION
 
     def to_json(self) -> str:
@@ -246,15 +277,19 @@ class Comparison:
             "pushes": Pushes,
             "calibration": Calibration,
             "training": Training,
+            "noise": Noise,
         }
         parts: dict[str, Any] = {
-            name: tuple(kind(**_tupled(item)) for item in raw[name])
+            name: tuple(kind(**_tupled(item)) for item in raw.get(name, ()))
             for name, kind in many.items()
         }
+        share = raw.get("noise_share")
         return cls(
             data=Data(**_tupled(raw["data"])),
             run=Run(**_tupled(raw["run"])),
             timing=Timing(**raw["timing"]),
+            noise_share=share and NoiseShare(**share),
+            flips=tuple(raw.get("flips", ())),
             why=tuple(raw["why"]),
             **parts,
         )

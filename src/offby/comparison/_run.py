@@ -20,7 +20,7 @@ from sklearn.base import clone
 from sklearn.utils.validation import has_fit_parameter
 
 from offby.catalog import NamedLoss, parse
-from offby.comparison import _predictions
+from offby.comparison import _noise, _predictions
 from offby.comparison._fits import Fit, Problem, fit_loss
 from offby.comparison._judge import CLASS_METRICS, NUMBER_METRICS, judge
 from offby.comparison._pictures import calibration, pushes, telling_rows
@@ -71,6 +71,8 @@ def compare(
     groups=None,
     time=None,
     extra: Mapping[str, Any] | None = None,
+    noise: bool = False,
+    target_noise: float | None = None,
     run_dir: str | Path | None = None,
     predictions: str | Path | None = None,
     name: str = "",
@@ -110,6 +112,10 @@ def compare(
         extra: Estimators of your own by name, to judge beside: scikit-learn's `fit`,
             and `predict_proba`, `predict_dist` or else `predict`. They get the rows of
             `X` as they are.
+        noise: Whether to ask what noise in bin edges, inputs and targets does to each
+            loss; it takes about as many fits again.
+        target_noise: Standard deviation of the noise in the target, where it is known;
+            else near neighbors tell it. In the units of the target.
         run_dir: Where finished fits are kept. The same call then goes on from them
             after any kind of end, and one with more seeds or losses adds to them.
         predictions: A csv or parquet file to write every held-out prediction to.
@@ -141,11 +147,17 @@ def compare(
     problem = _problem(X, y, named, kind, positions, bins, strategy, folds, seed)
     problem = replace(problem, **_checked(by_row, len(problem.y)))
     settings = settings or Settings()
+    if target_noise is not None and not 0 <= target_noise < np.inf:
+        raise ValueError(
+            f"target_noise must be a standard deviation, 0 or more, got {target_noise}"
+        )
     more = _extra_jobs(problem, extra or {}, named, keyed=run_dir is not None)
     jobs = _loss_jobs(problem, named, range(seeds), settings, stop_on)
     if references:
         jobs += _reference_jobs(problem, range(seeds), settings)
     jobs += more
+    refits = _noise.trials(problem) if noise else []
+    jobs += _noise.jobs(refits, named, settings, stop_on)
     data = _data(problem, X, name, target, labels, notes)
     fits = _finished(
         jobs,
@@ -154,10 +166,12 @@ def compare(
         n_jobs,
         progress or (lambda done, total, text: None),
     )
+    methods = _methods(named, jobs, refits)
+    keys = {method.key for method in methods}
+    scores = _scores(problem, {p: fit for p, fit in fits.items() if p[0] in keys})
     if predictions is not None:
-        _predictions.write(predictions, problem, fits)
-    methods = _methods(named, jobs)
-    scores = _scores(problem, fits)
+        held_out = {place: fit for place, fit in fits.items() if place[0] in keys}
+        _predictions.write(predictions, problem, held_out)
     by_loss = {
         str(loss): [fit for (key, *_), fit in fits.items() if key == str(loss)]
         for loss in named
@@ -173,13 +187,21 @@ def compare(
     found = differences(
         methods, metrics, scores, overlap=overlap, seeds=seeds, rope=rope
     )
+    said = answers(metrics, found, methods, scores)
+    curves, share, turns = (), None, ()
+    if noise:
+        curves = _noise.curves(problem, named, metrics, refits, fits)
+        turns = _noise.flips(curves, next(m for m in metrics if m.answers), rope)
+        best = by_loss[said[0].best if said else str(named[0])]
+        first = [fit for fit in best if fit.seed == 0]
+        share = _noise.noise_share(problem, first, target_noise)
     return Comparison(
         data=data,
         methods=methods,
         metrics=metrics,
         scores=scores,
         differences=found,
-        verdicts=answers(metrics, found, methods, scores),
+        verdicts=said,
         why=_reasons(problem, scores, by_loss),
         rows=telling_rows(problem, by_loss),
         pushes=tuple(pushed),
@@ -198,9 +220,12 @@ def compare(
                 "scikit-learn": sklearn.__version__,
                 "numpy": np.__version__,
             },
-            not_tested=_not_tested(problem),
+            not_tested=_not_tested(problem, noise),
             split=_split(problem),
         ),
+        noise_share=share,
+        noise=curves,
+        flips=turns,
         timing=Timing(
             seconds=clock.perf_counter() - started,
             fits={
@@ -379,9 +404,10 @@ def _finished(jobs, run_dir, data: str, n_jobs, say: Progress) -> dict[Place, Fi
         return finish(jobs, store, n_jobs=n_jobs, say=say)
 
 
-def _methods(named: Sequence[NamedLoss], jobs: Sequence[Job]) -> tuple[Method, ...]:
+def _methods(named, jobs: Sequence[Job], refits) -> tuple[Method, ...]:
     titles = {str(loss): loss.title for loss in named}
-    keys = dict.fromkeys(job.method for job in jobs)
+    noisy = {trial.method(loss) for trial in refits for loss in named}
+    keys = dict.fromkeys(job.method for job in jobs if job.method not in noisy)
     return tuple(
         Method(key, titles.get(key) or _TITLES.get(key, key), key not in titles)
         for key in keys
@@ -431,11 +457,10 @@ def _split(problem: Problem) -> str:
     return "at random"
 
 
-def _not_tested(problem: Problem) -> tuple[str, ...]:
-    gaps = [
-        "other networks than this one, and other settings of it",
-        "noise in bin edges, inputs and targets",
-    ]
+def _not_tested(problem: Problem, noise: bool) -> tuple[str, ...]:
+    gaps = ["other networks than this one, and other settings of it"]
+    if not noise:
+        gaps.append("noise in bin edges, inputs and targets")
     if problem.groups is None and problem.time is None:
         gaps.append("rows that depend on each other (groups, time)")
     return tuple(gaps)

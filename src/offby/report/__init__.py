@@ -85,6 +85,9 @@ def render(comparison: Comparison) -> str:
         calibration=page.calibration(),
         scores=page.scores(),
         training=page.training(),
+        noise=page.noise(),
+        share=page.share(),
+        refit_folds=min(3, comparison.run.folds),
         histogram=page.histogram(),
         json=_as_link(comparison),
         seconds=_duration(comparison.timing.seconds),
@@ -359,6 +362,69 @@ class _Page:
         note = "Mean over the nets that still train, so late parts rest on few nets."
         return self._figure(title, self._charts.training(title), table, note)
 
+    def share(self) -> str:
+        """How many rows the noise of the target would move, in words."""
+        found = self._c.noise_share
+        if found is None:
+            return ""
+        what = "class" if self._c.data.kind == "classes" else "bin"
+        told = "as given" if found.source == "given" else "as near neighbors tell it"
+        return (
+            f"The target has a noise of {found.spread:.3g} ({told}). Under such noise "
+            f"{100 * found.share:.0f} % of the rows would change their {what}."
+        )
+
+    def noise(self) -> list[Figure]:
+        """What each kind of noise does to each loss."""
+        metric = next((m for m in self._c.metrics if m.answers), None)
+        if metric is None:
+            return []
+        kinds = dict.fromkeys(noise.kind for noise in self._c.noise)
+        return [self._noise_of(kind, metric) for kind in kinds]
+
+    def _noise_of(self, kind: str, metric: Metric) -> Figure:
+        noises = [noise for noise in self._c.noise if noise.kind == kind]
+        title = _NOISES[kind]
+        sign = 1 if metric.lower_is_better else -1
+        hurt = {
+            noise.method: sign * (last - first)
+            for noise in noises
+            for first, last in [_ends(noise.scores[metric.key])]
+            if first is not None and last is not None
+        }
+        if len(hurt) > 1 and kind not in ("counts", "strategy"):
+            least, most = (f(hurt, key=lambda m: hurt[m]) for f in (min, max))
+            title += (
+                f": by {metric.title}, {least} loses least "
+                f"({_signed(sign * hurt[least], _digits([hurt[least]]))}), {most} most "
+                f"({_signed(sign * hurt[most], _digits([hurt[most]]))})"
+            )
+        others = [m for m in self._c.metrics if m.key in noises[0].scores]
+        rows = [
+            (
+                noise.method,
+                f"{100 * level:g} %",
+                _number(noise.moved[i], 4),
+                _number(noise.miscalibration[i], 4),
+                *(_number(noise.scores[m.key][i], 4) for m in others),
+            )
+            for noise in noises
+            for i, level in enumerate(noise.levels)
+        ]
+        table = Table(
+            _NOISES[kind],
+            (
+                "loss",
+                "level",
+                "forecasts move",
+                "miscalibration",
+                *(m.title for m in others),
+            ),
+            tuple(rows),
+        )
+        svg = self._charts.noise(noises, metric, title)
+        return self._figure(title, svg, table, "Level: " + _LEVELS[kind] + ".")
+
     def histogram(self) -> Figure:
         """Rows per class or bin."""
         data = self._c.data
@@ -413,6 +479,28 @@ class _Page:
             note = "" if value is None else f"{text} over the finite rows"
             return Cell(_infinite(infinite), False, note)
         return Cell(text, best, "")
+
+
+_NOISES = {
+    "edges": "Noise in the bin edges",
+    "counts": "Another number of bins",
+    "strategy": "Bins by the other strategy",
+    "inputs": "Noise in the inputs",
+    "neighbor": "Training labels moved to a neighbor",
+    "random": "Training labels moved at random",
+}
+_LEVELS = {
+    "edges": "noise as a share of the bin width",
+    "counts": "number of bins as a share of the one chosen",
+    "strategy": "0 % is the strategy chosen, 100 % the other one",
+    "inputs": "noise as a share of the standard deviation of each input",
+    "neighbor": "share of the labels moved",
+    "random": "share of the labels moved",
+}
+
+
+def _ends(scores: Sequence[float | None]) -> tuple[float | None, float | None]:
+    return scores[0], scores[-1]
 
 
 def _as_link(comparison: Comparison) -> str:

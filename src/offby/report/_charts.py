@@ -13,6 +13,8 @@ from offby.comparison._result import (
     Comparison,
     Difference,
     Method,
+    Metric,
+    Noise,
     Pushes,
     Row,
 )
@@ -353,6 +355,39 @@ class Charts:
             )
         )
         return self._svg(chart.properties(width=640, height=260), label)
+
+    def noise(self, noises: Sequence[Noise], metric: Metric, label: str) -> str:
+        """Score, and how far forecasts move, by the level of a noise."""
+        keys = [noise.method for noise in noises]
+        values = [
+            {
+                "method": noise.method,
+                "level": level,
+                "score": noise.scores[metric.key][i],
+                "moved": noise.moved[i],
+            }
+            for noise in noises
+            for i, level in enumerate(noise.levels)
+        ]
+        base = alt.Chart(alt.Data(values=values))
+        levels = list(noises[0].levels)
+        x = alt.X("level:Q", title="level").axis(values=levels, format="~%", grid=False)
+        unit = f", {metric.unit}" if metric.unit else ""
+        panels = []
+        for field, title, zero in (
+            ("score", f"{metric.title}{unit}", False),
+            ("moved", "forecasts move", True),
+        ):
+            y = alt.Y(f"{field}:Q", title=title).scale(zero=zero).axis(tickCount=5)
+            # Dashed lines hide where they lie on each other: the legend has dots too.
+            line = base.mark_line(strokeWidth=2).encode(
+                x, y, self._color(keys), self._dash(keys)
+            )
+            dots = base.mark_point(filled=True, size=30, opacity=1).encode(
+                x, y, self._color(keys)
+            )
+            panels.append(alt.layer(line, dots).properties(width=290, height=190))
+        return self._svg(alt.hconcat(*panels), label)
 
     def swatch(self, key: str) -> str:
         """A short line in the color and dash of the method."""
