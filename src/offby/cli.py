@@ -402,7 +402,9 @@ def _cluster(address: str | None) -> Iterator[None]:
     try:
         from distributed import Client
     except ImportError as error:
-        raise RuntimeError("--dask needs Dask; run pip install distributed") from error
+        raise RuntimeError(
+            '--dask needs Dask; run pip install "offby[dask]"'
+        ) from error
     import joblib
 
     try:
@@ -421,8 +423,8 @@ def _next_step(seeds: int, seconds: float, jobs: int, run_dir: Path | None) -> s
     cores = jobs if jobs > 0 else os.cpu_count() or 1
     where = f" --run-dir {shlex.quote(str(run_dir))}" if run_dir else ""
     return (
-        f"Next    --seeds {seeds}{where} would settle what can't be told yet; the "
-        f"seeds to add take about {_duration(seconds / cores)}"
+        f"Next    --seeds {seeds}{where} would settle part of what can't be told yet; "
+        f"the seeds to add take about {_duration(seconds / cores)}"
     )
 
 

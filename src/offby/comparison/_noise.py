@@ -16,9 +16,8 @@ from offby.comparison._fits import Fit, Fold, Problem, encoded, fit_loss, rows_o
 from offby.comparison._judge import judge, pit_reached
 from offby.comparison._result import Metric, Noise, NoiseShare
 from offby.comparison._work import Job, Place
-from offby.distribution import BinnedDistribution
 from offby.features import columns, encoder
-from offby.training import Settings, child_seed
+from offby.training import Settings, child_seed, forward
 
 EDGES = (0.1, 0.25, 0.5)
 """Noise of the bin edges, as shares of the bin width."""
@@ -30,7 +29,7 @@ TARGETS = (0.1, 0.3)
 """Shares of the training labels that are moved."""
 _FOLDS = 3
 """Refits are made on this many folds, with the first seed."""
-_NEAR = 3
+_NEAR = 10
 """Neighbors that tell the noise of a row."""
 
 
@@ -317,14 +316,19 @@ def noise_share(
 ) -> NoiseShare:
     """The part of rows whose class or bin would change under the noise of the target.
 
-    The noise is given, or told by near neighbors: what a network leaves unexplained
-    differs between two rows of like inputs by their noise alone, so half the mean
-    square of such differences estimates its variance (Rice 1984, and the Gamma test of
-    Evans, Jones 2002). Exact copies of rows are left out where they are the minority.
+    The noise is given, or told by near neighbors (the Gamma test): half the mean square
+    of what the targets of two rows differ by falls to the variance of the noise as the
+    rows come nearer, and a line through that of the nearest, second nearest, ...
+    neighbors meets distance zero there. Near is what a network takes for near: inputs
+    are turned and scaled by its expected gradient outer product, so those that do not
+    matter do not keep rows apart. Exact copies of rows are left out where they are the
+    minority.
 
     References:
-        Rice (1984), Bandwidth choice for nonparametric regression, Annals of Statistics
-        12, doi:10.1214/aos/1176346788.
+        Evans, Jones (2002), A proof of the Gamma test, Proc. R. Soc. A 458,
+        doi:10.1098/rspa.2002.1010.
+        Trivedi, Wang, Kpotufe, Shakhnarovich (2014), A consistent estimator of the
+        expected gradient outerproduct, UAI.
     """
     spread = _told_by_neighbors(problem, fits) if given is None else given
     edges, y = _edges(problem)
@@ -334,36 +338,42 @@ def noise_share(
 
 
 def _told_by_neighbors(problem: Problem, fits: Sequence[Fit]) -> float:
-    halves = []
-    for fit in fits:
-        fold = problem.folds[fit.fold]
-        y, mean = _values(fold), _means(fold, fit)
-        inputs = fold.held_out.inputs
-        whole = np.unique(np.column_stack([inputs, y]), axis=0, return_index=True)[1]
-        rows = np.sort(whole) if 2 * len(whole) > len(y) else np.arange(len(y))
-        left, near = (y - mean)[rows], min(_NEAR, len(rows) - 1)
-        if near < 1:
-            continue
-        found = NearestNeighbors(n_neighbors=near + 1).fit(inputs[rows])
-        at = found.kneighbors(return_distance=False, n_neighbors=near)
-        halves.append(np.square(left[:, None] - left[at]).ravel() / 2)
-    variance = float(np.mean(np.concatenate(halves)))
+    variance = float(np.mean([_variance(problem.folds[f.fold], f) for f in fits]))
     if problem.kind == "classes":
         # A class stands for an interval: its rounding is no noise (Sheppard).
         gaps = np.diff(problem.positions)
-        variance = max(0.0, variance - float(np.mean(gaps**2)) / 12)
-    return float(np.sqrt(variance))
+        variance -= float(np.mean(gaps**2)) / 12
+    return float(np.sqrt(max(0.0, variance)))
 
 
-def _values(fold: Fold) -> np.ndarray:
-    y = fold.held_out.y
-    return y if fold.bins is not None else np.asarray(fold.positions)[y]
+def _variance(fold: Fold, fit: Fit) -> float:
+    """Of the noise of the target, by the Gamma test in the metric of a network."""
+    sides = (fold.learned, fold.held_out)
+    inputs = np.concatenate([side.inputs for side in sides]).astype(np.float64)
+    y = np.concatenate([side.y for side in sides])
+    value = y if fold.bins is not None else np.asarray(fold.positions)[y]
+    whole = np.unique(np.column_stack([inputs, y]), axis=0, return_index=True)[1]
+    rows = np.sort(whole) if 2 * len(whole) > len(y) else np.arange(len(y))
+    size, turn = np.linalg.eigh(_gradient_outer_product(fold, fit, inputs[rows]))
+    at = inputs[rows] @ (turn * np.sqrt(np.maximum(size, 0)))
+    n_near = min(_NEAR, len(rows) - 1)
+    distance, near = NearestNeighbors(n_neighbors=n_near).fit(at).kneighbors()
+    gamma = np.square(value[rows][:, None] - value[rows][near]).mean(0) / 2
+    delta = np.square(distance).mean(0)
+    if np.ptp(delta) == 0:
+        return float(gamma.mean())
+    return max(0.0, float(np.polyfit(delta, gamma, 1)[1]))
 
 
-def _means(fold: Fold, fit: Fit) -> np.ndarray:
-    if fold.bins is not None:
-        return BinnedDistribution(fit.probs, fold.bins).mean()
-    return fit.probs @ np.asarray(fold.positions)
+def _gradient_outer_product(fold: Fold, fit: Fit, inputs: np.ndarray) -> np.ndarray:
+    """Mean outer product of the gradient of the predicted mean: what moves it."""
+    places = fold.positions if fold.bins is None else fold.bins.centers.tolist()
+    rows = torch.tensor(inputs, dtype=torch.float32).requires_grad_()
+    weights = [torch.from_numpy(part) for part in fit.weights]
+    mean = forward(weights, rows).softmax(-1) @ torch.tensor(places).float()
+    (slope,) = torch.autograd.grad(mean.sum(), rows)
+    slopes = slope.double().numpy()
+    return slopes.T @ slopes / len(slopes)
 
 
 def _edges(problem: Problem) -> tuple[np.ndarray, np.ndarray]:

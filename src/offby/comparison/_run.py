@@ -202,7 +202,7 @@ def compare(
         scores=scores,
         differences=found,
         verdicts=said,
-        why=_reasons(problem, scores, by_loss),
+        why=_reasons(problem, scores, by_loss, share),
         rows=telling_rows(problem, by_loss),
         pushes=tuple(pushed),
         calibration=tuple(calibration(problem, k, f) for k, f in by_loss.items()),
@@ -507,7 +507,7 @@ def _hash(X, y: np.ndarray) -> str:
     return digest.hexdigest()
 
 
-def _reasons(problem: Problem, scores, fits) -> tuple[str, ...]:
+def _reasons(problem: Problem, scores, fits, noise) -> tuple[str, ...]:
     base = "ce" if "ce" in fits else next(iter(fits))
     far = [s.value for s in scores if s.method == base and s.metric == "far"]
     share = 100 * float(np.mean([value for value in far if value is not None]))
@@ -518,8 +518,17 @@ def _reasons(problem: Problem, scores, fits) -> tuple[str, ...]:
     )
     rows = len(problem.y) / problem.folds[0].line.n_classes
     place = "class" if problem.kind == "classes" else "bin"
-    return (
+    reasons = [
         f"{share:.1f} % of the held-out predictions of {base} are {what}; "
         "where few are, a distance-aware loss has few wild misses to win back.",
         f"There are {rows:.0f} rows per {place} on average.",
-    )
+    ]
+    if problem.kind == "classes":
+        most = np.bincount(problem.y).max() / len(problem.y)
+        reasons.append(f"The largest class holds {100 * most:.0f} % of the rows.")
+    if noise is not None:
+        reasons.append(
+            f"The noise of the target, {noise.spread:.3g}, would move "
+            f"{100 * noise.share:.0f} % of the rows to another {place}."
+        )
+    return tuple(reasons)

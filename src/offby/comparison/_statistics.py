@@ -129,13 +129,21 @@ def verdict(found: Interval, rope: float, beyond_rope: float, beyond_0: float):
         words = "slightly worse" if worse else "slightly better"
     elif found.low < -rope and found.high > rope:
         words = "can't tell"
+    elif found.low > 0 or found.high < 0:
+        # Clear by itself, but not among so many pairs: no reason to call it a tie.
+        words = "can't tell"
     else:
         words = "no clear difference"
     return words
 
 
 def seeds_needed(
-    differences: ArrayLike, *, seeds: int, overlap: float, rope: float
+    differences: ArrayLike,
+    *,
+    seeds: int,
+    overlap: float,
+    rope: float,
+    n_pairs: int = 1,
 ) -> int | None:
     """About how many seeds would end a "can't tell"; None if not even 100 would.
 
@@ -150,7 +158,9 @@ def seeds_needed(
     for more in range(seeds + 1, _MOST_SEEDS + 1):
         n = more * n_folds
         found = Interval(mean, math.sqrt(variance * (1 / n + overlap)), n - 1)
-        if found.low >= -rope or found.high <= rope:
+        # As if each p-value were the least of all pairs: Holm asks no more of any.
+        beyond = [n_pairs * found.p_value(margin) for margin in (rope, 0.0)]
+        if verdict(found, rope, *beyond) != "can't tell":
             return more
     return None
 
@@ -214,7 +224,13 @@ def _of_pairs(metric, pairs, named, overlap, seeds, rope) -> list[Difference]:
         needed = None
         if words == "can't tell":
             relative = sign * gaps[i] / scales[i]
-            needed = seeds_needed(relative, seeds=seeds, overlap=overlap, rope=rope)
+            needed = seeds_needed(
+                relative,
+                seeds=seeds,
+                overlap=overlap,
+                rope=rope,
+                n_pairs=len(pairs),
+            )
         found.append(
             Difference(
                 metric=metric.key,

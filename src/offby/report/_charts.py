@@ -42,6 +42,8 @@ _CONFIG = {
         "titleFontSize": 12,
         "labelLimit": 130,
     },
+    "axisQuantitative": {"labelOverlap": "greedy"},
+    "padding": {"left": 5, "top": 5, "right": 18, "bottom": 5},
     "header": {
         "labelColor": _INK,
         "labelFontSize": 12,
@@ -371,7 +373,9 @@ class Charts:
         ]
         base = alt.Chart(alt.Data(values=values))
         levels = list(noises[0].levels)
-        x = alt.X("level:Q", title="level").axis(values=levels, format="~%", grid=False)
+        x = alt.X("level:Q", title="level").axis(
+            values=levels, format="~%", grid=False, labelFlush=False
+        )
         unit = f", {metric.unit}" if metric.unit else ""
         panels = []
         for field, title, zero in (
@@ -379,13 +383,9 @@ class Charts:
             ("moved", "forecasts move", True),
         ):
             y = alt.Y(f"{field}:Q", title=title).scale(zero=zero).axis(tickCount=5)
-            # Dashed lines hide where they lie on each other: the legend has dots too.
-            line = base.mark_line(strokeWidth=2).encode(
-                x, y, self._color(keys), self._dash(keys)
-            )
-            dots = base.mark_point(filled=True, size=30, opacity=1).encode(
-                x, y, self._color(keys)
-            )
+            color = self._color(keys).legend(symbolType="stroke")
+            line = base.mark_line(strokeWidth=2).encode(x, y, color, self._dash(keys))
+            dots = base.mark_circle(size=30, opacity=1).encode(x, y, color)
             panels.append(alt.layer(line, dots).properties(width=290, height=190))
         return self._svg(alt.hconcat(*panels), label)
 
