@@ -5,6 +5,8 @@ cancellation: a loss of 1e-300 is the square of a tail of 1e-150, and 1 - F has 
 that tail. (mpmath comes with torch, through sympy.)
 """
 
+from itertools import pairwise
+
 import mpmath as mp
 
 mp.mp.dps = 200
@@ -106,3 +108,38 @@ def _integral(z, y, edges, mean):
         total += (cut - b[k]) * mean(below, below + m * share)
         total += (b[k + 1] - cut) * mean(above + m * (1 - share), above)
     return float(total)
+
+
+def two_hot(y, centers):
+    x, y = exact(centers), mp.mpf(float(y))
+    y = min(max(y, x[0]), x[-1])
+    q = [mp.mpf(0)] * len(x)
+    i = max(k for k in range(len(x)) if x[k] <= y)
+    q[i] = mp.mpf(1)
+    if i + 1 < len(x):
+        q[i + 1] = (y - x[i]) / (x[i + 1] - x[i])
+        q[i] = 1 - q[i + 1]
+    return [float(m) for m in q]
+
+
+def hl_gauss(y, edges, sigma):
+    y, sigma = mp.mpf(float(y)), mp.mpf(float(sigma))
+    z = [(b - y) / sigma for b in exact(edges)]
+    mass = [_normal_between(low, high) for low, high in pairwise(z)]
+    return [float(m / mp.fsum(mass)) for m in mass]
+
+
+def _normal_between(low, high):
+    """Of the tail that the interval lies in: near 1, 200 digits are not enough."""
+    if low > 0:
+        low, high = -high, -low
+    return mp.erfc(-high / mp.sqrt(2)) - mp.erfc(-low / mp.sqrt(2))
+
+
+def smoothed(q, cost, temperature):
+    rows = [[mp.e ** (-mp.mpf(float(d)) / temperature) for d in row] for row in cost]
+    rows = [[x / mp.fsum(row) for x in row] for row in rows]
+    return [
+        float(mp.fsum(m * row[j] for m, row in zip(exact(q), rows, strict=True)))
+        for j in range(len(q))
+    ]

@@ -39,6 +39,8 @@ QUICK = ("--losses", "ce,emd2", "--folds", "2", "--seeds", "1")
         (["survey.csv", "-t", "rating", "--bins", "5"], "leave --bins out"),
         (["small.csv", "-t", "y", "--losses", "nope"], "must be one of ce, emd1"),
         (["small.csv", "-t", "y", "--losses", ","], "must name a loss"),
+        (["small.csv", "-t", "y", "--losses", "hl-gauss"], "hl-gauss needs numbers"),
+        (["small.csv", "-t", "y", "--losses", "ce+two-hot"], "two-hot needs numbers"),
         (["small.csv", "-t", "y", "--drop", "q"], "must be in the table"),
         (["small.csv", "-t", "y", "--bins", "1"], "Invalid value for '--bins'"),
         (["small.csv", "-t", "y", "-j", "0"], "must not be 0"),

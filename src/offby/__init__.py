@@ -4,8 +4,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from offby import losses, nn
+    from offby import losses, metrics, nn, targets
     from offby._anatomy import anatomy, settles_at
+    from offby._debias import debias
     from offby.bins import Bins
     from offby.comparison import Comparison, compare
     from offby.distribution import BinnedDistribution
@@ -22,9 +23,12 @@ __all__ = [
     "OrdinalClassifier",
     "anatomy",
     "compare",
+    "debias",
     "losses",
+    "metrics",
     "nn",
     "settles_at",
+    "targets",
 ]
 
 # Imported on use: `offby --help` imports this package, and torch takes seconds.
@@ -38,12 +42,13 @@ _HOME = {
     "OrdinalClassifier": "offby.estimators",
     "anatomy": "offby._anatomy",
     "compare": "offby.comparison",
+    "debias": "offby._debias",
     "settles_at": "offby._anatomy",
 }
 
 
 def __getattr__(name: str) -> Any:
-    if name in ("losses", "nn"):
+    if name in ("losses", "metrics", "nn", "targets"):
         return import_module(f"offby.{name}")
     if name not in _HOME:
         raise AttributeError(f"module 'offby' has no attribute {name!r}")

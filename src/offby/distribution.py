@@ -9,6 +9,7 @@ from jaxtyping import Float
 from numpy.typing import ArrayLike
 from torch import Tensor
 
+from offby._checks import normalized
 from offby._histogram import Sides
 from offby.bins import Bins
 
@@ -45,7 +46,14 @@ class BinnedDistribution:
     bins: Bins
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "probs", _normalized(self.probs, self.bins.n_bins))
+        probs = normalized(
+            "probs",
+            self.probs,
+            self.bins.n_bins,
+            "bins on their last axis, as the grid has",
+            "raw network output goes through `BinnedDistribution.from_logits`",
+        )
+        object.__setattr__(self, "probs", probs)
 
     @classmethod
     def from_logits(
@@ -244,26 +252,3 @@ class BinnedDistribution:
 
     def __repr__(self) -> str:
         return f"BinnedDistribution(batch {self.probs.shape[:-1]}, {self.bins})"
-
-
-def _normalized(probs: ArrayLike, n_bins: int) -> Array:
-    rows = np.array(probs, dtype=np.float64)
-    if rows.ndim == 0 or rows.shape[-1] != n_bins:
-        raise ValueError(
-            f"probs must have {n_bins} bins on their last axis, as the grid has, "
-            f"got shape {rows.shape}"
-        )
-    if not (rows >= 0).all():
-        at = tuple(int(i) for i in np.argwhere(~(rows >= 0))[0])
-        raise ValueError(
-            f"probs must be nonnegative numbers, but probs{list(at)} = {rows[at]:g}; "
-            "raw network output goes through `BinnedDistribution.from_logits`"
-        )
-    sums = rows.sum(-1, keepdims=True)
-    off = np.abs(sums - 1)
-    if not (off <= 1e-3).all():
-        raise ValueError(
-            "each row of probs must sum to 1 within 0.001, but one sums to "
-            f"{sums.flat[off.argmax()]:g}; divide by the sum if that is meant"
-        )
-    return rows / sums

@@ -1,7 +1,6 @@
 """Every metric of every fit, on the held-out rows."""
 
 import numpy as np
-from sklearn.metrics import cohen_kappa_score
 
 from offby import metrics
 from offby.comparison._fits import Fit, Fold
@@ -66,12 +65,14 @@ def judge_classes(fold: Fold, probs: np.ndarray) -> Judged:
     positions = np.asarray(fold.positions)
     median = metrics.median_class(probs)
     off = np.abs(median - y)
-    rps = metrics.ranked_probability_score(y, probs, positions=positions)
+    rps = metrics.rows.ranked_probability_score(positions[y], probs, labels=positions)
+    # Undefined if all rows are of one class and guessed so: worth what chance is.
+    qwk = metrics.quadratic_weighted_kappa(y, median, sample_weight=weight)
     return {
         "rps": _mean(rps, weight),
-        "log_score": _mean(metrics.log_score(y, probs), weight),
+        "log_score": _mean(metrics.rows.log_score(y, probs), weight),
         "mae": _mean(np.abs(positions[median] - positions[y]), weight),
-        "qwk": (_kappa(y, median, probs.shape[-1], weight), 0),
+        "qwk": (float(np.nan_to_num(qwk)), 0),
         "accuracy": _mean(probs.argmax(-1) == y, weight),
         "far": _mean(off >= 2, weight),
     }
@@ -125,17 +126,6 @@ def _guesses(fold: Fold, median: np.ndarray, mean: np.ndarray) -> Judged:
     }
 
 
-def _kappa(y, guess, n_classes: int, weight: np.ndarray | None) -> float:
-    if weight is None or len(np.unique(np.concatenate([y, guess]))) < 2:
-        return metrics.quadratic_weighted_kappa(y, guess, n_classes)
-    labels = range(n_classes)
-    return float(
-        cohen_kappa_score(
-            y, guess, weights="quadratic", labels=labels, sample_weight=weight
-        )
-    )
-
-
 def one_hot(fold: Fold, classes: np.ndarray) -> np.ndarray:
     """All mass on the nearest class, rows x classes."""
     n_classes = fold.line.n_classes
@@ -152,20 +142,11 @@ def _mean(rows: np.ndarray, weight: np.ndarray | None) -> tuple[float | None, in
 
 
 def pit_reached(fold: Fold, probs: np.ndarray, levels: np.ndarray) -> np.ndarray:
-    """How much of each row's PIT lies at or below each level: rows x levels.
-
-    A class has no single PIT: its mass spreads evenly over the jump of the distribution
-    function (non-randomized PIT: Czado, Gneiting, Held 2009).
-    """
+    """How much of each row's PIT lies at or below each level: rows x levels."""
+    y = fold.held_out.y
     if fold.bins is not None:
-        y = fold.held_out.y
-        pit = BinnedDistribution(probs, fold.bins).pit(y)
-        return (pit[:, None] <= levels).astype(np.float64)
-    y = fold.held_out.y.astype(np.int64)[:, None]
-    above = np.take_along_axis(np.cumsum(probs, -1), y, -1)
-    mass = np.take_along_axis(probs, y, -1)
-    least = np.finfo(np.float64).tiny  # a jump of no height is a step
-    return np.clip((levels - (above - mass)) / np.maximum(mass, least), 0, 1)
+        return metrics.rows.histogram_pit_cdf(y, probs, fold.bins, levels)
+    return metrics.rows.pit_cdf(y, probs, levels)
 
 
 def true_classes(fold: Fold) -> np.ndarray:
