@@ -55,6 +55,21 @@ def test_every_kind_of_noise_has_a_curve_per_loss(found):
         assert all(m > 0 for i, m in enumerate(curve.moved) if i != still)
 
 
+def test_forecasts_of_a_class_have_the_parts_of_their_rps(found):
+    for item in found.forecasts:
+        assert [guess.rule for guess in item.guesses] == ["mode", "median", "mean"]
+        median = item.guesses[1].mae
+        assert median == pytest.approx(found.mean(item.method, "mae"), rel=1e-6)
+        if item.corp is not None:
+            miscalibration, discrimination, uncertainty = item.corp
+            assert miscalibration - discrimination + uncertainty == pytest.approx(
+                found.mean(item.method, "rps")
+            )
+    assert all(
+        (item.corp is None) == (found.data.kind == "number") for item in found.forecasts
+    )
+
+
 def test_refits_stand_in_no_table_of_scores(found):
     assert [method.key for method in found.methods] == ["ce", "emd2"]
     assert {score.method for score in found.scores} == {"ce", "emd2"}

@@ -164,6 +164,28 @@ class Training:
 
 
 @dataclass(frozen=True)
+class Guess:
+    """How far one guess from each forecast is off, in the units of the target."""
+
+    rule: str
+    """mode, median (the best one for the MAE) or mean (the best one for the RMSE)"""
+    mae: float
+    rmse: float
+
+
+@dataclass(frozen=True)
+class Forecasts:
+    """What the forecasts of a loss are like, over all rows, under the first seed."""
+
+    method: str
+    sharpness: float
+    """Mean standard deviation of the forecasts, in the units of the target."""
+    corp: tuple[float, float, float] | None
+    """Miscalibration, discrimination, uncertainty: parts of the RPS; for classes."""
+    guesses: tuple[Guess, ...]
+
+
+@dataclass(frozen=True)
 class Noise:
     """What noise of one kind does to one loss."""
 
@@ -235,6 +257,7 @@ class Comparison:
     training: tuple[Training, ...]
     run: Run
     timing: Timing
+    forecasts: tuple[Forecasts, ...] = ()
     noise_share: NoiseShare | None = None
     noise: tuple[Noise, ...] = ()
     flips: tuple[str, ...] = ()
@@ -284,12 +307,14 @@ class Comparison:
             for name, kind in many.items()
         }
         share = raw.get("noise_share")
+        known = tuple(_forecasts(item) for item in raw.get("forecasts", ()))
         return cls(
             data=Data(**_tupled(raw["data"])),
             run=Run(**_tupled(raw["run"])),
             timing=Timing(**raw["timing"]),
             noise_share=share and NoiseShare(**share),
             flips=tuple(raw.get("flips", ())),
+            forecasts=known,
             why=tuple(raw["why"]),
             **parts,
         )
@@ -329,6 +354,11 @@ class Comparison:
             for score in self.scores
             if score.method == method and score.metric == metric
         )
+
+
+def _forecasts(item: dict[str, Any]) -> Forecasts:
+    guesses = tuple(Guess(**guess) for guess in item["guesses"])
+    return Forecasts(**(_tupled(item) | {"guesses": guesses}))
 
 
 def _from_schema_1(raw: dict[str, Any]) -> dict[str, Any]:

@@ -22,6 +22,7 @@ from sklearn.utils.validation import has_fit_parameter
 from offby.catalog import NamedLoss, parse
 from offby.comparison import _noise, _predictions
 from offby.comparison._fits import Fit, Problem, fit_loss
+from offby.comparison._forecasts import forecasts
 from offby.comparison._judge import CLASS_METRICS, NUMBER_METRICS, judge
 from offby.comparison._pictures import calibration, pushes, telling_rows
 from offby.comparison._references import (
@@ -223,6 +224,7 @@ def compare(
             not_tested=_not_tested(problem, noise),
             split=_split(problem),
         ),
+        forecasts=tuple(forecasts(problem, k, f) for k, f in by_loss.items()),
         noise_share=share,
         noise=curves,
         flips=turns,

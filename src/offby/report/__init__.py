@@ -83,6 +83,7 @@ def render(comparison: Comparison) -> str:
         rows=[page.row(row) for row in comparison.rows],
         pushes=page.pushes(),
         calibration=page.calibration(),
+        forecasts=page.forecasts(),
         scores=page.scores(),
         training=page.training(),
         noise=page.noise(),
@@ -301,6 +302,33 @@ class _Page:
             "Gray: where a calibrated forecast stays in 95 of 100 cases."
         )
         return self._figure(title, self._charts.calibration(items, title), table, note)
+
+    def forecasts(self) -> Table | None:
+        """Sharpness, parts of the RPS, and the errors of three guesses."""
+        items = self._c.forecasts
+        if not items:
+            return None
+        parts = any(item.corp for item in items)
+        head = ["loss", "sharpness"]
+        if parts:
+            head += ["miscalibration", "discrimination", "uncertainty"]
+        head += [
+            f"{measure} of the {guess.rule}"
+            for measure in ("MAE", "RMSE")
+            for guess in items[0].guesses
+        ]
+        digits = _digits([guess.rmse for item in items for guess in item.guesses])
+        rows = [
+            (
+                item.method,
+                _number(item.sharpness, digits),
+                *(_number(part, 4) for part in item.corp or ()),
+                *(_number(guess.mae, digits) for guess in item.guesses),
+                *(_number(guess.rmse, digits) for guess in item.guesses),
+            )
+            for item in items
+        ]
+        return Table("Over all held-out rows, first seed", tuple(head), tuple(rows))
 
     def scores(self) -> Figure | None:
         """Every score of every fold and seed."""
