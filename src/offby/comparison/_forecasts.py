@@ -56,7 +56,9 @@ def _parts(y, probs, places, weight) -> tuple[float, float, float] | None:
         )
     except RuntimeError:  # offby without its extra "compare" has no such parts
         return None
-    return found.miscalibration, found.discrimination, found.uncertainty
+    parts = found.miscalibration, found.discrimination, found.uncertainty
+    # Isotonic regression of model-diagnostics gives NaN for some forecasts.
+    return parts if np.isfinite(parts).all() else None
 
 
 def _of_numbers(problem: Problem, fits):

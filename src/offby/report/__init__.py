@@ -322,7 +322,7 @@ class _Page:
             (
                 item.method,
                 _number(item.sharpness, digits),
-                *(_number(part, 4) for part in item.corp or ()),
+                *(_number(part, 4) for part in item.corp or (None,) * 3 * parts),
                 *(_number(guess.mae, digits) for guess in item.guesses),
                 *(_number(guess.rmse, digits) for guess in item.guesses),
             )
