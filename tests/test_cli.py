@@ -25,7 +25,7 @@ def call(*words):
     return CliRunner().invoke(main, [*words], catch_exceptions=False)
 
 
-QUICK = ("--losses", "ce,emd2", "--folds", "2", "--seeds", "1")
+QUICK = ("--losses", "ce,emd2", "--folds", "2", "--seeds", "1", "--no-noise")
 
 
 @pytest.mark.parametrize(

@@ -393,7 +393,7 @@ def changes(values: np.ndarray, edges: np.ndarray, spread: float) -> np.ndarray:
     """Probability that normal noise moves a value across an edge.
 
     >>> changes(np.array([0.0, 3.0]), np.array([-1.0, 1.0]), 1.0).round(4)
-    array([0.3173, 0.9773])
+    array([0.3173, 0.0228])
     """
     outer = np.r_[-np.inf, edges, np.inf]
     k = np.searchsorted(edges, values, side="right")
