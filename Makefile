@@ -1,4 +1,4 @@
-.PHONY: demo test lint clean
+.PHONY: demo test lint page clean
 
 # The lock holds the build backend too: nothing is fetched beside what it names.
 .venv/stamp: requirements.lock pyproject.toml
@@ -18,6 +18,11 @@ lint: .venv/stamp
 	.venv/bin/ruff format --check .
 	.venv/bin/ruff check .
 	.venv/bin/pyright
+
+# Needed after a change in web/ only: the built page is committed.
+page:
+	npm ci --prefix web --ignore-scripts --no-audit --no-fund
+	npm run build --prefix web
 
 clean:
 	rm -rf build dist .pytest_cache .ruff_cache .hypothesis demo-report.html demo-report.json

@@ -81,6 +81,38 @@ def cumulative_cross_entropy(z, target, gaps):
     )
 
 
+def cumulative_cross_entropy_on_a_tree(z, target, parents, lengths):
+    p = softmax(z)
+    q = mass_of(target, len(p))
+    leaves = [node for node in range(len(parents)) if node not in parents]
+
+    def is_below(leaf, node):
+        return leaf == node or (leaf != -1 and is_below(parents[leaf], node))
+
+    total = mp.mpf(0)
+    for node, length in enumerate(exact(lengths)):
+        if parents[node] == -1:
+            continue
+        for side in (True, False):
+            inside = [is_below(leaf, node) == side for leaf in leaves]
+            share = mp.fsum(m for m, here in zip(q, inside, strict=True) if here)
+            mass = mp.fsum(m for m, here in zip(p, inside, strict=True) if here)
+            total -= length * share * mp.log(mass) if share else 0
+    return float(total)
+
+
+def squared_mass(z, target, cost, power, offset):
+    p = softmax(z)
+    q = mass_of(target, len(p))
+    return float(
+        mp.fsum(
+            m**2 * share * (mp.mpf(float(cost[i][j])) ** mp.mpf(power) + mp.mpf(offset))
+            for i, m in enumerate(p)
+            for j, share in enumerate(q)
+        )
+    )
+
+
 def histogram_nll(z, y, edges):
     p, b = softmax(z), exact(edges)
     if not b[0] <= y <= b[-1]:

@@ -138,7 +138,14 @@ def test_a_comparison_prints_scores_and_writes_report_and_data(tmp_path):
     before = {path.name for path in tmp_path.iterdir()}
     result = call("compare", "small.csv", "-t", "y", *QUICK)
     assert result.exit_code == 0, result.output
-    for part in ("emd2", "↓", "↑", "\u203a", "Report  y_compare.html"):
+    for part in (
+        "emd2",
+        "↓",
+        "↑",
+        "\u203a",
+        "Report  y_compare.html",
+        "explain y_compare.json",
+    ):
         assert part in result.stdout
     after = {path.name for path in tmp_path.iterdir()}
     assert after - before == {"y_compare.html", "y_compare.json"}

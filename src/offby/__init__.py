@@ -11,16 +11,18 @@ if TYPE_CHECKING:
     from offby.comparison import Comparison, compare
     from offby.distribution import BinnedDistribution
     from offby.estimators import BinnedRegressor, OrdinalClassifier
-    from offby.grounds import Costs, Line
+    from offby.grounds import Circle, Costs, Line, Tree
 
 __all__ = [
     "BinnedDistribution",
     "BinnedRegressor",
     "Bins",
+    "Circle",
     "Comparison",
     "Costs",
     "Line",
     "OrdinalClassifier",
+    "Tree",
     "anatomy",
     "compare",
     "debias",
@@ -36,10 +38,12 @@ _HOME = {
     "BinnedDistribution": "offby.distribution",
     "BinnedRegressor": "offby.estimators",
     "Bins": "offby.bins",
+    "Circle": "offby.grounds",
     "Comparison": "offby.comparison",
     "Costs": "offby.grounds",
     "Line": "offby.grounds",
     "OrdinalClassifier": "offby.estimators",
+    "Tree": "offby.grounds",
     "anatomy": "offby._anatomy",
     "compare": "offby.comparison",
     "debias": "offby._debias",

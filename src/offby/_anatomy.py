@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
+from offby._rest import place_of_rest
 from offby.grounds import Ground
 
 Loss = Callable[..., Tensor]
@@ -125,11 +126,15 @@ def settles_at(
 
     .. math:: \arg\min_p \; \sum_y f_y \, \ell(\log p, y)
 
-    It is f itself if the loss is proper. Found numerically, in float64, from starts all
-    over the simplex; of several minima the least is given.
+    It is f itself if the loss is proper. Of offby's own functions the minimum is known:
+    f, the class of least expected cost (`wasserstein`), or masses in inverse proportion
+    to the expected weight (`squared_mass`). For sums of them, `sinkhorn` and any other
+    loss it is found numerically, in float64, from starts all over the simplex; of
+    several minima the least is given.
 
     Args:
         loss: Any function of logits and class indices that gives one value per row.
+            `functools.partial` may fix its settings.
         frequencies: How often each class occurs; divided by their sum.
         ground: Passed to the loss as its third argument, if given.
 
@@ -153,6 +158,9 @@ def settles_at(
             f"got {frequencies}"
         )
     f = f / f.sum()
+    rest = place_of_rest(loss, f, ground)
+    if rest is not None:
+        return rest
     settings = () if ground is None else (ground,)
     weights, labels = torch.tensor(f), torch.arange(len(f))
 

@@ -12,6 +12,11 @@ from torch import Tensor
 from offby._checks import check_increasing
 from offby.grounds import Line
 
+Strategy = Literal["quantile", "uniform", "log"]
+"""How numbers are cut into bins."""
+
+Tails = Literal["none", "half-normal"]
+
 
 @dataclass(frozen=True, eq=False, repr=False, init=False)
 class Bins:
@@ -21,9 +26,18 @@ class Bins:
 
     Args:
         edges: The n_bins + 1 increasing bounds.
+        tails: With "half-normal" the first and the last bin reach to infinity: their
+            mass lies beyond their inner edge as half of a normal distribution, so wide
+            that half of it is within the outer edge. With "none" there is nothing
+            beyond the edges.
 
     Raises:
-        ValueError: If the edges are not at least two finite, increasing numbers.
+        ValueError: If the edges are not at least two finite, increasing numbers, or the
+            bins too few for two tails.
+
+    References:
+        Müller et al. (2022), Transformers can do Bayesian inference, arXiv:2112.10510
+        (bins with half-normal tails).
 
     >>> bins = Bins([0, 1, 2, 5])
     >>> bins
@@ -33,23 +47,36 @@ class Bins:
     """
 
     edges: Float[Tensor, " edges"]
+    tails: Tails
 
-    def __init__(self, edges: Tensor | ArrayLike) -> None:
+    def __init__(self, edges: Tensor | ArrayLike, *, tails: Tails = "none") -> None:
         checked = torch.as_tensor(edges, dtype=torch.float64).detach()
         object.__setattr__(self, "edges", checked)
+        object.__setattr__(self, "tails", tails)
         check_increasing("edges", checked, at_least=2)
+        if tails not in ("none", "half-normal"):
+            raise ValueError(f'tails must be "none" or "half-normal", got {tails!r}')
+        if tails == "half-normal" and len(checked) < 3:
+            raise ValueError(
+                "half-normal tails need a bin on either side, got one bin in all"
+            )
 
     @classmethod
-    def uniform(cls, low: float, high: float, n_bins: int) -> "Bins":
+    def uniform(
+        cls, low: float, high: float, n_bins: int, *, tails: Tails = "none"
+    ) -> "Bins":
         """`n_bins` bins of equal width between `low` and `high`.
 
         >>> Bins.uniform(0, 10, 5).edges
         tensor([ 0.,  2.,  4.,  6.,  8., 10.], dtype=torch.float64)
         """
-        return cls(torch.linspace(low, high, n_bins + 1, dtype=torch.float64))
+        edges = torch.linspace(low, high, n_bins + 1, dtype=torch.float64)
+        return cls(edges, tails=tails)
 
     @classmethod
-    def log(cls, low: float, high: float, n_bins: int) -> "Bins":
+    def log(
+        cls, low: float, high: float, n_bins: int, *, tails: Tails = "none"
+    ) -> "Bins":
         """`n_bins` bins between `low` and `high`, each wider by the same factor.
 
         >>> Bins.log(1, 1000, 3).edges
@@ -60,10 +87,12 @@ class Bins:
                 f"logarithmic bins need 0 < low < high, got low = {low:g} and "
                 f"high = {high:g}; shift the numbers, or use `Bins.uniform`"
             )
-        return cls(np.geomspace(low, high, n_bins + 1))
+        return cls(np.geomspace(low, high, n_bins + 1), tails=tails)
 
     @classmethod
-    def quantile(cls, values: ArrayLike, n_bins: int) -> "Bins":
+    def quantile(
+        cls, values: ArrayLike, n_bins: int, *, tails: Tails = "none"
+    ) -> "Bins":
         """At most `n_bins` bins that hold about equally many of the `values`.
 
         Values that repeat so often that they fill a bin or more leave fewer bins: equal
@@ -84,37 +113,62 @@ class Bins:
                 f"quantile bins need at least two different values, "
                 f"got only {numbers[0]:g}"
             )
-        return cls(edges)
+        return cls(edges, tails=tails)
 
     @classmethod
     def around(
         cls,
         values: ArrayLike,
         n_bins: int,
-        strategy: Literal["quantile", "uniform"] = "quantile",
+        strategy: Strategy = "quantile",
+        *,
+        tails: Tails = "none",
     ) -> "Bins":
         """Bins over the values, with a margin of one bin width on either side.
 
         The next number may lie a little beyond any seen so far; without the margin its
         density would be zero and its log score infinite.
 
+        Under "quantile" a value that alone would fill a bin gets one of its own, with
+        edges halfway to the values beside it; if no more than `n_bins` different values
+        there are, each of them does. So whole numbers, zeros of rain and capped prices
+        are classes, and their densities depend on the values' spacing, not on chance.
+
+        Args:
+            values: Numbers, at least two of them different.
+            n_bins: How many bins, at most.
+            strategy: Bins of equal counts, of equal widths, or ("log", of positive
+                numbers) each wider by the same factor.
+            tails: What the bins at the ends look like, as in `Bins`.
+
         >>> Bins.around([0.0, 1.0, 2.0, 4.0], 2, "uniform").edges
         tensor([-2.,  2.,  6.], dtype=torch.float64)
+        >>> Bins.around([3, 3, 4, 5, 5, 5], 50).edges
+        tensor([2.5000, 3.5000, 4.5000, 5.5000], dtype=torch.float64)
         """
-        numbers = np.asarray(values, dtype=np.float64)
+        numbers = np.asarray(values, dtype=np.float64).ravel()
         match strategy:
             case "quantile":
                 bins = cls.quantile(numbers, n_bins)
+                edges = _apart(numbers, n_bins, bins.edges.numpy())
+                if edges is not None:
+                    return cls(edges, tails=tails)
             case "uniform":
                 bins = cls.uniform(numbers.min(), numbers.max(), n_bins)
+            case "log":
+                bins = cls.log(numbers.min(), numbers.max(), n_bins)
             case _:
                 raise ValueError(
-                    f'strategy must be "quantile" or "uniform", got {strategy!r}'
+                    f'strategy must be "quantile", "uniform" or "log", got {strategy!r}'
                 )
-        edges = bins.edges.clone()
-        edges[0] -= bins.widths[0]
-        edges[-1] += bins.widths[-1]
-        return cls(edges)
+        edges = bins.edges.numpy().copy()
+        if strategy == "log":
+            edges[0] *= edges[0] / edges[1]
+            edges[-1] *= edges[-1] / edges[-2]
+        else:
+            edges[0] -= edges[1] - edges[0]
+            edges[-1] += edges[-1] - edges[-2]
+        return cls(edges, tails=tails)
 
     @property
     def n_bins(self) -> int:
@@ -170,12 +224,34 @@ class Bins:
         edges = self.edges.clone()
         # Just under one: two neighbors that both move by half a width must not meet.
         edges[1:-1] += (1 - 1e-9) * scale * room * (2 * noise - 1).to(room.device)
-        return Bins(edges)
+        return Bins(edges, tails=self.tails)
 
     def __repr__(self) -> str:
         low, high = self.edges[0], self.edges[-1]
         least, most = self.widths.min(), self.widths.max()
+        tails = "" if self.tails == "none" else f", {self.tails} tails"
         return (
             f"Bins({self.n_bins} bins from {low:g} to {high:g}, "
-            f"widths {least:g} to {most:g})"
+            f"widths {least:g} to {most:g}{tails})"
         )
+
+
+def _apart(values: np.ndarray, n_bins: int, edges: np.ndarray) -> np.ndarray | None:
+    """The edges, moved so that values that fill a bin have one; None if none does."""
+    different, counts = np.unique(values, return_counts=True)
+    few = len(different) <= n_bins
+    heavy = np.flatnonzero(counts * n_bins >= len(values))
+    if few:
+        heavy = np.arange(len(different))
+    if not len(heavy):
+        return None
+    halfway = (different[1:] + different[:-1]) / 2
+    # Beyond the ends as far as the neighbor on the other side.
+    ends = 2 * different[0] - halfway[0], 2 * different[-1] - halfway[-1]
+    borders = np.concatenate([ends[:1], halfway, ends[1:]])
+    low, high = borders[heavy], borders[heavy + 1]
+    inside = (edges[1:-1, None] > low) & (edges[1:-1, None] < high)
+    kept = edges[1:-1][~inside.any(1)]
+    first = [] if heavy[0] == 0 else [2 * edges[0] - edges[1]]
+    last = [] if heavy[-1] == len(different) - 1 else [2 * edges[-1] - edges[-2]]
+    return np.unique(np.concatenate([first, kept, low, high, last]))

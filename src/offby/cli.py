@@ -272,11 +272,55 @@ def compare(
         click.echo(f"\nReport  {out}", err=only_json)
         if json_path is not None:
             click.echo(f"Data    {json_path}")
+            next_ = shlex.join(["offby", "explain", str(json_path)])
+            click.echo(f"Next    {next_}   drag the mass of your own predictions")
         if predictions is not None:
             click.echo(f"Rows    {predictions}", err=only_json)
         if (settling := comparison.settling()) is not None:
             click.echo(_next_step(*settling, jobs, run_dir), err=only_json)
     if open_report:
+        click.launch(str(out))
+
+
+@main.command()
+@click.argument(
+    "comparison",
+    required=False,
+    type=click.Path(path_type=Path),
+    metavar="[COMPARISON]",
+)
+@click.option(
+    "-o",
+    "--out",
+    type=click.Path(path_type=Path),
+    default=Path("explain.html"),
+    show_default=True,
+    help="Page to write.",
+)
+@click.option("--open/--no-open", "open_page", default=False, help="Show the page.")
+def explain(comparison: Path | None, out: Path, open_page: bool) -> None:
+    """Write the explainer: one page on which to drag a prediction's mass.
+
+    COMPARISON is the JSON that offby compare writes beside its report; the page then
+    opens on a row of your own data, predicted under each loss.
+    """
+    try:
+        _check_writable(out)
+        if comparison is not None and out.resolve() == comparison.resolve():
+            raise ValueError(
+                f"--out must not be the comparison itself, got {str(out)!r} for both; "
+                "choose another name"
+            )
+        from offby import explain as explainer
+
+        read = None if comparison is None else explainer.read(comparison)
+        _write(out, explainer.render(read))
+    except ValueError as error:
+        raise _Refusal(str(error)) from error
+    except OSError as error:
+        raise click.ClickException(str(error)) from error
+    click.echo(f"Page  {out}")
+    if open_page:
         click.launch(str(out))
 
 
