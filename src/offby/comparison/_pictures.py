@@ -16,6 +16,10 @@ from offby.training import forward
 Stage = Literal["start", "middle", "end"]
 
 
+_A_VALLEY = 0.02
+"""Two peaks with less between them are one to the eye."""
+
+
 def telling_rows(problem: Problem, fits: dict[str, list[Fit]]) -> tuple[Row, ...]:
     """Three held-out rows of the first fold, picked by rule."""
     fold = problem.folds[0]
@@ -27,6 +31,8 @@ def telling_rows(problem: Problem, fits: dict[str, list[Fit]]) -> tuple[Row, ...
         "two peaks": _two_peaks(mean),
         "most disputed": _disagreement(stack),
     }
+    if rules["two peaks"].max() < _A_VALLEY:
+        del rules["two peaks"]
     picked, taken = [], set()
     for why, score in rules.items():
         at = next(int(i) for i in np.argsort(-score, kind="stable") if i not in taken)

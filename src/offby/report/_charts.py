@@ -297,7 +297,7 @@ class Charts:
                 width=270, height=22 * len(mine), title=metric.title
             )
             panels.append(panel)
-        return self._svg(alt.concat(*panels, columns=2), label)
+        return self._svg(_side_by_side(panels), label)
 
     def scores(self, label: str) -> str:
         """Every score of every fold and seed; a line joins what was paired."""
@@ -335,7 +335,7 @@ class Charts:
                 width=270, height=24 * len(keys), title=metric.title
             )
             panels.append(panel)
-        return self._svg(alt.concat(*panels, columns=2), label)
+        return self._svg(_side_by_side(panels), label)
 
     def training(self, label: str) -> str:
         """Mean validation score after each epoch."""
@@ -429,6 +429,11 @@ class Charts:
         version = ".".join(alt.SCHEMA_VERSION.lstrip("v").split(".")[:2])
         svg = vl_convert.vegalite_to_svg(spec, vl_version=version)
         return _inline(svg, f"c{self._drawn}", label)
+
+
+def _side_by_side(panels: Sequence[Any]) -> Any:
+    # Each panel colors its own losses: one scale for all would deal the colors anew.
+    return alt.concat(*panels, columns=2).resolve_scale(color="independent")
 
 
 def _panels(count: int) -> tuple[int, int]:
