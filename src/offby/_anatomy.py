@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
+from offby import kernels
 from offby.grounds import Ground
 
 Loss = Callable[..., Tensor]
@@ -78,7 +79,9 @@ def anatomy(
 
 def _slopes(loss: Loss, log_p: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
     at = log_p.clone().requires_grad_()
-    value = loss(at, target)
+    # Only the plain form calls the softmax that `_FreeMasses` replaces.
+    with kernels.using("torch"):
+        value = loss(at, target)
     if value.shape != log_p.shape[:-1]:
         raise ValueError(
             f"loss must give one value per row, shape {tuple(log_p.shape[:-1])}, "

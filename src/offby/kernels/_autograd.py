@@ -1,0 +1,55 @@
+"""The twins as differentiable functions: eager, and compiled."""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+from torch.autograd.function import FunctionCtx
+
+from offby.kernels._library import Task, is_scale
+
+Plain = Callable[[Tensor], Tensor]
+"""The plain PyTorch form of a loss, as a function of the logits alone."""
+
+
+def rows(task: Task, plain: Plain, logits: Tensor) -> Tensor:
+    """Loss of each row; `plain` serves where a derivative is differentiated."""
+    if not (logits.requires_grad and torch.is_grad_enabled()):
+        return task.loss(logits)
+    return _Rows.apply(logits, task, plain)
+
+
+class _Rows(torch.autograd.Function):
+    """Loss and gradient in one pass.
+
+    The gradient is made for the mean over the rows, the usual reduction. Whatever was
+    guessed, each of its rows ends with the same bits: it is computed, and last of all
+    multiplied by its upstream number.
+    """
+
+    @staticmethod
+    def forward(ctx, logits: Tensor, task: Task, plain: Plain) -> Tensor:  # pyright: ignore[reportIncompatibleMethodOverride]
+        ctx.scale = 1.0 / max(logits[..., 0].numel(), 1)
+        loss, ctx.gradient = task.loss_and_gradient(logits.detach(), ctx.scale)
+        ctx.save_for_backward(logits)
+        ctx.task, ctx.plain = task, plain
+        return loss
+
+    @staticmethod
+    def backward(ctx, upstream: Tensor):  # pyright: ignore[reportIncompatibleMethodOverride]
+        if torch.is_grad_enabled():  # create_graph: the slopes are to be differentiated
+            return _differentiable(ctx, upstream), None, None
+        # Handed over once, for its owner may write into it.
+        gradient, ctx.gradient = ctx.gradient, None
+        if gradient is not None and is_scale(upstream, ctx.scale):
+            return gradient, None, None
+        (logits,) = ctx.saved_tensors
+        made = None if gradient is None else (gradient, ctx.scale)
+        return ctx.task.gradient(logits.detach(), upstream, made), None, None
+
+
+def _differentiable(ctx: FunctionCtx, upstream: Tensor) -> Tensor:
+    (logits,) = ctx.saved_tensors  # pyright: ignore[reportAttributeAccessIssue]
+    loss = ctx.plain(logits)  # pyright: ignore[reportAttributeAccessIssue]
+    (gradient,) = torch.autograd.grad(loss, logits, upstream, create_graph=True)
+    return gradient
