@@ -67,6 +67,33 @@ OFFBY_INLINE void turn(const float* const* rows, float* columns) {
 }
 #endif
 
+// A few numbers, at most a vector of them.
+OFFBY_INLINE void widen(const float* from, float* to, int64_t width) {
+#if defined(__AVX512F__)
+  _mm512_storeu_ps(to, _mm512_maskz_loadu_ps(__mmask16((1u << width) - 1), from));
+#elif defined(__AVX2__)
+  _mm256_storeu_ps(to, _mm256_maskload_ps(from, (__m256i)below<float>(width)));
+#else
+  for (int64_t k = 0; k < width; k++) to[k] = from[k];
+#endif
+}
+OFFBY_INLINE void narrow(const float* from, float* to, int64_t width) {
+#if defined(__AVX512F__)
+  _mm512_mask_storeu_ps(to, __mmask16((1u << width) - 1), _mm512_loadu_ps(from));
+#elif defined(__AVX2__)
+  _mm256_maskstore_ps(to, (__m256i)below<float>(width), _mm256_loadu_ps(from));
+#else
+  for (int64_t k = 0; k < width; k++) to[k] = from[k];
+#endif
+}
+OFFBY_INLINE void widen(const bfloat16* from, float* to, int64_t width) {
+  if (width == n) return store(to, load(from));
+  for (int64_t k = 0; k < width; k++) to[k] = number(from[k]);
+}
+OFFBY_INLINE void narrow(const float* from, bfloat16* to, int64_t width) {
+  for (int64_t k = 0; k < width; k++) put(to + k, from[k]);
+}
+
 // What the terms of a block have in common. Arrays hold K vectors.
 struct Block {
   const Job& job;
@@ -78,35 +105,41 @@ struct Block {
   V hy{}, mu{}, loss{};
   bool fresh = true;
 
+  // What is in h is to be added to `offset` and multiplied by `times`.
+  V offset{}, times = all(1.f);
   M true_class(int64_t k) const { return all(int32_t(k)) == y; }
   M left_of_truth(int64_t k) const { return all(int32_t(k)) < y; }
   // Masses are stored without the true class.
   V mass(int64_t k) const { return select(true_class(k), ey, load(e + k * n)); }
-  V slopes(int64_t k) const { return fresh ? V{} : load(h + k * n); }
+  V slopes(int64_t k) const { return fresh ? V{} : times * (offset + load(h + k * n)); }
+  void settle() {
+    if (fresh) return;
+    for (int64_t k = 0; k < K; k++) store(h + k * n, slopes(k));
+    offset = V{};
+    times = all(1.f);
+  }
   V distance(int64_t k) const {
     return magnitude((ground.place[k] - place) + (ground.crumb[k] - crumb));
   }
 
   void squared_emd(float factor, V right_of_truth) {
-    V F{}, B{}, left{}, squares{};
+    V F{}, B{}, squares{};
+    V at_truth{};
     for (int64_t k = 0; k < K; k++) {
       V m = load(e + k * n);
       M lt = left_of_truth(k), eq = true_class(k);
       // What is left of the mass right of the truth: an error of rounding is small beside
       // the first of these tails, which weighs in every slope on that side.
-      F = select(lt, F + m, select(eq, right_of_truth, greater(F - m, V{})));
-      left = select(eq, B, left);
-      B = select(eq, V{}, B);
-      store(a + k * n, B);
+      F = select(eq, right_of_truth, greater(F + select(lt, m, -m), V{}));
+      store(h + k * n, B);
+      at_truth = select(eq, B, at_truth);
       V f = ground.gap[k] * F;
       squares += f * F;
-      B += f;
+      B += select(lt, -f, f);
     }
-    V c = 2 * factor * iZ;
-    for (int64_t k = 0; k < K; k++) {
-      V before = load(a + k * n);
-      store(h + k * n, c * select(left_of_truth(k), left - before, before));
-    }
+    // Falling to the truth, rising from it: the slopes, but for the constant.
+    offset = -at_truth;
+    times = 2 * factor * iZ;
     fresh = false;
     V value = squares * iZ * iZ;
     loss += factor * value;
@@ -115,6 +148,7 @@ struct Block {
 
   void wasserstein(float factor) {
     V total{};
+    settle();
     double p = job.power;
     for (int64_t k = 0; k < K; k++) {
       V c = raised(distance(k), p);
@@ -129,6 +163,7 @@ struct Block {
 
   void crps(float factor, M t, V share, V outside) {
     V F{}, sums{}, squares{}, mass_below{}, mass_above{}, et{}, wt{};
+    settle();
     for (int64_t k = 0; k < K; k++) {
       V m = mass(k), w = all(ground.width[k]);
       M here = all(int32_t(k)) == t, lower = all(int32_t(k)) < t;
@@ -182,6 +217,7 @@ struct Block {
   // Lanes whose right side is too light for float32.
   M cumulative(float factor) {
     V F{};
+    settle();
     for (int64_t k = 0; k < K; k++) {
       F += mass(k);
       store(a + k * n, F);
@@ -251,33 +287,44 @@ template <class T> static void block(const Task& task, int64_t first, int64_t co
       for (int i = 0; i < n; i++)
         e[k * n + i] = i < count ? number(x[k * job.logits_class + i]) : 0.f;
   else {
-    int64_t k = 0;
-    if constexpr (sizeof(T) == sizeof(float))
-      if (count == n)
-        for (; k + n <= K; k += n) {
-          const float* rows[n];
-          for (int i = 0; i < n; i++) rows[i] = (const float*)x + i * job.logits_outer + k;
-          turn(rows, e + k * n);
-        }
-    for (; k < K; k++)
-      for (int i = 0; i < n; i++)
-        e[k * n + i] = i < count ? number(x[i * job.logits_outer + k]) : 0.f;
+    alignas(64) float spare[n * n];
+    const float* rows[n];
+    for (int64_t k = 0; k < K; k += n) {
+      // The last columns once more, together with those before them; or, of fewer classes
+      // than fill a vector, from a copy.
+      if (k + n > K && K >= n) k = K - n;
+      const int64_t width = K < n ? K : n;
+      const bool direct = sizeof(T) == sizeof(float) && width == n;
+      for (int i = 0; i < n; i++) {
+        const T* from = x + (i < count ? i : 0) * job.logits_outer + k;
+        rows[i] = direct ? (const float*)from : spare + i * n;
+        if (!direct) widen(from, spare + i * n, width);
+      }
+      turn(rows, e + k * n);
+    }
   }
 
   V m = all(-std::numeric_limits<float>::infinity()), xy{};
-  for (int64_t k = 0; k < K; k++) {
-    V v = load(e + k * n);
-    m = greater(v, m);
-    xy = select(it.true_class(k), v, xy);
+  for (int64_t k = 0; k < K; k++) m = greater(load(e + k * n), m);
+  for (int i = 0; i < n; i++) {
+    float* at = e + int64_t(it.y[i]) * n + i;
+    xy[i] = *at;
+    *at = -INFINITY;
   }
   V rest{}, right{};
-  for (int64_t k = 0; k < K; k++) {
-    V v = exponential(load(e + k * n) - m);
-    v = select(it.true_class(k), V{}, v);
-    store(e + k * n, v);
-    rest += v;
-    right += select(all(int32_t(k)) > it.y, v, V{});
-  }
+  if (factor[SQUARED_EMD] != 0)
+    for (int64_t k = 0; k < K; k++) {
+      V v = exponential(load(e + k * n) - m);
+      store(e + k * n, v);
+      rest += v;
+      right += select(all(int32_t(k)) > it.y, v, V{});
+    }
+  else
+    for (int64_t k = 0; k < K; k++) {
+      V v = exponential(load(e + k * n) - m);
+      store(e + k * n, v);
+      rest += v;
+    }
   it.ey = exponential(xy - m);
   it.Z = rest + it.ey;
   it.iZ = 1 / it.Z;
@@ -300,12 +347,17 @@ template <class T> static void block(const Task& task, int64_t first, int64_t co
     for (int i = 0; i < count; i++) ((float*)job.loss)[first + i] = value[i];
   }
   if (job.gradient) {
-    V shift = (it.mu - ce) * it.iZ;
-    V gy = it.ey * it.iZ * (it.hy - it.mu) - ce * rest * it.iZ;
-    for (int64_t k = 0; k < K; k++) {
-      V v = load(e + k * n) * (it.slopes(k) * it.iZ - shift);
-      v = select(it.true_class(k), gy, v) * size;
-      store(e + k * n, select(known, v, V{}));
+    V gy = (it.ey * it.iZ * (it.hy - it.mu) - ce * rest * it.iZ) * size;
+    V times = it.fresh ? V{} : it.times * it.iZ;
+    V shift = times * it.offset - (it.mu - ce) * it.iZ;
+    if (it.fresh)
+      for (int64_t k = 0; k < K; k++) store(e + k * n, load(e + k * n) * shift * size);
+    else
+      for (int64_t k = 0; k < K; k++)
+        store(e + k * n, load(e + k * n) * (load(it.h + k * n) * times + shift) * size);
+    for (int i = 0; i < n; i++) {
+      if (known[i]) e[int64_t(it.y[i]) * n + i] = gy[i];
+      else for (int64_t k = 0; k < K; k++) e[k * n + i] = 0;
     }
     T* g = gradient_of<T>(job, first);
     if (beside && count == n)
@@ -314,19 +366,19 @@ template <class T> static void block(const Task& task, int64_t first, int64_t co
       for (int64_t k = 0; k < K; k++)
         for (int i = 0; i < count; i++) put(g + k * job.gradient_class + i, e[k * n + i]);
     else {
-      int64_t k = 0;
-      if constexpr (sizeof(T) == sizeof(float))
-        if (count == n)
-          for (; k + n <= K; k += n) {
-            const float* columns[n];
-            for (int i = 0; i < n; i++) columns[i] = e + (k + i) * n;
-            alignas(64) float rows[n * n];
-            turn(columns, rows);
-            for (int i = 0; i < n; i++)
-              store((float*)g + i * job.gradient_outer + k, load(rows + i * n));
-          }
-      for (; k < K; k++)
-        for (int i = 0; i < count; i++) put(g + i * job.gradient_outer + k, e[k * n + i]);
+      alignas(64) float spare[n * n];
+      const float* columns[n];
+      for (int64_t k = 0; k < K; k += n) {
+        if (k + n > K && K >= n) k = K - n;
+        const int64_t width = K < n ? K : n;
+        for (int i = 0; i < n; i++) columns[i] = e + (k + i) * n;
+        turn(columns, spare);
+        for (int i = 0; i < count; i++) {
+          T* to = g + i * job.gradient_outer + k;
+          if (width == n) store(to, load(spare + i * n));
+          else narrow(spare + i * n, to, width);
+        }
+      }
     }
   }
   for (int i = 0; i < count; i++)

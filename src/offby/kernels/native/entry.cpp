@@ -65,8 +65,12 @@ void in_parallel(int64_t units, int64_t grain, void (*work)(int64_t, int64_t, vo
   for (auto& other : others) other.join();
 }
 
-// Rows of few classes go side by side into one vector; so do rows that already lie so.
-constexpr int64_t few_classes = 192;
+// Rows of few classes go side by side into one vector; so do rows that already lie so. It
+// saves the shuffles of running sums, and costs those of turning the rows.
+int64_t few_classes(const Job& job) {
+  bool sums = job.factor[SQUARED_EMD] != 0 || job.factor[CUMULATIVE] != 0 || job.factor[CRPS] != 0;
+  return sums ? 1024 : 64;
+}
 
 template <class C> struct Numbers {
   std::vector<C> gap, place, crumb, width;
@@ -109,7 +113,7 @@ void run(const Job& job, int how) {
   }
   Task& task = work.task;
   bool beside = job.inner > 1 || job.logits_class != 1;
-  if (job.dtype != FLOAT64 && (beside || job.classes <= few_classes))
+  if (job.dtype != FLOAT64 && (beside || job.classes <= few_classes(job)))
     task.lanes = level.bytes / int64_t(sizeof(float));
   int64_t span = job.inner > 1 ? job.inner : job.outer * job.inner;
   task.groups = (span + task.lanes - 1) / task.lanes;

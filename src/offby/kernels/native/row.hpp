@@ -59,8 +59,25 @@ template <class T, class C> struct Row {
   C mu = 0;                // sum of p h
   C loss = 0;
   bool fresh = true;       // nothing is in h yet
+  // What is in h is to be multiplied by `times` and added to one of three vectors: that of
+  // the classes below the vector with the true class, of that vector, of those above.
+  C times = 1;
+  V offset[3] = {};
+  bool settled = true;
 
-  V slopes(int64_t k) const { return fresh ? V{} : load(h + k); }
+  V slopes(int64_t k) const {
+    if (fresh) return V{};
+    int64_t boundary = y / n * n;
+    return offset[k < boundary ? 0 : k == boundary ? 1 : 2] + times * load(h + k);
+  }
+  void settle() {
+    if (settled) return;
+    for (int64_t k = 0; k < K; k += n) store(h + k, slopes(k));
+    h[y] = 0;
+    times = 1;
+    offset[0] = offset[1] = offset[2] = V{};
+    settled = true;
+  }
 
   void squared_emd(C factor);
   void wasserstein(C factor);
@@ -74,10 +91,21 @@ template <class T, class C> struct Row {
   }
 };
 
-// A running sum, carried in float64: 2000 steps in float32 would cost three digits.
+// A running sum over thousands of vectors, which in float32 alone would cost three digits:
+// every so often what has come together is moved to a float64.
 template <class C> struct Carry {
   double total = 0;
-  vec<C> value() const { return all(C(total)); }
+  vec<C> moved{}, recent{};
+  vec<C> value() const { return moved + recent; }
+  void add(vec<C> sums, int64_t k) {  // `sums` ends with the sum of a vector
+    recent += last_of(sums);
+    if ((k / lanes<C>) % 16 == 15) {
+      total += double(recent[0]);
+      moved = all(C(total));
+      recent = vec<C>{};
+    }
+  }
+  double sum() const { return total + double(recent[0]); }
 };
 
 template <class T, class C> void Row<T, C>::squared_emd(C factor) {
@@ -89,12 +117,12 @@ template <class T, class C> void Row<T, C>::squared_emd(C factor) {
   auto forward = [&](int64_t k, V w) {
     V s = summed(load(e + k));
     V mass = s + F.value();
-    F.total += s[n - 1];
+    F.add(s, k);
     V f = w * mass;
     squares += f * mass;
     V i = summed(f);
     store(h + k, (i - f) + left.value());
-    left.total += i[n - 1];
+    left.add(i, k);
   };
   int64_t k = 0, boundary = y / n * n;
   for (; k < boundary; k += n) forward(k, load(gap + k));
@@ -102,28 +130,29 @@ template <class T, class C> void Row<T, C>::squared_emd(C factor) {
   forward(k, select(lower, load(gap + k), V{}));
   V kept = load(h + boundary);
 
-  F.total = 0;
+  F = {};
   auto backward = [&](int64_t k, V w) {
     V s = summed(turned(load(e + k)));
     V mass = turned(s) + F.value();
-    F.total += s[n - 1];
+    F.add(s, k);
     V f = w * mass;
     squares += f * mass;
     V i = summed(turned(f));
     store(h + k, (turned(i) - f) + right.value());
-    right.total += i[n - 1];
+    right.add(i, k);
   };
   for (k = (K - 1) / n * n; k > boundary; k -= n) backward(k, load(gap + k - 1));
   mask<C> not_higher = below<C>(y - boundary + 1);
   backward(boundary, select(not_higher, V{}, load(gap + boundary - 1)));
 
-  V c = all(2 * factor * iZ), whole = left.value();
-  for (k = 0; k < boundary; k += n) store(h + k, c * (whole - load(h + k)));
-  V others = right.value() - load(h + k);
-  store(h + k, c * select(lower, whole - kept, others));
-  for (k += n; k < K; k += n) store(h + k, c * (right.value() - load(h + k)));
-  h[y] = 0;
-  fresh = false;
+  store(h + boundary, select(lower, kept, load(h + boundary)));
+  C c = 2 * factor * iZ;
+  V from_left = all(c * C(left.sum())), from_right = all(c * C(right.sum()));
+  offset[0] = from_left;
+  offset[1] = select(lower, from_left, from_right);
+  offset[2] = from_right;
+  times = -c;
+  fresh = settled = false;
   C value = sum(squares) * iZ * iZ;
   loss += factor * value;
   mu += 2 * factor * value;  // the mean of its own slopes, a quadratic form of p
@@ -131,6 +160,7 @@ template <class T, class C> void Row<T, C>::squared_emd(C factor) {
 
 template <class T, class C> void Row<T, C>::wasserstein(C factor) {
   V total{};
+  settle();
   double p = job.power;
   for (int64_t k = 0; k < K; k += n) {
     V c = raised(distance(k), p);
@@ -146,6 +176,7 @@ template <class T, class C> void Row<T, C>::wasserstein(C factor) {
 template <class T, class C> void Row<T, C>::crps(C factor, const Cut& cut) {
   const C* width = ground.width;
   const int64_t t = cut.bin;
+  settle();
   e[y] = ey;
   V squares{};
   Carry<C> F, left, right;
@@ -154,11 +185,11 @@ template <class T, class C> void Row<T, C>::crps(C factor, const Cut& cut) {
     V mass = load(e + k), s = summed(mass);
     inner = s + F.value();
     outer = inner - mass;
-    F.total += s[n - 1];
+    F.add(s, k);
     squares += w * (outer * outer + outer * inner + inner * inner);
     V i = summed(w * (outer + inner));
     store(a + k, w * (outer + 2 * inner) * C(1. / 3) - (i + left.value()));
-    left.total += i[n - 1];
+    left.add(i, k);
   };
   int64_t k = 0, boundary = t / n * n;
   for (; k < boundary; k += n) forward(k, load(width + k));
@@ -167,16 +198,16 @@ template <class T, class C> void Row<T, C>::crps(C factor, const Cut& cut) {
   V kept = load(a + boundary);
   C mass_below = outer[t - boundary];
 
-  F.total = 0;
+  F = {};
   auto backward = [&](int64_t k, V w) {
     V mass = load(e + k), s = summed(turned(mass));
     inner = turned(s) + F.value();
     outer = inner - mass;
-    F.total += s[n - 1];
+    F.add(s, k);
     squares += w * (outer * outer + outer * inner + inner * inner);
     V i = summed(turned(w * (outer + inner)));
     store(a + k, w * (outer + 2 * inner) * C(1. / 3) - (turned(i) + right.value()));
-    right.total += i[n - 1];
+    right.add(i, k);
   };
   for (k = (K - 1) / n * n; k > boundary; k -= n) backward(k, load(width + k));
   mask<C> not_higher = below<C>(t - boundary + 1);
@@ -187,8 +218,8 @@ template <class T, class C> void Row<T, C>::crps(C factor, const Cut& cut) {
   C lower_end = mass_below + e[t] * s, upper_end = mass_above + e[t] * C(1 - cut.share);
   C ht = (l * s * (mass_below + 2 * lower_end) +
           r * C(1 - cut.share) * (mass_above + 2 * upper_end)) / 3;
-  V from_left = all(C(left.total) + l * (mass_below + lower_end) - ht);
-  V from_right = all(C(right.total) + r * (mass_above + upper_end) - ht);
+  V from_left = all(C(left.sum()) + l * (mass_below + lower_end) - ht);
+  V from_right = all(C(right.sum()) + r * (mass_above + upper_end) - ht);
   C c = factor * iZ;
   V mean{};
   auto finish = [&](int64_t k, V v) {
@@ -215,19 +246,20 @@ template <class T, class C> void Row<T, C>::crps(C factor, const Cut& cut) {
 // off. False if a right side is too light for float32.
 template <class T, class C> bool Row<T, C>::cumulative(C factor) {
   const C* gap = ground.gap;
+  settle();
   e[y] = ey;
   Carry<C> F;
   int64_t k;
   for (k = 0; k < K; k += n) {
     V s = summed(load(e + k));
     store(a + k, s + F.value());
-    F.total += s[n - 1];
+    F.add(s, k);
   }
-  F.total = 0;
+  F = {};
   for (k = (K - 1) / n * n; k >= 0; k -= n) {
     V s = summed(turned(load(e + k)));
     store(b + k, turned(s) + F.value());
-    F.total += s[n - 1];
+    F.add(s, k);
   }
   e[y] = 0;
   store(b + (K + n - 1) / n * n, V{});
@@ -249,7 +281,7 @@ template <class T, class C> bool Row<T, C>::cumulative(C factor) {
     V v = cuts(k, load(a + k), load(b + k + 1), here);
     V i = summed(v);
     V before = (i - v) + left.value();
-    left.total += i[n - 1];
+    left.add(i, k);
     return before;
   };
   for (k = 0; k < boundary; k += n) store(a + k, forward(k, every));
@@ -258,7 +290,7 @@ template <class T, class C> bool Row<T, C>::cumulative(C factor) {
     V v = cuts(k, load(b + k + 1), load(a + k), here);
     V i = summed(turned(v));
     store(a + k, turned(i) + right.value());
-    right.total += i[n - 1];
+    right.add(i, k);
   };
   for (k = (K - 1) / n * n; k > boundary; k -= n) backward(k, every);
   backward(boundary, ~lower);
@@ -266,13 +298,13 @@ template <class T, class C> bool Row<T, C>::cumulative(C factor) {
 
   for (k = 0; k < boundary; k += n)
     store(h + k, slopes(k) + factor * (distance(k) - (load(a + k) + right.value())));
-  V light = select(lower, kept + right.value(), load(a + k) + left.value());
+  V light = select(lower, kept + all(C(right.sum())), load(a + k) + all(C(left.sum())));
   store(h + k, slopes(k) + factor * (distance(k) - light));
   for (k += n; k < K; k += n)
     store(h + k, slopes(k) + factor * (distance(k) - (load(a + k) + left.value())));
   fresh = false;
   h[y] = 0;
-  hy -= factor * C(left.total + right.total);
+  hy -= factor * C(left.sum() + right.sum());
   loss += factor * sum(total);
   return true;
 }
@@ -323,6 +355,7 @@ template <class T, class C> void Row<T, C>::move_origin_to_mode() {
   int64_t mode = 0;
   while (mode < K && !(e[mode] == 1)) mode++;
   if (mode == K) return;  // NaN
+  settle();
   V origin = all(h[mode]), mean{};
   for (int64_t k = 0; k < K; k += n) {
     V v = load(h + k) - origin;
@@ -425,10 +458,13 @@ template <class T, class C> static void row(const Task& task, int64_t r, double 
   // The scale comes last, by itself: then a gradient made for one scale and multiplied by a
   // power of two has the bits of one made for the other.
   T* g = gradient_of<T>(job, r);
-  V size = all(C(scale)), iZ = all(it.iZ), shift = all((it.mu - ce) * it.iZ);
+  V size = all(C(scale)), shift = all((it.mu - ce) * it.iZ);
+  for (V& offset : it.offset) offset = offset * it.iZ - shift;
+  if (it.fresh) it.offset[0] = it.offset[1] = it.offset[2] = -shift, it.times = 0;
+  it.times *= it.iZ;
   const bool logs = sizeof(C) == sizeof(double) && cumulative != 0;
   auto slope = [&](int64_t k) {
-    V v = load(it.e + k) * (it.slopes(k) * iZ - shift);
+    V v = load(it.e + k) * (it.fresh ? it.offset[0] : it.slopes(k));
     if (logs) v += all(cumulative) * load(it.b + k);
     return v * size;
   };

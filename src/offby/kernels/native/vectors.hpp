@@ -86,6 +86,12 @@ template <class M, class V> OFFBY_INLINE V select(M m, V a, V b) { return m ? a 
 // The greater; of a NaN and a number the second.
 template <class V> OFFBY_INLINE V greater(V a, V b) { return select(a > b, a, b); }
 template <class V> OFFBY_INLINE V lesser(V a, V b) { return select(a < b, a, b); }
+// One instruction that compilers do not find by themselves.
+#if defined(__AVX512F__)
+OFFBY_INLINE f32v greater(f32v a, f32v b) { return (f32v)_mm512_max_ps((__m512)a, (__m512)b); }
+#elif defined(__AVX2__)
+OFFBY_INLINE f32v greater(f32v a, f32v b) { return (f32v)_mm256_max_ps((__m256)a, (__m256)b); }
+#endif
 OFFBY_INLINE f32v magnitude(f32v v) { return (f32v)((i32v)v & 0x7fffffff); }
 OFFBY_INLINE f64v magnitude(f64v v) { return (f64v)((i64v)v & 0x7fffffffffffffff); }
 
@@ -116,6 +122,12 @@ OFFBY_INLINE V turned(V v, std::integer_sequence<int, I...>) {
 template <class V> OFFBY_INLINE V turned(V v) {
   return turned(v, std::make_integer_sequence<int, sizeof(V) / sizeof(v[0])>{});
 }
+template <class V, int... I> OFFBY_INLINE V last_of(V v, std::integer_sequence<int, I...>) {
+  return __builtin_shufflevector(v, v, (I, int(sizeof...(I)) - 1)...);
+}
+template <class V> OFFBY_INLINE V last_of(V v) {
+  return last_of(v, std::make_integer_sequence<int, sizeof(V) / sizeof(v[0])>{});
+}
 // Lane i: the sum of lanes 0 to i.
 template <class V> OFFBY_INLINE V summed(V v) {
   constexpr int n = sizeof(V) / sizeof(v[0]);
@@ -129,7 +141,7 @@ template <class V> OFFBY_INLINE V summed(V v) {
 
 // e^x for x <= 0, to about one unit in the last place; 0 below -87.7; NaN for NaN.
 OFFBY_INLINE f32v exponential(f32v x) {
-  x = select(x < all(-88.f), all(-88.f), x);
+  x = greater(all(-88.f), x);  // in this order a NaN stays one
   f32v t = x * 1.44269504088896341f + 12582912.f;  // the sum rounds to an integer
   f32v n = t - 12582912.f;
   f32v r = x - n * 0.693145751953125f;
@@ -140,7 +152,8 @@ OFFBY_INLINE f32v exponential(f32v x) {
   p = p * r + 4.1665795894e-2f;
   p = p * r + 1.6666665459e-1f;
   p = p * r + 5.0000001201e-1f;
-  p = p * (r * r) + r + 1.0f;
+  p = p * r + 1.0f;
+  p = p * r + 1.0f;
   // t holds n in its low bits; n = -127 makes the power of two a zero.
   return p * (f32v)((i32v)(((u32v)t + 127u) << 23));
 }
