@@ -94,6 +94,16 @@ OFFBY_INLINE void narrow(const float* from, bfloat16* to, int64_t width) {
   for (int64_t k = 0; k < width; k++) put(to + k, from[k]);
 }
 
+// A sum of many numbers in two steps: its rounding errors are those of a few.
+struct Running {
+  V moved{}, recent{};
+  V value() const { return moved + recent; }
+  void move() {
+    moved += recent;
+    recent = V{};
+  }
+};
+
 // What the terms of a block have in common. Arrays hold K vectors.
 struct Block {
   const Job& job;
@@ -123,25 +133,28 @@ struct Block {
   }
 
   void squared_emd(float factor, V right_of_truth) {
-    V F{}, B{}, squares{};
+    Running F, B, squares;
     V at_truth{};
     for (int64_t k = 0; k < K; k++) {
       V m = load(e + k * n);
       M lt = left_of_truth(k), eq = true_class(k);
       // What is left of the mass right of the truth: an error of rounding is small beside
       // the first of these tails, which weighs in every slope on that side.
-      F = select(eq, right_of_truth, greater(F + select(lt, m, -m), V{}));
-      store(h + k * n, B);
-      at_truth = select(eq, B, at_truth);
-      V f = ground.gap[k] * F;
-      squares += f * F;
-      B += select(lt, -f, f);
+      F.recent = select(eq, V{}, F.recent + select(lt, m, -m));
+      F.moved = select(eq, right_of_truth, F.moved);
+      V mass = greater(F.value(), V{}), before = B.value();
+      store(h + k * n, before);
+      at_truth = select(eq, before, at_truth);
+      V f = ground.gap[k] * mass;
+      squares.recent += f * mass;
+      B.recent += select(lt, -f, f);
+      if (k % 32 == 31) F.move(), B.move(), squares.move();
     }
     // Falling to the truth, rising from it: the slopes, but for the constant.
     offset = -at_truth;
     times = 2 * factor * iZ;
     fresh = false;
-    V value = squares * iZ * iZ;
+    V value = squares.value() * iZ * iZ;
     loss += factor * value;
     mu += 2 * factor * value;
   }
@@ -216,18 +229,22 @@ struct Block {
 
   // Lanes whose right side is too light for float32.
   M cumulative(float factor) {
-    V F{};
     settle();
+    Running P;
     for (int64_t k = 0; k < K; k++) {
-      F += mass(k);
-      store(a + k * n, F);
+      P.recent += mass(k);
+      store(a + k * n, P.value());
+      if (k % 32 == 31) P.move();
     }
     V total{}, lightest = all(std::numeric_limits<float>::max());
-    V left{}, right{}, S{};
+    V left{}, right{};
+    Running tail;
     for (int64_t k = K - 2; k >= 0; k--) {
-      S += mass(k + 1);
+      tail.recent += mass(k + 1);
       M lt = left_of_truth(k);
-      V P = load(a + k * n), wrong = select(lt, P, S), other = select(lt, S, P);
+      V below = load(a + k * n), above = tail.value();
+      if (k % 32 == 0) tail.move();
+      V wrong = select(lt, below, above), other = select(lt, above, below);
       lightest = lesser(other, lightest);
       V ratio = wrong / other, w = all(ground.gap[k]), v = w * ratio;
       total += w * log_of_one_and(ratio);
@@ -311,20 +328,16 @@ template <class T> static void block(const Task& task, int64_t first, int64_t co
     xy[i] = *at;
     *at = -INFINITY;
   }
-  V rest{}, right{};
-  if (factor[SQUARED_EMD] != 0)
-    for (int64_t k = 0; k < K; k++) {
-      V v = exponential(load(e + k * n) - m);
-      store(e + k * n, v);
-      rest += v;
-      right += select(all(int32_t(k)) > it.y, v, V{});
-    }
-  else
-    for (int64_t k = 0; k < K; k++) {
-      V v = exponential(load(e + k * n) - m);
-      store(e + k * n, v);
-      rest += v;
-    }
+  Running total, upper;
+  const bool halves = factor[SQUARED_EMD] != 0;
+  for (int64_t k = 0; k < K; k++) {
+    V v = exponential(load(e + k * n) - m);
+    store(e + k * n, v);
+    total.recent += v;
+    if (halves) upper.recent += select(all(int32_t(k)) > it.y, v, V{});
+    if (k % 32 == 31) total.move(), upper.move();
+  }
+  V rest = total.value(), right = upper.value();
   it.ey = exponential(xy - m);
   it.Z = rest + it.ey;
   it.iZ = 1 / it.Z;
