@@ -7,7 +7,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from offby import losses
+from offby import kernels, losses
 from offby._checks import check_logits, check_target
 from offby.bins import Bins
 from offby.grounds import Ground
@@ -85,6 +85,11 @@ class _Criterion(nn.Module):
         """Loss of each row, classes on the last axis."""
         raise NotImplementedError
 
+    def term(self, factor: float) -> kernels.Term | None:
+        """This loss as part of a sum that is computed in one pass, if it can be."""
+        del factor
+        return None
+
     def forward(
         self, logits: Tensor, target: Tensor, sample_weight: Tensor | None = None
     ) -> Tensor:
@@ -96,11 +101,21 @@ class _Criterion(nn.Module):
                 is `ignore_index` count for nothing.
             sample_weight: One weight per row; a mask (bool) also will do.
         """
+        return self.reduced(self.rows, logits, target, sample_weight)
+
+    def reduced(
+        self,
+        rows: Callable[[Tensor, Tensor], Tensor],
+        logits: Tensor,
+        target: Tensor,
+        sample_weight: Tensor | None,
+    ) -> Tensor:
+        """What `rows` gives, weighed and reduced as this criterion does."""
         check_logits(logits)
         logits = logits.movedim(self.dim, -1)
         _check_weight(self.weight, logits.shape[-1])
         if target.is_floating_point():
-            return self._of_probabilities(logits, target, sample_weight)
+            return self._of_probabilities(rows, logits, target, sample_weight)
         # Before the mask, which would make an index of a bool. And in 64 bits: -100 in
         # eight is class 156.
         check_target(logits, target)
@@ -109,14 +124,14 @@ class _Criterion(nn.Module):
         # An ignored row is computed against class 0 and then weighed with nothing.
         target = target.where(counted, 0)
         row_weight = _class_weight(self.weight, target)
-        loss = self.rows(logits, target)
+        loss = rows(logits, target)
         _check_sample_weight(sample_weight, loss)
         return reduce(loss, self.reduction, counted, row_weight, sample_weight)
 
-    def _of_probabilities(self, logits, target, sample_weight):
+    def _of_probabilities(self, rows, logits, target, sample_weight):
         target = target.movedim(self.dim, -1)
         weight = None if self.weight is None else target @ self.weight.to(target)
-        loss = self.rows(logits, target)
+        loss = rows(logits, target)
         _check_sample_weight(sample_weight, loss)
         return reduce(loss, self.reduction, None, weight, sample_weight)
 
@@ -182,6 +197,10 @@ class CrossEntropyLoss(_Criterion):
         """Loss of each row, classes on the last axis."""
         return losses.cross_entropy(logits, target)
 
+    def term(self, factor: float) -> kernels.Term:
+        """This loss as part of a sum."""
+        return kernels.Term("cross_entropy", factor=factor)
+
 
 class _OnGround(_Criterion):
     """A criterion that holds a ground."""
@@ -207,6 +226,10 @@ class WassersteinLoss(_OnGround):
         """Loss of each row, classes on the last axis."""
         return losses.wasserstein(logits, target, self.ground, p=self.p)
 
+    def term(self, factor: float) -> kernels.Term:
+        """This loss as part of a sum."""
+        return kernels.Term("wasserstein", self.ground, factor, self.p)
+
 
 class SquaredEMDLoss(_OnGround):
     """Module form of :func:`offby.losses.squared_emd`.
@@ -220,6 +243,10 @@ class SquaredEMDLoss(_OnGround):
         """Loss of each row, classes on the last axis."""
         return losses.squared_emd(logits, target, self.ground)
 
+    def term(self, factor: float) -> kernels.Term:
+        """This loss as part of a sum."""
+        return kernels.Term("squared_emd", self.ground, factor)
+
 
 class CumulativeCrossEntropyLoss(_OnGround):
     """Module form of :func:`offby.losses.cumulative_cross_entropy`."""
@@ -227,6 +254,10 @@ class CumulativeCrossEntropyLoss(_OnGround):
     def rows(self, logits: Tensor, target: Tensor) -> Tensor:
         """Loss of each row, classes on the last axis."""
         return losses.cumulative_cross_entropy(logits, target, self.ground)
+
+    def term(self, factor: float) -> kernels.Term:
+        """This loss as part of a sum."""
+        return kernels.Term("cumulative_cross_entropy", self.ground, factor)
 
 
 class _OnBins(nn.Module):
@@ -293,6 +324,18 @@ class HistogramWassersteinLoss(_OnBins):
         return losses.histogram_wasserstein(logits, value, self.bins)
 
 
+def _alike(one: nn.Module, other: nn.Module) -> bool:
+    """Whether two criteria reduce alike, so that their rows can be added first."""
+    if not (isinstance(one, _Criterion) and isinstance(other, _Criterion)):
+        return False
+    settings = "ignore_index", "reduction", "dim"
+    weights = one.weight, other.weight
+    return all(getattr(one, name) == getattr(other, name) for name in settings) and (
+        weights == (None, None)
+        or (None not in weights and torch.equal(*weights))  # pyright: ignore[reportArgumentType]
+    )
+
+
 class MixedLoss(nn.Module):
     """Weighted sum of criteria.
 
@@ -332,12 +375,29 @@ class MixedLoss(nn.Module):
         self, logits: Tensor, target: Tensor, sample_weight: Tensor | None = None
     ) -> Tensor:
         """Sum of the terms, each reduced as its own criterion says."""
+        first = self.criteria[0]
+        if not self.balance and all(_alike(first, other) for other in self.criteria):
+            return first.reduced(self._rows, logits, target, sample_weight)  # pyright: ignore[reportCallIssue]
         values = [term(logits, target, sample_weight) for term in self.criteria]
         scales = self._scales(values) if self.balance else [1.0] * len(values)
         parts = zip(self.factors, scales, values, strict=True)
         return torch.stack(
             [factor * scale * value for factor, scale, value in parts]
         ).sum(0)
+
+    def _rows(self, logits: Tensor, target: Tensor) -> Tensor:
+        """Loss of each row, in one pass over the logits if it can be."""
+        parts = list(zip(self.factors, self.criteria, strict=True))
+        terms = [each.term(factor) for factor, each in parts]  # pyright: ignore[reportCallIssue]
+
+        def plain(z: Tensor) -> Tensor:
+            first, *others = [factor * each.rows(z, target) for factor, each in parts]  # pyright: ignore[reportCallIssue]
+            return sum(others, first)
+
+        twin = None
+        if None not in terms:
+            twin = kernels.choose("auto", logits, target, *terms)
+        return plain(logits) if twin is None else twin(plain)
 
     def _scales(self, values: list[Tensor]) -> list[Tensor]:
         if self.training:

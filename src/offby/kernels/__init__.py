@@ -4,12 +4,8 @@ The plain PyTorch form in `offby.losses` says what a loss is; a twin gives its n
 sooner and in less memory. `choose` is the one place that picks.
 """
 
-import os
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from contextvars import ContextVar
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import torch
 from torch import Tensor
@@ -19,14 +15,12 @@ from offby.bins import Bins
 from offby.grounds import Ground, Line
 from offby.kernels import _library
 from offby.kernels._autograd import Plain, rows
+from offby.kernels._impl import Impl, using, wanted
 from offby.kernels._library import Task
 
-Impl = Literal["auto", "torch", "cpp", "triton"]
-"""Which form runs: the fastest that can, the plain one, or a twin by name."""
-_IMPLS = ("auto", "torch", "cpp", "triton")
 _ON_A_LINE = ("wasserstein", "squared_emd", "cumulative_cross_entropy")
 
-__all__ = ["Impl", "Term", "choose", "cpp_cannot", "using"]
+__all__ = ["Impl", "Term", "choose", "cpp_cannot", "using", "wanted"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,40 +36,6 @@ class Term:
     """Of the distance, for `wasserstein`."""
     value: Tensor | None = None
     """True numbers, for `histogram_crps`."""
-
-
-_in_use: ContextVar[Impl | None] = ContextVar("offby_impl", default=None)
-
-
-@contextmanager
-def using(impl: Impl) -> Iterator[None]:
-    """Losses inside run in this form, unless a call names another.
-
-    >>> with using("torch"):
-    ...     print(wanted())
-    torch
-    """
-    token = _in_use.set(_known("impl", impl))
-    try:
-        yield
-    finally:
-        _in_use.reset(token)
-
-
-def wanted(impl: Impl = "auto") -> Impl:
-    """The form asked for: by the call, by `using`, or by OFFBY_KERNELS."""
-    if _known("impl", impl) != "auto":
-        return impl
-    inside = _in_use.get()
-    if inside is not None and inside != "auto":
-        return inside
-    return _known("OFFBY_KERNELS", os.environ.get("OFFBY_KERNELS", "auto"))
-
-
-def _known(name: str, impl: str) -> Impl:
-    if impl not in _IMPLS:
-        raise ValueError(f"{name} must be one of {', '.join(_IMPLS)}, got {impl!r}")
-    return impl
 
 
 def choose(

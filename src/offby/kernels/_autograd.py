@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 from torch.autograd.function import FunctionCtx
 
+from offby.kernels._impl import using
 from offby.kernels._library import Task, is_scale
 
 Plain = Callable[[Tensor], Tensor]
@@ -50,6 +51,7 @@ class _Rows(torch.autograd.Function):
 
 def _differentiable(ctx: FunctionCtx, upstream: Tensor) -> Tensor:
     (logits,) = ctx.saved_tensors  # pyright: ignore[reportAttributeAccessIssue]
-    loss = ctx.plain(logits)  # pyright: ignore[reportAttributeAccessIssue]
+    with using("torch"):
+        loss = ctx.plain(logits)  # pyright: ignore[reportAttributeAccessIssue]
     (gradient,) = torch.autograd.grad(loss, logits, upstream, create_graph=True)
     return gradient
