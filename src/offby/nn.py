@@ -331,8 +331,7 @@ def _alike(one: nn.Module, other: nn.Module) -> bool:
     settings = "ignore_index", "reduction", "dim"
     weights = one.weight, other.weight
     return all(getattr(one, name) == getattr(other, name) for name in settings) and (
-        weights == (None, None)
-        or (None not in weights and torch.equal(*weights))  # pyright: ignore[reportArgumentType]
+        weights == (None, None) or (None not in weights and torch.equal(*weights))  # pyright: ignore[reportArgumentType]
     )
 
 

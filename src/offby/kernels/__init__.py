@@ -6,6 +6,8 @@ sooner and in less memory. `choose` is the one place that picks.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
+from importlib.util import find_spec
 
 import torch
 from torch import Tensor
@@ -18,9 +20,19 @@ from offby.kernels._autograd import Plain, rows
 from offby.kernels._impl import Impl, using, wanted
 from offby.kernels._library import Task
 
+_MOST_CLASSES_OF_TRITON = 16384
 _ON_A_LINE = ("wasserstein", "squared_emd", "cumulative_cross_entropy")
 
-__all__ = ["Impl", "Term", "choose", "cpp_cannot", "using", "wanted"]
+__all__ = [
+    "Check",
+    "Impl",
+    "Term",
+    "choose",
+    "cpp_cannot",
+    "diagnosis",
+    "using",
+    "wanted",
+]
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,19 +72,54 @@ def choose(
     form = impl if compiling else wanted(impl)
     if form == "torch":
         return None
-    why = cpp_cannot(logits, target, terms)
-    if not why:
-        task = _task(target, terms)
-        return lambda plain: rows(task, plain, logits)
-    if form != "auto":
+    by_name = {"cpp": cpp_cannot, "triton": triton_cannot}
+    if form == "auto":
+        form = "cpp" if logits.device.type == "cpu" else "triton"
+        if by_name[form](logits, target, terms):
+            return None
+    elif why := by_name[form](logits, target, terms):
         raise RuntimeError(
             f'impl="{form}" cannot run here: {why}; use impl="auto" or "torch"'
         )
-    return None
+    task = _task(form, target, terms)
+    return lambda plain: rows(task, plain, logits)
 
 
 def cpp_cannot(logits: Tensor, target: Tensor | None, terms: Sequence[Term]) -> str:
     """Why the C++ twins cannot compute this; empty if they can."""
+    if why := _cannot(logits, target, terms, "cpu"):
+        return why
+    if logits.dtype not in _library.DTYPES:
+        return f"logits must be float32, bfloat16 or float64, got {logits.dtype}"
+    library = _library.load()
+    return library if isinstance(library, str) else ""
+
+
+def triton_cannot(logits: Tensor, target: Tensor | None, terms: Sequence[Term]) -> str:
+    """Why the Triton twins cannot compute this; empty if they can."""
+    if why := _cannot(logits, target, terms, "cuda"):
+        return why
+    if logits.dtype not in (torch.float32, torch.bfloat16):
+        return f"logits must be float32 or bfloat16, got {logits.dtype}"
+    if logits.shape[-1] > _MOST_CLASSES_OF_TRITON:
+        return f"at most {_MOST_CLASSES_OF_TRITON} classes fit into registers"
+    return triton_missing()
+
+
+@cache
+def triton_missing() -> str:
+    """Why no Triton twin runs on this machine; empty if they do."""
+    if not torch.cuda.is_available():
+        return "PyTorch finds no CUDA device"
+    if find_spec("triton") is None:
+        return "Triton is not installed"
+    return ""
+
+
+def _cannot(
+    logits: Tensor, target: Tensor | None, terms: Sequence[Term], device: str
+) -> str:
+    """Why no twin on this kind of device can compute this."""
     if torch.compiler.is_compiling():
         return "inside torch.compile the plain form is compiled"
     if torch._C._are_functorch_transforms_active():
@@ -80,10 +127,8 @@ def cpp_cannot(logits: Tensor, target: Tensor | None, terms: Sequence[Term]) -> 
     if forward_ad._current_level >= 0 or torch._C._len_torch_dispatch_stack():
         return "forward-mode derivatives and dispatch modes need the plain form"
     for tensor in (logits, target, *(term.value for term in terms)):
-        if tensor is not None and (why := _out_of_reach(tensor)):
+        if tensor is not None and (why := _out_of_reach(tensor, device)):
             return why
-    if logits.dtype not in _library.DTYPES:
-        return f"logits must be float32, bfloat16 or float64, got {logits.dtype}"
     if target is not None and target.is_floating_point():
         return "target must hold class indices, got probabilities"
     for term in terms:
@@ -93,16 +138,15 @@ def cpp_cannot(logits: Tensor, target: Tensor | None, terms: Sequence[Term]) -> 
             return "value must not require grad"
     if not _agree(terms):
         return "all terms must have one ground and one power"
-    library = _library.load()
-    return library if isinstance(library, str) else ""
+    return ""
 
 
-def _out_of_reach(tensor: Tensor) -> str:
+def _out_of_reach(tensor: Tensor, device: str) -> str:
     """Why the numbers of a tensor cannot be read through a pointer."""
     if type(tensor) is not Tensor and type(tensor) is not torch.nn.Parameter:
         return f"tensors must be plain, got {type(tensor).__name__}"
-    if tensor.device.type != "cpu":
-        return f"tensors must be on the CPU, got one on {tensor.device}"
+    if tensor.device.type != device:
+        return f"tensors must be on {device}, got one on {tensor.device}"
     if tensor.layout is not torch.strided or tensor.is_neg():
         return "tensors must be dense in memory"
     return ""
@@ -127,21 +171,63 @@ def _same(ground: Ground | Bins | None, other: Ground | Bins | None) -> bool:
     return ground is other
 
 
-def _task(target: Tensor | None, terms: Sequence[Term]) -> Task:
+def _task(form: Impl, target: Tensor | None, terms: Sequence[Term]) -> Task:
     factors = dict.fromkeys(_library.TERMS, 0.0)
     power, positions, value, edges = 1.0, None, None, None
     for term in terms:
         factors[term.loss] += term.factor
         if term.loss == "wasserstein":
-            power = term.power
+            power = float(term.power)
         if isinstance(term.ground, Line):
-            positions = _on_cpu(term.ground.positions)
-        if isinstance(term.ground, Bins) and term.value is not None:
-            edges = _on_cpu(term.ground.edges)
-            value = _on_cpu(term.value)
+            positions = term.ground.positions
+        if isinstance(term.ground, Bins):
+            edges, value = term.ground.edges, term.value
     index = None if target is None else target.long().contiguous()
-    return Task(tuple(factors.values()), index, value, positions, edges, power)
+    numbers = [
+        None if each is None else each.detach().double().contiguous()
+        for each in (value, positions, edges)
+    ]
+    sums = tuple(factors.values())
+    if form == "cpp":
+        numbers = [None if each is None else each.cpu() for each in numbers]
+        return Task(sums, index, *numbers, power)
+    from offby.kernels import _triton
+
+    return _triton.Task(sums, index, *numbers, power)
 
 
-def _on_cpu(numbers: Tensor) -> Tensor:
-    return numbers.detach().to("cpu", torch.float64).contiguous()
+@dataclass(frozen=True)
+class Check:
+    """Whether one form of the losses runs here."""
+
+    form: Impl
+    runs: bool
+    says: str
+
+
+def diagnosis() -> tuple[Check, ...]:
+    """What runs here and what does not, each with a sentence."""
+    library = _library.load()
+    if isinstance(library, str):
+        cpp = Check("cpp", False, library)
+    else:
+        names = ", ".join(name for name in library.levels if name)
+        in_use = library.levels[library.level]
+        threads = f"{library.threads} ({torch.get_num_threads()})"
+        says = f"C++ on the CPU, {in_use} (of {names}), {threads}; {_agreement()}"
+        cpp = Check("cpp", True, says)
+    plain = Check("torch", True, "plain PyTorch, the specification, on every device")
+    why = triton_missing()
+    triton = Check("triton", not why, why or "Triton on CUDA")
+    return plain, cpp, triton
+
+
+def _agreement() -> str:
+    """How far the C++ twin and the plain form are apart on one batch."""
+    logits = torch.linspace(-4, 4, 7 * 40).sin().view(40, 7)
+    index = torch.arange(40) % 7
+    twin = _task("cpp", index, [Term("squared_emd")]).loss(logits)
+    below = logits.double().softmax(-1).cumsum(-1)
+    plain = (below - (torch.arange(7) >= index[:, None]).double()).square().sum(-1)
+    apart = ((twin - plain).abs() / plain).max()
+    return f"squared EMD within {apart:.0e} of float64"

@@ -7,7 +7,7 @@ from torch import Tensor
 from torch.autograd.function import FunctionCtx
 
 from offby.kernels._impl import using
-from offby.kernels._library import Task, is_scale
+from offby.kernels._library import Task
 
 Plain = Callable[[Tensor], Tensor]
 """The plain PyTorch form of a loss, as a function of the logits alone."""
@@ -30,7 +30,7 @@ class _Rows(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx, logits: Tensor, task: Task, plain: Plain) -> Tensor:  # pyright: ignore[reportIncompatibleMethodOverride]
-        ctx.scale = 1.0 / max(logits[..., 0].numel(), 1)
+        ctx.scale = task.guess(logits.numel() // logits.shape[-1])
         loss, ctx.gradient = task.loss_and_gradient(logits.detach(), ctx.scale)
         ctx.save_for_backward(logits)
         ctx.task, ctx.plain = task, plain
@@ -42,7 +42,7 @@ class _Rows(torch.autograd.Function):
             return _differentiable(ctx, upstream), None, None
         # Handed over once, for its owner may write into it.
         gradient, ctx.gradient = ctx.gradient, None
-        if gradient is not None and is_scale(upstream, ctx.scale):
+        if gradient is not None and ctx.task.is_scale(upstream, ctx.scale):
             return gradient, None, None
         (logits,) = ctx.saved_tensors
         made = None if gradient is None else (gradient, ctx.scale)

@@ -39,5 +39,7 @@ def wanted(impl: Impl = "auto") -> Impl:
 
 def _known(name: str, impl: str) -> Impl:
     if impl not in get_args(Impl):
-        raise ValueError(f"{name} must be one of {', '.join(get_args(Impl))}, got {impl!r}")
+        raise ValueError(
+            f"{name} must be one of {', '.join(get_args(Impl))}, got {impl!r}"
+        )
     return impl

@@ -165,7 +165,7 @@ class Task:
 
     def loss(self, logits: Tensor) -> Tensor:
         """Loss of each row."""
-        logits, layout = _walkable(logits)
+        logits, layout = walkable(logits)
         loss = _empty_loss(logits)
         job = self._job(logits, layout, None)
         job.loss = loss.data_ptr()
@@ -174,8 +174,8 @@ class Task:
 
     def loss_and_gradient(self, logits: Tensor, scale: float) -> tuple[Tensor, Tensor]:
         """Loss of each row, and `scale` times its gradient."""
-        logits, layout = _walkable(logits)
-        loss, gradient = _empty_loss(logits), _empty_gradient(logits, layout)
+        logits, layout = walkable(logits)
+        loss, gradient = _empty_loss(logits), empty_gradient(logits, layout)
         job = self._job(logits, layout, gradient)
         job.loss = loss.data_ptr()
         job.scale = scale
@@ -192,10 +192,10 @@ class Task:
 
         `scaled` is the gradient times a number, which this call uses up.
         """
-        logits, layout = _walkable(logits)
+        logits, layout = walkable(logits)
         upstream = upstream.contiguous()
         # A scale that equals no number: then every row is computed.
-        gradient, scale = scaled or (_empty_gradient(logits, layout), math.nan)
+        gradient, scale = scaled or (empty_gradient(logits, layout), math.nan)
         job = self._job(logits, layout, gradient)
         job.upstream = upstream.data_ptr()
         job.scale = scale
@@ -204,6 +204,17 @@ class Task:
         library = _loaded().handle
         (library.offby_rescale if exact else library.offby_run)(job)
         return gradient
+
+    def guess(self, n_rows: int) -> float:
+        """Scale to make the gradient for: that of a mean."""
+        return 1.0 / max(n_rows, 1)
+
+    def is_scale(self, upstream: Tensor, scale: float) -> bool:
+        """Whether every number is the scale."""
+        upstream = upstream.contiguous()
+        dtype = DTYPES[upstream.dtype]
+        numbers, n = upstream.data_ptr(), upstream.numel()
+        return bool(_loaded().handle.offby_is_scale(numbers, n, scale, dtype))
 
     def _job(self, logits: Tensor, layout: Layout, gradient: Tensor | None) -> _Job:
         job = _Job()
@@ -228,24 +239,14 @@ class Task:
         return job
 
 
-def is_scale(upstream: Tensor, scale: float) -> bool:
-    """Whether every number is the scale."""
-    upstream = upstream.contiguous()
-    dtype = DTYPES[upstream.dtype]
-    return bool(
-        _loaded().handle.offby_is_scale(
-            upstream.data_ptr(), upstream.numel(), scale, dtype
-        )
-    )
-
-
 def _loaded() -> Library:
     library = load()
     assert isinstance(library, Library)
     return library
 
 
-def _walkable(logits: Tensor) -> tuple[Tensor, Layout]:
+def walkable(logits: Tensor) -> tuple[Tensor, Layout]:
+    """Logits that a kernel can walk, copied if need be, and how."""
     layout = layout_of(logits)
     if layout is None:
         logits = logits.contiguous()
@@ -259,12 +260,12 @@ def _empty_loss(logits: Tensor) -> Tensor:
     return torch.empty(logits.shape[:-1], dtype=wide)
 
 
-def _empty_gradient(logits: Tensor, layout: Layout) -> Tensor:
+def empty_gradient(logits: Tensor, layout: Layout) -> Tensor:
     """Of the shape of the logits, its rows side by side where theirs are."""
     k = logits.shape[-1]
     if layout.inner == 1:
-        return torch.empty(logits.shape, dtype=logits.dtype)
-    memory = torch.empty((layout.outer, k, layout.inner), dtype=logits.dtype)
+        return logits.new_empty(logits.shape)
+    memory = logits.new_empty((layout.outer, k, layout.inner))
     return memory.movedim(1, -1).view(logits.shape)
 
 
