@@ -114,7 +114,7 @@ def _torch_parallel_for() -> c_void_p | None:
     return None
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True)
 class Layout:
     """How rows of classes lie in memory: strides of `outer`, `inner` and the classes."""
 

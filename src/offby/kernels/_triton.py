@@ -118,7 +118,8 @@ def _rows(
     if CE:
         xy = tl.sum(tl.where(true, x, 0.0), 1)[:, None]
         far = tl.log(norm) + (top - xy)
-        value += ce * tl.where(xy == top, _log_of_one_and(rest), far)
+        near = tl.where(xy == top, _log_of_one_and(rest), far)
+        value += ce * tl.where(norm == norm, near, norm)
         push += ce * tl.where(true, -rest / norm, p)
     if W1:
         cost = away

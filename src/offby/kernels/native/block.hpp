@@ -348,7 +348,8 @@ template <class T> static void block(const Task& task, int64_t first, int64_t co
   if (sloped) hard = (it.Z < all(2.f)) & (it.ey < all(1.f));
   if (ce != 0) {
     V far = logarithm(it.Z) + (m - xy);
-    it.loss += ce * select(xy == m, log_of_one_and(rest), select(it.Z == it.Z, far, it.Z));
+    V near = log_of_one_and(rest);
+    it.loss += ce * select(it.Z == it.Z, select(xy == m, near, far), it.Z);
   }
   if (factor[SQUARED_EMD] != 0) it.squared_emd(float(factor[SQUARED_EMD]), right);
   if (factor[WASSERSTEIN] != 0) it.wasserstein(float(factor[WASSERSTEIN]));

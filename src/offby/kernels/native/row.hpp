@@ -318,8 +318,8 @@ OFFBY_INLINE double log_of_sum(double a, double b) {
 template <class T, class C>
 void Row<T, C>::cumulative_in_logs(C factor, const T* x, C largest) {
   const C* gap = ground.gap;
-  double norm = double(largest) + std::log(double(Z));
-  auto log_p = [&](int64_t k) { return double(number(x[k * job.logits_class])) - norm; };
+  const double top = double(largest), norm = std::log(double(Z));
+  auto log_p = [&](int64_t k) { return double(number(x[k * job.logits_class])) - top - norm; };
   double run = -INFINITY;
   for (int64_t k = 0; k < K; k++) a[k] = C(run = log_of_sum(run, log_p(k)));
   run = -INFINITY;
@@ -437,8 +437,10 @@ template <class T, class C> static void row(const Task& task, int64_t r, double 
   if constexpr (sizeof(C) == sizeof(float))
     if (wrong) return row<T, double>(task, r, scale);
   const C ce = C(factor[CROSS_ENTROPY]);
-  if (ce != 0)
-    it.loss += ce * (xy == m ? std::log1p(rest) : std::log(it.Z) + (m - xy));
+  if (ce != 0) {
+    C near = std::log1p(rest), far = std::log(it.Z) + (m - xy);
+    it.loss += ce * (it.Z != it.Z ? it.Z : xy == m ? near : far);
+  }
   if (factor[SQUARED_EMD] != 0) it.squared_emd(C(factor[SQUARED_EMD]));
   if (factor[WASSERSTEIN] != 0) it.wasserstein(C(factor[WASSERSTEIN]));
   if (factor[CRPS] != 0) it.crps(C(factor[CRPS]), cut);
