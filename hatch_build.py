@@ -45,30 +45,38 @@ class CustomBuildHook(BuildHookInterface):
         build_data["artifacts"].append("src/offby/kernels/*.so")
 
 
-def build(library: Path, *flags: str) -> str:
-    """Compile the library; say why that failed, nothing if it did not."""
-    library.unlink(missing_ok=True)
-    compiler = _compiler()
-    if compiler is None:
+def build(made: Path, *flags: str, program: str = "") -> str:
+    """Compile the library, or a program with it; why that failed, nothing if it did not."""
+    made.unlink(missing_ok=True)
+    command = compiler()
+    if command is None:
         return "no C++ compiler found; set CXX to one"
+    units = _units() | ({"program": (program, [])} if program else {})
     try:
         with tempfile.TemporaryDirectory() as folder:
-            objects = [Path(folder) / f"{name}.o" for name in _units()]
-            commands = [
-                [*compiler, *FLAGS, *extra, *flags, "-c", str(SOURCES / source), "-o"]
-                for source, extra in _units().values()
+            compiles = [
+                [*command, *FLAGS, *extra, *flags, "-c", str(SOURCES / source)]
+                for source, extra in units.values()
             ]
+            objects = [str(Path(folder) / f"{name}.o") for name in units]
             with ThreadPoolExecutor() as pool:
-                list(pool.map(_run, [[*c, str(o)] for c, o in zip(commands, objects)]))
-            parts = [str(part) for part in objects]
-            made = Path(folder) / library.name
-            link = ["-shared", "-pthread", *parts, *flags, "-o", str(made)]
-            _run([*compiler, *link])
-            shutil.copy(made, library)
+                list(pool.map(_compile, compiles, objects))
+            linked = Path(folder) / made.name
+            shared = [] if program else ["-shared"]
+            _run([*command, *shared, "-pthread", *objects, *flags, "-o", str(linked)])
+            shutil.copy(linked, made)
     except (OSError, subprocess.CalledProcessError) as error:
         said = getattr(error, "stderr", None) or str(error)
         return said.strip().splitlines()[0]
     return ""
+
+
+def compiler() -> list[str] | None:
+    """The command of the C++ compiler, if there is one."""
+    if named := os.environ.get("CXX"):
+        return shlex.split(named)
+    found = next(filter(shutil.which, ("c++", "g++", "clang++")), None)
+    return [found] if found else None
 
 
 def _units() -> dict[str, tuple[str, list[str]]]:
@@ -93,11 +101,8 @@ def _machine() -> str:
     return sysconfig.get_platform().rpartition("-")[2].lower()
 
 
-def _compiler() -> list[str] | None:
-    if named := os.environ.get("CXX"):
-        return shlex.split(named)
-    found = next(filter(shutil.which, ("c++", "g++", "clang++")), None)
-    return [found] if found else None
+def _compile(command: list[str], made: str) -> None:
+    _run([*command, "-o", made])
 
 
 def _run(command: list[str]) -> None:

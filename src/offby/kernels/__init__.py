@@ -15,7 +15,7 @@ from torch.autograd import forward_ad
 
 from offby.bins import Bins
 from offby.grounds import Ground, Line
-from offby.kernels import _library
+from offby.kernels import _compiled, _library
 from offby.kernels._autograd import Plain, rows
 from offby.kernels._impl import Impl, using, wanted
 from offby.kernels._library import Task
@@ -67,9 +67,9 @@ def choose(
     Raises:
         RuntimeError: If a named twin cannot run; the message says why.
     """
-    # A compiler that traces this cannot follow the environment or a context.
-    compiling = torch.compiler.is_compiling()
-    form = impl if compiling else wanted(impl)
+    if torch.compiler.is_compiling():
+        return _choose_compiled(impl, logits, target, terms)
+    form = wanted(impl)
     if form == "torch":
         return None
     by_name = {"cpp": cpp_cannot, "triton": triton_cannot}
@@ -85,12 +85,31 @@ def choose(
     return lambda plain: rows(task, plain, logits)
 
 
+def _choose_compiled(
+    impl: Impl, logits: Tensor, target: Tensor | None, terms: Sequence[Term]
+) -> Callable[[Plain], Tensor] | None:
+    """The same for a compiler, which cannot follow an environment or compare numbers."""
+    why = (
+        _kind_cannot(logits, target, terms, "cpu")
+        or ("" if _one_ground(terms) else "all terms must have one ground")
+        or ("" if _compiled.ready() else "offby doctor says why")
+    )
+    if impl == "torch" or (impl == "auto" and why):
+        return None
+    if why or impl == "triton":
+        raise RuntimeError(f'impl="{impl}" cannot run inside torch.compile: {why}')
+    task = _task("cpp", target, terms)
+    return lambda plain: _compiled.rows(task, logits)
+
+
+def _one_ground(terms: Sequence[Term]) -> bool:
+    return sum(term.loss in _ON_A_LINE for term in terms) <= 1
+
+
 def cpp_cannot(logits: Tensor, target: Tensor | None, terms: Sequence[Term]) -> str:
     """Why the C++ twins cannot compute this; empty if they can."""
     if why := _cannot(logits, target, terms, "cpu"):
         return why
-    if logits.dtype not in _library.DTYPES:
-        return f"logits must be float32, bfloat16 or float64, got {logits.dtype}"
     library = _library.load()
     return library if isinstance(library, str) else ""
 
@@ -99,8 +118,8 @@ def triton_cannot(logits: Tensor, target: Tensor | None, terms: Sequence[Term]) 
     """Why the Triton twins cannot compute this; empty if they can."""
     if why := _cannot(logits, target, terms, "cuda"):
         return why
-    if logits.dtype not in (torch.float32, torch.bfloat16):
-        return f"logits must be float32 or bfloat16, got {logits.dtype}"
+    if logits.dtype == torch.float64:
+        return "logits must be float32 or bfloat16, got torch.float64"
     if logits.shape[-1] > _MOST_CLASSES_OF_TRITON:
         return f"at most {_MOST_CLASSES_OF_TRITON} classes fit into registers"
     return triton_missing()
@@ -120,33 +139,43 @@ def _cannot(
     logits: Tensor, target: Tensor | None, terms: Sequence[Term], device: str
 ) -> str:
     """Why no twin on this kind of device can compute this."""
-    if torch.compiler.is_compiling():
-        return "inside torch.compile the plain form is compiled"
     if torch._C._are_functorch_transforms_active():
         return "under torch.func the plain form is transformed"
     if forward_ad._current_level >= 0 or torch._C._len_torch_dispatch_stack():
         return "forward-mode derivatives and dispatch modes need the plain form"
     for tensor in (logits, target, *(term.value for term in terms)):
-        if tensor is not None and (why := _out_of_reach(tensor, device)):
+        if tensor is not None and (why := _out_of_reach(tensor)):
             return why
+    if why := _kind_cannot(logits, target, terms, device):
+        return why
+    return "" if _agree(terms) else "all terms must have one ground and one power"
+
+
+def _kind_cannot(
+    logits: Tensor, target: Tensor | None, terms: Sequence[Term], device: str
+) -> str:
+    """Why not, as far as types, dtypes and devices tell."""
+    if logits.dtype not in _library.DTYPES:
+        return f"logits must be float32, bfloat16 or float64, got {logits.dtype}"
     if target is not None and target.is_floating_point():
         return "target must hold class indices, got probabilities"
+    for tensor in (logits, target, *(term.value for term in terms)):
+        if tensor is not None and tensor.device.type != device:
+            return f"tensors must be on {device}, got one on {tensor.device}"
     for term in terms:
         if not isinstance(term.ground, Line | Bins | None):
             return f"the ground must be a Line, got {term.ground}"
+        if getattr(term.ground, "tails", "none") != "none":
+            return "bins must end at their edges, got half-normal tails"
         if term.value is not None and term.value.requires_grad:
             return "value must not require grad"
-    if not _agree(terms):
-        return "all terms must have one ground and one power"
     return ""
 
 
-def _out_of_reach(tensor: Tensor, device: str) -> str:
+def _out_of_reach(tensor: Tensor) -> str:
     """Why the numbers of a tensor cannot be read through a pointer."""
     if type(tensor) is not Tensor and type(tensor) is not torch.nn.Parameter:
         return f"tensors must be plain, got {type(tensor).__name__}"
-    if tensor.device.type != device:
-        return f"tensors must be on {device}, got one on {tensor.device}"
     if tensor.layout is not torch.strided or tensor.is_neg():
         return "tensors must be dense in memory"
     return ""

@@ -80,7 +80,8 @@ def _cost_to(ground: Ground, index: Tensor) -> Tensor:
     at = reachable(index, ground.n_classes)
     if isinstance(ground, Line):
         positions = ground.positions.to(index.device)
-        return (positions - positions[at][..., None]).abs()
+        # Not positions[at]: under vmap a single index would be read on the host.
+        return (positions - positions[at[..., None]]).abs()
     return ground.cost.to(index.device)[at]
 
 
