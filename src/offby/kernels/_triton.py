@@ -138,13 +138,15 @@ def _rows(
         before = tl.load(cell - x_class, mask=behind, other=nothing).to(tl.float32)
         cut = (columns > 0) & (columns < n_classes)
         d_before = tl.load(gap + columns - 1, mask=cut, other=0.0)[None, :]
-        scale = top + tl.log(norm)
-        log_p = x - scale
-        from_left = tl.associative_scan(before - scale, 1, _log_add)
+        # One after the other: a sum of the two would drop the digits of the smaller.
+        log_p = (x - top) - tl.log(norm)
+        before = (before - top) - tl.log(norm)
+        after = (after - top) - tl.log(norm)
+        from_left = tl.associative_scan(before, 1, _log_add)
         to_right = tl.associative_scan(log_p, 1, _log_add, reverse=True)
         left = tl.where(behind & (k <= y), from_left - to_right, nothing)
         from_left = tl.associative_scan(log_p, 1, _log_add)
-        to_right = tl.associative_scan(after - scale, 1, _log_add, reverse=True)
+        to_right = tl.associative_scan(after, 1, _log_add, reverse=True)
         right = tl.where(follows & (k >= y), to_right - from_left, nothing)
         every = d_before * _softplus(left) + d * _softplus(right)
         value += cce * tl.sum(every, 1)[:, None]
