@@ -1,4 +1,4 @@
-.PHONY: demo test lint bench clean
+.PHONY: demo test lint bench page clean
 
 # The lock holds the build backend too: nothing is fetched beside what it names.
 # The editable install compiles the kernels too.
@@ -23,6 +23,11 @@ lint: .venv/stamp
 # Seconds beside F.cross_entropy, and memory; the rivals come with the extra "bench".
 bench: .venv/stamp
 	.venv/bin/python benchmarks/cpu.py --out benchmarks/results/cpu.json
+
+# Needed after a change in web/ only: the built page is committed.
+page:
+	npm ci --prefix web --ignore-scripts --no-audit --no-fund
+	npm run build --prefix web
 
 clean:
 	rm -f src/offby/kernels/*.so

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from offby import Bins, Costs, Line, losses
+from offby import Bins, Circle, Costs, Line, Tree, losses
 from tests import reference
 
 
@@ -28,6 +28,27 @@ def points(n: int) -> Costs:
     return Costs(torch.hypot(x[:, None] - x, y[:, None] - y))
 
 
+def circle(n: int) -> Circle:
+    """Classes all around, no two of them facing each other."""
+    x = uneven(n)
+    return Circle(x, x[-1] - x[0] + 0.75)
+
+
+def chord(n: int) -> Circle:
+    on = circle(n)
+    return Circle(on.positions, on.period, "chord")
+
+
+def tree(n: int) -> Tree:
+    """Branches at several depths, edges of unequal length, classes out of order."""
+    inner = max(1, (n + 1) // 2)
+    # Inner nodes 0, 1, ... hang below one another in a binary tree; leaves come after
+    # them and go to the inner nodes in turn; every inner node has at least one.
+    parents = [-1, *((k - 1) // 2 for k in range(1, inner))]
+    parents += [(2 * k) % inner if inner % 2 else k % inner for k in range(n)]
+    return Tree(parents, uneven(len(parents)) + 3.5)
+
+
 def grid(n: int) -> Bins:
     return Bins(uneven(n + 1))
 
@@ -43,6 +64,8 @@ class Case:
     """Takes distributions as target, and the reference does too."""
     of_numbers: bool = False
     """The target is a number on `grid(n)`."""
+    near_and_far: tuple[int, int] = (2, 4)
+    """Two of five classes, one nearer to class 1 than the other."""
     floor: float = 0.0
     """Absolute error it may have: log p of p near 1 cannot show a smaller loss."""
 
@@ -82,6 +105,14 @@ def _on_costs(ground, loss, **settings):
     return lambda z, y: loss(z, y, ground(len(z)).cost.tolist(), **settings)
 
 
+def _on_edges(loss):
+    def of(z, y):
+        on = tree(len(z))
+        return loss(z, y, on.parents.tolist(), on.lengths.tolist())
+
+    return of
+
+
 def _on_grid(loss):
     return lambda z, y: loss(z, y, grid(len(z)).edges)
 
@@ -118,6 +149,30 @@ CASES = [
         feels_distance=True,
     ),
     Case(
+        "wasserstein-circle",
+        _on(circle, losses.wasserstein),
+        _on_costs(circle, reference.wasserstein),
+        proper=False,
+        feels_distance=True,
+        near_and_far=(0, 3),
+    ),
+    Case(
+        "wasserstein-chord-p2",
+        _on(chord, losses.wasserstein, p=2),
+        _on_costs(chord, reference.wasserstein, p=2),
+        proper=False,
+        feels_distance=True,
+        near_and_far=(0, 3),
+    ),
+    Case(
+        "wasserstein-tree",
+        _on(tree, losses.wasserstein),
+        _on_costs(tree, reference.wasserstein),
+        proper=False,
+        feels_distance=True,
+        near_and_far=(0, 2),
+    ),
+    Case(
         "squared_emd",
         losses.squared_emd,
         lambda z, y: reference.squared_emd_on_a_line(z, y, [1] * (len(z) - 1)),
@@ -150,11 +205,64 @@ CASES = [
         soft=True,
     ),
     Case(
+        "squared_emd-circle",
+        _on(circle, losses.squared_emd),
+        _on_costs(circle, reference.squared_emd),
+        proper=True,
+        feels_distance=True,
+        near_and_far=(0, 3),
+        soft=True,
+    ),
+    Case(
+        "squared_emd-chord",
+        _on(chord, losses.squared_emd),
+        _on_costs(chord, reference.squared_emd),
+        proper=True,
+        feels_distance=True,
+        near_and_far=(0, 3),
+        soft=True,
+    ),
+    Case(
+        "squared_emd-tree",
+        _on(tree, losses.squared_emd),
+        _on_costs(tree, reference.squared_emd),
+        proper=True,
+        feels_distance=True,
+        near_and_far=(0, 2),
+        soft=True,
+    ),
+    Case(
+        "squared_mass",
+        _on(line, losses.squared_mass, power=2, offset=0),
+        _on_costs(line, reference.squared_mass, power=2, offset=0),
+        proper=False,
+        feels_distance=True,
+        soft=True,
+    ),
+    Case(
+        "squared_mass-tree",
+        _on(tree, losses.squared_mass, power=0.5),
+        _on_costs(tree, reference.squared_mass, power=0.5, offset=0),
+        proper=False,
+        feels_distance=True,
+        near_and_far=(0, 2),
+        soft=True,
+    ),
+    Case(
         "cumulative_cross_entropy",
         _on(line, losses.cumulative_cross_entropy),
         _on_positions(reference.cumulative_cross_entropy),
         proper=True,
         feels_distance=True,
+        soft=True,
+    ),
+    Case(
+        "cumulative_cross_entropy-tree",
+        _on(tree, losses.cumulative_cross_entropy),
+        _on_edges(reference.cumulative_cross_entropy_on_a_tree),
+        proper=True,
+        feels_distance=True,
+        near_and_far=(0, 2),
         soft=True,
     ),
     Case(

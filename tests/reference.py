@@ -5,6 +5,8 @@ cancellation: a loss of 1e-300 is the square of a tail of 1e-150, and 1 - F has 
 that tail. (mpmath comes with torch, through sympy.)
 """
 
+from itertools import pairwise
+
 import mpmath as mp
 
 mp.mp.dps = 200
@@ -79,6 +81,38 @@ def cumulative_cross_entropy(z, target, gaps):
     )
 
 
+def cumulative_cross_entropy_on_a_tree(z, target, parents, lengths):
+    p = softmax(z)
+    q = mass_of(target, len(p))
+    leaves = [node for node in range(len(parents)) if node not in parents]
+
+    def is_below(leaf, node):
+        return leaf == node or (leaf != -1 and is_below(parents[leaf], node))
+
+    total = mp.mpf(0)
+    for node, length in enumerate(exact(lengths)):
+        if parents[node] == -1:
+            continue
+        for side in (True, False):
+            inside = [is_below(leaf, node) == side for leaf in leaves]
+            share = mp.fsum(m for m, here in zip(q, inside, strict=True) if here)
+            mass = mp.fsum(m for m, here in zip(p, inside, strict=True) if here)
+            total -= length * share * mp.log(mass) if share else 0
+    return float(total)
+
+
+def squared_mass(z, target, cost, power, offset):
+    p = softmax(z)
+    q = mass_of(target, len(p))
+    return float(
+        mp.fsum(
+            m**2 * share * (mp.mpf(float(cost[i][j])) ** mp.mpf(power) + mp.mpf(offset))
+            for i, m in enumerate(p)
+            for j, share in enumerate(q)
+        )
+    )
+
+
 def histogram_nll(z, y, edges):
     p, b = softmax(z), exact(edges)
     if not b[0] <= y <= b[-1]:
@@ -106,3 +140,38 @@ def _integral(z, y, edges, mean):
         total += (cut - b[k]) * mean(below, below + m * share)
         total += (b[k + 1] - cut) * mean(above + m * (1 - share), above)
     return float(total)
+
+
+def two_hot(y, centers):
+    x, y = exact(centers), mp.mpf(float(y))
+    y = min(max(y, x[0]), x[-1])
+    q = [mp.mpf(0)] * len(x)
+    i = max(k for k in range(len(x)) if x[k] <= y)
+    q[i] = mp.mpf(1)
+    if i + 1 < len(x):
+        q[i + 1] = (y - x[i]) / (x[i + 1] - x[i])
+        q[i] = 1 - q[i + 1]
+    return [float(m) for m in q]
+
+
+def hl_gauss(y, edges, sigma):
+    y, sigma = mp.mpf(float(y)), mp.mpf(float(sigma))
+    z = [(b - y) / sigma for b in exact(edges)]
+    mass = [_normal_between(low, high) for low, high in pairwise(z)]
+    return [float(m / mp.fsum(mass)) for m in mass]
+
+
+def _normal_between(low, high):
+    """Of the tail that the interval lies in: near 1, 200 digits are not enough."""
+    if low > 0:
+        low, high = -high, -low
+    return mp.erfc(-high / mp.sqrt(2)) - mp.erfc(-low / mp.sqrt(2))
+
+
+def smoothed(q, cost, temperature):
+    rows = [[mp.e ** (-mp.mpf(float(d)) / temperature) for d in row] for row in cost]
+    rows = [[x / mp.fsum(row) for x in row] for row in rows]
+    return [
+        float(mp.fsum(m * row[j] for m, row in zip(exact(q), rows, strict=True)))
+        for j in range(len(q))
+    ]

@@ -6,14 +6,18 @@ import pytest
 import torch
 from torch import Tensor
 
+from offby import losses
 from offby._anatomy import anatomy, settles_at
 from offby.grounds import Costs, Line
 from offby.losses import (
     cross_entropy,
     cumulative_cross_entropy,
+    sinkhorn,
     squared_emd,
+    squared_mass,
     wasserstein,
 )
+from tests.cases import chord, circle, grid, line, points, tree
 
 P = torch.tensor([0.02, 0.30, 0.10, 0.05, 0.08, 0.40, 0.05], dtype=torch.float64)
 TRUE = torch.tensor(4)
@@ -148,6 +152,73 @@ def test_class_distance_weighting_is_improper() -> None:
     expected = [0, 0.25, 0.5, 0.25, 0]
     np.testing.assert_allclose(settles_at(loss, PEAKED), expected, atol=1e-3)
     assert variation(loss, TWO_ENDS) == pytest.approx(0.48, abs=6e-3)
+
+
+GROUNDS = [line, points, circle, chord, tree]
+RESTS = [
+    (squared_emd, GROUNDS),
+    (wasserstein, GROUNDS),
+    (functools.partial(wasserstein, p=2), GROUNDS),
+    (cumulative_cross_entropy, [line, tree]),
+    (squared_mass, GROUNDS),
+    (functools.partial(squared_mass, power=2.0, offset=0.3), GROUNDS),
+]
+
+
+def mean_loss(loss: Callable[..., Tensor], p: np.ndarray, f: np.ndarray) -> float:
+    k = len(f)
+    z = torch.from_numpy(p).log().expand(k, k)
+    values = loss(z, torch.arange(k))
+    return float((torch.from_numpy(f) * values)[torch.from_numpy(f) > 0].sum())
+
+
+@pytest.mark.parametrize(
+    ("loss", "ground"), [(loss, ground) for loss, on in RESTS for ground in on]
+)
+@pytest.mark.parametrize("f", [PEAKED, SKEWED], ids=["peaked", "skewed"])
+def test_known_rest_is_the_least_that_a_search_finds(loss, ground, f) -> None:
+    on = ground(5)
+    known = settles_at(loss, f, on)
+
+    def hidden(z: Tensor, y: Tensor) -> Tensor:  # so that no formula is known for it
+        return loss(z, y, on)
+
+    found = settles_at(hidden, f)
+    least, searched = mean_loss(hidden, known, f), mean_loss(hidden, found, f)
+    assert least <= searched + 1e-12
+    assert least == pytest.approx(searched, abs=1e-6)
+    np.testing.assert_allclose(found, known, atol=2e-3)
+
+
+def test_rest_with_a_free_class_and_with_a_reward() -> None:
+    certain = [0.0, 1.0, 0.0]
+    np.testing.assert_allclose(settles_at(squared_mass, certain, line(3)), certain)
+    rewarded = functools.partial(squared_mass, offset=-1.5)
+    found = settles_at(rewarded, [0.1, 0.8, 0.1], Line.regular(3))
+    np.testing.assert_allclose(found, [0, 1, 0], atol=1e-6)
+
+
+def test_sinkhorn_ends_between_the_spike_and_the_frequencies() -> None:
+    def spread(epsilon: float) -> float:
+        loss = functools.partial(sinkhorn, epsilon=epsilon, max_iter=20_000)
+        return float(settles_at(loss, PEAKED[1:4] / 0.8)[1])
+
+    assert PEAKED[2] / 0.8 < spread(5.0) < spread(1.0) <= 1
+
+
+@pytest.mark.parametrize("name", ["histogram_nll", "histogram_crps"])
+@pytest.mark.parametrize("f", [PEAKED, SKEWED], ids=["peaked", "skewed"])
+def test_histograms_settle_at_the_frequencies(name: str, f: np.ndarray) -> None:
+    bins = grid(5)
+    nodes, shares = map(torch.from_numpy, np.polynomial.legendre.leggauss(4))
+    values = bins.centers[:, None] + bins.widths[:, None] / 2 * nodes
+
+    def loss(z: Tensor, y: Tensor) -> Tensor:
+        """Against numbers that lie evenly within their bin."""
+        rows = getattr(losses, name)(z[..., None, :].expand(-1, 4, -1), values[y], bins)
+        return (rows * shares).sum(-1) / 2
+
+    np.testing.assert_allclose(settles_at(loss, f), f, atol=1e-3)
 
 
 def test_the_ground_reaches_the_loss() -> None:

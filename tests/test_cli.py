@@ -39,8 +39,11 @@ QUICK = ("--losses", "ce,emd2", "--folds", "2", "--seeds", "1")
         (["survey.csv", "-t", "rating", "--bins", "5"], "leave --bins out"),
         (["small.csv", "-t", "y", "--losses", "nope"], "must be one of ce, emd1"),
         (["small.csv", "-t", "y", "--losses", ","], "must name a loss"),
+        (["small.csv", "-t", "y", "--losses", "hl-gauss"], "hl-gauss needs numbers"),
+        (["small.csv", "-t", "y", "--losses", "ce+two-hot"], "two-hot needs numbers"),
         (["small.csv", "-t", "y", "--drop", "q"], "must be in the table"),
         (["small.csv", "-t", "y", "--bins", "1"], "Invalid value for '--bins'"),
+        (["small.csv", "-t", "y", "-j", "0"], "must not be 0"),
         (["small.csv", "-t", "y", "--folds", "40"], "two classes must have 40"),
         (["small.csv", "-t", "y", "-o", "no/r.html"], "make 'no' first"),
         (["small.csv", "-t", "y", "-o", "."], "got the folder"),
@@ -80,12 +83,27 @@ def test_a_comparison_prints_scores_and_writes_report_and_data(tmp_path):
     before = {path.name for path in tmp_path.iterdir()}
     result = call("compare", "small.csv", "-t", "y", *QUICK)
     assert result.exit_code == 0, result.output
-    for part in ("emd2", "↓", "↑", "\u203a", "Report  y_compare.html"):
+    for part in (
+        "emd2",
+        "↓",
+        "↑",
+        "\u203a",
+        "Report  y_compare.html",
+        "explain y_compare.json",
+    ):
         assert part in result.stdout
     after = {path.name for path in tmp_path.iterdir()}
     assert after - before == {"y_compare.html", "y_compare.json"}
     data = json.loads((tmp_path / "y_compare.json").read_text())
     assert data["data"]["target"] == "y"
+
+
+@pytest.mark.slow
+def test_quiet_prints_nothing(tmp_path):
+    result = call("compare", "small.csv", "-t", "y", *QUICK, "-q")
+    assert result.exit_code == 0, result.output
+    assert result.output == ""
+    assert (tmp_path / "y_compare.html").exists()
 
 
 @pytest.mark.slow

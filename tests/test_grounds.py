@@ -1,9 +1,16 @@
+import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from torch.testing import assert_close
 
-from offby import Costs, Line, losses
-from tests.cases import line, points
+from offby import Circle, Costs, Line, Tree, losses
+from offby.grounds import Ground
+from tests.cases import chord, circle, line, points, tree, uneven
+
+GROUNDS = [Line.regular, line, points, Costs.equal, circle, chord, tree]
+every_ground = pytest.mark.parametrize("ground", GROUNDS, ids=lambda g: g.__name__)
 
 
 def around_a_clock(hours: int) -> torch.Tensor:
@@ -13,7 +20,7 @@ def around_a_clock(hours: int) -> torch.Tensor:
 
 
 @pytest.mark.parametrize("n", [1, 2, 7])
-@pytest.mark.parametrize("ground", [Line.regular, line, points, Costs.equal])
+@every_ground
 def test_cost_is_a_distance(ground, n):
     cost = ground(n).cost
     assert ground(n).n_classes == n
@@ -24,10 +31,25 @@ def test_cost_is_a_distance(ground, n):
     assert (cost[:, None] <= cost[:, :, None] + cost + 1e-12).all()
 
 
-@pytest.mark.parametrize("ground", [Line.regular, line, points, Costs.equal])
+@every_ground
+def test_cost_to_is_a_column_of_the_cost(ground):
+    on = ground(7)
+    index = torch.tensor([[0, 3, 6], [6, 5, 5]])
+    assert_close(on.cost_to(index), on.cost.T[index])
+    assert on.cost_to(index[:0]).shape == (0, 3, 7)
+    assert on.cost_to(torch.tensor(4)).shape == (7,)
+
+
+@every_ground
+@pytest.mark.parametrize("n", [2, 3, 6])
+def test_claimed_negative_type_is_that_of_the_costs(ground, n):
+    assert ground(n).negative_type == Costs(ground(n).cost).negative_type
+
+
+@every_ground
 def test_normalized_keeps_the_shape_and_has_largest_distance_one(ground):
     plain, normal = ground(6), ground(6).normalized()
-    assert normal.cost.max() == 1
+    assert normal.cost.max().item() == pytest.approx(1, abs=1e-15)
     assert_close(normal.cost * plain.cost.max(), plain.cost)
     assert ground(1).normalized().n_classes == 1
 
@@ -55,6 +77,198 @@ def test_negative_type_is_found(matrix, expected):
 def test_line_is_of_strict_negative_type():
     assert line(6).negative_type == "strict"
     assert Costs(line(6).cost).negative_type == "strict"
+
+
+@pytest.mark.parametrize("n", range(1, 10))
+def test_arc_is_strict_unless_two_pairs_of_classes_face_each_other(n):
+    regular = Circle.regular(n)
+    expected = "weak" if n >= 4 and n % 2 == 0 else "strict"
+    assert regular.negative_type == Costs(regular.cost).negative_type == expected
+    assert Circle.regular(n, "chord").negative_type == "strict"
+    assert Costs(Circle.regular(n, "chord").cost).negative_type == "strict"
+
+
+def test_one_pair_that_faces_each_other_is_not_enough():
+    for positions, expected in (
+        ([0, 1, 12], "strict"),
+        ([0, 1, 12, 14], "strict"),
+        ([0, 1, 12, 13], "weak"),
+        ([0.1, 1.7, 0.1 + 12, 1.7 + 12], "weak"),
+    ):
+        on = Circle(positions, 24)
+        assert on.negative_type == Costs(on.cost).negative_type == expected
+    # Tenths are rounded: 0.7 + 0.3 misses the middle of the way around by a digit.
+    assert Circle(np.arange(6) * 0.6 / 6 + 0.7, 0.6).negative_type == "weak"
+
+
+@st.composite
+def circles(draw):
+    n = draw(st.integers(1, 12))
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    if draw(st.booleans()):  # Multiples of a quarter: many classes face each other.
+        x = rng.choice(np.arange(40) / 4, n, replace=False)
+        return Circle(np.sort(x) - 3, 10)
+    return Circle(np.sort(rng.uniform(-3, 7, n)), rng.uniform(10.1, 40))
+
+
+@st.composite
+def trees(draw):
+    """A random tree: each node hangs below some node before it."""
+    nodes = draw(st.integers(1, 25))
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    parents = [-1, *(int(rng.integers(0, k)) for k in range(1, nodes))]
+    lengths = rng.choice([0.0, 0.25, 1.0, 3.5], nodes)
+    turn = rng.permutation(nodes)  # The root need not come first.
+    shuffled = np.empty(nodes, dtype=np.int64)
+    for node, parent in enumerate(parents):
+        shuffled[turn[node]] = -1 if parent < 0 else turn[parent]
+    return Tree(shuffled, lengths)
+
+
+def ways(on: Tree) -> torch.Tensor:
+    """Distances of leaves, walked edge by edge."""
+    parents, lengths = on.parents.tolist(), on.lengths.tolist()
+
+    def to_root(node):
+        steps = {}
+        while parents[node] != -1:
+            steps[node] = lengths[node]
+            node = parents[node]
+        return steps
+
+    up = [to_root(k) for k in range(len(parents)) if k not in parents]
+    rows = [[sum({**a, **b}[e] for e in a.keys() ^ b.keys()) for b in up] for a in up]
+    return torch.tensor(rows, dtype=torch.float64)
+
+
+@given(trees())
+def test_tree_measures_the_way_from_leaf_to_leaf(on):
+    assert_close(on.cost, ways(on), rtol=1e-13, atol=1e-13)
+
+
+@given(st.one_of(trees(), circles()))
+def test_cuts_add_up_to_the_distance(on):
+    index = torch.arange(on.n_classes)
+    assert_close(on.cuts.distance_from(index), on.cost, rtol=1e-12, atol=1e-12)
+    assert (on.cuts.start <= on.cuts.end).all()
+    assert (on.cuts.weights >= 0).all()
+
+
+@given(st.one_of(trees(), circles()))
+def test_claimed_type_and_largest_distance_are_those_of_the_matrix(on: Ground):
+    assert on.negative_type == Costs(on.cost).negative_type
+    if on.cost.max() > 0:
+        assert on.normalized().cost.max().item() == pytest.approx(1, rel=1e-12)
+        assert_close(on.normalized().cost * on.cost.max(), on.cost)
+
+
+@given(circles(), st.floats(-50, 50))
+def test_circle_has_no_beginning(on, shift):
+    turned, by = ((on.positions + shift) % on.period).sort()
+    again = Circle(turned, on.period)
+    assert_close(again.cost, on.cost[by][:, by], rtol=0, atol=1e-12)
+
+
+def test_chain_is_a_line_and_star_is_equal():
+    x = uneven(5)
+    spine = [-1, 0, 1, 2, 3]
+    chain = Tree([*spine, 0, 1, 2, 3, 4], [0, *x.diff().tolist(), 0, 0, 0, 0, 0])
+    assert_close(chain.cost, line(5).cost)
+    assert len(chain.weights) == 4
+    star = Tree([-1, 0, 0, 0, 0], [0, 0.5, 0.5, 0.5, 0.5])
+    assert torch.equal(star.cost, Costs.equal(4).cost)
+
+
+def test_tree_from_paths_keeps_the_order_of_the_classes():
+    on = Tree.from_paths(["a/x", "b", "a/y/p", "a/y/q", "c/z"])
+    expected = [
+        [0, 3, 3, 3, 4],
+        [3, 0, 4, 4, 3],
+        [3, 4, 0, 2, 5],
+        [3, 4, 2, 0, 5],
+        [4, 3, 5, 5, 0],
+    ]
+    assert torch.equal(on.cost, torch.tensor(expected).double())
+    assert Tree.from_paths(["one"]).n_classes == 1
+
+
+@pytest.mark.parametrize(
+    ("paths", "message"),
+    [
+        ([], "at least one path"),
+        (["a", "a/b"], "'a' also is a branch"),
+        (["a/b", "c", "a/b"], "'a/b' comes twice"),
+    ],
+)
+def test_paths_name_what_is_no_tree(paths, message):
+    with pytest.raises(ValueError, match=message):
+        Tree.from_paths(paths)
+
+
+@pytest.mark.parametrize(
+    ("parents", "lengths", "message"),
+    [
+        ([], None, "at least one node"),
+        ([[-1]], None, "shape"),
+        ([0, 0], None, "one root.*got 0"),
+        ([-1, -1], None, "one root.*got 2"),
+        ([-1, 5], None, r"parents\[1\] = 5"),
+        ([-1, 2, 1], None, "node 1 comes back"),
+        ([-1, 0], [1, 2, 3], "lengths must hold one number for each of 2 nodes"),
+        ([-1, 0, 0], [0, 1, -2], r"lengths\[2\] = -2"),
+        ([-1, 0], [0, float("inf")], r"lengths\[1\] = inf"),
+    ],
+)
+def test_tree_names_the_node_it_refuses(parents, lengths, message):
+    with pytest.raises(ValueError, match=message):
+        Tree(np.array(parents, dtype=np.int64), lengths)
+    with pytest.raises(TypeError, match="node numbers"):
+        Tree([-1.0, 0.0])
+
+
+@pytest.mark.parametrize(
+    ("positions", "period", "message"),
+    [
+        ([0, 24], 24, "from 0 to 24 on a period of 24"),
+        ([0, 1], 0, "one positive number"),
+        ([0, 1], float("nan"), "one positive number"),
+        ([1, 0], 24, "increase"),
+        ([], 24, "at least 1"),
+    ],
+)
+def test_circle_refuses_what_does_not_fit_on_one_turn(positions, period, message):
+    with pytest.raises(ValueError, match=message):
+        Circle(positions, period)
+    with pytest.raises(ValueError, match='"arc" or "chord"'):
+        Circle([0, 1], 24, "cord")  # pyright: ignore[reportArgumentType]
+    with pytest.raises(ValueError, match="at least one class"):
+        Circle.regular(0)
+
+
+def test_costs_may_be_asymmetric_if_asked():
+    prices = [[0, 1], [5, 0]]
+    with pytest.raises(ValueError, match="asymmetric=True"):
+        Costs(prices)
+    on = Costs(prices, asymmetric=True)
+    assert on.negative_type == "no"
+    assert on.cost_to(torch.tensor(0)).tolist() == [0, 5]  # predicted 1, true 0
+    assert on.normalized().cost.tolist() == [[0, 0.2], [1, 0]]
+    assert repr(on) == "Costs(2 classes, distances 1 to 5, asymmetric)"
+
+
+def test_costs_from_features_are_euclidean_distances():
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((6, 3)) * 1e-3 + 1e3  # near one another, far from zero
+    expected = np.linalg.norm(x[:, None] - x[None], axis=-1)
+    assert_close(Costs.from_features(x).cost.numpy(), expected)
+    with pytest.raises(ValueError, match="one row of numbers for each class"):
+        Costs.from_features([1.0, 2.0])
+
+
+@every_ground
+def test_grounds_are_frozen(ground):
+    with pytest.raises(AttributeError):
+        ground(3).n_classes = 4
 
 
 def test_ground_that_is_not_strict_confuses_two_distributions():
@@ -104,3 +318,8 @@ def test_repr_says_what_the_ground_is():
     assert repr(Line.regular(5)) == "Line(5 classes from 0 to 4, gaps 1)"
     assert repr(Line([3])) == "Line(1 class)"
     assert repr(Costs([[0]])) == "Costs(1 class)"
+    assert repr(Circle([3], 7)) == "Circle(1 class on a period of 7, arc)"
+    assert repr(chord(4)) == "Circle(4 classes on a period of 3.5, chord)"
+    assert repr(Tree([-1])) == "Tree(1 class)"
+    star = "Tree(2 classes, 1 inner node, largest distance 2)"
+    assert repr(Tree([-1, 0, 0])) == star

@@ -211,3 +211,11 @@ def test_infinite_features_are_missing():
 def test_a_table_that_cannot_be_learned_is_refused(table, settings, says):
     with pytest.raises(ValueError, match=says):
         tables.prepare(table, **{"target": "y", **settings})
+
+
+def test_says_how_many_rows_are_copies():
+    frame = pl.DataFrame({"a": [1.5, 1.5, *range(18)], "y": [1, 1, *[1, 2] * 9]})
+    (note,) = [n for n in tables.prepare(frame, "y").notes if "copy" in n]
+    assert note.startswith("1 row (5%) copy")
+    apart = frame.with_row_index("id")
+    assert not [n for n in tables.prepare(apart, "y").notes if "copy" in n]

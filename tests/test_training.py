@@ -1,3 +1,4 @@
+import joblib
 import numpy as np
 import pytest
 import torch
@@ -56,6 +57,17 @@ def test_the_same_seed_gives_the_same_comparison_in_any_order(kind):
     key = lambda s: (s.method, s.metric, s.fold, s.seed)  # noqa: E731
     assert sorted(first.scores, key=key) == sorted(second.scores, key=key)
     assert Comparison.from_json(first.to_json()) == first
+
+
+@pytest.mark.parametrize("backend", ["threading", "loky"])
+def test_losses_trained_at_the_same_time_give_the_same_bits(backend):
+    X, y = small("classes")
+    rules = {"losses": ["ce", "emd2"], "folds": 2, "seeds": 1, "settings": SHORT}
+    alone = compare(X, y, **rules)
+    with joblib.parallel_config(backend, n_jobs=2):
+        together = compare(X, y, **rules)
+    assert together.scores == alone.scores
+    assert together.pushes == alone.pushes
 
 
 def test_every_loss_of_the_table_trains_on_numbers():

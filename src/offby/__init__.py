@@ -4,27 +4,33 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from offby import losses, nn
+    from offby import losses, metrics, nn, targets
     from offby._anatomy import anatomy, settles_at
+    from offby._debias import debias
     from offby.bins import Bins
     from offby.comparison import Comparison, compare
     from offby.distribution import BinnedDistribution
     from offby.estimators import BinnedRegressor, OrdinalClassifier
-    from offby.grounds import Costs, Line
+    from offby.grounds import Circle, Costs, Line, Tree
 
 __all__ = [
     "BinnedDistribution",
     "BinnedRegressor",
     "Bins",
+    "Circle",
     "Comparison",
     "Costs",
     "Line",
     "OrdinalClassifier",
+    "Tree",
     "anatomy",
     "compare",
+    "debias",
     "losses",
+    "metrics",
     "nn",
     "settles_at",
+    "targets",
 ]
 
 # Imported on use: `offby --help` imports this package, and torch takes seconds.
@@ -32,18 +38,21 @@ _HOME = {
     "BinnedDistribution": "offby.distribution",
     "BinnedRegressor": "offby.estimators",
     "Bins": "offby.bins",
+    "Circle": "offby.grounds",
     "Comparison": "offby.comparison",
     "Costs": "offby.grounds",
     "Line": "offby.grounds",
     "OrdinalClassifier": "offby.estimators",
+    "Tree": "offby.grounds",
     "anatomy": "offby._anatomy",
     "compare": "offby.comparison",
+    "debias": "offby._debias",
     "settles_at": "offby._anatomy",
 }
 
 
 def __getattr__(name: str) -> Any:
-    if name in ("losses", "nn"):
+    if name in ("losses", "metrics", "nn", "targets"):
         return import_module(f"offby.{name}")
     if name not in _HOME:
         raise AttributeError(f"module 'offby' has no attribute {name!r}")

@@ -1,6 +1,8 @@
 """What offby accepts. Losses read shapes and dtypes only: they never wait for a GPU."""
 
+import numpy as np
 import torch
+from numpy.typing import ArrayLike
 from torch import Tensor
 
 _INDEX_DTYPES = frozenset(
@@ -52,6 +54,24 @@ def check_target(logits: Tensor, target: Tensor, n_classes: int | None = None) -
     return False
 
 
+def check_index(name: str, index: Tensor) -> None:
+    """Refuse class indices that are not integers."""
+    if index.dtype not in _INDEX_DTYPES:
+        raise TypeError(
+            f"{name} must hold integer class indices, got dtype {index.dtype}; "
+            "convert them with `.long()`"
+        )
+
+
+def check_numbers(name: str, values: Tensor) -> None:
+    """Refuse real numbers that are not floating."""
+    if not values.is_floating_point():
+        raise TypeError(
+            f"{name} must hold real numbers, got dtype {values.dtype}; "
+            "convert them with `.float()`"
+        )
+
+
 def check_logits(logits: Tensor, n_classes: int | None = None) -> None:
     """Refuse logits without a class axis, or of another number of classes."""
     if not logits.is_floating_point():
@@ -84,3 +104,31 @@ def check_value(logits: Tensor, value: Tensor, n_bins: int) -> None:
             "value must hold one number for each row of logits, shape "
             f"{tuple(logits.shape[:-1])}, got shape {tuple(value.shape)}"
         )
+
+
+def normalized(
+    name: str, rows: ArrayLike, n_classes: int | None, axis: str, source: str
+) -> np.ndarray:
+    """Rows of probabilities in float64, divided by their sum if it is nearly 1.
+
+    Sums of half-precision rows are off by up to 1e-3; more is no rounding.
+    """
+    found = np.array(rows, dtype=np.float64)
+    if found.ndim == 0 or (n_classes is not None and found.shape[-1] != n_classes):
+        raise ValueError(
+            f"{name} must have {n_classes or 'the'} {axis}, got shape {found.shape}"
+        )
+    if not (found >= 0).all():
+        at = tuple(int(i) for i in np.argwhere(~(found >= 0))[0])
+        raise ValueError(
+            f"{name} must be nonnegative numbers, but {name}{list(at)} = "
+            f"{found[at]:g}; {source}"
+        )
+    sums = found.sum(-1, keepdims=True)
+    off = np.abs(sums - 1)
+    if not (off <= 1e-3).all():
+        raise ValueError(
+            f"each row of {name} must sum to 1 within 0.001, but one sums to "
+            f"{sums.flat[off.argmax()]:g}; divide by the sum if that is meant"
+        )
+    return found / sums

@@ -6,6 +6,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from offby._half_normal import Beyond, scales
 from offby.bins import Bins
 
 
@@ -38,7 +39,9 @@ class Sides:
     above: tuple[Float[Tensor, "*batch bins"], Float[Tensor, "*batch bins"]]
     """Mass above the start and above the end of each right part."""
     outside: Float[Tensor, "*batch"]
-    """Distance of the number from the nearest edge, if it lies outside the grid."""
+    """Distance of the number from the nearest edge, if nothing lies out there."""
+    beyond: tuple[Beyond, ...] = ()
+    """What lies beyond the inner edges of the end bins, if they are tails."""
 
     @classmethod
     def of(
@@ -56,6 +59,15 @@ class Sides:
         none = torch.zeros_like(mass[..., :1])
         start, end = torch.cat([none, below], -1), torch.cat([above, none], -1)
         outside = (edges[0] - y).clamp(min=0) + (y - edges[-1]).clamp(min=0)
+        beyond = ()
+        if bins.tails == "half-normal":
+            widths = torch.nn.functional.pad(widths[1:-1], (1, 1))
+            outside = torch.zeros_like(y).masked_fill(y.isinf(), torch.inf)
+            low, high = (scale.to(y) for scale in scales(bins))
+            beyond = (
+                Beyond.at(edges[1] - y, low, mass[..., 0], above[..., 0]),
+                Beyond.at(y - edges[-2], high, mass[..., -1], below[..., -1]),
+            )
         part = share.to(mass.dtype)
         return cls(
             left=(widths * share).to(mass.dtype),
@@ -63,17 +75,20 @@ class Sides:
             below=(start, start + mass * part),
             above=(end + mass * (1 - part), end),
             outside=outside.to(mass.dtype),
+            beyond=beyond,
         )
 
     def integral(self) -> Float[Tensor, "*batch"]:
         """Mass on the far side, integrated: the mean distance from the number."""
         (a, c), (b, d) = self.below, self.above
         inside = (self.left * (a + c) + self.right * (b + d)).sum(-1) / 2
-        return inside + self.outside
+        return inside + self.outside + sum(end.integral() for end in self.beyond)
 
     def integral_of_squares(self) -> Float[Tensor, "*batch"]:
         """Squared mass on the far side, integrated: the CRPS."""
         (a, c), (b, d) = self.below, self.above
         left = self.left * (a * a + a * c + c * c)
         right = self.right * (b * b + b * d + d * d)
-        return (left + right).sum(-1) / 3 + self.outside
+        inside = (left + right).sum(-1) / 3
+        far = sum(end.integral_of_squares() for end in self.beyond)
+        return inside + self.outside + far

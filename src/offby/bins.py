@@ -12,6 +12,8 @@ from torch import Tensor
 from offby._checks import check_increasing
 from offby.grounds import Line
 
+Tails = Literal["none", "half-normal"]
+
 
 @dataclass(frozen=True, eq=False, repr=False, init=False)
 class Bins:
@@ -21,9 +23,18 @@ class Bins:
 
     Args:
         edges: The n_bins + 1 increasing bounds.
+        tails: With "half-normal" the first and the last bin reach to infinity: their
+            mass lies beyond their inner edge as half of a normal distribution, so wide
+            that half of it is within the outer edge. With "none" there is nothing
+            beyond the edges.
 
     Raises:
-        ValueError: If the edges are not at least two finite, increasing numbers.
+        ValueError: If the edges are not at least two finite, increasing numbers, or the
+            bins too few for two tails.
+
+    References:
+        Müller et al. (2022), Transformers can do Bayesian inference, arXiv:2112.10510
+        (bins with half-normal tails).
 
     >>> bins = Bins([0, 1, 2, 5])
     >>> bins
@@ -33,23 +44,36 @@ class Bins:
     """
 
     edges: Float[Tensor, " edges"]
+    tails: Tails
 
-    def __init__(self, edges: Tensor | ArrayLike) -> None:
+    def __init__(self, edges: Tensor | ArrayLike, *, tails: Tails = "none") -> None:
         checked = torch.as_tensor(edges, dtype=torch.float64).detach()
         object.__setattr__(self, "edges", checked)
+        object.__setattr__(self, "tails", tails)
         check_increasing("edges", checked, at_least=2)
+        if tails not in ("none", "half-normal"):
+            raise ValueError(f'tails must be "none" or "half-normal", got {tails!r}')
+        if tails == "half-normal" and len(checked) < 3:
+            raise ValueError(
+                "half-normal tails need a bin on either side, got one bin in all"
+            )
 
     @classmethod
-    def uniform(cls, low: float, high: float, n_bins: int) -> "Bins":
+    def uniform(
+        cls, low: float, high: float, n_bins: int, *, tails: Tails = "none"
+    ) -> "Bins":
         """`n_bins` bins of equal width between `low` and `high`.
 
         >>> Bins.uniform(0, 10, 5).edges
         tensor([ 0.,  2.,  4.,  6.,  8., 10.], dtype=torch.float64)
         """
-        return cls(torch.linspace(low, high, n_bins + 1, dtype=torch.float64))
+        edges = torch.linspace(low, high, n_bins + 1, dtype=torch.float64)
+        return cls(edges, tails=tails)
 
     @classmethod
-    def log(cls, low: float, high: float, n_bins: int) -> "Bins":
+    def log(
+        cls, low: float, high: float, n_bins: int, *, tails: Tails = "none"
+    ) -> "Bins":
         """`n_bins` bins between `low` and `high`, each wider by the same factor.
 
         >>> Bins.log(1, 1000, 3).edges
@@ -60,10 +84,12 @@ class Bins:
                 f"logarithmic bins need 0 < low < high, got low = {low:g} and "
                 f"high = {high:g}; shift the numbers, or use `Bins.uniform`"
             )
-        return cls(np.geomspace(low, high, n_bins + 1))
+        return cls(np.geomspace(low, high, n_bins + 1), tails=tails)
 
     @classmethod
-    def quantile(cls, values: ArrayLike, n_bins: int) -> "Bins":
+    def quantile(
+        cls, values: ArrayLike, n_bins: int, *, tails: Tails = "none"
+    ) -> "Bins":
         """At most `n_bins` bins that hold about equally many of the `values`.
 
         Values that repeat so often that they fill a bin or more leave fewer bins: equal
@@ -84,7 +110,7 @@ class Bins:
                 f"quantile bins need at least two different values, "
                 f"got only {numbers[0]:g}"
             )
-        return cls(edges)
+        return cls(edges, tails=tails)
 
     @classmethod
     def around(
@@ -170,12 +196,13 @@ class Bins:
         edges = self.edges.clone()
         # Just under one: two neighbors that both move by half a width must not meet.
         edges[1:-1] += (1 - 1e-9) * scale * room * (2 * noise - 1).to(room.device)
-        return Bins(edges)
+        return Bins(edges, tails=self.tails)
 
     def __repr__(self) -> str:
         low, high = self.edges[0], self.edges[-1]
         least, most = self.widths.min(), self.widths.max()
+        tails = "" if self.tails == "none" else f", {self.tails} tails"
         return (
             f"Bins({self.n_bins} bins from {low:g} to {high:g}, "
-            f"widths {least:g} to {most:g})"
+            f"widths {least:g} to {most:g}{tails})"
         )

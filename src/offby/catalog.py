@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from offby import kernels, losses
+from offby import kernels, losses, targets
 from offby.bins import Bins
 from offby.grounds import Line
 
@@ -77,6 +77,18 @@ def _nll(logits: Tensor, labels: Labels) -> Tensor:
     return losses.histogram_nll(logits, inside, labels.bins)
 
 
+def _hl_gauss(logits: Tensor, labels: Labels) -> Tensor:
+    assert labels.value is not None
+    assert labels.bins is not None
+    return losses.cross_entropy(logits, targets.hl_gauss(labels.value, labels.bins))
+
+
+def _two_hot(logits: Tensor, labels: Labels) -> Tensor:
+    assert labels.value is not None
+    assert labels.bins is not None
+    return losses.cross_entropy(logits, targets.two_hot(labels.value, labels.bins))
+
+
 TABLE = (
     Entry(
         "ce",
@@ -132,6 +144,26 @@ TABLE = (
         "strictly",
         "logarithmic score, ignorance (numbers only)",
         _nll,
+        needs_bins=True,
+    ),
+    Entry(
+        "hl-gauss",
+        "HL-Gauss",
+        "-sum_k q[k] log p[k], q normal around y",
+        True,
+        "no: ends blurred by 0.75 bins",
+        "histogram loss, Gaussian soft labels (numbers only)",
+        _hl_gauss,
+        needs_bins=True,
+    ),
+    Entry(
+        "two-hot",
+        "two-hot cross-entropy",
+        "-sum_k q[k] log p[k], q on the two centers around y",
+        False,
+        "no: ends spread over neighbors, same mean",
+        "two-bin projection (numbers only)",
+        _two_hot,
         needs_bins=True,
     ),
 )

@@ -37,6 +37,12 @@ class _Refusal(click.ClickException):
     exit_code = 2
 
 
+def _check_jobs(ctx: click.Context, param: click.Parameter, value: int) -> int:
+    if value == 0:
+        raise click.BadParameter("must not be 0; give a number of losses, or -1.")
+    return value
+
+
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="offby")
 def main() -> None:
@@ -108,6 +114,15 @@ def main() -> None:
     show_default=True,
     help="Relative difference too small to matter.",
 )
+@click.option(
+    "-j",
+    "--jobs",
+    type=int,
+    default=-1,
+    show_default=True,
+    callback=_check_jobs,
+    help="Losses trained at the same time; -1 is one per core.",
+)
 @click.option("-q", "--quiet", is_flag=True, help="No progress, no table.")
 @click.option("--open/--no-open", "open_report", default=False, help="Show the report.")
 def compare(
@@ -125,6 +140,7 @@ def compare(
     seed: int,
     stop_on: str,
     rope: float,
+    jobs: int,
     quiet: bool,
     open_report: bool,
 ) -> None:
@@ -163,6 +179,7 @@ def compare(
                 "seed": seed,
                 "stop_on": stop_on,
                 "rope": rope,
+                "n_jobs": jobs,
             },
         )
     except ValueError as error:
@@ -185,7 +202,51 @@ def compare(
         click.echo(f"\nReport  {out}", err=only_json)
         if json_path is not None:
             click.echo(f"Data    {json_path}")
+            next_ = shlex.join(["offby", "explain", str(json_path)])
+            click.echo(f"Next    {next_}   drag the mass of your own predictions")
     if open_report:
+        click.launch(str(out))
+
+
+@main.command()
+@click.argument(
+    "comparison",
+    required=False,
+    type=click.Path(path_type=Path),
+    metavar="[COMPARISON]",
+)
+@click.option(
+    "-o",
+    "--out",
+    type=click.Path(path_type=Path),
+    default=Path("explain.html"),
+    show_default=True,
+    help="Page to write.",
+)
+@click.option("--open/--no-open", "open_page", default=False, help="Show the page.")
+def explain(comparison: Path | None, out: Path, open_page: bool) -> None:
+    """Write the explainer: one page on which to drag a prediction's mass.
+
+    COMPARISON is the JSON that offby compare writes beside its report; the page then
+    opens on a row of your own data, predicted under each loss.
+    """
+    try:
+        _check_writable(out)
+        if comparison is not None and out.resolve() == comparison.resolve():
+            raise ValueError(
+                f"--out must not be the comparison itself, got {str(out)!r} for both; "
+                "choose another name"
+            )
+        from offby import explain as explainer
+
+        read = None if comparison is None else explainer.read(comparison)
+        _write(out, explainer.render(read))
+    except ValueError as error:
+        raise _Refusal(str(error)) from error
+    except OSError as error:
+        raise click.ClickException(str(error)) from error
+    click.echo(f"Page  {out}")
+    if open_page:
         click.launch(str(out))
 
 

@@ -1,5 +1,6 @@
 """`BinnedDistribution`: masses of bins. Theory: docs/maths/histogram.md."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,6 +10,8 @@ from jaxtyping import Float
 from numpy.typing import ArrayLike
 from torch import Tensor
 
+from offby._checks import normalized
+from offby._half_normal import densest, log_density, moments, number_at, share_below
 from offby._histogram import Sides
 from offby.bins import Bins
 
@@ -19,7 +22,8 @@ Array = np.ndarray[Any, np.dtype[np.float64]]
 class BinnedDistribution:
     """Distributions whose density is constant inside each bin and zero outside.
 
-    Everything is exact for that density. Numbers given to a method broadcast against
+    Bins with half-normal tails have these for their first and last. Everything is exact
+    for that density. Numbers given to a method broadcast against
     the batch: of 3 rows, `ppf(0.5)` has shape (3,) and `ppf([[0.1], [0.9]])` (2, 3).
 
     Args:
@@ -45,7 +49,14 @@ class BinnedDistribution:
     bins: Bins
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "probs", _normalized(self.probs, self.bins.n_bins))
+        probs = normalized(
+            "probs",
+            self.probs,
+            self.bins.n_bins,
+            "bins on their last axis, as the grid has",
+            "raw network output goes through `BinnedDistribution.from_logits`",
+        )
+        object.__setattr__(self, "probs", probs)
 
     @classmethod
     def from_logits(
@@ -65,7 +76,8 @@ class BinnedDistribution:
         >>> float(BinnedDistribution([0.5, 0.5], Bins([0, 2, 4])).mean())
         2.0
         """
-        return self.probs @ self._centers
+        means, _ = self._moments
+        return self.probs @ means
 
     def median(self) -> Float[np.ndarray, "*batch"]:
         """The number with half of the mass below, in the units of the target.
@@ -78,10 +90,13 @@ class BinnedDistribution:
     def mode(self) -> Float[np.ndarray, "*batch"]:
         """Center of the densest bin (not of the heaviest), in the units of the target.
 
+        A half-normal tail is densest at its inner edge.
+
         >>> float(BinnedDistribution([0.4, 0.6], Bins([0, 1, 9])).mode())
         0.5
         """
-        return self._centers[(self.probs / self._widths).argmax(-1)]
+        places, densities = densest(self.bins)
+        return places.cpu().numpy()[(self.probs * densities.cpu().numpy()).argmax(-1)]
 
     def var(self) -> Float[np.ndarray, "*batch"]:
         """Variance, within bins included, in squared units of the target.
@@ -89,8 +104,9 @@ class BinnedDistribution:
         >>> BinnedDistribution([0.5, 0.5], Bins([0, 6, 12])).var().item()
         12.0
         """
-        apart = self._centers - self.mean()[..., None]
-        return (self.probs * (apart**2 + self._widths**2 / 12)).sum(-1)
+        means, variances = self._moments
+        apart = means - self.mean()[..., None]
+        return (self.probs * (apart**2 + variances)).sum(-1)
 
     def std(self) -> Float[np.ndarray, "*batch"]:
         """Standard deviation, in the units of the target.
@@ -109,8 +125,7 @@ class BinnedDistribution:
         y, k = self._locate(y)
         start = self._pick(self._cumulative, k)
         end = self._pick(self._cumulative, k + 1)
-        share = np.clip((y - self._edges[k]) / self._widths[k], 0, 1)
-        return start + (end - start) * share
+        return start + (end - start) * self._within(share_below, y, k)
 
     def ppf(self, q: ArrayLike) -> Float[np.ndarray, "*batch"]:
         """The number with mass `q` below, in the units of the target.
@@ -133,7 +148,7 @@ class BinnedDistribution:
         k = (self._cumulative[..., 1:] < level[..., None]).sum(-1)
         start = self._pick(self._cumulative, k)
         mass = self._pick(self._cumulative, k + 1) - start
-        return self._edges[k] + self._widths[k] * np.clip((q - start) / mass, 0, 1)
+        return self._within(number_at, np.clip((q - start) / mass, 0, 1), k)
 
     def pdf(self, y: ArrayLike) -> Float[np.ndarray, "*batch"]:
         """Density at `y`, per unit of the target; zero outside the bins.
@@ -141,10 +156,7 @@ class BinnedDistribution:
         >>> float(BinnedDistribution([0.5, 0.5], Bins([0, 1, 3])).pdf(2.0))
         0.25
         """
-        y, k = self._locate(y)
-        density = self._pick(self.probs, k) / self._widths[k]
-        outside = (y < self._edges[0]) | (y > self._edges[-1])
-        return np.where(np.isnan(y), np.nan, np.where(outside, 0.0, density))
+        return np.exp(self.log_pdf(y))
 
     def log_pdf(self, y: ArrayLike) -> Float[np.ndarray, "*batch"]:
         """Logarithm of the density at `y`, in nats; minus infinity where that is zero.
@@ -152,8 +164,10 @@ class BinnedDistribution:
         >>> BinnedDistribution([0.5, 0.5], Bins([0, 1, 3])).log_pdf(2.0).round(4).item()
         -1.3863
         """
+        y, k = self._locate(y)
         with np.errstate(divide="ignore"):
-            return np.log(self.pdf(y))
+            mass = np.log(self._pick(self.probs, k))
+        return np.where(np.isnan(y), np.nan, mass + self._within(log_density, y, k))
 
     def interval(
         self, coverage: ArrayLike
@@ -214,12 +228,16 @@ class BinnedDistribution:
         return self.bins.edges.cpu().numpy()
 
     @property
-    def _widths(self) -> Array:
-        return self.bins.widths.cpu().numpy()
+    def _moments(self) -> tuple[Array, Array]:
+        means, variances = moments(self.bins)
+        return means.cpu().numpy(), variances.cpu().numpy()
 
-    @property
-    def _centers(self) -> Array:
-        return self.bins.centers.cpu().numpy()
+    def _within(self, function: Callable[..., Tensor], numbers: Array, k: Any) -> Array:
+        """What holds inside the bins by themselves, whatever their mass."""
+        # Copies: torch warns about arrays that it may not write to.
+        at = torch.tensor(k, device=self.bins.edges.device)
+        beside = torch.tensor(numbers, device=at.device)
+        return function(beside, at, self.bins).cpu().numpy()
 
     @property
     def _cumulative(self) -> Array:
@@ -244,26 +262,3 @@ class BinnedDistribution:
 
     def __repr__(self) -> str:
         return f"BinnedDistribution(batch {self.probs.shape[:-1]}, {self.bins})"
-
-
-def _normalized(probs: ArrayLike, n_bins: int) -> Array:
-    rows = np.array(probs, dtype=np.float64)
-    if rows.ndim == 0 or rows.shape[-1] != n_bins:
-        raise ValueError(
-            f"probs must have {n_bins} bins on their last axis, as the grid has, "
-            f"got shape {rows.shape}"
-        )
-    if not (rows >= 0).all():
-        at = tuple(int(i) for i in np.argwhere(~(rows >= 0))[0])
-        raise ValueError(
-            f"probs must be nonnegative numbers, but probs{list(at)} = {rows[at]:g}; "
-            "raw network output goes through `BinnedDistribution.from_logits`"
-        )
-    sums = rows.sum(-1, keepdims=True)
-    off = np.abs(sums - 1)
-    if not (off <= 1e-3).all():
-        raise ValueError(
-            "each row of probs must sum to 1 within 0.001, but one sums to "
-            f"{sums.flat[off.argmax()]:g}; divide by the sum if that is meant"
-        )
-    return rows / sums

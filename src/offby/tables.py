@@ -132,6 +132,7 @@ def prepare(
         )
     frame = _known_rows(frame, target, notes)
     X = _features(frame.drop(target, *drop), notes)
+    _note_copies(X.with_columns(frame[target].alias("")), notes)
     column = frame[target]
     kind = _kind(column, kind, order, notes)
     if kind == "number":
@@ -260,6 +261,15 @@ def _known_rows(frame, target: str, notes: list[str]):
             f"{frame.height} rows; name another column"
         )
     return frame
+
+
+def _note_copies(frame, notes: list[str]) -> None:
+    copies = frame.height - frame.n_unique()
+    if copies:
+        notes.append(
+            f"{_rows(copies)} ({copies / frame.height:.0%}) copy an earlier row, so a "
+            "row can be learned from and judged: all scores look better than they are"
+        )
 
 
 def _features(frame, notes: list[str]):

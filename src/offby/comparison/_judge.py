@@ -40,12 +40,14 @@ def _judge_classes(fold: Fold, probs: np.ndarray) -> Judged:
     positions = np.asarray(fold.problem.positions)
     median = metrics.median_class(probs)
     off = np.abs(median - y)
-    rps = metrics.ranked_probability_score(y, probs, positions=positions)
+    rps = metrics.rows.ranked_probability_score(positions[y], probs, labels=positions)
+    # Undefined if all rows are of one class and guessed so: worth what chance is.
+    qwk = np.nan_to_num(metrics.quadratic_weighted_kappa(y, median))
     return {
         "rps": _mean(rps),
-        "log_score": _mean(metrics.log_score(y, probs)),
+        "log_score": _mean(metrics.rows.log_score(y, probs)),
         "mae": _mean(np.abs(positions[median] - positions[y])),
-        "qwk": (metrics.quadratic_weighted_kappa(y, median, probs.shape[-1]), 0),
+        "qwk": (float(qwk), 0),
         "accuracy": _mean(probs.argmax(-1) == y),
         "far": _mean(off >= 2),
     }
@@ -92,20 +94,11 @@ def _mean(rows: np.ndarray) -> tuple[float | None, int]:
 
 
 def pit_reached(fold: Fold, probs: np.ndarray, levels: np.ndarray) -> np.ndarray:
-    """How much of each row's PIT lies at or below each level: rows x levels.
-
-    A class has no single PIT: its mass spreads evenly over the jump of the distribution
-    function (non-randomized PIT: Czado, Gneiting, Held 2009).
-    """
+    """How much of each row's PIT lies at or below each level: rows x levels."""
+    y = fold.problem.y[fold.held_out]
     if fold.bins is not None:
-        y = fold.problem.y[fold.held_out]
-        pit = BinnedDistribution(probs, fold.bins).pit(y)
-        return (pit[:, None] <= levels).astype(np.float64)
-    y = fold.problem.y[fold.held_out].astype(np.int64)[:, None]
-    above = np.take_along_axis(np.cumsum(probs, -1), y, -1)
-    mass = np.take_along_axis(probs, y, -1)
-    least = np.finfo(np.float64).tiny  # a jump of no height is a step
-    return np.clip((levels - (above - mass)) / np.maximum(mass, least), 0, 1)
+        return metrics.rows.histogram_pit_cdf(y, probs, fold.bins, levels)
+    return metrics.rows.pit_cdf(y, probs, levels)
 
 
 def true_classes(fold: Fold) -> np.ndarray:

@@ -12,6 +12,7 @@ from typing import Literal
 import numpy as np
 import sklearn
 import torch
+from joblib import Parallel, delayed
 
 from offby.catalog import NamedLoss, parse
 from offby.comparison._fits import (
@@ -68,6 +69,7 @@ def compare(
     command: str = "",
     references: bool = True,
     settings: Settings | None = None,
+    n_jobs: int | None = None,
     progress: Progress | None = None,
 ) -> Comparison:
     """Which loss does best on this data?
@@ -96,6 +98,9 @@ def compare(
         command: How this was started, for the report.
         references: Whether to judge class frequencies and gradient boosting beside.
         settings: Size of the networks and rules of their training.
+        n_jobs: Losses trained at the same time, as joblib counts: None is one, unless a
+            `joblib.parallel_config` says otherwise, and -1 as many as there are cores.
+            The result is the same to the last bit.
         progress: Called with fits done, fits in all, and a word on the current one.
 
     Returns:
@@ -108,18 +113,26 @@ def compare(
     ledger = _Ledger(
         progress or (lambda done, total, text: None), folds * seeds * len(named)
     )
+    rules = {"seeds": seeds, "settings": settings}
+    work = [
+        delayed(_trained)(problem, loss, stop_on=stop_on, **rules) for loss in named
+    ]
+    if references:
+        work.append(delayed(_references)(problem, **rules))
+    ledger.say(f"{len(named)} losses x {folds} folds x {seeds} seeds")
+    done = Parallel(n_jobs=n_jobs, return_as="generator")(work)
     fits: dict[str, list[Fit]] = {}
+    for loss in named:
+        fits[str(loss)], seconds = next(done)
+        ledger.losses(problem, loss, fits[str(loss)], seconds)
+    for reference in next(done, ()):
+        ledger.reference(*reference)
     with _one_thread():
-        for loss in named:
-            begun = time.perf_counter()
-            ledger.say(f"{loss}")
-            fits[str(loss)] = found = fit_loss(
-                problem, loss, seeds=seeds, settings=settings, stop_on=stop_on
-            )
-            ledger.losses(problem, loss, found, time.perf_counter() - begun)
-        if references:
-            ledger.say("reference rows")
-            _references(problem, ledger, seeds, settings)
+        pushed = [
+            push
+            for loss in named
+            for push in pushes(problem.folds[0], loss, fits[str(loss)][0])
+        ]
     metrics = _metrics(kind, target)
     found_differences = differences(
         ledger.methods, metrics, ledger.scores, n_folds=folds, rope=rope
@@ -133,11 +146,7 @@ def compare(
         verdicts=sentences(metrics, found_differences, ledger.methods, ledger.scores),
         why=_reasons(problem, ledger, fits),
         rows=telling_rows(problem, fits),
-        pushes=tuple(
-            push
-            for loss in named
-            for push in pushes(problem.folds[0], loss, fits[str(loss)][0])
-        ),
+        pushes=tuple(pushed),
         calibration=tuple(calibration(problem, k, found) for k, found in fits.items()),
         training=tuple(ledger.training),
         run=Run(
@@ -240,26 +249,37 @@ class _Ledger:
         ]
 
 
-def _references(
-    problem: Problem, ledger: _Ledger, seeds: int, settings: Settings
-) -> None:
+def _trained(problem: Problem, loss: NamedLoss, **rules) -> tuple[list[Fit], float]:
+    """The networks of one loss, and the seconds they took."""
+    begun = time.perf_counter()
+    with _one_thread():
+        found = fit_loss(problem, loss, **rules)
+    return found, time.perf_counter() - begun
+
+
+Reference = tuple[str, str, dict[tuple[int, int], Judged]]
+
+
+def _references(problem: Problem, *, seeds: int, settings: Settings) -> list[Reference]:
+    """Key, title and scores of what the losses are measured against."""
     folds = list(enumerate(problem.folds))
     prior = {(n, 0): judge(fold, class_frequencies(fold)) for n, fold in folds}
-    ledger.reference("frequencies", "class frequencies, the same for every row", prior)
+    always = ("frequencies", "class frequencies, the same for every row", prior)
     if problem.kind == "classes":
         trees = {(n, 0): judge(fold, boosted_classes(fold)) for n, fold in folds}
-        ledger.reference("boosting", "gradient boosting (scikit-learn)", trees)
-        return
+        return [always, ("boosting", "gradient boosting (scikit-learn)", trees)]
     trees = {(n, 0): judge_quantiles(f, boosted_quantiles(f)) for n, f in folds}
-    ledger.reference(
-        "boosting", "gradient boosting, 19 quantiles (scikit-learn)", trees
-    )
-    quantiles = fit_quantiles(problem, seeds=seeds, settings=settings)
+    with _one_thread():
+        quantiles = fit_quantiles(problem, seeds=seeds, settings=settings)
     nets = {
         (n, seed): judge_quantiles(problem.folds[n], found)
         for (n, seed), found in quantiles.items()
     }
-    ledger.reference("pinball", "the same network with 19 quantiles", nets)
+    return [
+        always,
+        ("boosting", "gradient boosting, 19 quantiles (scikit-learn)", trees),
+        ("pinball", "the same network with 19 quantiles", nets),
+    ]
 
 
 def _metrics(kind: str, target: str) -> tuple[Metric, ...]:

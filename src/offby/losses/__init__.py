@@ -7,7 +7,9 @@ from offby.losses._histogram import (
     histogram_nll,
     histogram_wasserstein,
 )
+from offby.losses._sinkhorn import sinkhorn
 from offby.losses._squared_emd import squared_emd
+from offby.losses._squared_mass import squared_mass
 from offby.losses._wasserstein import wasserstein
 
 __all__ = [
@@ -16,6 +18,8 @@ __all__ = [
     "histogram_crps",
     "histogram_nll",
     "histogram_wasserstein",
+    "sinkhorn",
     "squared_emd",
+    "squared_mass",
     "wasserstein",
 ]

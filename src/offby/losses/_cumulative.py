@@ -8,8 +8,8 @@ from torch.nn.functional import logsigmoid
 from offby import kernels
 from offby._checks import check_target
 from offby._histogram import tails
-from offby.grounds import Ground, Line, n_classes_of
-from offby.losses._mass import known, widened
+from offby.grounds import Cuts, Ground, Line, Tree, n_classes_of
+from offby.losses._mass import known, reachable, widened
 
 
 def cumulative_cross_entropy(
@@ -24,6 +24,9 @@ def cumulative_cross_entropy(
     .. math:: \ell(z, q) = -\sum_k w_k \left[ G_k \log F_k
               + (1 - G_k) \log(1 - F_k) \right]
 
+    On a tree the question is "below this edge, or not?", with w the length of the edge
+    and F and G the masses below it.
+
     Strictly proper, feels distance, and does not go flat where the network is
     confident and wrong: every cut between the two classes still pushes with full force.
     Also known as the ranked (or continuous ranked) logarithmic score. Infinite where
@@ -33,7 +36,7 @@ def cumulative_cross_entropy(
         logits: Raw network output, classes on the last axis.
         target: Integer class indices, or floating probabilities of `logits`' shape.
             An index that is no class gives NaN.
-        ground: A `Line`; `Line.regular(K)` by default.
+        ground: A `Line` (O(K)) or a `Tree` (O(K log K)); `Line.regular(K)` by default.
         impl: "torch" forces the plain form, "cpp" or "triton" a twin; see
             `offby.kernels`.
 
@@ -41,7 +44,7 @@ def cumulative_cross_entropy(
         One loss per example, in nats times the unit of the ground distance.
 
     Raises:
-        NotImplementedError: On a ground that is not a line.
+        NotImplementedError: On another ground.
 
     References:
         Tödter, Ahrens (2012), Generalization of the ignorance score, Mon. Weather Rev.
@@ -57,23 +60,46 @@ def cumulative_cross_entropy(
     if twin is not None:
         return twin(lambda z: cumulative_cross_entropy(z, target, ground, impl="torch"))
     ground = ground or Line.regular(logits.shape[-1])
-    if not isinstance(ground, Line):
-        raise NotImplementedError(
-            f"cumulative_cross_entropy needs the cuts of a Line, got {ground}; "
-            "use squared_emd"
-        )
-    odds = _log_odds_of_cuts(widened(logits))
-    gaps = ground.gaps.to(odds)
-    if indices:
-        cut = torch.arange(1, ground.n_classes, device=odds.device)
-        wrong_way = torch.where(target[..., None] < cut, -odds, odds)
-        loss = (gaps * _softplus(wrong_way)).sum(-1)
-        return loss.where(known(target, ground.n_classes), torch.nan)
-    q_below, q_above = tails(target.to(odds.dtype))
+    z = widened(logits)
+    match ground:
+        case Line():
+            loss = _over_cuts(z, target, ground)
+        case Tree():
+            loss = _over_edges(z, target, ground.cuts.on(z))
+        case _:
+            raise NotImplementedError(
+                "cumulative_cross_entropy needs the cuts of a Line or a Tree, got "
+                f"{ground}; use squared_emd"
+            )
+    return loss.where(known(target, ground.n_classes), torch.nan) if indices else loss
+
+
+def _over_cuts(logits: Tensor, target: Tensor, line: Line) -> Tensor:
+    odds, gaps = _log_odds_of_cuts(logits), line.gaps.to(logits)
+    if target.is_floating_point():
+        return (gaps * _miss(odds, *tails(target.to(odds.dtype)))).sum(-1)
+    cut = torch.arange(1, line.n_classes, device=odds.device)
+    wrong_way = torch.where(target[..., None] < cut, -odds, odds)
+    return (gaps * _softplus(wrong_way)).sum(-1)
+
+
+def _over_edges(logits: Tensor, target: Tensor, cuts: Cuts) -> Tensor:
+    odds = _log_odds_of_runs(logits, cuts)
+    if target.is_floating_point():
+        q = target.to(odds.dtype)
+        miss = _miss(odds, cuts.inside(q).clamp(min=0.0), cuts.outside(q))
+        return (cuts.weights * miss).sum(-1)
+    holds = cuts.hold(reachable(target, logits.shape[-1]))
+    wrong_way = torch.where(holds, -odds, odds)
+    return (cuts.weights * _softplus(wrong_way)).sum(-1)
+
+
+def _miss(odds: Tensor, q_inside: Tensor, q_outside: Tensor) -> Tensor:
+    """Binary cross-entropy of predicted log odds against the masses of both sides."""
     # A side without target mass costs nothing, though 0 * inf is NaN.
-    miss_below = _softplus(-odds.where(q_below != 0, 0.0)) * q_below
-    miss_above = _softplus(odds.where(q_above != 0, 0.0)) * q_above
-    return (gaps * (miss_below + miss_above)).sum(-1)
+    miss_inside = _softplus(-odds.where(q_inside != 0, 0.0)) * q_inside
+    miss_outside = _softplus(odds.where(q_outside != 0, 0.0)) * q_outside
+    return miss_inside + miss_outside
 
 
 def _log_odds_of_cuts(logits: Tensor) -> Tensor:
@@ -90,6 +116,54 @@ def _log_odds_of_cuts(logits: Tensor) -> Tensor:
     logits, impossible = logits.flip(-1), impossible.flip(-1)
     above = logits.logcumsumexp(-1).masked_fill(_all_so_far(impossible), -torch.inf)
     return below[..., :-1] - above.flip(-1)[..., 1:]
+
+
+def _log_odds_of_runs(logits: Tensor, cuts: Cuts) -> Tensor:
+    """log S_e - log(1 - S_e) of every run, each side summed in log space.
+
+    Before and after a run the sums begin at the ends of the row. Inside they begin at
+    the middle of the smallest aligned block of 2^k classes that holds the run: so every
+    run is two sums, and K log K steps give them all. Differences of sums from one end,
+    as of masses, would lose a run of small mass altogether.
+    """
+    logits = logits[..., cuts.order]
+    possible = torch.nn.functional.pad((~logits.isneginf()).cumsum(-1), (1, 0))
+    # As on the line: finite inside, so that the backward pass is.
+    logits = logits - logits.amax(-1, keepdim=True).detach()
+    lowest = torch.finfo(logits.dtype).min / 4
+    logits = logits.clamp(min=lowest)
+
+    nothing = torch.full_like(logits[..., :1], lowest)
+    before = torch.cat([nothing, logits.logcumsumexp(-1)], -1)[..., cuts.start]
+    after = torch.cat([nothing, logits.flip(-1).logcumsumexp(-1)], -1)
+    after = after.flip(-1)[..., cuts.end]
+    outside = torch.logaddexp(before, after)
+    inside = _sums_of_runs(logits, cuts.start, cuts.end - 1, lowest)
+
+    held = possible[..., cuts.end] - possible[..., cuts.start]
+    inside = inside.masked_fill(held == 0, -torch.inf)
+    return inside - outside.masked_fill(held == possible[..., -1:], -torch.inf)
+
+
+def _sums_of_runs(logits: Tensor, first: Tensor, last: Tensor, lowest: float) -> Tensor:
+    """log of the summed exponentials from each first to each last place."""
+    n = logits.shape[-1]
+    found = logits[..., first]  # runs of one class
+    half = 1
+    while half < n:
+        blocks = torch.nn.functional.pad(logits, (0, -n % (2 * half)), value=lowest)
+        left, right = blocks.unflatten(-1, (-1, 2, half)).unbind(-2)
+        left = left.flip(-1).logcumsumexp(-1).flip(-1)
+        right = right.logcumsumexp(-1)
+        from_middle = torch.stack([left, right], -2).flatten(-3)
+        both = torch.logaddexp(from_middle[..., first], from_middle[..., last])
+        # The run lies in one block of this size, on both sides of its middle.
+        here = (first // (2 * half) == last // (2 * half)) & (
+            first // half != last // half
+        )
+        found = torch.where(here, both, found)
+        half *= 2
+    return found
 
 
 def _all_so_far(flags: Tensor) -> Tensor:

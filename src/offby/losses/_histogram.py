@@ -6,6 +6,7 @@ from torch import Tensor
 
 from offby import kernels
 from offby._checks import check_value
+from offby._half_normal import log_density
 from offby._histogram import Sides
 from offby.bins import Bins
 from offby.losses._mass import reachable, widened
@@ -18,7 +19,8 @@ def histogram_nll(
 
     .. math:: \ell(z, y) = -\log p_k + \log(b_{k+1} - b_k), \qquad b_k \le y < b_{k+1}
 
-    Strictly proper among histograms on these bins. Infinite outside the edges.
+    Strictly proper among histograms on these bins. Infinite outside the edges, unless
+    the bins have half-normal tails: there their density takes the place of 1 / width.
 
     Args:
         logits: Raw network output, bins on the last axis.
@@ -38,10 +40,8 @@ def histogram_nll(
     log_p = widened(logits).log_softmax(-1)
     at = reachable(bins.index(value), bins.n_bins)
     log_p_there = log_p.gather(-1, at[..., None]).squeeze(-1)
-    loss = bins.widths.log().to(log_p)[at] - log_p_there
-    edges = bins.edges.to(value.device)
-    outside = (value < edges[0]) | (value > edges[-1])
-    return loss.masked_fill(outside, torch.inf).masked_fill(value.isnan(), torch.nan)
+    within = log_density(value, at, bins).to(log_p.dtype)
+    return (-within - log_p_there).masked_fill(value.isnan(), torch.nan)
 
 
 def histogram_crps(
@@ -55,8 +55,9 @@ def histogram_crps(
 
     .. math:: \ell(z, y) = \int (F(x) - \mathbf 1[y \le x])^2 \, dx
 
-    with F linear inside each bin. Strictly proper among histograms on these bins. It
-    knows where in its bin the number lies, and how far outside the edges.
+    with F linear inside each bin, or half-normal in the tails of bins that have them.
+    Strictly proper among histograms on these bins. It knows where in its bin the number
+    lies, and how far outside the edges.
 
     Args:
         logits: Raw network output, bins on the last axis.

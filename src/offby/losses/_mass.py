@@ -4,6 +4,8 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from offby.grounds import Cuts
+
 
 def widened(logits: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
     """Half precision in, float32 inside and out; float64 stays float64."""
@@ -30,3 +32,18 @@ def surplus(
     true = torch.arange(p.shape[-1], device=p.device) == index[..., None]
     elsewhere = p.masked_fill(true, 0.0)
     return elsewhere.where(~true, -elsewhere.sum(-1, keepdim=True))
+
+
+def far_side(
+    p: Float[Tensor, "*batch classes"], index: Int[Tensor, "*batch"], cuts: Cuts
+) -> Float[Tensor, "*batch cuts"]:
+    """Mass on the side of each cut that the true class is not on.
+
+    The mass on the true class enters no sum, so that it hides no digit of the others.
+    """
+    index = reachable(index, p.shape[-1])
+    true = torch.arange(p.shape[-1], device=p.device) == index[..., None]
+    elsewhere = p.masked_fill(true, 0.0)
+    return torch.where(
+        cuts.hold(index), cuts.outside(elsewhere), cuts.inside(elsewhere)
+    )

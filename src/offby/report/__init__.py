@@ -26,6 +26,8 @@ class Table:
     caption: str
     head: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
+    words: tuple[str, ...] = ()
+    """Heads of the columns that hold words, and so start at the left."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +53,7 @@ class Cell:
 class Line:
     """One method in the leaderboard."""
 
+    name: str
     title: str
     swatch: Markup
     cells: tuple[Cell, ...]
@@ -76,7 +79,6 @@ def render(comparison: Comparison) -> str:
         losses=page.lines(reference=False),
         references=page.lines(reference=True),
         differences=page.differences(),
-        difference_table=page.difference_table(),
         rows=[page.row(row) for row in comparison.rows],
         pushes=page.pushes(),
         calibration=page.calibration(),
@@ -95,9 +97,7 @@ class _Page:
     def __init__(self, comparison: Comparison):
         self._c = comparison
         self._charts = Charts(comparison)
-        names = unique([method.title for method in comparison.methods])
-        keys = [method.key for method in comparison.methods]
-        self._titles = dict(zip(keys, names, strict=True))
+        self._names = [method.key for method in comparison.methods]
         self._metrics = {metric.key: metric for metric in comparison.metrics}
         self._labels = unique(comparison.data.labels)
 
@@ -121,7 +121,8 @@ class _Page:
         best = {metric.key: self._best(metric) for metric in self._c.metrics}
         return [
             Line(
-                self._titles[method.key],
+                method.key,
+                method.title if method.title != method.key else "",
                 Markup(self._charts.swatch(method.key)),
                 tuple(
                     self._cell(method.key, metric, method.key in best[metric.key])
@@ -153,8 +154,8 @@ class _Page:
             rows.append(
                 (
                     self._metrics[d.metric].title,
-                    self._titles[d.method],
-                    self._titles[d.other],
+                    d.method,
+                    d.other,
                     _signed(d.mean, digits),
                     f"{_signed(d.low, digits)} to {_signed(d.high, digits)}",
                     f"{_signed(100 * d.relative, 1)} %",
@@ -172,12 +173,14 @@ class _Page:
             "wins",
             "verdict",
         )
-        return Table("Each loss against the best by that metric", head, tuple(rows))
+        words = ("loss", "against", "verdict")
+        caption = "Each loss against the best by that metric"
+        return Table(caption, head, tuple(rows), words)
 
     def row(self, row: Row) -> Figure:
         """What each loss predicts for one row."""
-        keys = [key for key in self._titles if key in row.probs]
-        given = {self._titles[key]: row.probs[key][row.true] for key in keys}
+        keys = [key for key in self._names if key in row.probs]
+        given = {key: row.probs[key][row.true] for key in keys}
         true = self._labels[row.true]
         title = f"{row.why[:1].upper()}{row.why[1:]}: row {row.number}, truth {true}"
         if given:
@@ -189,7 +192,7 @@ class _Page:
             )
         table = Table(
             f"Predicted probability of each class or bin, row {row.number}",
-            ("class or bin", *(self._titles[key] for key in keys)),
+            ("class or bin", *keys),
             tuple(
                 (
                     f"{label} (true)" if place == row.true else label,
@@ -213,7 +216,7 @@ class _Page:
                 if abs(offset) == 1
             ]
             if push.stage == "end" and near and sum(near) > 0:
-                up.append(self._titles[push.method])
+                up.append(push.method)
         if up:
             verb = "pushes" if len(up) == 1 else "push"
             title = (
@@ -231,7 +234,7 @@ class _Page:
             ("loss", "stage", *(_signed(offset, 0) for offset in offsets)),
             tuple(
                 (
-                    self._titles[push.method],
+                    push.method,
                     push.stage,
                     *(
                         _signed(known[offset], 4) if offset in known else "–"
@@ -240,6 +243,7 @@ class _Page:
                 )
                 for push, known in columns
             ),
+            words=("stage",),
         )
         note = "Above zero: the logit is pushed up. Each loss has its own scale."
         return self._figure(title, self._charts.pushes(pushes, title), table, note)
@@ -259,9 +263,7 @@ class _Page:
             )
             for item in items
         }
-        out = [
-            self._titles[item.method] for item in items if gaps[item.method] > item.band
-        ]
+        out = [item.method for item in items if gaps[item.method] > item.band]
         if not out:
             title = "Every loss stays inside the band of a calibrated forecast"
         elif len(out) == len(items):
@@ -274,7 +276,7 @@ class _Page:
             ("loss", "largest distance", "half-width of the band", "inside"),
             tuple(
                 (
-                    self._titles[item.method],
+                    item.method,
                     f"{gaps[item.method]:.4f}",
                     f"{item.band:.4f}",
                     "yes" if gaps[item.method] <= item.band else "no",
@@ -313,7 +315,7 @@ class _Page:
                 if score is not None and score.infinite_rows:
                     text = _infinite(score.infinite_rows)
                 texts.append(text)
-            rows.append((self._titles[method], str(fold), str(seed), *texts))
+            rows.append((method, str(fold), str(seed), *texts))
         head = ("method", "fold", "seed", *(metric.title for metric in c.metrics))
         table = Table("Score of each fold and seed", head, tuple(rows))
         return self._figure(title, self._charts.scores(title), table, note)
@@ -326,8 +328,8 @@ class _Page:
         fast = min(items, key=lambda item: item.epochs)
         slow = max(items, key=lambda item: item.epochs)
         title = (
-            f"{self._titles[fast.method]} stops first, after {fast.epochs:.0f} epochs; "
-            f"{self._titles[slow.method]} last, after {slow.epochs:.0f}"
+            f"{fast.method} stops first, after {fast.epochs:.0f} epochs; "
+            f"{slow.method} last, after {slow.epochs:.0f}"
         )
         if fast.epochs == slow.epochs:
             title = f"Every loss trains for {fast.epochs:.0f} epochs"
@@ -336,7 +338,7 @@ class _Page:
             ("loss", "epochs", "seconds", "best validation score", "last"),
             tuple(
                 (
-                    self._titles[item.method],
+                    item.method,
                     f"{item.epochs:.1f}",
                     f"{item.seconds:.2f}",
                     f"{min(item.curve):.4f}",

@@ -102,9 +102,7 @@ class Charts:
         """Draw from `comparison`; nothing else is read."""
         self._comparison = comparison
         self._styles = styles(comparison.methods)
-        keys = [method.key for method in comparison.methods]
-        titles = unique([method.title for method in comparison.methods])
-        self._titles = dict(zip(keys, titles, strict=True))
+        self._names = [method.key for method in comparison.methods]
         self._labels = unique(comparison.data.labels)
         self._drawn = 0
 
@@ -141,11 +139,11 @@ class Charts:
     def predicted(self, row: Row, label: str) -> str:
         """What each loss predicts for one row, the true bin marked."""
         many = len(self._labels) > _MANY
-        keys = [key for key in self._titles if key in row.probs]
+        keys = [key for key in self._names if key in row.probs]
         positions = self._positions()
         values = [
             {
-                "method": self._titles[key],
+                "method": key,
                 "x": positions[place] if many else self._labels[place],
                 "p": prob,
                 "true": place == row.true,
@@ -177,15 +175,15 @@ class Charts:
                 .encode(x, y=alt.value(6))
                 .transform_filter("datum.true")
             )
-        columns = min(4, max(1, len(keys)))
-        chart = alt.layer(bars, mark).properties(width=185, height=110)
-        facet = alt.Facet("method:N", title=None, sort=self._names(keys))
+        columns, width = _panels(len(keys))
+        chart = alt.layer(bars, mark).properties(width=width, height=110)
+        facet = alt.Facet("method:N", title=None, sort=keys)
         return self._svg(chart.facet(facet, columns=columns), label)
 
     def pushes(self, pushes: Sequence[Pushes], label: str) -> str:
         """Mean push by class minus true class, one line of panels per method."""
         lines = []
-        keys = [k for k in self._titles if any(p.method == k for p in pushes)]
+        keys = [k for k in self._names if any(p.method == k for p in pushes)]
         stages = ["start", "middle", "end"]
         for place, key in enumerate(keys):
             values = [
@@ -197,7 +195,8 @@ class Charts:
             last = place == len(keys) - 1
             x = alt.X("offset:Q", title="class − true class" if last else None)
             x = x.axis(format="+d", tickMinStep=1, grid=False)
-            y = alt.Y("push:Q", title=self._titles[key]).axis(tickCount=4)
+            # One width for the labels of all losses, or the panels do not line up.
+            y = alt.Y("push:Q", title=key).axis(tickCount=4, minExtent=34)
             look = self._styles[key].color
             many = len({value["offset"] for value in values}) > _MANY
             base = alt.Chart(alt.Data(values=values))
@@ -220,7 +219,7 @@ class Charts:
         keys = [item.method for item in calibration]
         values = [
             {
-                "method": self._titles[item.method],
+                "method": item.method,
                 "level": level,
                 "gap": reached - level,
                 "low": -item.band,
@@ -243,9 +242,9 @@ class Charts:
             self._color(keys).legend(None),
             self._dash(keys).legend(None),
         )
-        chart = alt.layer(band, zero, line).properties(width=185, height=120)
-        facet = alt.Facet("method:N", title=None, sort=self._names(keys))
-        columns = min(4, max(1, len(keys)))
+        columns, width = _panels(len(keys))
+        chart = alt.layer(band, zero, line).properties(width=width, height=120)
+        facet = alt.Facet("method:N", title=None, sort=keys)
         return self._svg(chart.facet(facet, columns=columns), label)
 
     def differences(self, label: str) -> str:
@@ -258,7 +257,7 @@ class Charts:
                 continue
             values = [
                 {
-                    "method": self._titles[d.method],
+                    "method": d.method,
                     "mean": d.mean,
                     "low": d.low,
                     "high": d.high,
@@ -267,9 +266,9 @@ class Charts:
             ]
             keys = [d.method for d in mine]
             base = alt.Chart(alt.Data(values=values))
-            y = alt.Y("method:N", title=None, sort=self._names(keys))
+            y = alt.Y("method:N", title=None, sort=keys)
             better = "←" if metric.lower_is_better else "→"
-            x = alt.X("low:Q", title=f"minus {self._titles[mine[0].other]} ({better})")
+            x = alt.X("low:Q", title=f"minus {mine[0].other} ({better})")
             x = x.axis(tickCount=5)
             color = self._color(keys).legend(None)
             bar = base.mark_rule(strokeWidth=2).encode(x, alt.X2("high:Q"), y, color)
@@ -294,10 +293,10 @@ class Charts:
             ]
             if not scores:
                 continue
-            keys = [k for k in self._titles if any(s.method == k for s in scores)]
+            keys = [k for k in self._names if any(s.method == k for s in scores)]
             values = [
                 {
-                    "method": self._titles[score.method],
+                    "method": score.method,
                     "place": keys.index(score.method),
                     "pair": f"{score.fold}/{score.seed}",
                     "value": score.value,
@@ -310,7 +309,7 @@ class Charts:
             unit = f", {metric.unit}" if metric.unit else ""
             x = alt.X("value:Q", title=f"{arrow}{unit}").scale(zero=False)
             x = x.axis(tickCount=5)
-            y = alt.Y("method:N", title=None, sort=self._names(keys))
+            y = alt.Y("method:N", title=None, sort=keys)
             line = base.mark_line(color="#b4bac2", opacity=0.6, strokeWidth=0.8)
             line = line.encode(x, y, alt.Detail("pair:N"), alt.Order("place:Q"))
             dots = base.mark_point(filled=True, size=30, opacity=0.8)
@@ -326,7 +325,7 @@ class Charts:
         curves = [item for item in self._comparison.training if item.curve]
         keys = [item.method for item in curves]
         values = [
-            {"method": self._titles[item.method], "epoch": epoch, "score": score}
+            {"method": item.method, "epoch": epoch, "score": score}
             for item in curves
             for epoch, score in enumerate(item.curve, start=1)
         ]
@@ -365,17 +364,14 @@ class Charts:
         x = alt.X("x:N", title=title, sort=self._labels)
         return x.axis(labelAngle=angle, labelLimit=70, labelOverlap=True)
 
-    def _names(self, keys: Sequence[str]) -> list[str]:
-        return [self._titles[key] for key in keys]
-
     def _color(self, keys: Sequence[str]) -> alt.Color:
         colors = [self._styles[key].color for key in keys]
-        scale = alt.Scale(domain=self._names(keys), range=colors)
+        scale = alt.Scale(domain=keys, range=colors)
         return alt.Color("method:N", title=None, scale=scale)
 
     def _dash(self, keys: Sequence[str]) -> alt.StrokeDash:
         dashes = [list(self._styles[key].dash) or [1, 0] for key in keys]
-        scale = alt.Scale(domain=self._names(keys), range=dashes)
+        scale = alt.Scale(domain=keys, range=dashes)
         return alt.StrokeDash("method:N", title=None, scale=scale)
 
     def _svg(self, chart: Any, label: str) -> str:
@@ -385,6 +381,13 @@ class Charts:
         version = ".".join(alt.SCHEMA_VERSION.lstrip("v").split(".")[:2])
         svg = vl_convert.vegalite_to_svg(spec, vl_version=version)
         return _inline(svg, f"c{self._drawn}", label)
+
+
+def _panels(count: int) -> tuple[int, int]:
+    """Panels side by side, in lines as full as can be, and the width of each."""
+    lines = -(-count // 5)
+    columns = -(-count // max(lines, 1)) or 1
+    return columns, min(185, 780 // columns)
 
 
 def _inline(svg: str, prefix: str, label: str) -> str:

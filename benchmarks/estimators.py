@@ -1,0 +1,193 @@
+"""What the estimators reach with their defaults, on data of your own choice of folder.
+
+    python benchmarks/estimators.py DATA uci        20 splits of wine red and concrete
+    python benchmarks/estimators.py DATA bins       CRPS with 10, 30, 100 and 300 bins
+    python benchmarks/estimators.py DATA coverage   of 90 % intervals
+    python benchmarks/estimators.py DATA time       of 20,000 rows x 20 columns
+
+DATA is a folder with winequality.csv.gz, concrete.csv.gz and the like. Each part prints
+its table and puts it into docs/estimators.json. No setting is tuned on these rows.
+"""
+
+import json
+import resource
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+from sklearn.ensemble import HistGradientBoostingRegressor
+from sklearn.model_selection import KFold
+
+from offby import BinnedRegressor
+
+OUT = Path(__file__).parents[1] / "docs" / "estimators.json"
+Table = list[dict]
+
+
+def read(folder: str, name: str) -> tuple[pl.DataFrame, np.ndarray]:
+    """Columns and target of a data set."""
+    file, target = {
+        "wine red": ("winequality", "quality"),
+        "concrete": ("concrete", "compressive_strength"),
+        "abalone": ("abalone", "rings"),
+        "ames": ("ames", "Sale_Price"),
+        "bikes": ("bikeshare2011_islp", "bikers"),
+        "california": ("california_housing", "MedHouseVal"),
+    }[name]
+    frame = pl.read_csv(
+        f"{folder}/{file}.csv.gz", infer_schema_length=None, null_values=["", "NA"]
+    )
+    if name == "wine red":
+        frame = frame.filter(pl.col("color") == "red").drop("color")
+    if name == "bikes":
+        frame = frame.drop("casual", "registered")
+    return frame.drop(target), frame[target].to_numpy().astype(float)
+
+
+def uci(folder: str) -> Table:
+    """The 20 splits of Hernandez-Lobato and Adams (2015), as Gal published them."""
+    table = []
+    for name in ("wine red", "concrete"):
+        X, y = read(folder, name)
+        draws = np.random.RandomState(1)
+        found = []
+        for _ in range(20):
+            order = draws.choice(range(len(y)), len(y), replace=False)
+            learned, new = np.split(order, [round(0.9 * len(y))])
+            model = BinnedRegressor(random_state=0).fit(X[learned.tolist()], y[learned])
+            predicted = model.predict_dist(X[new.tolist()])
+            found.append(
+                {
+                    "RMSE": np.sqrt(np.mean((predicted.mean() - y[new]) ** 2)),
+                    "log likelihood": predicted.log_pdf(y[new]).mean(),
+                    "CRPS": predicted.crps(y[new]).mean(),
+                }
+            )
+        row: dict = {"data": name, "splits": len(found)}
+        for key in found[0]:
+            values = np.array([each[key] for each in found])
+            row[key] = float(values.mean())
+            row[f"{key}, standard error"] = float(values.std(ddof=1) / 20**0.5)
+        table.append(show(row))
+    return table
+
+
+def bins(folder: str) -> Table:
+    """CRPS on 5 folds, by number of bins, beside gradient boosting's 19 quantiles."""
+    table = []
+    for name in ("concrete", "ames", "abalone"):
+        X, y = read(folder, name)
+        row: dict = {"data": name, "rows": len(y)}
+        for n_bins in (10, 30, 100, 300):
+
+            def crps(X, y, X_new, y_new, n_bins=n_bins):
+                model = BinnedRegressor(n_bins=n_bins, random_state=0).fit(X, y)
+                return model.predict_dist(X_new).crps(y_new)
+
+            row[f"{n_bins} bins"] = over_folds(X, y, crps)
+        if all(dtype.is_numeric() for dtype in X.dtypes):
+            row["boosting, 19 quantiles"] = over_folds(X, y, boosting)
+        table.append(show(row))
+    return table
+
+
+def boosting(X, y, X_new, y_new) -> np.ndarray:
+    """CRPS of each row by the trapezoid rule over 19 quantiles."""
+    levels = np.arange(1, 20) / 20
+    quantiles = np.sort(
+        np.stack(
+            [
+                HistGradientBoostingRegressor(
+                    loss="quantile", quantile=level, early_stopping=True, random_state=0
+                )
+                .fit(X, y)
+                .predict(X_new)
+                for level in levels
+            ],
+            -1,
+        ),
+        -1,
+    )
+    short = y_new[:, None] - quantiles
+    return 2 * np.maximum(levels * short, (levels - 1) * short).sum(-1) / 20
+
+
+def coverage(folder: str) -> Table:
+    """Share of held-out rows inside their central 90 % interval, on 5 folds."""
+    table = []
+    for name in ("wine red", "concrete", "abalone", "ames", "bikes"):
+        X, y = read(folder, name)
+
+        def inside(X, y, X_new, y_new):
+            model = BinnedRegressor(random_state=0).fit(X, y)
+            return np.stack(
+                [
+                    (low <= y_new) & (y_new <= high)
+                    for conformal in (False, True)
+                    for low, high in [
+                        model.predict_interval(X_new, 0.9, conformal=conformal).T
+                    ]
+                ],
+                -1,
+            )
+
+        plain, conformal = over_folds(X, y, inside, axis=0)
+        row = {"data": name, "rows": len(y), "plain": plain, "conformal": conformal}
+        table.append(show(row))
+    return table
+
+
+def over_folds(X, y: np.ndarray, rows: Callable, axis: int | None = None):
+    """Mean of a value per row over 5 folds that hold out every row once."""
+    found = []
+    for learned, new in KFold(5, shuffle=True, random_state=0).split(y):
+        parts = X[learned.tolist()], y[learned], X[new.tolist()], y[new]
+        found.append(rows(*parts))
+    mean = np.concatenate(found).mean(axis)
+    return float(mean) if axis is None else tuple(map(float, mean))
+
+
+def duration(folder: str) -> Table:
+    """Seconds to fit 20,000 x 20 and to forecast 100,000, and the memory it takes."""
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(100_000, 20))
+    y = X[:, 0] * X[:, 1] + np.sin(3 * X[:, 2]) + rng.normal(size=len(X)) / 2
+    begun = time.perf_counter()
+    model = BinnedRegressor(random_state=0, n_jobs=-1).fit(X[:20_000], y[:20_000])
+    fitted = time.perf_counter()
+    crps = model.predict_dist(X).crps(y)[20_000:].mean()
+    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    return [
+        show(
+            {
+                "fit, s": fitted - begun,
+                "passes": model.n_iter_,
+                "forecast of 100,000, s": time.perf_counter() - fitted,
+                "peak memory, MiB": memory,
+                "CRPS": float(crps),
+                "CRPS of the truth": 0.5 / np.pi**0.5,
+            }
+        )
+    ]
+
+
+def show(row: dict) -> dict:
+    """The row, printed."""
+    cells = (f"{k} {v:.4g}" if isinstance(v, float) else f"{v}" for k, v in row.items())
+    print("  ".join(cells), flush=True)
+    return row
+
+
+def main(folder: str, part: str) -> None:
+    """Measure one part and remember it."""
+    measure = {"uci": uci, "bins": bins, "coverage": coverage, "time": duration}[part]
+    table = measure(folder)
+    known = json.loads(OUT.read_text()) if OUT.exists() else {}
+    OUT.write_text(json.dumps(known | {part: table}, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

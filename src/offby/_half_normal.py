@@ -1,0 +1,138 @@
+"""Bins by themselves: uniform inside, or half of a normal distribution at the ends."""
+
+import math
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from offby.bins import Bins
+
+_MEDIAN = 0.6744897501960817
+"""Median of the half-normal distribution of scale 1."""
+_ROOT_PI = math.sqrt(math.pi)
+_ROOT_2_OVER_PI = math.sqrt(2 / math.pi)
+
+
+def scales(bins: Bins) -> tuple[Float[Tensor, ""], Float[Tensor, ""]]:
+    """Scale of the first and of the last bin, if they are half-normal tails."""
+    return bins.widths[0] / _MEDIAN, bins.widths[-1] / _MEDIAN
+
+
+def log_density(
+    value: Float[Tensor, "*batch"], index: Int[Tensor, "*batch"], bins: Bins
+) -> Float[Tensor, "*batch"]:
+    """Log density that a bin's own distribution has at a number, in float64."""
+    edges, widths = bins.edges.to(value.device), bins.widths.to(value.device)
+    y = value.double()
+    inside = -widths.log()[index]
+    if bins.tails == "none":
+        return inside.masked_fill((y < edges[0]) | (y > edges[-1]), -torch.inf)
+    for at, scale, out in zip(
+        (0, bins.n_bins - 1), scales(bins), (edges[1] - y, y - edges[-2]), strict=True
+    ):
+        peak = math.log(2 / math.pi) / 2 - scale.to(y).log()
+        inside = torch.where(
+            index == at, peak - (out / scale.to(y)).square() / 2, inside
+        )
+    return inside
+
+
+def share_below(
+    value: Float[Tensor, "*batch"], index: Int[Tensor, "*batch"], bins: Bins
+) -> Float[Tensor, "*batch"]:
+    """Share of its mass that a bin has below a number."""
+    share = ((value - bins.edges[index]) / bins.widths[index]).clamp(0, 1)
+    if bins.tails == "none":
+        return share
+    low, high = scales(bins)
+    below = torch.erfc((bins.edges[1] - value).clamp(min=0) / (low * math.sqrt(2)))
+    above = torch.erf((value - bins.edges[-2]).clamp(min=0) / (high * math.sqrt(2)))
+    share = torch.where(index == 0, below, share)
+    return torch.where(index == bins.n_bins - 1, above, share)
+
+
+def number_at(
+    share: Float[Tensor, "*batch"], index: Int[Tensor, "*batch"], bins: Bins
+) -> Float[Tensor, "*batch"]:
+    """The number below which a bin has a share of its mass."""
+    number = bins.edges[index] + bins.widths[index] * share
+    if bins.tails == "none":
+        return number
+    low, high = scales(bins)
+    # The normal quantile of half the smaller side: 1 - share would lose its digits.
+    first = bins.edges[1] + low * torch.special.ndtri(share / 2)
+    last = bins.edges[-2] - high * torch.special.ndtri((1 - share) / 2)
+    number = torch.where(index == 0, first, number)
+    return torch.where(index == bins.n_bins - 1, last, number)
+
+
+def moments(bins: Bins) -> tuple[Float[Tensor, " bins"], Float[Tensor, " bins"]]:
+    """Mean and variance of each bin's own distribution."""
+    means, variances = bins.centers.clone(), bins.widths.square() / 12
+    if bins.tails == "half-normal":
+        low, high = scales(bins)
+        means[0] = bins.edges[1] - low * _ROOT_2_OVER_PI
+        means[-1] = bins.edges[-2] + high * _ROOT_2_OVER_PI
+        variances[0] = low.square() * (1 - 2 / math.pi)
+        variances[-1] = high.square() * (1 - 2 / math.pi)
+    return means, variances
+
+
+def densest(bins: Bins) -> tuple[Float[Tensor, " bins"], Float[Tensor, " bins"]]:
+    """Where each bin by itself is densest (its center if all over), and how dense."""
+    places = bins.centers.clone()
+    if bins.tails == "half-normal":
+        places[0], places[-1] = bins.edges[1], bins.edges[-2]
+    index = torch.arange(bins.n_bins, device=places.device)
+    return places, log_density(places, index, bins).exp()
+
+
+@dataclass(frozen=True, eq=False)
+class Beyond:
+    r"""All that lies beyond the inner edge of an end bin that is a half-normal tail.
+
+    With G the distribution function of the tail, seen from that edge:
+    """
+
+    mass: Float[Tensor, "*batch"]
+    """Mass of the tail."""
+    rest: Float[Tensor, "*batch"]
+    """Mass of all other bins."""
+    reach: Float[Tensor, "*batch"]
+    """How far beyond the edge the number lies, d; 0 if on the other side of it."""
+    near: tuple[Float[Tensor, "*batch"], Float[Tensor, "*batch"]]
+    r""":math:`\int_0^d G` and :math:`\int_0^d G^2`."""
+    far: tuple[Float[Tensor, "*batch"], Float[Tensor, "*batch"]]
+    r""":math:`\int_d^\infty (1 - G)` and :math:`\int_d^\infty (1 - G)^2`."""
+
+    @classmethod
+    def at(cls, out: Tensor, scale: Tensor, mass: Tensor, rest: Tensor) -> "Beyond":
+        """The integrals for numbers that far out, in float64, in the dtype of mass."""
+        # Infinity is accounted for elsewhere; here it would meet zeros.
+        reach = out.clamp(min=0).masked_fill(out.isinf(), 0.0)
+        unit = scale * math.sqrt(2)
+        z = reach / unit
+        bell, inner, outer = (-z * z).exp() / _ROOT_PI, z.erf(), z.erfc()
+        wide = math.sqrt(2) * z
+        near = z * inner + bell - 1 / _ROOT_PI
+        near_squared = z * inner**2 + 2 * bell * inner - wide.erf() * _ROOT_2_OVER_PI
+        far = bell - z * outer
+        far_squared = 2 * bell * outer - z * outer**2 - wide.erfc() * _ROOT_2_OVER_PI
+        # Where there is next to nothing left, rounding may leave less than nothing.
+        n, nn, f, ff = (
+            (unit * part.clamp(min=0)).to(mass.dtype)
+            for part in (near, near_squared, far, far_squared)
+        )
+        return cls(mass, rest, reach.to(mass.dtype), (n, nn), (f, ff))
+
+    def integral(self) -> Float[Tensor, "*batch"]:
+        """Mass on the far side of the number, integrated."""
+        return self.rest * self.reach + self.mass * (self.near[0] + self.far[0])
+
+    def integral_of_squares(self) -> Float[Tensor, "*batch"]:
+        """Squared mass on the far side of the number, integrated."""
+        rest, mass, (once, twice) = self.rest, self.mass, self.near
+        near = rest * rest * self.reach + 2 * rest * mass * once + mass * mass * twice
+        return near + mass * mass * self.far[1]

@@ -1,0 +1,120 @@
+"""The explainer: one page on which to drag the mass of a prediction.
+
+`page.html` is built from `web/` and holds everything; here a comparison goes in.
+"""
+
+import json
+import math
+from importlib.resources import files
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from offby.comparison import Comparison
+
+__all__ = ["MOST_BINS", "read", "render"]
+
+MOST_BINS = 300
+"""Bins that the page can draw; `web/src/data.ts` has the same number."""
+
+_NO_DATA = '<script type="application/json" id="data">null</script>'
+
+
+def read(path: Path) -> "Comparison":
+    """The comparison in a file that `offby compare` wrote.
+
+    Raises:
+        ValueError: If there is no such file, or it holds something else.
+    """
+    # The page without a comparison is there at once: it needs no PyTorch.
+    from offby.comparison import Comparison
+
+    try:
+        return Comparison.from_json(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ValueError(
+            f"the comparison must be a file that can be read, got {str(path)!r} "
+            f"({error.strerror}); offby compare writes one"
+        ) from error
+    except (json.JSONDecodeError, UnicodeDecodeError, KeyError, TypeError) as error:
+        raise ValueError(
+            f"the comparison must be JSON written by offby compare, got {str(path)!r}, "
+            f"which is not ({error}); write it again"
+        ) from error
+
+
+def render(comparison: "Comparison | None" = None) -> str:
+    """The page as the text of one HTML file; it opens on a row of `comparison`.
+
+    The same comparison gives the same bytes. Nothing is loaded from elsewhere.
+
+    Raises:
+        ValueError: If the rows of the comparison cannot be drawn.
+
+    >>> len(render()) < 300_000
+    True
+    """
+    page = files(__name__).joinpath("page.html").read_text(encoding="utf-8")
+    if comparison is None:
+        return page
+    text = json.dumps(_rows_of(comparison), allow_nan=False, separators=(",", ":"))
+    # A column named </script> must not end the script.
+    return page.replace(
+        _NO_DATA, _NO_DATA.replace("null", text.replace("<", "\\u003c"))
+    )
+
+
+def _rows_of(comparison: "Comparison") -> dict[str, Any]:
+    """What the page needs, checked: it is the last place where a reader gets help."""
+    data = comparison.data
+    n_bins = len(data.labels)
+    if not 2 <= n_bins <= MOST_BINS:
+        raise ValueError(
+            f"the page draws 2 to {MOST_BINS} bins, the comparison has {n_bins:,}; "
+            f"compare with --bins {MOST_BINS} or fewer"
+        )
+    if not comparison.rows:
+        raise ValueError(
+            "the comparison must hold rows to show, got none; run offby compare again"
+        )
+    for row in comparison.rows:
+        for method, probs in row.probs.items():
+            if len(probs) != n_bins or not all(0 <= p <= 1 for p in probs):
+                raise ValueError(
+                    f"the prediction of {method} for row {row.number} must be {n_bins} "
+                    f"probabilities, got {_short(probs)}; run offby compare again"
+                )
+        if not 0 <= row.true < n_bins or not math.isfinite(row.value):
+            raise ValueError(
+                f"the truth of row {row.number} must be a bin and a number, got "
+                f"{row.true} and {row.value}; run offby compare again"
+            )
+    numbers = (*data.positions, *data.edges)
+    if not all(math.isfinite(x) for x in numbers) or len(data.positions) != n_bins:
+        raise ValueError(
+            f"positions and edges must be finite, one position for each of {n_bins} "
+            f"bins, got {_short(numbers)}; run offby compare again"
+        )
+    return {
+        "name": data.name,
+        "target": data.target,
+        "kind": data.kind,
+        "labels": data.labels,
+        "positions": data.positions,
+        "edges": data.edges,
+        "rows": [
+            {
+                "why": row.why,
+                "number": row.number,
+                "true": row.true,
+                "value": row.value,
+                "probs": row.probs,
+            }
+            for row in comparison.rows
+        ],
+    }
+
+
+def _short(numbers: tuple[float, ...]) -> str:
+    shown = ", ".join(f"{x:g}" for x in numbers[:6])
+    return f"{shown}, … ({len(numbers)} in all)" if len(numbers) > 6 else shown

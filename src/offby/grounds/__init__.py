@@ -1,0 +1,19 @@
+"""Grounds: how far apart the classes are. Nothing else in offby knows distances."""
+
+from offby.grounds._circle import Circle
+from offby.grounds._costs import Costs
+from offby.grounds._cuts import Cuts
+from offby.grounds._ground import Ground, NegativeType, n_classes_of
+from offby.grounds._line import Line
+from offby.grounds._tree import Tree
+
+__all__ = [
+    "Circle",
+    "Costs",
+    "Cuts",
+    "Ground",
+    "Line",
+    "NegativeType",
+    "Tree",
+    "n_classes_of",
+]

@@ -1,0 +1,43 @@
+"""What every ground can tell about its classes."""
+
+from typing import Literal, Protocol
+
+from jaxtyping import Float, Int
+from torch import Tensor
+
+NegativeType = Literal["strict", "weak", "no"]
+
+
+class Ground(Protocol):
+    """How far apart the classes are: `Line`, `Circle`, `Tree` or `Costs`."""
+
+    @property
+    def n_classes(self) -> int:
+        """Number of classes."""
+        ...
+
+    @property
+    def cost(self) -> Float[Tensor, "classes classes"]:
+        """Distance between every two classes, in the units of the ground."""
+        ...
+
+    @property
+    def negative_type(self) -> NegativeType:
+        """Whether the squared EMD on this ground is (strictly) proper."""
+        ...
+
+    def cost_to(self, index: Int[Tensor, "*batch"]) -> Float[Tensor, "*batch classes"]:
+        """Distance of every class from one true class per row.
+
+        One column of `cost` for each index, without the rest of the matrix.
+        """
+        ...
+
+    def normalized(self) -> "Ground":
+        """The same ground in units of its largest distance."""
+        ...
+
+
+def n_classes_of(ground: Ground | None) -> int | None:
+    """How many classes the logits must have; None if any number will do."""
+    return None if ground is None else ground.n_classes

@@ -1,0 +1,236 @@
+"""Training one network, of whatever kind, to its best epoch."""
+
+import math
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import torch
+from joblib import effective_n_jobs
+from torch import Tensor, nn
+
+from offby.catalog import Labels, NamedLoss
+from offby.training import Task, score_of
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How a network is trained."""
+
+    learning_rate_init: float = 1e-3
+    weight_decay: float = 1e-2
+    batch_size: int | str = "auto"
+    max_iter: int = 200
+    n_iter_no_change: int = 16
+    max_time: float | None = None
+    """Seconds after which no further epoch begins."""
+
+
+@dataclass(frozen=True)
+class Course:
+    """How a training went."""
+
+    best_epochs: tuple[int, ...]
+    """Of each bag: the epoch whose weights are kept."""
+    curve: tuple[float, ...]
+    """Validation score before training and after each epoch, mean over the bags."""
+
+
+def splits(
+    n_rows: int, n_bags: int, validation_fraction: float, generator: torch.Generator
+) -> list[tuple[Tensor, Tensor]]:
+    """Rows to learn from and rows held out, for each bag.
+
+    A single bag holds out the share asked for; several hold out every row once.
+    """
+    shuffled = torch.randperm(n_rows, generator=generator)
+    if n_bags > 1:
+        parts = [shuffled[bag::n_bags] for bag in range(n_bags)]
+        return [
+            (torch.cat(parts[:i] + parts[i + 1 :]), parts[i]) for i in range(n_bags)
+        ]
+    # So few rows that none can be spared are judged by themselves.
+    n_held_out = math.ceil(validation_fraction * n_rows) if n_rows > 3 else 0
+    if not n_held_out:
+        return [(shuffled, shuffled)]
+    return [(shuffled[n_held_out:], shuffled[:n_held_out])]
+
+
+def learn(
+    network: nn.Module,
+    task: Task,
+    cuts: Sequence[tuple[Tensor, Tensor]],
+    loss: NamedLoss,
+    plan: Plan,
+    *,
+    generator: torch.Generator,
+    note: Callable[[int, float], None] = lambda epoch, score: None,
+) -> Course:
+    """Train in place, and leave the weights of each bag at its best epoch.
+
+    Args:
+        network: Maps (bags, rows, features) to (bags, members, rows, classes).
+        task: The rows; on the device of the network.
+        cuts: Rows to learn from and rows held out, for each bag.
+        loss: What the training minimizes; what stops it is the RPS or CRPS of the
+            mean forecast of a bag's members on its held-out rows.
+        plan: Rules of the training.
+        generator: Where the order of rows comes from.
+        note: Called after each epoch with its number and score.
+    """
+    started = time.monotonic()
+    weight = _weights(task)
+    optimizer = _optimizer(network, plan)
+    best = [math.inf] * len(cuts)
+    best_epochs, curve = [0] * len(cuts), []
+    kept = [p.detach().clone() for p in network.parameters()]
+    for epoch in range(plan.max_iter + 1):
+        if epoch:
+            _one_epoch(network, task, weight, cuts, loss, plan, optimizer, generator)
+        scores = _scores(network, task, weight, [held for _, held in cuts])
+        for bag, score in enumerate(scores):
+            if score < best[bag]:
+                best[bag], best_epochs[bag] = score, epoch
+                _keep(kept, network, bag, len(cuts))
+        curve.append(sum(scores) / len(scores))
+        note(epoch, curve[-1])
+        late = plan.max_time and time.monotonic() - started > plan.max_time
+        if late or all(epoch - at >= plan.n_iter_no_change for at in best_epochs):
+            break
+    with torch.no_grad():
+        for parameter, value in zip(network.parameters(), kept, strict=True):
+            parameter.copy_(value)
+    network.eval()
+    return Course(tuple(best_epochs), tuple(curve))
+
+
+def advance(
+    network: nn.Module,
+    task: Task,
+    loss: NamedLoss,
+    plan: Plan,
+    *,
+    epochs: int,
+    generator: torch.Generator,
+) -> None:
+    """Train in place on all rows for so many epochs, with nothing to stop it."""
+    everything = torch.arange(len(task.index))
+    weight = _weights(task)
+    optimizer = _optimizer(network, plan)
+    for _ in range(epochs):
+        cuts = [(everything, everything)]
+        _one_epoch(network, task, weight, cuts, loss, plan, optimizer, generator)
+    network.eval()
+
+
+def _weights(task: Task) -> Tensor:
+    if task.sample_weight is None:
+        return torch.ones(len(task.index))
+    return task.sample_weight.float()
+
+
+@contextmanager
+def threads(n_jobs: int | None) -> Iterator[None]:
+    """Threads of the matrix products: one for None, one per core for -1.
+
+    With one thread the result is the same to the last bit wherever it is computed.
+    """
+    before = torch.get_num_threads()
+    torch.set_num_threads(effective_n_jobs(1 if n_jobs is None else n_jobs))
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def _optimizer(network: nn.Module, plan: Plan) -> torch.optim.Optimizer:
+    named = list(network.named_parameters())
+    # Only what multiplies is pulled towards zero, not offsets and scales.
+    decays = [p for name, p in named if _is_matrix(name, p)]
+    others = [p for name, p in named if not _is_matrix(name, p)]
+    return torch.optim.AdamW(
+        [
+            {"params": decays, "weight_decay": plan.weight_decay},
+            {"params": others, "weight_decay": 0.0},
+        ],
+        lr=plan.learning_rate_init,
+    )
+
+
+def _is_matrix(name: str, parameter: Tensor) -> bool:
+    return parameter.ndim >= 2 and not name.startswith(
+        ("biases", "after", "before", "offset")
+    )
+
+
+def _one_epoch(network, task, weight, cuts, loss, plan, optimizer, generator) -> None:
+    network.train()
+    size = batch_size(min(len(learned) for learned, _ in cuts), plan.batch_size)
+    orders = [
+        learned[torch.randperm(len(learned), generator=generator)]
+        for learned, _ in cuts
+    ]
+    n_batches = max(1, round(min(map(len, orders)) / size))
+    for step in range(n_batches):
+        # The last batch starts over where rows run out.
+        window = torch.arange(step * size, (step + 1) * size)
+        rows = torch.stack([order[window % len(order)] for order in orders])
+        logits = network(task.inputs[rows])
+        value = loss.rows(logits, _labels(task, rows, logits.shape[1]))
+        share = weight[rows][:, None].expand_as(value)
+        total = share.sum((1, 2))
+        # A batch of weightless rows teaches nothing.
+        mean = (value * share).sum((1, 2)) / total.where(total > 0, 1)
+        optimizer.zero_grad()
+        mean.sum().backward()
+        optimizer.step()
+
+
+def batch_size(n_rows: int, wanted: int | str) -> int:
+    """Rows in a step: about 24 steps an epoch, in batches large enough to be quick."""
+    if not isinstance(wanted, str):
+        return min(wanted, n_rows)
+    return min(n_rows, max(32, min(512, 2 ** round(math.log2(max(n_rows, 1) / 24)))))
+
+
+def _labels(task: Task, rows: Tensor, n_members: int | None = None) -> Labels:
+    """Labels of the rows, repeated for each member."""
+    index = task.index[rows]
+    value = None if task.value is None else task.value[rows]
+    if n_members is not None:
+        shape = (len(rows), n_members, rows.shape[1])
+        index = index[:, None].expand(shape)
+        value = None if value is None else value[:, None].expand(shape)
+    return Labels(index, task.line, value, task.bins)
+
+
+@torch.no_grad()
+def _scores(network, task, weight, held_out: Sequence[Tensor]) -> list[float]:
+    """Score of the mean forecast of each bag on its held-out rows."""
+    network.eval()
+    longest = max(map(len, held_out))
+    window = torch.arange(longest)
+    rows = torch.stack([held[window % len(held)] for held in held_out])
+    judged = score_of(_labels(task, rows), pooled(network(task.inputs[rows])))
+    scores = []
+    for bag, held in enumerate(held_out):
+        share = weight[held].double()
+        share = share if share.sum() > 0 else torch.ones_like(share)
+        values = judged[bag, : len(held)].double()
+        scores.append(float((values * share).sum() / share.sum()))
+    return scores
+
+
+def pooled(logits: Tensor) -> Tensor:
+    """Log of the mean probability of the members: bags x rows x classes."""
+    return logits.log_softmax(-1).logsumexp(1) - math.log(logits.shape[1])
+
+
+def _keep(kept: list[Tensor], network: nn.Module, bag: int, n_bags: int) -> None:
+    """Remember the weights of a bag; without bags, all of them."""
+    for store, parameter in zip(kept, network.parameters(), strict=True):
+        if n_bags == 1:
+            store.copy_(parameter.detach())
+        else:
+            store[bag] = parameter.detach()[bag]

@@ -1,0 +1,55 @@
+"""How good predictions are on rows that were not trained on. NumPy in, numbers out.
+
+Arguments come in scikit-learn's order. The values of classes count, not their places
+among those present: labels 0 and 4 are 4 apart, also where 1 to 3 never occur.
+`offby.metrics.rows` has the scores of single rows.
+"""
+
+from offby.metrics import rows
+from offby.metrics._corp import Decomposition, corp_decomposition
+from offby.metrics._guesses import (
+    accuracy_within,
+    average_mean_absolute_error,
+    far_error_rate,
+    maximum_mean_absolute_error,
+    mean_absolute_error,
+    median_class,
+    quadratic_weighted_kappa,
+)
+from offby.metrics._intervals import (
+    interval_coverage,
+    interval_score,
+    interval_width,
+)
+from offby.metrics._scores import (
+    brier_score,
+    histogram_crps,
+    histogram_log_score,
+    histogram_pit_cdf,
+    log_score,
+    pit_cdf,
+    ranked_probability_score,
+)
+
+__all__ = [
+    "Decomposition",
+    "accuracy_within",
+    "average_mean_absolute_error",
+    "brier_score",
+    "corp_decomposition",
+    "far_error_rate",
+    "histogram_crps",
+    "histogram_log_score",
+    "histogram_pit_cdf",
+    "interval_coverage",
+    "interval_score",
+    "interval_width",
+    "log_score",
+    "maximum_mean_absolute_error",
+    "mean_absolute_error",
+    "median_class",
+    "pit_cdf",
+    "quadratic_weighted_kappa",
+    "ranked_probability_score",
+    "rows",
+]

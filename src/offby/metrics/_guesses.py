@@ -1,0 +1,219 @@
+"""Scores of single guesses. Theory: docs/maths/scores.md."""
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from offby.metrics import _inputs
+
+
+def median_class(y_proba: ArrayLike) -> np.ndarray:
+    """First class at which half the mass is reached: rows x classes -> codes.
+
+    >>> median_class([[0.2, 0.4, 0.4], [0.5, 0.0, 0.5]])
+    array([1, 0])
+    """
+    p = np.asarray(y_proba, dtype=np.float64)
+    # Rounding may leave the sum of two halves a little short.
+    return (np.cumsum(p, axis=-1) >= 0.5 - 1e-12).argmax(-1)
+
+
+def mean_absolute_error(
+    y_true: ArrayLike,
+    y_pred: ArrayLike,
+    *,
+    labels: ArrayLike | None = None,
+    sample_weight: ArrayLike | None = None,
+) -> float:
+    """How far off the guesses are, on average.
+
+    Args:
+        y_true: Class or number of each row.
+        y_pred: The guesses.
+        labels: The classes in their order. Numbers lie at their values, with labels or
+            without; words lie at 0, 1, 2, ...
+        sample_weight: One weight per row.
+
+    Returns:
+        The mean over rows, in the units of the labels.
+
+    >>> mean_absolute_error([0, 4], [4, 4])
+    2.0
+    >>> mean_absolute_error(["low"], ["high"], labels=["low", "mid", "high"])
+    2.0
+    """
+    true, guess = _inputs.values(y_true, y_pred, labels)
+    return _inputs.mean(np.abs(guess - true), sample_weight)
+
+
+def average_mean_absolute_error(
+    y_true: ArrayLike,
+    y_pred: ArrayLike,
+    *,
+    labels: ArrayLike | None = None,
+    sample_weight: ArrayLike | None = None,
+) -> float:
+    """Mean absolute error of each true class, averaged over the classes (AMAE).
+
+    Also called macro-averaged MAE: rare classes count as much as frequent ones. Classes
+    without a row have no error and do not count.
+
+    Args:
+        y_true: Class of each row.
+        y_pred: The guesses.
+        labels: The classes in their order; see `mean_absolute_error`.
+        sample_weight: One weight per row.
+
+    Returns:
+        The mean over classes, in the units of the labels.
+
+    References:
+        Baccianella, Esuli, Sebastiani (2009), Evaluation measures for ordinal
+        regression, ISDA, doi:10.1109/ISDA.2009.230.
+
+    >>> average_mean_absolute_error([0, 0, 0, 4], [0, 0, 0, 1])
+    1.5
+    """
+    return float(np.mean(_per_class(y_true, y_pred, labels, sample_weight)))
+
+
+def maximum_mean_absolute_error(
+    y_true: ArrayLike,
+    y_pred: ArrayLike,
+    *,
+    labels: ArrayLike | None = None,
+    sample_weight: ArrayLike | None = None,
+) -> float:
+    """Mean absolute error of the true class where it is largest (MMAE).
+
+    Args:
+        y_true: Class of each row.
+        y_pred: The guesses.
+        labels: The classes in their order; see `mean_absolute_error`.
+        sample_weight: One weight per row.
+
+    Returns:
+        The error of the worst class, in the units of the labels.
+
+    References:
+        Cruz-Ramírez et al. (2014), Metrics to guide a multi-objective evolutionary
+        algorithm for ordinal classification, Neurocomputing 135,
+        doi:10.1016/j.neucom.2013.05.058.
+
+    >>> maximum_mean_absolute_error([0, 0, 0, 4], [0, 0, 0, 1])
+    3.0
+    """
+    return float(np.max(_per_class(y_true, y_pred, labels, sample_weight)))
+
+
+def quadratic_weighted_kappa(
+    y_true: ArrayLike,
+    y_pred: ArrayLike,
+    *,
+    labels: ArrayLike | None = None,
+    sample_weight: ArrayLike | None = None,
+) -> float:
+    r"""Cohen's kappa with quadratic weights (QWK).
+
+    .. math:: 1 - \frac{E (\hat y - y)^2}{E (\hat y' - y)^2}
+
+    where :math:`\hat y'` is the guess of an independent row: 1 for perfect guesses, 0
+    for such as know nothing, and NaN where all rows and guesses are of one class. The
+    weights are the squared distances of the labels, so neither absent classes nor how
+    many there are matter; that makes it Lin's concordance coefficient.
+
+    NOTE[DIFF] scikit-learn's `cohen_kappa_score` weighs the places in `labels`, which
+    is the same for labels at equal distances.
+
+    Args:
+        y_true: Class of each row.
+        y_pred: The guesses.
+        labels: The classes in their order; see `mean_absolute_error`.
+        sample_weight: One weight per row.
+
+    Returns:
+        At most 1.
+
+    References:
+        Cohen (1968), Weighted kappa, Psychological Bulletin 70, doi:10.1037/h0026256.
+        Lin (1989), A concordance correlation coefficient to evaluate reproducibility,
+        Biometrics 45, doi:10.2307/2532051.
+
+    >>> round(quadratic_weighted_kappa([0, 1, 2, 2], [0, 1, 2, 1]), 4)
+    0.8
+    """
+    true, guess = _inputs.values(y_true, y_pred, labels)
+    weight = _inputs.weights(sample_weight, len(true))
+    mean_true, mean_guess = (np.average(y, weights=weight) for y in (true, guess))
+    by_chance = (
+        np.average((true - mean_true) ** 2, weights=weight)
+        + np.average((guess - mean_guess) ** 2, weights=weight)
+        + (mean_true - mean_guess) ** 2
+    )
+    if by_chance == 0:
+        return float("nan")
+    return float(1 - np.average((guess - true) ** 2, weights=weight) / by_chance)
+
+
+def accuracy_within(
+    y_true: ArrayLike,
+    y_pred: ArrayLike,
+    distance: float = 1,
+    *,
+    labels: ArrayLike | None = None,
+    sample_weight: ArrayLike | None = None,
+) -> float:
+    """Share of the guesses that are off by `distance` or less.
+
+    Args:
+        y_true: Class or number of each row.
+        y_pred: The guesses.
+        distance: In the units of the labels.
+        labels: The classes in their order; see `mean_absolute_error`.
+        sample_weight: One weight per row.
+
+    Returns:
+        Between 0 and 1.
+
+    >>> accuracy_within([0, 4, 4], [2, 4, 3])
+    0.6666666666666666
+    """
+    true, guess = _inputs.values(y_true, y_pred, labels)
+    return _inputs.mean(np.abs(guess - true) <= distance, sample_weight)
+
+
+def far_error_rate(
+    y_true: ArrayLike,
+    y_pred: ArrayLike,
+    distance: float = 2,
+    *,
+    labels: ArrayLike | None = None,
+    sample_weight: ArrayLike | None = None,
+) -> float:
+    """Share of the guesses that are off by `distance` or more.
+
+    Args:
+        y_true: Class or number of each row.
+        y_pred: The guesses.
+        distance: In the units of the labels.
+        labels: The classes in their order; see `mean_absolute_error`.
+        sample_weight: One weight per row.
+
+    Returns:
+        Between 0 and 1.
+
+    >>> far_error_rate([0, 4, 4, 4], [2, 4, 3, 4])
+    0.25
+    """
+    true, guess = _inputs.values(y_true, y_pred, labels)
+    return _inputs.mean(np.abs(guess - true) >= distance, sample_weight)
+
+
+def _per_class(y_true, y_pred, labels, sample_weight) -> np.ndarray:
+    """Mean absolute error of each true class that has rows of positive weight."""
+    true, guess = _inputs.values(y_true, y_pred, labels)
+    weight = _inputs.weights(sample_weight, len(true))
+    off = np.abs(guess - true)
+    present = np.unique(true[weight > 0])
+    return np.array(
+        [np.average(off[true == k], weights=weight[true == k]) for k in present]
+    )

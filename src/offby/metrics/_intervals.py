@@ -1,0 +1,113 @@
+"""Scores of predicted intervals. Theory: docs/maths/scores.md."""
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from offby.metrics import _inputs
+
+
+def interval_coverage(
+    y_true: ArrayLike,
+    y_lower: ArrayLike,
+    y_upper: ArrayLike,
+    *,
+    sample_weight: ArrayLike | None = None,
+) -> float:
+    """Share of the numbers that lie in their interval, ends included.
+
+    Right if it is the coverage that was asked for, neither less nor more.
+
+    Args:
+        y_true: Number of each row.
+        y_lower: Lower end of each interval.
+        y_upper: Upper end of each interval.
+        sample_weight: One weight per row.
+
+    Returns:
+        Between 0 and 1.
+
+    >>> interval_coverage([1.0, 2.0, 9.0], [0.0, 2.0, 0.0], [1.0, 3.0, 1.0])
+    0.6666666666666666
+    """
+    y, low, high = _interval(y_true, y_lower, y_upper)
+    return _inputs.mean((low <= y) & (y <= high), sample_weight)
+
+
+def interval_width(
+    y_lower: ArrayLike,
+    y_upper: ArrayLike,
+    *,
+    sample_weight: ArrayLike | None = None,
+) -> float:
+    """Width of the intervals, on average: of two with the same coverage, less is more.
+
+    Args:
+        y_lower: Lower end of each interval.
+        y_upper: Upper end of each interval.
+        sample_weight: One weight per row.
+
+    Returns:
+        The mean over rows, in the units of the ends.
+
+    >>> interval_width([0.0, 2.0], [1.0, 5.0])
+    2.0
+    """
+    _, low, high = _interval(y_lower, y_lower, y_upper)
+    return _inputs.mean(high - low, sample_weight)
+
+
+def interval_score(
+    y_true: ArrayLike,
+    y_lower: ArrayLike,
+    y_upper: ArrayLike,
+    coverage: float,
+    *,
+    sample_weight: ArrayLike | None = None,
+) -> float:
+    r"""Width, plus a fine for each number outside, on average (Winkler score).
+
+    .. math:: (u - l) + \frac{2}{1 - c} \big[ (l - y)_+ + (y - u)_+ \big]
+
+    Proper for the central interval of coverage c: coverage and width in one number.
+
+    Args:
+        y_true: Number of each row.
+        y_lower: Lower end of each interval.
+        y_upper: Upper end of each interval.
+        coverage: Mass that the intervals should hold, between 0 and 1.
+        sample_weight: One weight per row.
+
+    Returns:
+        The mean over rows, in the units of the ends.
+
+    References:
+        Gneiting, Raftery (2007), Strictly proper scoring rules, JASA 102, section 6.2,
+        doi:10.1198/016214506000001437.
+
+    >>> round(interval_score([1.0, 4.0], [0.0, 0.0], [2.0, 2.0], coverage=0.9), 6)
+    22.0
+    """
+    if not 0 <= coverage < 1:
+        raise ValueError(f"coverage must lie between 0 and 1, got {coverage:g}")
+    y, low, high = _interval(y_true, y_lower, y_upper)
+    outside = np.maximum(low - y, 0) + np.maximum(y - high, 0)
+    return _inputs.mean(high - low + 2 / (1 - coverage) * outside, sample_weight)
+
+
+def _interval(
+    y_true: ArrayLike, y_lower: ArrayLike, y_upper: ArrayLike
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    y = _inputs.finite("y_true", y_true)
+    low, high = _inputs.finite("y_lower", y_lower), _inputs.finite("y_upper", y_upper)
+    if not len(y) == len(low) == len(high):
+        raise ValueError(
+            "y_lower and y_upper must hold one end for each row, "
+            f"got {len(low)} and {len(high)} for {len(y)}"
+        )
+    if (low > high).any():
+        at = int(np.flatnonzero(low > high)[0])
+        raise ValueError(
+            f"y_lower must not lie above y_upper, but in row {at} it is {low[at]:g} "
+            f"above {high[at]:g}"
+        )
+    return y, low, high

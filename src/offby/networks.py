@@ -1,0 +1,172 @@
+"""Networks for tables: an ensemble that shares its weights, on a smooth set of logits.
+
+A network here maps inputs of shape (bags, rows, features) to logits of shape (bags,
+members, rows, classes). Bags are trained on different rows and share nothing; the
+members of a bag share its matrices.
+"""
+
+import copy
+import math
+from collections.abc import Callable, Sequence
+from itertools import pairwise
+from typing import cast
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+
+class Ensemble(nn.Module):
+    r"""Perceptrons that share their matrices; each has scales and a last layer its own.
+
+    Layer by layer, member m computes
+
+    .. math:: h \leftarrow \mathrm{relu}((h \odot r_m) W \odot s_m + b_m)
+
+    Its logits are a sum of cosines over the classes (`cosines`), on top of the logits
+    of the class frequencies: so neighboring bins start and stay alike unless the rows
+    say otherwise, and the number of bins hardly matters.
+
+    Args:
+        n_features: Width of the inputs.
+        prior: Logits of the class frequencies.
+        n_bags: Networks that share nothing.
+        n_members: Networks in a bag.
+        hidden_layer_sizes: Widths of the hidden layers.
+        dropout: Share of hidden values dropped in training.
+        generator: Where first weights and dropped values come from.
+
+    References:
+        Wen, Tran, Ba (2020), BatchEnsemble, arXiv:2002.06715; Gorishniy, Kotelnikov,
+        Babenko (2024), TabM, arXiv:2410.24210. NOTE[DIFF]: cosines, and dropped values
+        differ between members.
+    """
+
+    def __init__(
+        self,
+        n_features: int,
+        prior: Float[Tensor, " classes"],
+        *,
+        n_bags: int,
+        n_members: int,
+        hidden_layer_sizes: Sequence[int],
+        dropout: float,
+        generator: torch.Generator,
+    ) -> None:
+        super().__init__()
+        self.generator: torch.Generator | None = generator
+        self.n_bags, self.dropout = n_bags, dropout
+
+        def uniform(*shape: int, width: int) -> nn.Parameter:
+            draw = torch.rand(n_bags, *shape, generator=generator)
+            return nn.Parameter((2 * draw - 1) / math.sqrt(max(width, 1)))
+
+        widths = list(pairwise([n_features, *hidden_layer_sizes]))
+        k = n_members
+        self.matrices = nn.ParameterList(uniform(a, b, width=a) for a, b in widths)
+        self.biases = nn.ParameterList(uniform(k, 1, b, width=a) for a, b in widths)
+        self.after = nn.ParameterList(torch.ones(n_bags, k, 1, b) for _, b in widths)
+        # Random signs on the inputs are what makes the members differ.
+        self.before = nn.ParameterList(
+            _signs(n_bags, k, 1, a, generator=generator)
+            if layer == 0
+            else torch.ones(n_bags, k, 1, a)
+            for layer, (a, _) in enumerate(widths)
+        )
+        waves = cosines(len(prior))
+        last = widths[-1][1] if widths else n_features
+        self.head = uniform(k, last, len(waves), width=last)
+        self.offset = nn.Parameter(torch.zeros(n_bags, k, 1, len(waves)))
+        self.register_buffer("prior", prior.float())
+        self.register_buffer("waves", waves)
+
+    def forward(
+        self, inputs: Float[Tensor, "bags rows features"]
+    ) -> Float[Tensor, "bags members rows classes"]:
+        """Raw logits of every member."""
+        hidden = inputs[:, None]
+        layers = zip(self.before, self.matrices, self.after, self.biases, strict=True)
+        for before, matrix, after, bias in layers:
+            hidden = hidden * before
+            # One product for all members: they share the matrix.
+            flat = hidden.flatten(1, 2) @ matrix
+            hidden = flat.unflatten(1, hidden.shape[1:3])
+            hidden = (hidden * after + bias).relu()
+            if self.training and self.dropout:
+                hidden = hidden * self._kept(hidden.shape).to(hidden)
+        waves, prior = cast(Tensor, self.waves), cast(Tensor, self.prior)
+        return (hidden @ self.head + self.offset) @ waves + prior
+
+    def _kept(self, shape: torch.Size) -> Tensor:
+        draw = torch.rand(shape, generator=self.generator)
+        return (draw >= self.dropout) / (1 - self.dropout)
+
+
+class Alone(nn.Module):
+    """Any module from features to logits, as a single member of a single bag."""
+
+    def __init__(self, module: nn.Module) -> None:
+        super().__init__()
+        self.module = module
+        self.n_bags = 1
+
+    def forward(
+        self, inputs: Float[Tensor, "bags rows features"]
+    ) -> Float[Tensor, "bags members rows classes"]:
+        """Raw logits of the module."""
+        return self.module(inputs[0])[None, None]
+
+
+def own_module(
+    module: nn.Module | Callable[[int, int], nn.Module],
+    n_features: int,
+    n_classes: int,
+    seed: int,
+) -> Alone:
+    """A user's module, ready for training: a copy, or what their function builds.
+
+    Raises:
+        TypeError: If it is neither a module nor builds one.
+        ValueError: If it does not give one logit per class.
+    """
+    if isinstance(module, nn.Module):
+        built = copy.deepcopy(module)
+    else:
+        # PyTorch's own layers draw their first weights from the global generator.
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            built = module(n_features, n_classes)
+    if not isinstance(built, nn.Module):
+        raise TypeError(
+            "module must be a torch.nn.Module or a function of the numbers of features "
+            f"and classes that builds one, got {type(built).__name__}"
+        )
+    with torch.no_grad():
+        shape = tuple(built.eval()(torch.zeros(2, n_features)).shape)
+    if shape != (2, n_classes):
+        raise ValueError(
+            f"module must map 2 rows of {n_features} features to logits of shape "
+            f"(2, {n_classes}), got shape {shape}"
+        )
+    return Alone(built)
+
+
+def cosines(n_classes: int, most: int = 40) -> Float[Tensor, "waves classes"]:
+    r"""Cosines over the classes, the quicker ones the smaller.
+
+    .. math:: \sqrt{2} \cos(\pi j (k + 1/2) / K) / (1 + j)^2, \qquad j = 1 \dots
+
+    With all K - 1 of them any logits can be reached (a constant changes nothing), but
+    smooth ones by smaller weights. Of many classes the quickest waves are left out.
+
+    >>> cosines(3)
+    tensor([[ 3.0619e-01, -1.5454e-08, -3.0619e-01],
+            [ 7.8567e-02, -1.5713e-01,  7.8567e-02]])
+    """
+    j = torch.arange(1, max(2, min(n_classes, most + 1)))[:, None]
+    place = (torch.arange(n_classes) + 0.5) / n_classes
+    return math.sqrt(2) * torch.cos(math.pi * j * place) / (1 + j) ** 2
+
+
+def _signs(*shape: int, generator: torch.Generator) -> Tensor:
+    return torch.randint(0, 2, shape, generator=generator) * 2.0 - 1.0

@@ -1,0 +1,244 @@
+"""Targets that are distributions over classes. Theory: docs/maths/targets.md."""
+
+import math
+from typing import Literal
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from offby._checks import check_index, check_numbers
+from offby.bins import Bins
+from offby.grounds import Ground
+
+__all__ = ["hl_gauss", "one_hot", "smoothed", "two_hot"]
+
+
+def one_hot(
+    target: Int[Tensor, "*batch"],
+    n_classes: int,
+    *,
+    dtype: torch.dtype = torch.float32,
+) -> Float[Tensor, "*batch classes"]:
+    """All mass on the true class.
+
+    Args:
+        target: Class indices. An index that is no class gives a row of NaN.
+        n_classes: How many classes there are.
+        dtype: Of the result.
+
+    Returns:
+        Probabilities, classes on the last axis.
+
+    >>> one_hot(torch.tensor([0, 2]), 3)
+    tensor([[1., 0., 0.],
+            [0., 0., 1.]])
+    """
+    check_index("target", target)
+    each = torch.arange(n_classes, device=target.device)
+    rows = (target[..., None] == each).to(dtype)
+    return _or_nan(rows, target, n_classes)
+
+
+def two_hot(
+    values: Float[Tensor, "*batch"],
+    bins: Bins,
+    *,
+    outside: Literal["clip", "raise"] = "clip",
+) -> Float[Tensor, "*batch bins"]:
+    r"""The number's mass, shared by the two bins whose centers lie around it.
+
+    .. math:: q_i = \frac{x_{i+1} - y}{x_{i+1} - x_i}, \qquad q_{i+1} = 1 - q_i
+
+    for a number y between the centers :math:`x_i` and :math:`x_{i+1}`. It keeps the
+    mean: :math:`\sum_j q_j x_j = y`. Beyond the first or last center all mass lies on
+    the end bin, and the mean is that center.
+
+    Args:
+        values: The true numbers, in the units of the bins. NaN gives a row of NaN.
+        bins: The grid.
+        outside: Numbers beyond the edges count as if on the nearest edge ("clip"), or
+            are refused ("raise").
+
+    Returns:
+        Probabilities, bins on the last axis; float32 for half-precision values.
+
+    Raises:
+        ValueError: For a number beyond the edges, if asked.
+
+    References:
+        Schrittwieser et al. (2020), Mastering Atari, Go, chess and shogi by planning
+        with a learned model, arXiv:1911.08265, appendix F.
+        Hafner et al. (2023), Mastering diverse domains through world models,
+        arXiv:2301.04104.
+
+    >>> two_hot(torch.tensor([2.5]), Bins([0, 2, 4, 6]))
+    tensor([[0.2500, 0.7500, 0.0000]])
+    """
+    check_numbers("values", values)
+    if outside not in ("clip", "raise"):
+        raise ValueError(f'outside must be "clip" or "raise", got {outside!r}')
+    if outside == "raise":
+        _refuse_outside(values, bins)
+    # In float64: a float32 number of 1e6 is known to the width of many a bin.
+    y = values.double()
+    x = bins.centers.to(y.device)
+    i = torch.bucketize(y.contiguous(), x[1:-1], right=True)
+    after = (i + 1).clamp(max=bins.n_bins - 1)
+    gap = (x[after] - x[i]).where(after > i, 1.0)
+    share = ((y - x[i]) / gap).clamp(0, 1)[..., None]
+    each = torch.arange(bins.n_bins, device=y.device)
+    rows = (1 - share) * (each == i[..., None]) + share * (each == after[..., None])
+    return rows.to(_dtype_of(values))
+
+
+def hl_gauss(
+    values: Float[Tensor, "*batch"],
+    bins: Bins,
+    sigma: float | Float[Tensor, "*batch"] | None = None,
+    *,
+    outside: Literal["clip", "raise", "spread"] = "clip",
+) -> Float[Tensor, "*batch bins"]:
+    r"""Mass of each bin under a normal distribution around the number.
+
+    .. math:: q_k = \frac{\Phi(z_{k+1}) - \Phi(z_k)}{\Phi(z_K) - \Phi(z_0)}, \qquad
+              z_k = \frac{b_k - y}{\sigma}
+
+    Cross-entropy with it is HL-Gauss. A network so trained ends at the distribution of
+    the numbers blurred by sigma, not at the distribution itself. Near an end of the
+    grid the normal distribution is cut off, which moves its mean inward. Computed in
+    log space: right where every difference above is zero in floating point.
+
+    NOTE[DIFF] the papers have bins of one width; here sigma defaults to 0.75 widths of
+    the bin that holds the number.
+
+    Args:
+        values: The true numbers, in the units of the bins. NaN gives a row of NaN;
+            infinity does if it is to be spread.
+        bins: The grid.
+        sigma: Standard deviation, in the units of the bins: one, or one per number.
+        outside: Numbers beyond the edges count as if on the nearest edge ("clip"), are
+            refused ("raise"), or spread their tail over the grid by the formula above
+            ("spread"): the further outside, the more of it on the end bin.
+
+    Returns:
+        Probabilities, bins on the last axis; float32 for half-precision values.
+
+    Raises:
+        ValueError: If sigma is not positive, or a number lies beyond the edges and that
+            is to be refused.
+
+    References:
+        Imani, White (2018), Improving regression performance with distributional
+        losses, arXiv:1806.04613.
+        Farebrother et al. (2024), Stop regressing: training value functions via
+        classification for scalable deep RL, arXiv:2403.03950.
+
+    >>> hl_gauss(torch.tensor([1.5]), Bins.uniform(0, 3, 3), sigma=1.0)
+    tensor([[0.2790, 0.4420, 0.2790]])
+    """
+    check_numbers("values", values)
+    y = values.double()
+    edges, widths = bins.edges.to(y.device), bins.widths.to(y.device)
+    match outside:
+        case "clip":
+            y = y.clamp(edges[0], edges[-1])
+        case "raise":
+            _refuse_outside(values, bins)
+        case "spread":
+            pass
+        case _:
+            raise ValueError(
+                f'outside must be "clip", "raise" or "spread", got {outside!r}'
+            )
+    if sigma is None:
+        sigma = 0.75 * widths[bins.index(y).clamp(min=0)]
+    elif not isinstance(sigma, Tensor) and not sigma > 0:
+        raise ValueError(f"sigma must be positive, got {sigma:g}")
+    spread = torch.as_tensor(sigma, dtype=torch.float64, device=y.device)
+    z = (edges - y[..., None]) / spread[..., None]
+    log_mass = _log_mass_between(z[..., :-1], z[..., 1:])
+    return log_mass.softmax(-1).to(_dtype_of(values))
+
+
+def smoothed(
+    target: Int[Tensor, "*batch"] | Float[Tensor, "*batch classes"],
+    ground: Ground,
+    temperature: float,
+) -> Float[Tensor, "*batch classes"]:
+    r"""Mass on every class, less of it the further from the true one.
+
+    .. math:: S_{yj} = \frac{e^{-d(j, y) / \tau}}{\sum_i e^{-d(i, y) / \tau}}
+
+    of a class y, :math:`S'q` of a distribution q. Label smoothing that knows the
+    distance; with `Costs.equal` it is plain label smoothing. A network trained on it
+    ends at S'q, not at q; `debias` undoes it.
+
+    Args:
+        target: Class indices, or probabilities with the classes on the last axis. An
+            index that is no class gives a row of NaN.
+        ground: How far apart the classes are.
+        temperature: Distance at which mass falls to 1/e, in the units of the ground.
+
+    Returns:
+        Probabilities, classes on the last axis; float32 for indices.
+
+    Raises:
+        ValueError: If the temperature is not positive, or the classes do not fit.
+
+    References:
+        Diaz, Marathe (2019), Soft labels for ordinal regression, CVPR,
+        doi:10.1109/CVPR.2019.00487.
+
+    >>> from offby import Line
+    >>> smoothed(torch.tensor([0]), Line.regular(3), temperature=1.0)
+    tensor([[0.6652, 0.2447, 0.0900]])
+    """
+    if not 0 < temperature < math.inf:
+        raise ValueError(f"temperature must be positive, got {temperature:g}")
+    # The cost of predicting each class where y is true: costs may be asymmetric.
+    rows = (-ground.cost.T / temperature).softmax(-1).to(target.device)
+    if not target.is_floating_point():
+        check_index("target", target)
+        at = target.long().clamp(0, ground.n_classes - 1)
+        return _or_nan(rows[at].float(), target, ground.n_classes)
+    if target.ndim == 0 or target.shape[-1] != ground.n_classes:
+        raise ValueError(
+            f"target must have {ground.n_classes} classes on its last axis, as the "
+            f"ground has, got shape {tuple(target.shape)}; class indices must be "
+            "integers (`.long()`)"
+        )
+    return (target.double() @ rows).to(_dtype_of(target))
+
+
+def _dtype_of(values: Tensor) -> torch.dtype:
+    """Half precision in, float32 out; float64 stays float64."""
+    return torch.promote_types(values.dtype, torch.float32)
+
+
+def _or_nan(rows: Tensor, index: Tensor, n_classes: int) -> Tensor:
+    known = (index >= 0) & (index < n_classes)
+    return rows.where(known[..., None], torch.nan)
+
+
+def _refuse_outside(values: Tensor, bins: Bins) -> None:
+    beyond = (values < bins.edges[0].item()) | (values > bins.edges[-1].item())
+    if bool(beyond.any()):
+        raise ValueError(
+            f"values must lie within the bins, {bins.edges[0]:g} to "
+            f"{bins.edges[-1]:g}, got {values[beyond][0]:g}; widen the grid, or pass "
+            'outside="clip"'
+        )
+
+
+def _log_mass_between(low: Tensor, high: Tensor) -> Tensor:
+    """log of Phi(high) - Phi(low), each difference taken in the tail it lies in.
+
+    Right of the center both values of Phi are near 1, and their difference would have
+    no digits left.
+    """
+    right = low > 0
+    low, high = torch.where(right, -high, low), torch.where(right, -low, high)
+    log_low, log_high = torch.special.log_ndtr(low), torch.special.log_ndtr(high)
+    gap = log_high - log_low
+    return log_high + torch.log(-torch.expm1(-gap))

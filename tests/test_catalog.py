@@ -1,0 +1,64 @@
+"""The short names, and what the table says of each loss."""
+
+import numpy as np
+import pytest
+import torch
+
+from offby import BinnedRegressor, Bins, OrdinalClassifier
+from offby.catalog import TABLE, Labels, parse
+from offby.losses import cross_entropy
+from offby.targets import hl_gauss, two_hot
+
+BINS = Bins([0, 1, 2, 4, 5, 7, 8, 10, 11])
+SOFT = {"hl-gauss": hl_gauss, "two-hot": two_hot}
+
+
+def labels_of(values: torch.Tensor) -> Labels:
+    return Labels(BINS.index(values), BINS.line(), values, BINS)
+
+
+@pytest.mark.parametrize("name", SOFT)
+def test_soft_names_are_cross_entropies_with_soft_targets(name):
+    y = torch.tensor([0.1, 3.0, 3.9, 10.9], dtype=torch.float64)
+    logits = torch.randn(4, 8, generator=torch.Generator().manual_seed(0))
+    expected = cross_entropy(logits, SOFT[name](y, BINS))
+    torch.testing.assert_close(parse(name).rows(logits, labels_of(y)), expected)
+
+
+@pytest.mark.parametrize("name", SOFT)
+def test_soft_names_stay_finite_outside_the_grid(name):
+    y = torch.tensor([-50.0, 1e6])
+    logits = torch.zeros(2, 8, requires_grad=True)
+    parse(name).rows(logits, labels_of(y)).sum().backward()
+    assert logits.grad is not None
+    assert logits.grad.argmin(-1).tolist() == [0, 7]  # Pushed up most: the end bin.
+
+
+@pytest.mark.parametrize("entry", TABLE, ids=lambda entry: entry.name)
+def test_feels_distance_where_the_table_says_so(entry):
+    """Wrong mass near the truth must cost less than at the far end, or as much."""
+    y = torch.tensor([0.5], dtype=torch.float64)  # The center of the first bin.
+    near = torch.full((1, 8), 0.01, dtype=torch.float64)
+    near[0, 0] = 0.4
+    far = near.clone()
+    near[0, 2] = far[0, 7] = 0.54
+    rows = [parse(entry.name).rows(p.log(), labels_of(y)) for p in (near, far)]
+    if entry.feels_distance:
+        assert rows[0] < rows[1]
+    else:
+        torch.testing.assert_close(rows[0], rows[1])
+
+
+@pytest.mark.parametrize("name", SOFT)
+def test_a_regressor_learns_with_soft_targets(name):
+    X = np.random.default_rng(0).uniform(size=(200, 1))
+    y = 10 * X[:, 0]
+    model = BinnedRegressor(name, n_bins=10, max_iter=60, random_state=0).fit(X, y)
+    assert np.abs(model.predict(X) - y).mean() < 1  # Without the inputs it is 2.5.
+
+
+@pytest.mark.parametrize("name", [e.name for e in TABLE if e.needs_bins])
+def test_classes_have_no_numbers(name):
+    X, y = np.arange(20.0)[:, None], np.repeat([0, 1], 10)
+    with pytest.raises(ValueError, match=rf"the loss '{name}' needs numbers"):
+        OrdinalClassifier(name).fit(X, y)

@@ -1,0 +1,157 @@
+"""The pages keep their word: links lead somewhere, named tests and files exist."""
+
+import ast
+import json
+import re
+from pathlib import Path
+
+import pytest
+import torch
+
+from benchmarks.choosing import table
+from offby import Bins, anatomy
+from offby.catalog import TABLE, Entry, Labels, parse
+
+ROOT = Path(__file__).parents[1]
+PAGES = sorted([*ROOT.glob("docs/**/*.md"), ROOT / "README.md"])
+SOURCES = sorted((ROOT / "src").rglob("*.py"))
+LINK = re.compile(r"\]\(([^)\s]+)\)")
+
+every_page = pytest.mark.parametrize("page", PAGES, ids=lambda p: p.name)
+
+
+def names_of_tests() -> set[str]:
+    found = set()
+    for file in (ROOT / "tests").glob("test_*.py"):
+        for node in ast.parse(file.read_text(encoding="utf-8")).body:
+            if isinstance(node, ast.FunctionDef) and node.name.startswith("test_"):
+                found.add(f"{file.name}::{node.name}")
+    return found
+
+
+@every_page
+def test_relative_links_resolve(page: Path) -> None:
+    for target in LINK.findall(page.read_text(encoding="utf-8")):
+        if target.startswith(("https://", "http://", "#")):
+            continue
+        path = page.parent / target.partition("#")[0]
+        assert path.exists(), f"{page.name} links to {target}, which is not there"
+
+
+@every_page
+def test_named_tests_exist_in_the_file_they_are_said_to_be_in(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    known = names_of_tests()
+    for name, file in re.findall(r"\[`(test_\w+)`\]\(\S*?(test_\w+\.py)\)", text):
+        assert f"{file}::{name}" in known, f"{page.name} names {file}::{name}"
+    anywhere = {name.partition("::")[2] for name in known}
+    for name in re.findall(r"`(test_\w+)`", text):
+        assert name in anywhere, f"{page.name} names {name}"
+
+
+@pytest.mark.parametrize(
+    "source", SOURCES, ids=lambda p: str(p.relative_to(ROOT / "src"))
+)
+def test_pages_named_by_docstrings_exist(source: Path) -> None:
+    for path in re.findall(r"docs/[\w./-]+\.md", source.read_text(encoding="utf-8")):
+        assert (ROOT / path).is_file(), f"{source.name} names {path}"
+
+
+@every_page
+def test_formulas_are_closed(page: Path) -> None:
+    """An odd dollar or fence turns the rest of a page on GitHub into a formula.
+
+    And between bare dollars Markdown takes away the backslash of `\\,` and `\\{`; it
+    leaves $`...`$ alone.
+    """
+    text = page.read_text(encoding="utf-8")
+    assert text.count("```") % 2 == 0
+    prose = re.sub(r"```.*?```", "", text, flags=re.DOTALL)
+    prose = re.sub(r"`[^`]*`", "", prose)
+    for paragraph in prose.split("\n\n"):
+        assert paragraph.count("$") % 2 == 0, f"{page.name}: {paragraph}"
+        for formula in re.findall(r"\$([^$]+)\$", paragraph):
+            assert not re.search(r"\\[^A-Za-z\s]", formula), f"{page.name}: {formula}"
+
+
+# docs/choosing.md and the measurements it tells of
+
+CHOOSING = (ROOT / "docs/choosing.md").read_text(encoding="utf-8")
+MEASURED = json.loads((ROOT / "docs/choosing.json").read_text())
+BINS = json.loads((ROOT / "docs/bins.json").read_text())
+
+
+@pytest.mark.parametrize("name", MEASURED)
+def test_tables_are_those_that_were_measured(name: str) -> None:
+    assert table(name, MEASURED[name]) in CHOOSING
+    assert f"{MEASURED[name]['rows']:,} rows" in CHOOSING
+
+
+def crps_at(bins: int, loss: str) -> float:
+    (found,) = [x["CRPS"] for x in BINS if (x["bins"], x["loss"]) == (bins, loss)]
+    return found
+
+
+def test_table_of_bins_is_that_which_was_measured() -> None:
+    for loss in ("ce", "ce, stopped on CRPS", "emd2", "ce+emd2"):
+        cells = [f"{crps_at(n, loss):.2f}" for n in (10, 30, 100, 300)]
+        assert f"| {loss} | {' | '.join(cells)} |" in CHOOSING
+    all_in_all = crps_at(300, "ce") - crps_at(300, "emd2")
+    by_stopping = crps_at(300, "ce") - crps_at(300, "ce, stopped on CRPS")
+    assert f"of the {all_in_all:.2f} between" in CHOOSING
+    assert f"{by_stopping:.2f} are the stopping rule" in CHOOSING
+    assert f"{all_in_all - by_stopping:.2f}, is the loss" in CHOOSING
+
+
+def said(name: str, metric: str) -> dict[str, str]:
+    found = MEASURED[name]["verdicts"][metric]
+    return {**found["said"], found["best"]: "best"}
+
+
+UNDECIDED = {"best", "no clear difference", "can't tell"}
+
+
+def test_nothing_separates_proper_losses_at_six_classes() -> None:
+    for metric in MEASURED["wine-red"]["verdicts"]:
+        verdicts = said("wine-red", metric)
+        assert {verdicts[k] for k in ("ce", "emd2", "cce", "ce+emd2")} <= UNDECIDED
+        assert verdicts["emd1"] == ("can't tell" if metric == "far" else "worse")
+    means = MEASURED["wine-red"]["means"]
+    boosting = means.pop("boosting")
+    for metric in ("rps", "log_score", "mae", "qwk", "accuracy"):
+        better = max if metric in ("qwk", "accuracy") else min
+        best = better(each[metric] for each in means.values())
+        assert better(best, boosting[metric]) == boosting[metric] != best
+
+
+def test_many_bins_separate_the_losses() -> None:
+    crps, log_score = said("concrete", "crps"), said("concrete", "log_score")
+    mae = said("concrete", "mae")
+    for loss in ("crps", "emd2", "cce", "hl-gauss"):
+        assert {crps[loss], mae[loss]} <= UNDECIDED
+    for metric in MEASURED["concrete"]["verdicts"]:
+        assert said("concrete", metric)["ce"] == "worse"
+    assert set(log_score.values()) == {"best", "worse"}
+    assert log_score["hl-gauss"] == "best"
+    means = MEASURED["concrete"]["means"]
+    assert means["nll"] == pytest.approx(means["ce"], rel=1e-6)
+    for reference in ("boosting", "pinball"):
+        best = min(means[loss]["crps"] for loss in crps)
+        assert means[reference]["crps"] < best
+
+
+@pytest.mark.parametrize("entry", TABLE, ids=lambda entry: entry.name)
+def test_confident_and_wrong_learns_where_the_page_says_so(entry: Entry) -> None:
+    """Eight classes, all mass but e^-20 on the first, the truth in the last."""
+    bins = Bins.uniform(0, 8, 8)
+    value = torch.tensor(7.5, dtype=torch.float64)
+    logits = torch.zeros(8, dtype=torch.float64)
+    logits[0] = 20
+    labels = Labels(bins.index(value), bins.line(), value, bins)
+    loss = parse(entry.name)
+    push = anatomy(lambda z, _: loss.rows(z, labels), logits, torch.tensor(7)).pushes[7]
+    (row,) = re.findall(rf"^\| `{re.escape(entry.name)}` \|.*$", CHOOSING, flags=re.M)
+    _, _, feels, proper, confident, _ = (cell.strip() for cell in row.split("|")[:6])
+    assert confident == ("pushes" if push > 0.5 else "flat")
+    assert proper.startswith("strictly") == (entry.proper == "strictly")
+    assert (feels != "no") == entry.feels_distance

@@ -1,0 +1,105 @@
+/** The two distribution functions on the true scale, with the area between them. */
+
+import { scaleLinear } from "d3-scale";
+import { plain, type Ground } from "./grounds";
+import { sum, targetOf, type Truth } from "./maths";
+import { path, type Curve } from "./shapes";
+import { amount } from "./text";
+
+const HEIGHT = 132;
+
+interface Props {
+  ground: Ground;
+  truth: Truth;
+  predictions: { name: string; p: number[] }[];
+  width: number;
+}
+
+export function Cdfs({ ground, truth, predictions, width }: Props) {
+  if (ground.kind !== "line") return null;
+  const pair = predictions.length > 1;
+  const each = pair && width > 560 ? (width - 32) / 2 : width;
+  return (
+    <div class="cdfs">
+      {predictions.map(({ name, p }) => (
+        <Cdf key={name} {...{ name, p, ground, truth }} width={each} pair={pair} />
+      ))}
+    </div>
+  );
+}
+
+interface OneProps {
+  name: string;
+  p: number[];
+  ground: Ground;
+  truth: Truth;
+  width: number;
+  pair: boolean;
+}
+
+/** Steps of a distribution function: at positions, or a slope inside each bin. */
+function curveOf(masses: number[], ground: Ground, low: number, high: number): Curve {
+  let reached = 0;
+  const curve: Curve = [[low, 0]];
+  masses.forEach((mass, k) => {
+    curve.push([ground.positions[k], reached], [ground.positions[k], (reached += mass)]);
+  });
+  return [...curve, [high, 1]];
+}
+
+function sloped(p: number[], edges: number[]): Curve {
+  let reached = 0;
+  return [[edges[0], 0], ...p.map((mass, k): [number, number] => [edges[k + 1], (reached += mass)])];
+}
+
+function Cdf({ name, p, ground, truth, width, pair }: OneProps) {
+  const { edges, positions } = ground;
+  const [low, high] = [edges[0], edges[edges.length - 1]];
+  const left = 34;
+  const x = scaleLinear([low, high], [left, width - 8]);
+  const y = scaleLinear([0, 1], [HEIGHT - 24, 8]);
+  const number = truth.kind === "number";
+  const predicted = number ? sloped(p, edges) : curveOf(p, ground, low, high);
+  const q = targetOf(truth, ground);
+  const true_: Curve = number ? [[low, 0], [truth.y, 0], [truth.y, 1], [high, 1]] : curveOf(q, ground, low, high);
+  const put = (curve: Curve): Curve => curve.map(([a, b]) => [x(a), b]);
+  const between = `${path(put(predicted), y)}${path(put([...true_].reverse()), y).replace("M", "L")}Z`;
+  const size = gapArea(p, q, positions);
+  const ticks = x.ticks(Math.max(Math.floor(width / 90), 2));
+  const words = number
+    ? "the CRPS is the gap, squared, over the axis"
+    : `the area between is ${amount(size)}${truth.kind === "noisy" ? "" : ", the Wasserstein distance"}`;
+  return (
+    <figure class="cdf">
+      <figcaption>
+        {pair ? `${name}: ` : "Mass up to each place, predicted and true; "}
+        {words}
+      </figcaption>
+      <svg viewBox={`0 0 ${width} ${HEIGHT}`} width={width} height={HEIGHT} role="img" aria-label={`${name}: distribution functions, ${words}`}>
+        {[0, 0.5, 1].map((level) => (
+          <g key={level}>
+            <line class="grid" x1={left} x2={width - 8} y1={y(level)} y2={y(level)} />
+            <text x={left - 6} y={y(level) + 4} style={{ textAnchor: "end" }}>{level === 0.5 ? ".5" : level}</text>
+          </g>
+        ))}
+        <path class="between" d={between} />
+        <path class="predicted" d={path(put(predicted), y)} />
+        <path class="true" d={path(put(true_), y)} />
+        {ticks.map((tick) => (
+          <text key={tick} x={x(tick)} y={HEIGHT - 6}>{plain(tick)}</text>
+        ))}
+      </svg>
+    </figure>
+  );
+}
+
+function gapArea(p: number[], q: number[], positions: number[]): number {
+  let [F, G] = [0, 0];
+  return sum(
+    positions.slice(1).map((x, k) => {
+      F += p[k];
+      G += q[k];
+      return (x - positions[k]) * Math.abs(F - G);
+    }),
+  );
+}

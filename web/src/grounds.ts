@@ -1,0 +1,117 @@
+/** How far apart the classes are, and what they are called. */
+
+export interface Ground {
+  kind: "line" | "circle" | "tree";
+  labels: string[];
+  /** Distance between every two classes. */
+  cost: number[][];
+  /** On a line: where the classes lie. */
+  positions: number[];
+  /** On a line: the edges of the bins. */
+  edges: number[];
+  /** Ticks stand at the edges of bins, or under the middle of classes. */
+  ticks: "edges" | "labels";
+  /** On a tree: the names above the leaves, root first. */
+  paths: string[][];
+}
+
+export const nClasses = (ground: Ground): number => ground.labels.length;
+
+export const largest = (ground: Ground): number =>
+  Math.max(...ground.cost.map((row) => Math.max(...row)));
+
+const lineCost = (positions: number[]): number[][] =>
+  positions.map((a) => positions.map((b) => Math.abs(a - b)));
+
+/** Bins between edges, each at its center. */
+export function binned(edges: number[]): Ground {
+  const positions = edges.slice(1).map((edge, k) => edges[k] + (edge - edges[k]) / 2);
+  return {
+    kind: "line",
+    labels: positions.map((_, k) => `${plain(edges[k])} to ${plain(edges[k + 1])}`),
+    cost: lineCost(positions),
+    positions,
+    edges,
+    ticks: "edges",
+    paths: [],
+  };
+}
+
+/** Classes at positions; edges halfway between them, for numbers. */
+export function classes(positions: number[], labels: string[]): Ground {
+  const middle = positions.slice(1).map((x, k) => (x + positions[k]) / 2);
+  const last = positions.length - 1;
+  const edges = [
+    positions[0] - (middle[0] - positions[0]),
+    ...middle,
+    positions[last] + (positions[last] - middle[last - 1]),
+  ];
+  const cost = lineCost(positions);
+  return { kind: "line", labels, cost, positions, edges, ticks: "labels", paths: [] };
+}
+
+export function regular(k: number): Ground {
+  const positions = Array.from({ length: k }, (_, i) => i + 1);
+  return classes(positions, positions.map(String));
+}
+
+/** Hours of the day, `n` classes; distance along the shorter way round. */
+export function hours(n: number): Ground {
+  const at = Array.from({ length: n }, (_, i) => (24 * i) / n);
+  const arc = (a: number, b: number) => Math.min(Math.abs(a - b), 24 - Math.abs(a - b));
+  return {
+    kind: "circle",
+    labels: at.map((h) => `${plain(h)} h`),
+    cost: at.map((a) => at.map((b) => arc(a, b))),
+    positions: [],
+    edges: [],
+    ticks: "labels",
+    paths: [],
+  };
+}
+
+/** Leaves of a tree, by their paths; every edge has length 1. */
+export function tree(leaves: string[]): Ground {
+  const paths = leaves.map((leaf) => leaf.split("/"));
+  const shared = (a: string[], b: string[]) => {
+    let n = 0;
+    while (n < a.length && n < b.length && a[n] === b[n]) n++;
+    return n;
+  };
+  return {
+    kind: "tree",
+    labels: paths.map((path) => path[path.length - 1]),
+    cost: paths.map((a) => paths.map((b) => a.length + b.length - 2 * shared(a, b))),
+    positions: [],
+    edges: [],
+    ticks: "labels",
+    paths,
+  };
+}
+
+export const ANIMALS = [
+  "mammal/dog/wolf",
+  "mammal/dog/fox",
+  "mammal/cat/lion",
+  "mammal/cat/lynx",
+  "bird/gull",
+  "bird/owl",
+  "fish/trout",
+];
+
+/** The cuts of a line; other grounds have none here. */
+export function cutsOf(ground: Ground): number[] | null {
+  if (ground.kind !== "line") return null;
+  return ground.positions.slice(1).map((x, k) => x - ground.positions[k]);
+}
+
+/** Bin that holds a number; one beyond the outer edges goes to the end bin. */
+export function binOf(edges: number[], y: number): number {
+  let k = 0;
+  while (k < edges.length - 2 && edges[k + 1] <= y) k++;
+  return k;
+}
+
+/** A number as a person writes it, with a real minus. */
+export const plain = (x: number): string =>
+  String(Number(x.toPrecision(6))).replace("-", "\u2212");
