@@ -20,10 +20,10 @@ HERE = Path(__file__).parent
 SOURCES = HERE / "src" / "offby" / "kernels" / "native"
 LIBRARY = HERE / "src" / "offby" / "kernels" / "offby_kernels.so"
 
-FLAGS = (
-    "-O3 -std=c++17 -fPIC -fvisibility=hidden -pthread "
-    "-ffp-contract=fast -fno-math-errno -fno-trapping-math"
-).split()
+FLAGS = [
+    *("-O3", "-std=c++17", "-fPIC", "-fvisibility=hidden", "-pthread"),
+    *("-ffp-contract=fast", "-fno-math-errno", "-fno-trapping-math"),
+]
 X86 = ("x86_64", "amd64")
 AVX2 = ["-mavx2", "-mfma"]
 AVX512 = ["-mavx512f", "-mavx512bw", "-mavx512dq", "-mavx512vl"]
@@ -46,7 +46,7 @@ class CustomBuildHook(BuildHookInterface):
 
 
 def build(made: Path, *flags: str, program: str = "") -> str:
-    """Compile the library, or a program with it; why that failed, nothing if it did not."""
+    """Compile the library, or a program with it; say why if that failed."""
     made.unlink(missing_ok=True)
     command = compiler()
     if command is None:

@@ -3,10 +3,10 @@
     python benchmarks/cpu.py [--out benchmarks/results/cpu.json] [--rounds 25]
 
 One process; every round runs every loss once, in turn; a figure is the median over the
-rounds of the ratio to that round's `F.cross_entropy`. Freed memory is kept by the heap
+rounds of the ratio to that round's `F.cross_entropy`. The heap keeps freed memory
 (`--heap warm`), so that no figure hangs on how the system maps pages; `--heap default`
-shows what a short-lived process sees. `--clock cpu` counts the time of the processor, and
-is the one to use beside other work. The rivals need `pip install "offby[bench]"`.
+shows what a short-lived process sees. `--clock cpu` counts the processor's time: the
+one to use beside other work. The rivals need `pip install "offby[bench]"`.
 """
 
 import argparse

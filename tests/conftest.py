@@ -3,7 +3,7 @@ import os
 import torch
 from hypothesis import settings
 
-# Before anything imports Triton: without a GPU its kernels are tested in its interpreter.
+# Before anything imports Triton: without a GPU its kernels are interpreted.
 if not torch.cuda.is_available():
     os.environ.setdefault("TRITON_INTERPRET", "1")
 

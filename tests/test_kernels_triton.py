@@ -1,4 +1,4 @@
-"""The Triton twins in Triton's interpreter: the right numbers on a machine without a GPU."""
+"""The Triton twins in Triton's interpreter: right numbers without a GPU."""
 
 import importlib
 
@@ -27,7 +27,7 @@ def twin():
     return importlib.import_module("offby.kernels._triton")
 
 
-def numbers(name: str, target: Tensor, n: int, power: float = 1.0):
+def numbers(name: str, target: Tensor, n: int, power: float = 1.0) -> tuple:
     factors = tuple(float(name in (term, "all")) for term in _library.TERMS)
     bins = grid(n)
     value = bins.edges[target] + 0.3 * bins.widths[target]

@@ -16,9 +16,8 @@ from torch.autograd import forward_ad
 from offby.bins import Bins
 from offby.grounds import Ground, Line
 from offby.kernels import _compiled, _library
-from offby.kernels._autograd import Plain, rows
+from offby.kernels._autograd import Plain, Task, rows
 from offby.kernels._impl import Impl, using, wanted
-from offby.kernels._library import Task
 
 _MOST_CLASSES_OF_TRITON = 16384
 _ON_A_LINE = ("wasserstein", "squared_emd", "cumulative_cross_entropy")
@@ -88,7 +87,7 @@ def choose(
 def _choose_compiled(
     impl: Impl, logits: Tensor, target: Tensor | None, terms: Sequence[Term]
 ) -> Callable[[Plain], Tensor] | None:
-    """The same for a compiler, which cannot follow an environment or compare numbers."""
+    """The same for a compiler, which can follow no environment and no numbers."""
     why = (
         _kind_cannot(logits, target, terms, "cpu")
         or ("" if _one_ground(terms) else "all terms must have one ground")
@@ -99,6 +98,7 @@ def _choose_compiled(
     if why or impl == "triton":
         raise RuntimeError(f'impl="{impl}" cannot run inside torch.compile: {why}')
     task = _task("cpp", target, terms)
+    assert isinstance(task, _library.Task)
     return lambda plain: _compiled.rows(task, logits)
 
 
@@ -201,7 +201,7 @@ def _same(ground: Ground | Bins | None, other: Ground | Bins | None) -> bool:
 
 
 def _task(form: Impl, target: Tensor | None, terms: Sequence[Term]) -> Task:
-    factors = dict.fromkeys(_library.TERMS, 0.0)
+    factors: dict[str, float] = dict.fromkeys(_library.TERMS, 0.0)
     power, positions, value, edges = 1.0, None, None, None
     for term in terms:
         factors[term.loss] += term.factor
@@ -212,17 +212,20 @@ def _task(form: Impl, target: Tensor | None, terms: Sequence[Term]) -> Task:
         if isinstance(term.ground, Bins):
             edges, value = term.ground.edges, term.value
     index = None if target is None else target.long().contiguous()
-    numbers = [
+    value, positions, edges = (
         None if each is None else each.detach().double().contiguous()
         for each in (value, positions, edges)
-    ]
+    )
     sums = tuple(factors.values())
     if form == "cpp":
-        numbers = [None if each is None else each.cpu() for each in numbers]
-        return Task(sums, index, *numbers, power)
+        # A grid may lie on a device where the logits do not.
+        value, positions, edges = (
+            each if each is None else each.cpu() for each in (value, positions, edges)
+        )
+        return _library.Task(sums, index, value, positions, edges, power)
     from offby.kernels import _triton
 
-    return _triton.Task(sums, index, *numbers, power)
+    return _triton.Task(sums, index, value, positions, edges, power)
 
 
 @dataclass(frozen=True)

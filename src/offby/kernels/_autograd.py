@@ -1,13 +1,43 @@
 """The twins as differentiable functions: eager, and compiled."""
 
 from collections.abc import Callable
+from typing import Protocol
 
 import torch
 from torch import Tensor
 from torch.autograd.function import FunctionCtx
 
 from offby.kernels._impl import using
-from offby.kernels._library import Task
+
+
+class Task(Protocol):
+    """A sum of losses that a twin computes."""
+
+    def loss(self, logits: Tensor) -> Tensor:
+        """Loss of each row."""
+        ...
+
+    def guess(self, n_rows: int) -> float:
+        """The scale to make a gradient for."""
+        ...
+
+    def is_scale(self, upstream: Tensor, scale: float) -> bool:
+        """Whether every number is the scale."""
+        ...
+
+    def loss_and_gradient(self, logits: Tensor, scale: float) -> tuple[Tensor, Tensor]:
+        """Loss of each row, and `scale` times its gradient."""
+        ...
+
+    def gradient(
+        self,
+        logits: Tensor,
+        upstream: Tensor,
+        scaled: tuple[Tensor, float] | None = None,
+    ) -> Tensor:
+        """Gradient of each row times `upstream`; `scaled`, if given, is used up."""
+        ...
+
 
 Plain = Callable[[Tensor], Tensor]
 """The plain PyTorch form of a loss, as a function of the logits alone."""
@@ -29,7 +59,7 @@ class _Rows(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(ctx, logits: Tensor, task: Task, plain: Plain) -> Tensor:  # pyright: ignore[reportIncompatibleMethodOverride]
+    def forward(ctx, logits: Tensor, task: Task, plain: Plain) -> Tensor:
         ctx.scale = task.guess(logits.numel() // logits.shape[-1])
         loss, ctx.gradient = task.loss_and_gradient(logits.detach(), ctx.scale)
         ctx.save_for_backward(logits)

@@ -1,4 +1,4 @@
-"""The C++ twins inside `torch.compile`: one operator that the compiler does not look into."""
+"""The C++ twins inside `torch.compile`: one operator, opaque to the compiler."""
 
 import torch
 from torch import Tensor
@@ -60,6 +60,6 @@ def ready() -> bool:
     return isinstance(load(), Library)
 
 
-# What `torch.compiler.assume_constant_result` would set, had it not to import the compiler
+# What `torch.compiler.assume_constant_result` would set, did it not import the compiler
 # first: a second that nobody who does not compile should wait.
 ready._dynamo_marked_constant = True  # pyright: ignore[reportFunctionMemberAccess]

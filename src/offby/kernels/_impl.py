@@ -4,7 +4,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Literal, get_args
+from typing import Literal, cast, get_args
 
 Impl = Literal["auto", "torch", "cpp", "triton"]
 """Which form runs: the fastest that can, the plain one, or a twin by name."""
@@ -42,4 +42,4 @@ def _known(name: str, impl: str) -> Impl:
         raise ValueError(
             f"{name} must be one of {', '.join(get_args(Impl))}, got {impl!r}"
         )
-    return impl
+    return cast(Impl, impl)

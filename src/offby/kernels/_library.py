@@ -116,7 +116,7 @@ def _torch_parallel_for() -> c_void_p | None:
 
 @dataclass(frozen=True)
 class Layout:
-    """How rows of classes lie in memory: strides of `outer`, `inner` and the classes."""
+    """How rows of classes lie in memory; strides of outer, inner and the classes."""
 
     outer: int
     inner: int

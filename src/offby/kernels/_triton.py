@@ -4,6 +4,10 @@ Formulas as in native/row.hpp, with the slopes summed outward from the heaviest 
 each row, so that nothing cancels whichever class that is.
 """
 
+# Triton's stubs do not type what its compiler accepts.
+# pyright: reportArgumentType=false, reportCallIssue=false
+# pyright: reportPossiblyUnboundVariable=false
+
 from dataclasses import dataclass
 
 import torch
@@ -38,7 +42,7 @@ def _softplus(u):
 
 @triton.jit
 def _outward(steps, k, origin):
-    """Sum of the steps between the origin and each class: 0 there, minus to its left."""
+    """Sum of the steps from the origin to each class; minus to its left."""
     right = tl.where(k >= origin, steps, 0.0)
     left = tl.where(k < origin, steps, 0.0)
     return tl.cumsum(right, 1) - right - tl.cumsum(left, 1, reverse=True)
@@ -150,7 +154,7 @@ def _rows(
         right = tl.where(follows & (k >= y), to_right - from_left, nothing)
         every = d_before * _softplus(left) + d * _softplus(right)
         value += cce * tl.sum(every, 1)[:, None]
-        # Where only impossible classes lie on the right side no logit of theirs can help.
+        # Where only impossible classes lie on the right side no logit can help.
         left = tl.where(left < float("inf"), left + tl.log(d_before), nothing)
         right = tl.where(right < float("inf"), right + tl.log(d), nothing)
         up_to = tl.associative_scan(left, 1, _log_add)
@@ -182,13 +186,13 @@ def _rows(
         b = tl.sum(tl.where(k > t, p, 0.0), 1)[:, None]
         pt = tl.sum(tl.where(k == t, p, 0.0), 1)[:, None]
         wt = tl.sum(tl.where(k == t, w, 0.0), 1)[:, None]
-        l, u = wt * s, wt * (1.0 - s)
+        low, up = wt * s, wt * (1.0 - s)
         c, g = a + pt * s, b + pt * (1.0 - s)
-        ends = l * (a * a + a * c + c * c) + u * (b * b + b * g + g * g)
+        ends = low * (a * a + a * c + c * c) + up * (b * b + b * g + g * g)
         beyond = tl.load(outside + r, mask=real, other=0.0)[:, None]
         value += crps * ((squares + ends) / 3.0 + beyond)
-        at = (l * s * (a + 2.0 * c) + u * (1.0 - s) * (b + 2.0 * g)) / 3.0
-        side = tl.where(k < t, lower + l * (a + c), higher + u * (b + g))
+        at = (low * s * (a + 2.0 * c) + up * (1.0 - s) * (b + 2.0 * g)) / 3.0
+        side = tl.where(k < t, lower + low * (a + c), higher + up * (b + g))
         slopes = tl.where(k == t, at, own + side)
         h += crps * (slopes - tl.sum(tl.where(k == mode, slopes, 0.0), 1)[:, None])
 
@@ -238,7 +242,7 @@ class Task:
         return gradient.mul_(upstream[..., None])
 
     def guess(self, n_rows: int) -> float:
-        """Scale to make the gradient for; to compare it later would wait for the GPU."""
+        """Scale of the gradient; comparing it later would wait for the GPU."""
         del n_rows
         return 1.0
 
