@@ -5,8 +5,10 @@
     python benchmarks/estimators.py DATA coverage   of 90 % intervals
     python benchmarks/estimators.py DATA time       of 20,000 rows x 20 columns
 
-DATA is a folder with winequality.csv.gz, concrete.csv.gz and the like. Each part prints
-its table and puts it into docs/estimators.json. No setting is tuned on these rows.
+DATA is a folder with winequality.csv.gz, concrete.csv.gz and the like. Names of data
+sets after the part restrict it to them, a number restricts `uci` to the first splits.
+Each part prints its rows and puts them into docs/estimators.json. No setting was tuned
+on these splits.
 """
 
 import json
@@ -47,14 +49,14 @@ def read(folder: str, name: str) -> tuple[pl.DataFrame, np.ndarray]:
     return frame.drop(target), frame[target].to_numpy().astype(float)
 
 
-def uci(folder: str) -> Table:
-    """The 20 splits of Hernandez-Lobato and Adams (2015), as Gal published them."""
+def uci(folder: str, names: list[str], n_splits: int) -> Table:
+    """Splits of Hernandez-Lobato and Adams (2015), as Gal published them."""
     table = []
-    for name in ("wine red", "concrete"):
+    for name in names or ("wine red", "concrete"):
         X, y = read(folder, name)
         draws = np.random.RandomState(1)
         found = []
-        for _ in range(20):
+        for _ in range(n_splits):
             order = draws.choice(range(len(y)), len(y), replace=False)
             learned, new = np.split(order, [round(0.9 * len(y))])
             model = BinnedRegressor(random_state=0).fit(X[learned.tolist()], y[learned])
@@ -70,15 +72,17 @@ def uci(folder: str) -> Table:
         for key in found[0]:
             values = np.array([each[key] for each in found])
             row[key] = float(values.mean())
-            row[f"{key}, standard error"] = float(values.std(ddof=1) / 20**0.5)
+            row[f"{key}, standard error"] = float(
+                values.std(ddof=1) / len(values) ** 0.5
+            )
         table.append(show(row))
     return table
 
 
-def bins(folder: str) -> Table:
+def bins(folder: str, names: list[str], _) -> Table:
     """CRPS on 5 folds, by number of bins, beside gradient boosting's 19 quantiles."""
     table = []
-    for name in ("concrete", "ames", "abalone"):
+    for name in names or ("concrete", "ames", "abalone"):
         X, y = read(folder, name)
         row: dict = {"data": name, "rows": len(y)}
         for n_bins in (10, 30, 100, 300):
@@ -115,10 +119,10 @@ def boosting(X, y, X_new, y_new) -> np.ndarray:
     return 2 * np.maximum(levels * short, (levels - 1) * short).sum(-1) / 20
 
 
-def coverage(folder: str) -> Table:
+def coverage(folder: str, names: list[str], _) -> Table:
     """Share of held-out rows inside their central 90 % interval, on 5 folds."""
     table = []
-    for name in ("wine red", "concrete", "abalone", "ames", "bikes"):
+    for name in names or ("wine red", "concrete", "abalone", "ames", "bikes"):
         X, y = read(folder, name)
 
         def inside(X, y, X_new, y_new):
@@ -150,7 +154,7 @@ def over_folds(X, y: np.ndarray, rows: Callable, axis: int | None = None):
     return float(mean) if axis is None else tuple(map(float, mean))
 
 
-def duration(folder: str) -> Table:
+def duration(folder: str, names: list[str], _) -> Table:
     """Seconds to fit 20,000 x 20 and to forecast 100,000, and the memory it takes."""
     rng = np.random.default_rng(0)
     X = rng.normal(size=(100_000, 20))
@@ -163,6 +167,7 @@ def duration(folder: str) -> Table:
     return [
         show(
             {
+                "data": "drawn",
                 "fit, s": fitted - begun,
                 "passes": model.n_iter_,
                 "forecast of 100,000, s": time.perf_counter() - fitted,
@@ -181,12 +186,15 @@ def show(row: dict) -> dict:
     return row
 
 
-def main(folder: str, part: str) -> None:
+def main(folder: str, part: str, *only: str) -> None:
     """Measure one part and remember it."""
     measure = {"uci": uci, "bins": bins, "coverage": coverage, "time": duration}[part]
-    table = measure(folder)
+    names = [word for word in only if not word.isdigit()]
+    n_splits = next((int(word) for word in only if word.isdigit()), 20)
+    table = measure(folder, names, n_splits)
     known = json.loads(OUT.read_text()) if OUT.exists() else {}
-    OUT.write_text(json.dumps(known | {part: table}, indent=1) + "\n")
+    rows = {row["data"]: row for row in [*known.get(part, []), *table]}
+    OUT.write_text(json.dumps(known | {part: list(rows.values())}, indent=1) + "\n")
 
 
 if __name__ == "__main__":

@@ -102,3 +102,29 @@ def test_line_puts_each_class_at_the_center_of_its_bin():
     bins = grid(5)
     assert torch.equal(bins.line().positions, bins.centers)
     assert_close(bins.centers, (bins.edges[1:] + bins.edges[:-1]) / 2)
+
+
+def test_values_that_fill_a_bin_get_one_of_their_own():
+    rng = np.random.default_rng(0)
+    rain = np.r_[np.zeros(300), rng.exponential(size=700)]
+    bins = Bins.around(rain, 20)
+    index = bins.index(torch.from_numpy(rain))
+    assert len(set(index[:300].tolist())) == 1
+    assert int((index == index[0]).sum()) == 300
+    assert bins.widths[int(index[0])] < 0.1
+    assert 15 <= bins.n_bins <= 22
+
+
+def test_whole_numbers_become_classes():
+    stars = np.random.default_rng(0).integers(1, 6, 500)
+    assert Bins.around(stars, 100).edges.tolist() == [0.5, 1.5, 2.5, 3.5, 4.5, 5.5]
+
+
+@pytest.mark.parametrize("strategy", ["quantile", "uniform", "log"])
+def test_every_strategy_holds_all_values_inside_its_margin(strategy):
+    values = np.random.default_rng(0).lognormal(size=200)
+    bins = Bins.around(values, 10, strategy)
+    assert bins.edges[0] < values.min()
+    assert bins.edges[-1] > values.max()
+    if strategy == "log":
+        assert bins.edges[0] > 0

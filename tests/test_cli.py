@@ -25,7 +25,7 @@ def call(*words):
     return CliRunner().invoke(main, [*words], catch_exceptions=False)
 
 
-QUICK = ("--losses", "ce,emd2", "--folds", "2", "--seeds", "1")
+QUICK = ("--losses", "ce,emd2", "--folds", "2", "--seeds", "1", "--no-noise")
 
 
 @pytest.mark.parametrize(
@@ -48,6 +48,18 @@ QUICK = ("--losses", "ce,emd2", "--folds", "2", "--seeds", "1")
         (["small.csv", "-t", "y", "-o", "no/r.html"], "make 'no' first"),
         (["small.csv", "-t", "y", "-o", "."], "got the folder"),
         (["small.csv", "-t", "y", "-o", "r", "--json", "r"], "two files"),
+        (["small.csv", "-t", "y", "--groups", "q"], "must be in the table"),
+        (["small.csv", "-t", "y", "--groups", "y"], "a column with no other use"),
+        (["small.csv", "-t", "y", "--groups", "a", "--time", "a"], "no other use"),
+        (["small.csv", "-t", "y", "--groups", "a", "--time", "b"], "got both"),
+        (["small.csv", "-t", "y", "--groups", "b"], "at least 5 groups, got 4"),
+        (["small.csv", "-t", "y", "--weights", "a"], "must be positive numbers, got 0"),
+        (["small.csv", "-t", "y", "--metric", "nope"], "one of rps, log_score"),
+        (["small.csv", "-t", "y", "--predictions", "p.txt"], "csv or parquet"),
+        (["small.csv", "-t", "y", "--predictions", "no/p.csv"], "make 'no' first"),
+        (["small.csv", "-t", "y", "--min-class", "30"], "smaller --min-class"),
+        (["small.csv", "-t", "y", "--sample", "3"], "Invalid value for '--sample'"),
+        (["small.csv", "-t", "y", "--run-dir", "small.csv"], "folder you may write to"),
     ],
 )
 def test_wrong_usage_or_data_is_a_sentence_and_code_2(words, says):
@@ -66,6 +78,49 @@ def test_a_failed_run_is_a_sentence_and_code_1(monkeypatch):
     result = call("compare", "small.csv", "-t", "y")
     assert result.exit_code == 1
     assert "Error: the training must stay finite" in result.stderr
+
+
+def test_ctrl_c_says_how_to_go_on(monkeypatch):
+    def stop(*args, **settings):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(offby, "compare", stop)
+    alone = call("compare", "small.csv", "-t", "y")
+    assert "--run-dir DIR" in alone.stderr
+    kept = call("compare", "small.csv", "-t", "y", "--run-dir", "runs")
+    assert kept.exit_code == 130
+    assert "kept in runs; the same command goes on there" in kept.stderr
+
+
+@pytest.mark.slow
+def test_a_scheduler_that_does_not_answer_is_refused(monkeypatch):
+    distributed = pytest.importorskip("distributed")
+
+    def silent(address, timeout):
+        raise OSError(f"nobody at {address}")
+
+    monkeypatch.setattr(distributed, "Client", silent)
+    result = call("compare", "small.csv", "-t", "y", "--dask", "tcp://127.0.0.1:1")
+    assert result.exit_code == 2
+    assert "a scheduler that answers" in result.stderr
+
+
+@pytest.mark.slow
+def test_columns_with_a_role_are_not_learned_from(tmp_path):
+    rows = [f"{i % 7},{i // 3},{1 + i % 2},{1 + i % 3}" for i in range(90)]
+    (tmp_path / "all.csv").write_text("\n".join(["a,g,w,y", *rows]) + "\n")
+    words = ("all.csv", "-t", "y", *QUICK, "--groups", "g", "--weights", "w")
+    result = call("compare", *words, "--run-dir", "runs", "--metric", "qwk", "-j", "1")
+    assert result.exit_code == 0, result.output
+    first = json.loads((tmp_path / "y_compare.json").read_text())
+    assert first["data"]["n_features"] == 1
+    assert first["run"]["split"] == "by groups, 30 of them"
+    assert first["metrics"][0]["key"] == "qwk"
+    assert "not learned from: columns g, w" in result.stderr
+    again = call("compare", *words, "--run-dir", "runs", "--metric", "qwk", "-j", "1")
+    assert "8 of 8 fits were there already" in again.stderr
+    second = json.loads((tmp_path / "y_compare.json").read_text())
+    assert second["scores"] == first["scores"]
 
 
 def test_ctrl_c_is_code_130_and_leaves_no_file(monkeypatch, tmp_path):

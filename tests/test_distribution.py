@@ -133,3 +133,63 @@ def test_nearly_normalized_rows_are_normalized() -> None:
     row = np.array([0.2, 0.2, 0.2, 0.2, 0.2005])
     assert BinnedDistribution(row, BINS).probs.sum() == pytest.approx(1, abs=1e-15)
     assert row[-1] == 0.2005
+
+
+def test_shortest_interval_is_the_shortest_on_a_fine_grid_of_starts():
+    rng = np.random.default_rng(0)
+    grid = Bins(np.cumsum(rng.uniform(0.1, 2, 9)))
+    forecast = BinnedDistribution(rng.dirichlet(np.ones(8), 20), grid)
+    for coverage in (0.3, 0.8):
+        low, high = forecast.interval(coverage, kind="shortest")
+        np.testing.assert_allclose(forecast.prob(low, high), coverage, atol=1e-12)
+        starts = np.linspace(0, 1 - coverage, 4001)[:, None]
+        others = forecast.ppf(starts + coverage) - forecast.ppf(starts)
+        assert (high - low <= others.min(0) + 1e-9).all()
+        assert (high - low >= others.min(0) - 0.01).all()
+
+
+def test_quantile_loss_integrates_to_half_the_crps():
+    forecast = BinnedDistribution([0.2, 0.5, 0.3], Bins([0, 1, 4, 5]))
+    levels = (np.arange(20_000) + 0.5) / 20_000
+    for y in (-1.0, 2.0, 7.0):
+        half = np.mean(forecast.quantile_loss(y, levels))
+        assert half == pytest.approx(float(forecast.crps(y)) / 2, rel=1e-4)
+
+
+@pytest.mark.parametrize("tails", ["none", "half-normal"])
+def test_entropy_is_the_mean_of_minus_the_log_density(tails):
+    forecast = BinnedDistribution([0.2, 0.5, 0.3], Bins([0, 1, 4, 5], tails=tails))
+    draws = forecast.sample(200_000, np.random.default_rng(0))
+    mean = -forecast.log_pdf(draws).mean()
+    assert float(forecast.entropy()) == pytest.approx(mean, abs=0.01)
+
+
+def test_draws_come_from_the_distribution():
+    forecast = BinnedDistribution([[0.2, 0.8], [0.9, 0.1]], Bins([0, 1, 4]))
+    draws = forecast.sample(50_000, np.random.default_rng(1))
+    assert draws.shape == (50_000, 2)
+    np.testing.assert_allclose(draws.mean(0), forecast.mean(), rtol=0.02)
+    np.testing.assert_allclose(draws.std(0), forecast.std(), rtol=0.02)
+
+
+def test_a_mixture_has_the_mixed_distribution_function():
+    rng = np.random.default_rng(0)
+    parts = [
+        BinnedDistribution(rng.dirichlet(np.ones(4), 3), Bins(edges))
+        for edges in ([0, 1, 2, 3, 4], [0.5, 1, 2.5, 3, 9])
+    ]
+    mixed = BinnedDistribution.mixture(parts, [1, 3])
+    for y in (0.7, 2.2, 3.7, 8.0):
+        mean = 0.25 * parts[0].cdf(y) + 0.75 * parts[1].cdf(y)
+        np.testing.assert_allclose(mixed.cdf(y), mean, atol=1e-12)
+    with pytest.raises(ValueError, match="as many nonnegative weights"):
+        BinnedDistribution.mixture(parts, [1, -1])
+
+
+def test_plots_one_forecast_and_several():
+    pyplot = pytest.importorskip("matplotlib.pyplot")
+    pyplot.switch_backend("agg")
+    for probs, n in (([0.2, 0.8], 2), ([[0.2, 0.8], [0.5, 0.5]], 4)):
+        ax = BinnedDistribution(probs, Bins([0, 1, 4])).plot()
+        assert len(ax.patches) == n
+        pyplot.close(ax.figure)

@@ -176,7 +176,7 @@ def test_agrees_with_scikit_learn_and_scoringrules():
     ce = losses.cross_entropy(z, target).mean().item()
     assert ce == pytest.approx(log_loss(y, p, labels=range(6)))
     brier = 2 * losses.squared_emd(z, target, Costs.equal(6)).mean().item()
-    expected = brier_score_loss(y, p, labels=np.arange(6), scale_by_half=False)
+    expected = brier_score_loss(y, p, labels=np.arange(6))  # of several classes: whole
     assert brier == pytest.approx(expected)
     rps = scoringrules.rps_score(y + 1, p)  # its classes begin at 1
     np.testing.assert_allclose(losses.squared_emd(z, target), rps)

@@ -121,7 +121,7 @@ def test_a_hostile_name_is_only_text():
         data,
         data=replace(data.data, name=evil, labels=names, notes=(evil,)),
         methods=(replace(METHODS[0], title=evil), *METHODS[1:]),
-        verdicts=(evil,),
+        verdicts=(replace(data.verdicts[0], sentence=evil),),
         why=(evil,),
     )
     page = render(data)

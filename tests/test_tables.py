@@ -1,4 +1,5 @@
 import gzip
+from typing import Any
 
 import numpy as np
 import pytest
@@ -219,3 +220,59 @@ def test_says_how_many_rows_are_copies():
     assert note.startswith("1 row (5%) copy")
     apart = frame.with_row_index("id")
     assert not [n for n in tables.prepare(apart, "y").notes if "copy" in n]
+
+
+def test_a_small_class_may_be_kept_or_merged_as_asked():
+    table = frame([1] * 20 + [2] * 20 + [3] * 7)
+    assert tables.prepare(table, "y").labels == ("1", "2", "3")
+    found = tables.prepare(table, "y", min_class=10)
+    assert found.labels == ("1", "2")
+    assert found.notes[-1] == "7 rows in class 3: fewer than 10; counted as class 2"
+
+
+def test_a_sample_is_the_same_for_the_same_seed():
+    table = frame([1, 2, 3] * 40)
+    first, second = (tables.prepare(table, "y", sample=50, seed=s) for s in (0, 0))
+    assert first.X.equals(second.X)
+    assert len(first.y) == 50
+    assert any("50 of 120 rows taken at random" in note for note in first.notes)
+    assert not first.X.equals(tables.prepare(table, "y", sample=50, seed=1).X)
+    assert len(tables.prepare(table, "y", sample=500).y) == 120
+
+
+def test_columns_with_a_role_come_as_arrays_of_the_rows_that_stay():
+    table = frame(
+        [1, 2, None] * 20,
+        day=[f"2026-{1 + i % 12:02d}-01" for i in range(60)],
+        who=["b", "a", "c"] * 20,
+        w=[1.0, 2.0, 3.0] * 20,
+    )
+    found = tables.prepare(table, "y", groups="who", weights="w", drop=["day"])
+    assert found.X.columns == ["x"]
+    assert found.groups is not None
+    assert found.groups[:4].tolist() == [1, 0, 1, 0]
+    assert found.weights is not None
+    assert found.weights[:4].tolist() == [1.0, 2.0, 1.0, 2.0]
+    found = tables.prepare(table, "y", time="day", drop=["who", "w"])
+    assert found.time is not None
+    month = [1 + i % 12 for i in range(60) if i % 3 < 2]
+    assert (
+        np.argsort(found.time, kind="stable").tolist()
+        == np.argsort(month, kind="stable").tolist()
+    )
+
+
+@pytest.mark.parametrize(
+    ("column", "role", "says"),
+    [
+        ([None, *range(29)], "time", "no gaps, got 1 row without"),
+        (["soon"] * 30, "time", "numbers or dates as 2026-01-31, got 'soon'"),
+        (["a", None] * 15, "groups", "no gaps, got 15 rows"),
+        ([1.0, -2.0] * 15, "weights", "must be positive numbers, got -2.0"),
+        (["a", "b"] * 15, "weights", "must be positive numbers, got 'a'"),
+    ],
+)
+def test_a_role_that_a_column_cannot_play_is_refused(column, role, says):
+    roles: Any = {role: "c"}
+    with pytest.raises(ValueError, match=says):
+        tables.prepare(frame([1, 2, 3] * 10, c=column), "y", **roles)

@@ -5,7 +5,6 @@ import torch
 
 from offby.catalog import TABLE, parse
 from offby.comparison import Comparison, compare
-from offby.comparison._statistics import corrected_interval, verdict
 from offby.grounds import Line
 from offby.training import Settings, Task, train
 
@@ -80,25 +79,3 @@ def test_every_loss_of_the_table_trains_on_numbers():
         crps = found.mean(name, "crps")
         assert crps is not None
         assert 0 < crps < 1
-
-
-@pytest.mark.parametrize(
-    ("low", "high", "words"),
-    [
-        (-0.05, -0.02, "better"),
-        (-0.009, -0.001, "slightly better"),
-        (-0.009, 0.009, "no clear difference"),
-        (-0.02, 0.02, "can't tell"),
-        (0.001, 0.02, "slightly worse"),
-        (0.02, 0.05, "worse"),
-    ],
-)
-def test_verdict_uses_the_fixed_words(low, high, words):
-    assert verdict(low, high, 0.01) == words
-
-
-def test_interval_is_wider_than_that_of_independent_runs():
-    values = np.random.default_rng(0).normal(size=15)
-    _, low, high = corrected_interval(values.tolist(), n_folds=5)
-    plain = 2 * 2.145 * values.std(ddof=1) / np.sqrt(15)
-    assert high - low == pytest.approx(plain * np.sqrt(1 + 15 / 4), rel=1e-3)

@@ -168,7 +168,7 @@ def test_absent_pot_is_named(monkeypatch):
 def entropic(p, q, cost, epsilon) -> float:
     """The definition, at POT's plan."""
     plan = pot.bregman.sinkhorn_log(
-        p, q, cost, epsilon, numItermax=100_000, stopThr=1e-13
+        p, q, cost, epsilon, numItermax=100_000, stopThr=1e-11
     )
     return (plan * cost).sum() + epsilon * (
         plan * np.log(plan / (p[:, None] * q))
@@ -176,10 +176,10 @@ def entropic(p, q, cost, epsilon) -> float:
 
 
 @pytest.mark.parametrize("ground", [line, circle, chord, tree, points])
-@pytest.mark.parametrize("epsilon", [0.5, 5.0])
+@pytest.mark.parametrize("epsilon", [0.3, 1.0])
 def test_sinkhorn_agrees_with_its_definition(ground, epsilon):
     rng = np.random.default_rng(0)
-    on = ground(5)
+    on = ground(5).normalized()
     z, q = torch.from_numpy(rng.standard_normal(5)), rng.dirichlet(np.ones(5))
     p, cost = z.softmax(-1).numpy(), on.cost.numpy()
     expected = entropic(p, q, cost, epsilon) - 0.5 * (

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from offby import Bins, Costs, anatomy, losses, settles_at
+from offby import Bins, Circle, Tree, anatomy, losses, settles_at
 from offby.grounds import Ground
 
 STATES = 200
@@ -25,7 +25,8 @@ mild start, from which every loss arrives (some stall elsewhere, as the page sho
 Row = Callable[[Tensor, Tensor], Tensor]
 
 ON_A_LINE = ("ce", "emd1", "emd2", "cce", "ce+emd1", "ce+0.3*emd1", "ce+emd2")
-ANYWHERE = ("ce", "emd1", "emd2", "0.5*ce+2*emd2")
+ON_A_CIRCLE = ("ce", "emd1", "emd2", "0.5*ce+2*emd2")
+ON_A_TREE = (*ON_A_CIRCLE, "cce")
 OF_NUMBERS = (*ON_A_LINE, "crps", "nll", "ce+crps")
 
 
@@ -63,24 +64,9 @@ def loss(name: str, ground: Ground, bins: Bins | None) -> Row:
     return lambda z, t: torch.stack([f * row(z, t) for f, row in terms]).sum(0)
 
 
-def arc(n: int) -> Costs:
+def arc(n: int) -> Circle:
     """`n` hours of the day, distance along the shorter way round."""
-    at = 24 * torch.arange(n, dtype=torch.float64) / n
-    apart = (at[:, None] - at).abs()
-    return Costs(torch.minimum(apart, 24 - apart))
-
-
-def leaves(paths: list[str]) -> Costs:
-    """Leaves of a tree whose edges have length 1."""
-    split = [path.split("/") for path in paths]
-
-    def distance(a: list[str], b: list[str]) -> int:
-        shared = 0
-        while shared < min(len(a), len(b)) and a[shared] == b[shared]:
-            shared += 1
-        return len(a) + len(b) - 2 * shared
-
-    return Costs([[distance(a, b) for b in split] for a in split])
+    return Circle(24 * torch.arange(n, dtype=torch.float64) / n, period=24)
 
 
 ANIMALS = [
@@ -141,13 +127,13 @@ def judged(state: dict[str, Any], with_end: bool) -> dict[str, Any]:
     ground: Ground
     match place:
         case "hours":
-            ground = arc(k)
+            ground, names = arc(k), ON_A_CIRCLE
         case "animals":
-            ground = leaves(ANIMALS)
+            ground, names = Tree.from_paths(ANIMALS), ON_A_TREE
         case _:
             bins = Bins(state["ground"]["edges"])
             ground = bins.line()
-    names = ANYWHERE if bins is None else OF_NUMBERS if kind == "number" else ON_A_LINE
+            names = OF_NUMBERS if kind == "number" else ON_A_LINE
     if kind != "number":
         bins = None
     logits = torch.tensor(state["logits"], dtype=torch.float64)

@@ -136,3 +136,12 @@ class Beyond:
         rest, mass, (once, twice) = self.rest, self.mass, self.near
         near = rest * rest * self.reach + 2 * rest * mass * once + mass * mass * twice
         return near + mass * mass * self.far[1]
+
+
+def entropies(bins: Bins) -> Float[Tensor, " bins"]:
+    """Differential entropy of each bin's own distribution, in nats."""
+    found = bins.widths.log()
+    if bins.tails == "half-normal":
+        for at, scale in zip((0, -1), scales(bins), strict=True):
+            found[at] = (math.pi / 2 * scale.square()).log() / 2 + 0.5
+    return found

@@ -12,6 +12,9 @@ from torch import Tensor
 from offby._checks import check_increasing
 from offby.grounds import Line
 
+Strategy = Literal["quantile", "uniform", "log"]
+"""How numbers are cut into bins."""
+
 Tails = Literal["none", "half-normal"]
 
 
@@ -117,30 +120,55 @@ class Bins:
         cls,
         values: ArrayLike,
         n_bins: int,
-        strategy: Literal["quantile", "uniform"] = "quantile",
+        strategy: Strategy = "quantile",
+        *,
+        tails: Tails = "none",
     ) -> "Bins":
         """Bins over the values, with a margin of one bin width on either side.
 
         The next number may lie a little beyond any seen so far; without the margin its
         density would be zero and its log score infinite.
 
+        Under "quantile" a value that alone would fill a bin gets one of its own, with
+        edges halfway to the values beside it; if no more than `n_bins` different values
+        there are, each of them does. So whole numbers, zeros of rain and capped prices
+        are classes, and their densities depend on the values' spacing, not on chance.
+
+        Args:
+            values: Numbers, at least two of them different.
+            n_bins: How many bins, at most.
+            strategy: Bins of equal counts, of equal widths, or ("log", of positive
+                numbers) each wider by the same factor.
+            tails: What the bins at the ends look like, as in `Bins`.
+
         >>> Bins.around([0.0, 1.0, 2.0, 4.0], 2, "uniform").edges
         tensor([-2.,  2.,  6.], dtype=torch.float64)
+        >>> Bins.around([3, 3, 4, 5, 5, 5], 50).edges
+        tensor([2.5000, 3.5000, 4.5000, 5.5000], dtype=torch.float64)
         """
-        numbers = np.asarray(values, dtype=np.float64)
+        numbers = np.asarray(values, dtype=np.float64).ravel()
         match strategy:
             case "quantile":
                 bins = cls.quantile(numbers, n_bins)
+                edges = _apart(numbers, n_bins, bins.edges.numpy())
+                if edges is not None:
+                    return cls(edges, tails=tails)
             case "uniform":
                 bins = cls.uniform(numbers.min(), numbers.max(), n_bins)
+            case "log":
+                bins = cls.log(numbers.min(), numbers.max(), n_bins)
             case _:
                 raise ValueError(
-                    f'strategy must be "quantile" or "uniform", got {strategy!r}'
+                    f'strategy must be "quantile", "uniform" or "log", got {strategy!r}'
                 )
-        edges = bins.edges.clone()
-        edges[0] -= bins.widths[0]
-        edges[-1] += bins.widths[-1]
-        return cls(edges)
+        edges = bins.edges.numpy().copy()
+        if strategy == "log":
+            edges[0] *= edges[0] / edges[1]
+            edges[-1] *= edges[-1] / edges[-2]
+        else:
+            edges[0] -= edges[1] - edges[0]
+            edges[-1] += edges[-1] - edges[-2]
+        return cls(edges, tails=tails)
 
     @property
     def n_bins(self) -> int:
@@ -206,3 +234,24 @@ class Bins:
             f"Bins({self.n_bins} bins from {low:g} to {high:g}, "
             f"widths {least:g} to {most:g}{tails})"
         )
+
+
+def _apart(values: np.ndarray, n_bins: int, edges: np.ndarray) -> np.ndarray | None:
+    """The edges, moved so that values that fill a bin have one; None if none does."""
+    different, counts = np.unique(values, return_counts=True)
+    few = len(different) <= n_bins
+    heavy = np.flatnonzero(counts * n_bins >= len(values))
+    if few:
+        heavy = np.arange(len(different))
+    if not len(heavy):
+        return None
+    halfway = (different[1:] + different[:-1]) / 2
+    # Beyond the ends as far as the neighbor on the other side.
+    ends = 2 * different[0] - halfway[0], 2 * different[-1] - halfway[-1]
+    borders = np.concatenate([ends[:1], halfway, ends[1:]])
+    low, high = borders[heavy], borders[heavy + 1]
+    inside = (edges[1:-1, None] > low) & (edges[1:-1, None] < high)
+    kept = edges[1:-1][~inside.any(1)]
+    first = [] if heavy[0] == 0 else [2 * edges[0] - edges[1]]
+    last = [] if heavy[-1] == len(different) - 1 else [2 * edges[-1] - edges[-2]]
+    return np.unique(np.concatenate([first, kept, low, high, last]))

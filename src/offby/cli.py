@@ -7,7 +7,8 @@ import os
 import shlex
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -39,7 +40,7 @@ class _Refusal(click.ClickException):
 
 def _check_jobs(ctx: click.Context, param: click.Parameter, value: int) -> int:
     if value == 0:
-        raise click.BadParameter("must not be 0; give a number of losses, or -1.")
+        raise click.BadParameter("must not be 0; give a number of fits, or -1.")
     return value
 
 
@@ -83,15 +84,31 @@ def main() -> None:
 )
 @click.option("--order", default="", help="Classes, lowest first, as low,mid,high.")
 @click.option("--drop", default="", help="Columns to leave out, as id,name.")
+@click.option("--groups", help="Column of groups: none is on both sides of a cut.")
+@click.option("--time", "time_", help="Column of times: learn earlier, judge later.")
+@click.option("--weights", help="Column of weights of rows.")
 @click.option(
-    "--folds", type=click.IntRange(min=2), default=5, show_default=True, help="Folds."
+    "--min-class",
+    type=click.IntRange(min=1),
+    help="A class with fewer rows joins its neighbor.  [default: the folds]",
 )
+@click.option(
+    "--sample", type=click.IntRange(min=10), help="Take this many rows at random."
+)
+@click.option(
+    "--quick",
+    "size",
+    flag_value="quick",
+    help="3 folds and 1 seed: a first look.",
+)
+@click.option(
+    "--full", "size", flag_value="full", help="10 folds and 5 seeds: a last word."
+)
+@click.option("--folds", type=click.IntRange(min=2), help="Folds.  [default: 5]")
 @click.option(
     "--seeds",
     type=click.IntRange(min=1),
-    default=3,
-    show_default=True,
-    help="Trainings per fold and loss.",
+    help="Trainings per fold and loss.  [default: 3]",
 )
 @click.option(
     "--seed",
@@ -115,13 +132,38 @@ def main() -> None:
     help="Relative difference too small to matter.",
 )
 @click.option(
+    "--metric", help="What matters most, as rps, log_score or mae: comes first."
+)
+@click.option(
+    "--noise/--no-noise",
+    default=None,
+    help="Ask what noise in edges, inputs and targets does.  [default: noise, unless "
+    "--quick]",
+)
+@click.option(
+    "--target-noise",
+    type=click.FloatRange(min=0),
+    help="Standard deviation of the noise in the target, where it is known.",
+)
+@click.option(
+    "--predictions",
+    type=click.Path(path_type=Path),
+    help="Write every held-out prediction, as csv or parquet.",
+)
+@click.option(
+    "--run-dir",
+    type=click.Path(path_type=Path),
+    help="Keep finished fits here; the same command goes on from them.",
+)
+@click.option("--dask", metavar="ADDRESS", help="Fit on a Dask cluster, tcp://...")
+@click.option(
     "-j",
     "--jobs",
     type=int,
     default=-1,
     show_default=True,
     callback=_check_jobs,
-    help="Losses trained at the same time; -1 is one per core.",
+    help="Fits made at the same time; -1 is one per core.",
 )
 @click.option("-q", "--quiet", is_flag=True, help="No progress, no table.")
 @click.option("--open/--no-open", "open_report", default=False, help="Show the report.")
@@ -135,11 +177,23 @@ def compare(
     strategy: str,
     order: str,
     drop: str,
-    folds: int,
-    seeds: int,
+    groups: str | None,
+    time_: str | None,
+    weights: str | None,
+    min_class: int | None,
+    sample: int | None,
+    size: str | None,
+    folds: int | None,
+    seeds: int | None,
     seed: int,
     stop_on: str,
     rope: float,
+    metric: str | None,
+    noise: bool | None,
+    target_noise: float | None,
+    predictions: Path | None,
+    run_dir: Path | None,
+    dask: str | None,
     jobs: int,
     quiet: bool,
     open_report: bool,
@@ -163,25 +217,41 @@ def compare(
                 f"--out and --json must be two files, got {str(out)!r} for both; "
                 "rename one"
             )
-        comparison = _compared(
-            data,
-            target,
-            order=order,
-            drop=drop,
-            bins=bins,
-            folds=folds,
-            progress=None if quiet else _progress(),
-            quiet=quiet,
-            settings={
-                "losses": losses,
-                "strategy": strategy,
-                "seeds": seeds,
-                "seed": seed,
-                "stop_on": stop_on,
-                "rope": rope,
-                "n_jobs": jobs,
-            },
-        )
+        _check_writable(predictions)
+        n_folds, n_seeds = _SIZES[size]
+        with _cluster(dask):
+            comparison = _compared(
+                data,
+                target,
+                table={
+                    "order": order,
+                    "drop": drop,
+                    "groups": groups,
+                    "time": time_,
+                    "weights": weights,
+                    "min_class": min_class,
+                    "sample": sample,
+                    "seed": seed,
+                },
+                bins=bins,
+                folds=folds or n_folds,
+                progress=None if quiet else _progress(),
+                quiet=quiet,
+                settings={
+                    "losses": losses,
+                    "strategy": strategy,
+                    "seeds": seeds or n_seeds,
+                    "seed": seed,
+                    "stop_on": stop_on,
+                    "rope": rope,
+                    "metric": metric,
+                    "noise": size != "quick" if noise is None else noise,
+                    "target_noise": target_noise,
+                    "predictions": predictions,
+                    "run_dir": run_dir,
+                    "n_jobs": jobs,
+                },
+            )
     except ValueError as error:
         raise _Refusal(str(error)) from error
     except (RuntimeError, ImportError) as error:
@@ -204,6 +274,10 @@ def compare(
             click.echo(f"Data    {json_path}")
             next_ = shlex.join(["offby", "explain", str(json_path)])
             click.echo(f"Next    {next_}   drag the mass of your own predictions")
+        if predictions is not None:
+            click.echo(f"Rows    {predictions}", err=only_json)
+        if (settling := comparison.settling()) is not None:
+            click.echo(_next_step(*settling, jobs, run_dir), err=only_json)
     if open_report:
         click.launch(str(out))
 
@@ -309,8 +383,7 @@ def _compared(
     data: str,
     target: str,
     *,
-    order: str,
-    drop: str,
+    table: dict[str, Any],
     bins: int | None,
     folds: int,
     progress: "Progress | None",
@@ -320,11 +393,12 @@ def _compared(
     from offby import tables
 
     frame = tables.read(data)
+    for name in ("order", "drop"):
+        table[name] = tables.split_list(table[name])
     problem = tables.prepare(
         frame,
         target,
-        order=tables.split_list(order),
-        drop=tables.split_list(drop),
+        **table,
         kind="auto" if bins is None else "number",
         folds=folds,
         source=data,
@@ -363,13 +437,64 @@ def _compared(
             name=Path(data).name,
             target=target,
             notes=problem.notes,
+            groups=problem.groups,
+            time=problem.time,
+            weights=problem.weights,
             command=shlex.join(["offby", *sys.argv[1:]]),
             progress=progress,
             **settings,
         )
+    except KeyboardInterrupt:
+        kept = settings["run_dir"]
+        click.echo(
+            "\nwith --run-dir DIR a stopped command can go on where it was"
+            if kept is None
+            else f"\nfinished fits are kept in {kept}; the same command goes on there",
+            err=True,
+        )
+        raise
     finally:
         if isinstance(progress, _Bar):
             progress.close()
+
+
+_SIZES = {None: (5, 3), "quick": (3, 1), "full": (10, 5)}
+"""Folds and seeds."""
+
+
+@contextmanager
+def _cluster(address: str | None) -> Iterator[None]:
+    """Fits go to a Dask cluster, if one is named."""
+    if address is None:
+        yield
+        return
+    try:
+        from distributed import Client
+    except ImportError as error:
+        raise RuntimeError(
+            '--dask needs Dask; run pip install "offby[dask]"'
+        ) from error
+    import joblib
+
+    try:
+        client = Client(address, timeout=10)
+    except (OSError, ValueError) as error:
+        raise ValueError(
+            f"--dask must name a scheduler that answers, as tcp://host:8786, got "
+            f"{address!r}: {error}; check that it runs"
+        ) from error
+    with client, joblib.parallel_config("dask"):
+        yield
+
+
+def _next_step(seeds: int, seconds: float, jobs: int, run_dir: Path | None) -> str:
+    """How to end a "can't tell"."""
+    cores = jobs if jobs > 0 else os.cpu_count() or 1
+    where = f" --run-dir {shlex.quote(str(run_dir))}" if run_dir else ""
+    return (
+        f"Next    --seeds {seeds}{where} would settle part of what can't be told yet; "
+        f"the seeds to add take about {_duration(seconds / cores)}"
+    )
 
 
 def _file_name(target: str) -> str:
@@ -494,7 +619,7 @@ def _print_comparison(comparison: "Comparison") -> None:
         arrow = "↓" if metric.lower_is_better else "↑"
         table.add_column(_plain(f"{metric.title} {arrow}"), justify="right")
     table.add_column("fit s", justify="right")
-    seconds = {part.method: part.seconds for part in comparison.training}
+    seconds = comparison.timing.fits
     columns = [_column(comparison, metric) for metric in comparison.metrics]
     methods = sorted(comparison.methods, key=lambda method: method.reference)
     for place, method in enumerate(methods):
@@ -510,7 +635,9 @@ def _print_comparison(comparison: "Comparison") -> None:
             took,
         )
     console.print(table)
-    for title, sentences in (("", comparison.verdicts), ("Why", comparison.why)):
+    verdicts = [answer.sentence for answer in comparison.verdicts]
+    parts = ("", verdicts), ("Why", comparison.why), ("Noise", comparison.flips)
+    for title, sentences in parts:
         if sentences:
             click.echo(f"\n{title}".rstrip(" "))
             for sentence in sentences:

@@ -1,24 +1,34 @@
 """`BinnedDistribution`: masses of bins. Theory: docs/maths/histogram.md."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
 from jaxtyping import Float
 from numpy.typing import ArrayLike
+from scipy.special import entr
 from torch import Tensor
 
 from offby._checks import normalized
-from offby._half_normal import densest, log_density, moments, number_at, share_below
+from offby._half_normal import (
+    densest,
+    entropies,
+    log_density,
+    moments,
+    number_at,
+    share_below,
+)
 from offby._histogram import Sides
 from offby.bins import Bins
 
 Array = np.ndarray[Any, np.dtype[np.float64]]
+_CHUNK = 4096
+"""Rows worked on at once where a row needs many numbers."""
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@dataclass(frozen=True, eq=False, repr=False, init=False)
 class BinnedDistribution:
     """Distributions whose density is constant inside each bin and zero outside.
 
@@ -48,11 +58,12 @@ class BinnedDistribution:
     probs: Float[np.ndarray, "*batch bins"]
     bins: Bins
 
-    def __post_init__(self) -> None:
+    def __init__(self, probs: ArrayLike, bins: Bins) -> None:
+        object.__setattr__(self, "bins", bins)
         probs = normalized(
             "probs",
-            self.probs,
-            self.bins.n_bins,
+            probs,
+            bins.n_bins,
             "bins on their last axis, as the grid has",
             "raw network output goes through `BinnedDistribution.from_logits`",
         )
@@ -169,25 +180,214 @@ class BinnedDistribution:
             mass = np.log(self._pick(self.probs, k))
         return np.where(np.isnan(y), np.nan, mass + self._within(log_density, y, k))
 
+    def prob(self, low: ArrayLike, high: ArrayLike) -> Float[np.ndarray, "*batch"]:
+        """Mass between two numbers, in the units of the target.
+
+        >>> float(BinnedDistribution([0.5, 0.5], Bins([0, 1, 3])).prob(0.5, 2))
+        0.5
+        """
+        return self.cdf(high) - self.cdf(low)
+
     def interval(
-        self, coverage: ArrayLike
+        self, coverage: ArrayLike, *, kind: Literal["central", "shortest"] = "central"
     ) -> tuple[Float[np.ndarray, "*batch"], Float[np.ndarray, "*batch"]]:
-        """Central interval of that mass, as much left out below as above.
+        """An interval of that mass.
 
         Args:
             coverage: Mass inside, between 0 and 1.
+            kind: As much left out below as above, or the shortest interval of all that
+                start or end at an edge (without tails, of all there are).
 
         Returns:
             The lower and the upper end, in the units of the target.
 
-        >>> low, high = BinnedDistribution([0.5, 0.5], Bins([0, 1, 3])).interval(0.5)
-        >>> float(low), float(high)
-        (0.5, 2.0)
+        >>> skewed = BinnedDistribution([0.5, 0.5], Bins([0, 1, 3]))
+        >>> [float(end) for end in skewed.interval(0.5)]
+        [0.5, 2.0]
+        >>> [float(end) for end in skewed.interval(0.5, kind="shortest")]
+        [0.0, 1.0]
         """
         inside = np.asarray(coverage, dtype=np.float64)
         if not ((inside >= 0) & (inside <= 1)).all():
             raise ValueError(f"coverage must lie between 0 and 1, got {coverage}")
-        return self.ppf((1 - inside) / 2), self.ppf((1 + inside) / 2)
+        if kind == "central":
+            return self.ppf((1 - inside) / 2), self.ppf((1 + inside) / 2)
+        if kind != "shortest":
+            raise ValueError(f'kind must be "central" or "shortest", got {kind!r}')
+        return self._shortest(inside)
+
+    def _shortest(self, inside: Array) -> tuple[Array, Array]:
+        shape = np.broadcast_shapes(inside.shape, self.probs.shape[:-1])
+        below = np.broadcast_to(self._cumulative, (*shape, self.bins.n_bins + 1))
+        mass = np.broadcast_to(inside, shape).reshape(-1, 1)
+        parts = [
+            self._shortest_of(rows, mass[i : i + _CHUNK])
+            for i, rows in _chunks(below.reshape(-1, below.shape[-1]))
+        ]
+        low, high = (
+            np.concatenate(ends).reshape(shape) for ends in zip(*parts, strict=True)
+        )
+        return low, high
+
+    def _shortest_of(self, below: Array, mass: Array) -> tuple[Array, Array]:
+        """Of all intervals that start or end at an edge, for each row."""
+        edges = self._edges.copy()
+        if self.bins.tails != "none":
+            edges[[0, -1]] = -np.inf, np.inf
+        up = self._number(below, np.clip(below + mass, 0, 1))
+        down = self._number(below, np.clip(below - mass, 0, 1))
+        # What rounding takes beyond the ends is no reason to leave it out.
+        width = np.concatenate(
+            [
+                np.where(below + mass <= 1 + 1e-12, up - edges, np.inf),
+                np.where(below - mass >= -1e-12, edges - down, np.inf),
+            ],
+            -1,
+        )
+        row, best = np.arange(len(below)), width.argmin(-1)
+        n = len(edges)
+        at = best % n
+        low = np.where(best < n, edges[at], down[row, at])
+        return low, np.where(best < n, up[row, at], edges[at])
+
+    def _number(self, below: Array, q: Array) -> Array:
+        """The numbers with mass `q` below, of rows of distribution functions."""
+        n, k = below.shape[0], below.shape[1] - 1
+        # All rows as one increasing sequence, for one search.
+        shift = 2.0 * np.arange(n)[:, None]
+        ends = (below[:, 1:] + shift).ravel()
+        at = np.searchsorted(ends, (q + shift).ravel()).reshape(q.shape)
+        at = np.clip(at - k * np.arange(n)[:, None], 0, k - 1)
+        first = np.take_along_axis(below, at, -1)
+        mass = np.take_along_axis(below, at + 1, -1) - first
+        share = np.divide(q - first, mass, out=np.zeros_like(q), where=mass > 0)
+        return self._within(number_at, np.clip(share, 0, 1), at)
+
+    def entropy(self) -> Float[np.ndarray, "*batch"]:
+        """Differential entropy, in nats: how little the forecast says.
+
+        >>> round(float(BinnedDistribution([0.5, 0.5], Bins([0, 2, 4])).entropy()), 4)
+        1.3863
+        """
+        return entr(self.probs).sum(-1) + self.probs @ entropies(self.bins).numpy()
+
+    def quantile_loss(
+        self, y: ArrayLike, level: ArrayLike
+    ) -> Float[np.ndarray, "*batch"]:
+        """Pinball loss of the quantile at a level, in the units of the target.
+
+        Its integral over the levels is half the CRPS.
+
+        References:
+            Koenker, Bassett (1978), Regression quantiles, Econometrica 46,
+            doi:10.2307/1913643.
+
+        >>> float(BinnedDistribution([1.0], Bins([0, 1])).quantile_loss(2.0, 0.5))
+        0.75
+        """
+        short = np.asarray(y, dtype=np.float64) - self.ppf(level)
+        level = np.asarray(level, dtype=np.float64)
+        return np.maximum(level * short, (level - 1) * short)
+
+    def sample(
+        self, n: int, generator: np.random.Generator
+    ) -> Float[np.ndarray, " draws *batch"]:
+        """Independent draws, in the units of the target: n x batch.
+
+        >>> coin = BinnedDistribution([0.5, 0, 0.5], Bins([0, 1, 9, 10]))
+        >>> coin.sample(4, np.random.default_rng(0)).round(1)
+        array([9.3, 0.5, 0.1, 0. ])
+        """
+        return self.ppf(generator.uniform(size=(n, *self.probs.shape[:-1])))
+
+    @classmethod
+    def mixture(
+        cls,
+        parts: Sequence["BinnedDistribution"],
+        weights: Sequence[float] | None = None,
+    ) -> "BinnedDistribution":
+        """The mixture of several forecasts, on the edges of all of them.
+
+        Args:
+            parts: Distributions of the same batch; grids with tails must be the same.
+            weights: Share of each part; equal by default.
+
+        >>> even = BinnedDistribution([1.0], Bins([0, 2]))
+        >>> upper = BinnedDistribution([1.0], Bins([1, 2]))
+        >>> BinnedDistribution.mixture([even, upper]).probs
+        array([0.25, 0.75])
+        """
+        shares = np.ones(len(parts)) if weights is None else np.asarray(weights, float)
+        if len(parts) == 0 or len(shares) != len(parts) or not (shares >= 0).all():
+            raise ValueError(
+                "a mixture needs parts and as many nonnegative weights, got "
+                f"{len(parts)} parts and {len(shares)} weights"
+            )
+        shares = shares / shares.sum()
+        grids = [part.bins for part in parts]
+        if all(_same(grids[0], grid) for grid in grids):
+            mixed = sum(w * part.probs for w, part in zip(shares, parts, strict=True))
+            return cls(mixed, grids[0])
+        if any(grid.tails != "none" for grid in grids):
+            raise ValueError(
+                "a mixture of grids with tails needs the same grid in all parts, got "
+                f"{', '.join(map(repr, grids))}"
+            )
+        edges = np.unique(np.concatenate([grid.edges.numpy() for grid in grids]))
+        batch = (-1,) + (1,) * (parts[0].probs.ndim - 1)
+        below = sum(
+            w * part.cdf(edges.reshape(batch))
+            for w, part in zip(shares, parts, strict=True)
+        )
+        return cls(np.moveaxis(np.diff(below, axis=0), 0, -1), Bins(edges))
+
+    def plot(self, ax: Any = None, *, color: str = "#0072b2") -> Any:
+        """Draw the density: of one forecast as an area, of several as ridges.
+
+        Args:
+            ax: matplotlib axes to draw on; new ones by default.
+            color: Of the areas.
+
+        Returns:
+            The axes.
+
+        Raises:
+            RuntimeError: If matplotlib is not installed.
+        """
+        try:
+            from matplotlib import pyplot
+        except ImportError as error:
+            raise RuntimeError(
+                "plot needs matplotlib, which is not here; run pip install matplotlib"
+            ) from error
+        ax = pyplot.subplots()[1] if ax is None else ax
+        rows = self.probs.reshape(-1, self.bins.n_bins)
+        densities = rows / self.bins.widths.numpy()
+        # Ridges overlap a little, as the eye likes it.
+        step = densities.max() / 1.3
+        single = self.probs.ndim == 1
+        for i, density in enumerate(densities[::-1]):
+            base = 0.0 if single else i * step
+            ax.stairs(
+                density + base,
+                self._edges,
+                baseline=base,
+                fill=True,
+                color=color,
+                alpha=0.75,
+                zorder=-i,
+            )
+            ax.stairs(
+                density + base,
+                self._edges,
+                baseline=base,
+                color="white",
+                linewidth=0.6,
+                zorder=-i,
+            )
+        ax.set_yticks([])
+        ax.spines[["left", "right", "top"]].set_visible(False)
+        return ax
 
     def crps(self, y: ArrayLike) -> Float[np.ndarray, "*batch"]:
         """Continuous ranked probability score at `y`, in the units of the target.
@@ -205,11 +405,15 @@ class BinnedDistribution:
         y = np.asarray(y, dtype=np.float64)
         shape = np.broadcast_shapes(y.shape, self.probs.shape[:-1])
         mass = np.broadcast_to(self.probs, (*shape, self.bins.n_bins))
-        # Copies: torch warns about arrays that it may not write to.
-        sides = Sides.of(
-            torch.tensor(mass), torch.tensor(np.broadcast_to(y, shape)), self.bins
-        )
-        return sides.integral_of_squares().numpy()
+        number = np.broadcast_to(y, shape).reshape(-1)
+        found = [
+            # Copies: torch warns about arrays that it may not write to.
+            Sides.of(
+                torch.tensor(rows), torch.tensor(number[i : i + _CHUNK]), self.bins
+            ).integral_of_squares()
+            for i, rows in _chunks(mass.reshape(-1, mass.shape[-1]))
+        ]
+        return np.concatenate(found or [number]).reshape(shape)
 
     def pit(self, y: ArrayLike) -> Float[np.ndarray, "*batch"]:
         """Probability integral transform: uniform on 0 to 1 if the forecast is right.
@@ -262,3 +466,13 @@ class BinnedDistribution:
 
     def __repr__(self) -> str:
         return f"BinnedDistribution(batch {self.probs.shape[:-1]}, {self.bins})"
+
+
+def _same(one: Bins, other: Bins) -> bool:
+    return one.tails == other.tails and np.array_equal(one.edges, other.edges)
+
+
+def _chunks(rows: Array) -> Iterator[tuple[int, Array]]:
+    """Rows from the first on, so many at once."""
+    for start in range(0, len(rows), _CHUNK):
+        yield start, rows[start : start + _CHUNK]

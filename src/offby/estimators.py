@@ -24,7 +24,7 @@ from sklearn.utils.validation import (
     validate_data,
 )
 
-from offby.bins import Bins
+from offby.bins import Bins, Strategy, Tails
 from offby.calibration import Isotonic, Temperature
 from offby.catalog import parse
 from offby.distribution import BinnedDistribution
@@ -221,7 +221,10 @@ class BinnedRegressor(RegressorMixin, BaseEstimator):
     Args:
         loss: Short name of a loss or a sum of them; `offby losses` lists them.
         n_bins: How many bins, at most. Or a grid of your own, a `Bins`.
-        strategy: Bins of equal count ("quantile") or of equal width ("uniform").
+        strategy: Bins of equal counts ("quantile"), of equal widths ("uniform"), or
+            each wider by the same factor ("log"); as `Bins.around` makes them.
+        tails: "half-normal" lets the end bins reach to infinity, so that no number has
+            density zero.
         target_transform: Scale on which bins and distances are measured: "log" for
             positive targets whose ratios matter, "yeo-johnson" for skewed ones.
             Forecasts are on the scale of the target all the same.
@@ -261,7 +264,8 @@ class BinnedRegressor(RegressorMixin, BaseEstimator):
         loss: str = "ce+emd2",
         *,
         n_bins: int | Bins = 100,
-        strategy: Literal["quantile", "uniform"] = "quantile",
+        strategy: Strategy = "quantile",
+        tails: Tails = "none",
         target_transform: Literal["log", "yeo-johnson"] | None = None,
         hidden_layer_sizes: tuple[int, ...] = (128, 128),
         n_members: int = 8,
@@ -281,7 +285,8 @@ class BinnedRegressor(RegressorMixin, BaseEstimator):
     ) -> None:
         self.loss = loss
         self.n_bins = n_bins
-        self.strategy: Literal["quantile", "uniform"] = strategy
+        self.strategy: Strategy = strategy
+        self.tails: Tails = tails
         self.target_transform: Literal["log", "yeo-johnson"] | None = target_transform
         self.hidden_layer_sizes = hidden_layer_sizes
         self.n_members = n_members
@@ -329,16 +334,20 @@ class BinnedRegressor(RegressorMixin, BaseEstimator):
         self.scale_ = _scale(self.target_transform, y)
         if isinstance(self.n_bins, Bins):
             self.bins_ = self.n_bins
-            self.scaled_bins_ = Bins(self._scaled(self.bins_.edges.numpy()))
+            edges = self._scaled(self.bins_.edges.numpy())
+            self.scaled_bins_ = Bins(edges, tails=self.bins_.tails)
             return
         y = self._scaled(y)
         if y.min() == y.max():
             room = max(abs(float(y[0])), 1.0) * 1e-3
             self.scaled_bins_ = Bins([y[0] - room, y[0] + room])
         else:
-            self.scaled_bins_ = Bins.around(y, self.n_bins, self.strategy)
+            self.scaled_bins_ = Bins.around(
+                y, self.n_bins, self.strategy, tails=self.tails
+            )
         edges = self.scaled_bins_.edges.numpy()[:, None]
-        self.bins_ = Bins(self.scale_.inverse_transform(edges)[:, 0])
+        tails = self.scaled_bins_.tails
+        self.bins_ = Bins(self.scale_.inverse_transform(edges)[:, 0], tails=tails)
 
     def _scaled(self, y: np.ndarray) -> np.ndarray:
         return np.asarray(self.scale_.transform(y[:, None]))[:, 0]

@@ -6,6 +6,7 @@ import gzip
 import shlex
 import zlib
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
@@ -48,6 +49,11 @@ class Problem:
     """Values of the classes if they have any, else 0, 1, ...; empty for numbers."""
     notes: tuple[str, ...]
     """What was dropped, merged or read in a way of two, a sentence each."""
+    groups: np.ndarray | None = None
+    """Group of each row, a whole number."""
+    time: np.ndarray | None = None
+    """When each row came."""
+    weights: np.ndarray | None = None
 
 
 def read(path: str | Path) -> "polars.DataFrame":
@@ -103,6 +109,12 @@ def prepare(
     drop: Sequence[str] = (),
     kind: Literal["auto", "classes", "number"] = "auto",
     folds: int = 5,
+    min_class: int | None = None,
+    groups: str | None = None,
+    time: str | None = None,
+    weights: str | None = None,
+    sample: int | None = None,
+    seed: int = 0,
     source: str = "DATA",
 ) -> Problem:
     """The columns to learn from and the target to learn, checked and cleaned.
@@ -116,22 +128,55 @@ def prepare(
         order: The classes, lowest first.
         drop: Columns to leave out.
         kind: `"number"` to cut an integer target into bins all the same.
-        folds: A class must have this many rows; one with fewer joins its neighbor.
+        folds: Number of folds that the rows must be enough for.
+        min_class: A class with fewer rows joins its nearest neighbor; `folds` by
+            default.
+        groups: Column of the group of each row, which is not learned from.
+        time: Column that says when each row came, which is not learned from.
+        weights: Column of the weight of each row, which is not learned from.
+        sample: Take this many rows at random, where there are more.
+        seed: Where their choice comes from.
         source: The file, for the command that a message suggests.
 
     Raises:
         ValueError: If nothing can be learned from the table as asked.
     """
     notes: list[str] = []
-    for name in (target, *drop):
+    roles = {"--groups": groups, "--time": time, "--weights": weights}
+    named = {flag: name for flag, name in roles.items() if name is not None}
+    for name in (target, *drop, *named.values()):
         _check_column(frame, name)
+    for flag, name in named.items():
+        if name == target or list(named.values()).count(name) > 1:
+            raise ValueError(
+                f"{flag} must name a column with no other use, got {name!r}; name "
+                "another"
+            )
     if target in drop:
         raise ValueError(
             f"the target must stay in the table, got {target!r} among the columns to "
             "drop; take it out of --drop"
         )
+    if sample is not None and sample < frame.height:
+        notes.append(f"{sample:,} of {frame.height:,} rows taken at random")
+        frame = frame.sample(sample, seed=seed)
     frame = _known_rows(frame, target, notes)
-    X = _features(frame.drop(target, *drop), notes)
+    if groups and time:
+        raise ValueError(
+            "rows are cut by groups or by time, got both --groups and --time; name the "
+            "one across which the model will be used"
+        )
+    if named:
+        notes.append(
+            f"not learned from: {_columns(list(named.values()))}, which say how rows "
+            "are cut or weighed"
+        )
+    by_row = {
+        "groups": None if groups is None else _group_numbers(frame[groups]),
+        "time": None if time is None else _times(frame[time]),
+        "weights": None if weights is None else _weights(frame[weights]),
+    }
+    X = _features(frame.drop(target, *{*drop, *named.values()}), notes)
     _note_copies(X.with_columns(frame[target].alias("")), notes)
     column = frame[target]
     kind = _kind(column, kind, order, notes)
@@ -142,10 +187,12 @@ def prepare(
                 f"{folds} folds need at least {2 * folds} rows, got {len(values)}; use "
                 "fewer --folds or more data"
             )
-        return Problem(X, values, "number", (), (), tuple(notes))
+        return Problem(X, values, "number", (), (), tuple(notes), **by_row)
     words, labels, positions = _classes(column, order, source, notes)
-    codes, labels, positions = _merged(words, labels, positions, folds, notes)
-    return Problem(X, codes, "classes", labels, positions, tuple(notes))
+    codes, labels, positions = _merged(
+        words, labels, positions, folds, min_class or folds, notes
+    )
+    return Problem(X, codes, "classes", labels, positions, tuple(notes), **by_row)
 
 
 def split_list(text: str) -> tuple[str, ...]:
@@ -261,6 +308,55 @@ def _known_rows(frame, target: str, notes: list[str]):
             f"{frame.height} rows; name another column"
         )
     return frame
+
+
+def _group_numbers(column) -> np.ndarray:
+    _refuse_gaps(column, "groups")
+    return np.unique(np.array(column.to_list()).astype(str), return_inverse=True)[1]
+
+
+def _times(column) -> np.ndarray:
+    """When rows came, as numbers that only their order is taken from."""
+    import polars
+
+    _refuse_gaps(column, "time")
+    if column.dtype == polars.String:
+        with suppress(polars.exceptions.PolarsError):  # said below, in words
+            column = column.str.to_datetime(time_unit="us")
+    if column.dtype.is_temporal():
+        return column.to_physical().to_numpy().astype(np.float64)
+    if not column.dtype.is_numeric():
+        raise ValueError(
+            f"time {column.name!r} must hold numbers or dates as 2026-01-31, got "
+            f"{column[0]!r}; turn it into one of them"
+        )
+    return column.to_numpy().astype(np.float64)
+
+
+def _weights(column) -> np.ndarray:
+    _refuse_gaps(column, "weights")
+    if not column.dtype.is_numeric() or not (column > 0).all():
+        raise ValueError(
+            f"weights {column.name!r} must be positive numbers, got "
+            f"{next((v for v in column if not _positive(v)), None)!r}; drop rows that "
+            "should not count"
+        )
+    return column.to_numpy().astype(np.float64)
+
+
+def _positive(value) -> bool:
+    return isinstance(value, int | float) and value > 0
+
+
+def _refuse_gaps(column, what: str) -> None:
+    missing = int(column.null_count())
+    if column.dtype.is_float():
+        missing += int(column.is_nan().sum())
+    if missing:
+        raise ValueError(
+            f"{what} {column.name!r} must have no gaps, got {_rows(missing)} without a "
+            "value; fill them or remove the rows"
+        )
 
 
 def _note_copies(frame, notes: list[str]) -> None:
@@ -418,27 +514,32 @@ def _guessed_order(found: list[str]) -> list[str]:
     return sorted(found)
 
 
-def _merged(words, labels, positions, folds: int, notes: list[str]):
-    """Classes with fewer rows than folds counted as their nearest neighbor."""
+def _merged(words, labels, positions, folds: int, least: int, notes: list[str]):
+    """Classes with fewer rows than the least counted as their nearest neighbor."""
     members = {label: [label] for label in labels}
     places = dict(zip(labels, positions, strict=True))
     counts = {label: words.count(label) for label in labels}
-    while len(counts) > 1 and min(counts.values()) < folds:
+    while len(counts) > 1 and min(counts.values()) < least:
         small = min(counts, key=counts.__getitem__)
         others = [label for label in counts if label != small]
         near = min(others, key=lambda label: abs(places[label] - places[small]))
         rows = counts.pop(small)
         notes.append(
-            f"{_rows(rows)} in class {small}: too few for {folds} folds; counted as "
-            f"class {near}"
+            f"{_rows(rows)} in class {small}: "
+            + (
+                f"too few for {folds} folds"
+                if least == folds
+                else f"fewer than {least}"
+            )
+            + f"; counted as class {near}"
         )
         counts[near] += rows
         members[near] += members.pop(small)
     if len(counts) < 2:
         raise ValueError(
-            f"at least two classes must have {folds} rows or more, one per fold, got "
-            f"{len(words)} rows in {len(labels)} classes; use fewer --folds, or treat "
-            "a target of numbers as one with --bins N"
+            f"at least two classes must have {least} rows or more, got {len(words)} "
+            f"rows in {len(labels)} classes; use fewer --folds, a smaller --min-class, "
+            "or treat a target of numbers as one with --bins N"
         )
     kept = list(counts)
     code = {word: k for k, label in enumerate(kept) for word in members[label]}

@@ -99,10 +99,18 @@ export const ANIMALS = [
   "fish/trout",
 ];
 
-/** The cuts of a line; other grounds have none here. */
+/** Distance across each cut of a line; null on other grounds. */
 export function cutsOf(ground: Ground): number[] | null {
   if (ground.kind !== "line") return null;
   return ground.positions.slice(1).map((x, k) => x - ground.positions[k]);
+}
+
+/** The edges of a tree, each of length 1, as the leaves below it. */
+export function branchesOf(ground: Ground): boolean[][] {
+  const branches = new Set(ground.paths.flatMap((path) => path.map((_, depth) => path.slice(0, depth + 1).join("/"))));
+  return [...branches].map((branch) =>
+    ground.paths.map((path) => path.join("/") === branch || path.join("/").startsWith(`${branch}/`)),
+  );
 }
 
 /** Bin that holds a number; one beyond the outer edges goes to the end bin. */

@@ -3,7 +3,7 @@
  * `check.mjs` holds every number here against offby's Python, to 1e-9.
  */
 
-import { binOf, cutsOf, type Ground } from "./grounds";
+import { binOf, branchesOf, cutsOf, type Ground } from "./grounds";
 
 export type Truth =
   | { kind: "one"; at: number }
@@ -156,9 +156,34 @@ function squaredEmd({ p }: Masses, q: number[], ground: Ground): Judgment {
   return judged(p, value, weights);
 }
 
-function cumulative({ p, logP }: Masses, q: number[], gaps: number[]): Judgment {
-  const [logBelow, logAbove] = logTails(logP);
-  const [qBelow, qAbove] = tails(q);
+/** Mass, in logs, and target mass on both sides of every cut of a line or a tree. */
+interface Sides {
+  gaps: number[];
+  log: [below: number[], above: number[]];
+  target: [below: number[], above: number[]];
+  isAbove: (cut: number, bin: number) => boolean;
+}
+
+function sidesOf(logP: number[], q: number[], ground: Ground): Sides {
+  const gaps = cutsOf(ground);
+  if (gaps) return { gaps, log: logTails(logP), target: tails(q), isAbove: (k, j) => j > k };
+  const branches = branchesOf(ground);
+  const within = (side: boolean, xs: number[]) => branches.map((inside) => xs.filter((_, j) => inside[j] === side));
+  const logSum = (xs: number[]) => {
+    const top = Math.max(...xs);
+    return top + Math.log(sum(xs.map((x) => Math.exp(x - top))));
+  };
+  return {
+    gaps: branches.map(() => 1),
+    log: [within(true, logP).map(logSum), within(false, logP).map(logSum)],
+    target: [within(true, q).map(sum), within(false, q).map(sum)],
+    isAbove: (k, j) => !branches[k][j],
+  };
+}
+
+function cumulative({ p, logP }: Masses, q: number[], ground: Ground): Judgment {
+  const { gaps, log, target, isAbove } = sidesOf(logP, q, ground);
+  const [[logBelow, logAbove], [qBelow, qAbove]] = [log, target];
   let value = 0;
   const weights = p.map(() => 0);
   const pushes = p.map(() => 0);
@@ -168,7 +193,7 @@ function cumulative({ p, logP }: Masses, q: number[], gaps: number[]): Judgment 
     const below = gap * (qAbove[k] - qBelow[k] * Math.exp(-odds));
     const above = gap * (qBelow[k] - qAbove[k] * Math.exp(odds));
     for (let j = 0; j < p.length; j++) {
-      const slope = j > k ? above : below;
+      const slope = isAbove(k, j) ? above : below;
       weights[j] += slope;
       // The slopes of a cut average to nothing under p, so no mean is subtracted.
       pushes[j] -= p[j] * slope;
@@ -206,7 +231,7 @@ export function refusal(loss: Loss, truth: Truth, ground: Ground): string | null
   for (const [, name] of loss) {
     if ((name === "crps" || name === "nll") && truth.kind !== "number")
       return "needs a number as truth";
-    if (name === "cce" && ground.kind !== "line") return "needs the cuts of a line";
+    if (name === "cce" && ground.kind === "circle") return "needs cuts, and a circle has none";
   }
   return null;
 }
@@ -227,7 +252,7 @@ function term(name: Name, masses: Masses, truth: Truth, ground: Ground): Judgmen
         return overCuts(masses.p, q, gaps, (x) => [x * x, 2 * x]);
       return squaredEmd(masses, q, ground);
     case "cce":
-      return cumulative(masses, q, gaps ?? []);
+      return cumulative(masses, q, ground);
     case "crps":
       return histogramCrps(masses, y, ground.edges);
     case "nll": {

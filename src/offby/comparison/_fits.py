@@ -1,21 +1,20 @@
 """The fits behind a comparison: the same rows, folds and seeds for every method."""
 
+import hashlib
+import time
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import torch
-from sklearn.ensemble import (
-    HistGradientBoostingClassifier,
-    HistGradientBoostingRegressor,
-)
-from sklearn.model_selection import KFold, StratifiedKFold
 from torch import Tensor
 
 from offby.bins import Bins
-from offby.catalog import Entry, Labels, NamedLoss
+from offby.catalog import Labels, NamedLoss
+from offby.comparison._splits import cuts
 from offby.features import encoder
 from offby.grounds import Line
 from offby.training import (
@@ -24,11 +23,81 @@ from offby.training import (
     Trained,
     balanced_line,
     child_seed,
+    forward,
     train,
 )
 
-LEVELS = tuple((i + 1) / 20 for i in range(19))
-"""Levels of the quantiles of the reference rows."""
+Weights = tuple[np.ndarray, ...]
+Form = Literal["logits", "probs", "quantiles", "points"]
+
+
+@dataclass(frozen=True, eq=False)
+class Rows:
+    """The rows on one side of a cut, encoded with what the learned ones tell."""
+
+    numbers: np.ndarray
+    """Their places in the data, from 0."""
+    inputs: np.ndarray
+    y: np.ndarray
+    weight: np.ndarray | None
+
+
+@dataclass(frozen=True, eq=False)
+class Fold:
+    """One cut of the data: all that a fit needs, wherever it runs."""
+
+    number: int
+    seed: int
+    """Of the whole comparison."""
+    learned: Rows
+    held_out: Rows
+    positions: tuple[float, ...]
+    """Of the classes; empty for numbers."""
+    bins: Bins | None
+    spread: float
+    """Standard deviation of the target over all rows, for numbers."""
+
+    @cached_property
+    def line(self) -> Line:
+        """Where the classes lie."""
+        if self.bins is None:
+            return Line(list(self.positions))
+        y = torch.from_numpy(self.learned.y)
+        return balanced_line(self.bins, self.bins.index(y.double()))
+
+    def labels(self, rows: Rows) -> Labels:
+        """What rows of this fold are judged against."""
+        y = torch.from_numpy(rows.y)
+        if self.bins is None:
+            return Labels(y.long(), self.line)
+        return Labels(self.bins.index(y.double()), self.line, y.double(), self.bins)
+
+    def task(self, seed: int) -> Task:
+        """What a network of this fold learns from."""
+        labels = self.labels(self.learned)
+        weight = self.learned.weight
+        return Task(
+            torch.from_numpy(self.learned.inputs),
+            labels.index,
+            labels.value,
+            self.line,
+            self.bins,
+            child_seed(self.seed, self.number, seed),
+            None if weight is None else torch.from_numpy(weight),
+        )
+
+    @cached_property
+    def digest(self) -> str:
+        """A hash of everything a fit on this fold can depend on."""
+        found = hashlib.sha256(f"{self.number} {self.seed} {self.positions}".encode())
+        for rows in (self.learned, self.held_out):
+            for part in (rows.numbers, rows.inputs, rows.y, rows.weight):
+                if part is not None:
+                    found.update(f"{part.shape} {part.dtype}".encode())
+                    found.update(np.ascontiguousarray(part).tobytes())
+        if self.bins is not None:
+            found.update(self.bins.edges.numpy().tobytes())
+        return found.hexdigest()
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,193 +114,139 @@ class Problem:
     strategy: Literal["quantile", "uniform"]
     n_folds: int
     seed: int
+    weight: np.ndarray | None = None
+    groups: np.ndarray | None = None
+    time: np.ndarray | None = None
 
     @cached_property
-    def folds(self) -> list["Fold"]:
-        """Training and held-out rows, encoded with what the training rows tell."""
-        kind = StratifiedKFold if self.kind == "classes" else KFold
-        cv = kind(self.n_folds, shuffle=True, random_state=self.seed)
-        cuts = cv.split(np.zeros(len(self.y)), self.y)
-        return [self._fold(learned, held_out) for learned, held_out in cuts]
+    def folds(self) -> list[Fold]:
+        """Training and held-out rows of every cut."""
+        made = cuts(
+            self.y,
+            self.kind,
+            n_folds=self.n_folds,
+            seed=self.seed,
+            groups=self.groups,
+            time=self.time,
+        )
+        return [self._fold(number, *cut) for number, cut in enumerate(made)]
 
-    @cached_property
-    def line(self) -> Line:
-        """Where the classes lie, one for all folds."""
-        return Line(list(self.positions))
-
-    def _fold(self, learned: np.ndarray, held_out: np.ndarray) -> "Fold":
-        encode = encoder(self.X).fit(_rows(self.X, learned))
-        inputs = [
-            np.nan_to_num(np.asarray(encode.transform(_rows(self.X, rows)), np.float32))
+    def _fold(self, number: int, learned: np.ndarray, held_out: np.ndarray) -> Fold:
+        encode = encoder(self.X).fit(rows_of(self.X, learned))
+        sides = [
+            Rows(
+                rows,
+                encoded(encode, rows_of(self.X, rows)),
+                self.y[rows],
+                None if self.weight is None else self.weight[rows],
+            )
             for rows in (learned, held_out)
         ]
-        bins = None if self.kind == "classes" else self.grid(self.y[learned])
-        return Fold(self, learned, held_out, inputs[0], inputs[1], bins)
+        classes = self.kind == "classes"
+        return Fold(
+            number=number,
+            seed=self.seed,
+            learned=sides[0],
+            held_out=sides[1],
+            positions=self.positions,
+            bins=None if classes else self.grid(self.y[learned]),
+            spread=0.0 if classes else float(np.std(self.y)),
+        )
 
     def grid(self, values: np.ndarray) -> Bins:
         """Bins over the values."""
         return Bins.around(values, self.n_bins, self.strategy)
 
 
-@dataclass(frozen=True, eq=False)
-class Fold:
-    """One cut of the data."""
-
-    problem: Problem
-    learned: np.ndarray
-    held_out: np.ndarray
-    inputs: np.ndarray
-    held_out_inputs: np.ndarray
-    bins: Bins | None
-
-    @cached_property
-    def line(self) -> Line:
-        """Where the classes lie."""
-        if self.bins is None:
-            return self.problem.line
-        y = torch.from_numpy(self.problem.y[self.learned])
-        return balanced_line(self.bins, self.bins.index(y.double()))
-
-    def labels(self, rows: np.ndarray) -> Labels:
-        """What rows of the data are judged against."""
-        y = torch.from_numpy(self.problem.y[rows])
-        if self.bins is None:
-            return Labels(y.long(), self.line)
-        return Labels(self.bins.index(y.double()), self.line, y.double(), self.bins)
-
-    def task(self, seed: int) -> Task:
-        """What a network of this fold learns from."""
-        labels = self.labels(self.learned)
-        inputs = torch.from_numpy(self.inputs)
-        return Task(inputs, labels.index, labels.value, self.line, self.bins, seed)
-
-
-def _rows(X, rows: np.ndarray):
+def rows_of(X, rows: np.ndarray):
+    """Some rows of an array or frame."""
     if isinstance(X, np.ndarray):
         return X[rows]
     return X.iloc[rows] if hasattr(X, "iloc") else X[rows.tolist()]
 
 
+def encoded(encode, X) -> np.ndarray:
+    """Rows as numbers a network can take."""
+    return np.nan_to_num(np.asarray(encode.transform(X), np.float32))
+
+
 @dataclass(frozen=True, eq=False)
 class Fit:
-    """One trained network of a loss, and what it predicts for the held-out rows."""
+    """One trained network or reference, and what it says of the held-out rows."""
 
     fold: int
     seed: int
-    trained: Trained
-    probs: np.ndarray
+    form: Form
+    outputs: np.ndarray
+    """Held-out rows x classes, bins, levels or nothing, as `form` says."""
+    seconds: float
+    best_epoch: int = 0
+    curve: tuple[float, ...] = ()
+    weights: Weights = ()
+    earlier: tuple[Weights, ...] = ()
+    """Weights at the start and in the middle of training, of one fit per loss."""
+
+    @cached_property
+    def probs(self) -> np.ndarray:
+        """Predicted probabilities, rows x classes or bins."""
+        if self.form == "probs":
+            return self.outputs
+        assert self.form == "logits", f"no probabilities in {self.form}"
+        return torch.from_numpy(self.outputs).double().softmax(-1).numpy()
+
+    @torch.no_grad()
+    def probs_of(self, inputs: np.ndarray) -> np.ndarray:
+        """What the network says of other rows."""
+        weights = [torch.from_numpy(part) for part in self.weights]
+        return forward(weights, torch.from_numpy(inputs)).double().softmax(-1).numpy()
 
 
 def fit_loss(
-    problem: Problem,
-    loss: NamedLoss,
+    places: Sequence[tuple[Fold, int]],
     *,
-    seeds: int,
+    loss: NamedLoss,
     settings: Settings,
     stop_on: Literal["score", "own"],
 ) -> list[Fit]:
-    """All networks of one loss: every fold with every seed."""
-    places = [(fold, seed) for fold in range(problem.n_folds) for seed in range(seeds)]
-    tasks = {
-        (fold, seed): problem.folds[fold].task(child_seed(problem.seed, fold, seed))
-        for fold, seed in places
-    }
+    """The networks of one loss, one for each fold and seed.
+
+    All of them train as one batch; the company changes no bit of any.
+    """
+    begun = time.perf_counter()
+    tasks = [fold.task(seed) for fold, seed in places]
     # Folds may differ in columns (rare categories) and in bins (merged edges).
-    alike = defaultdict(list)
-    for place in places:
-        task = tasks[place]
-        alike[task.inputs.shape[1], task.line.n_classes].append(place)
-    trained = {}
+    alike: dict[tuple[int, int], list[int]] = defaultdict(list)
+    for i, task in enumerate(tasks):
+        alike[task.inputs.shape[1], task.line.n_classes].append(i)
+    nets: dict[int, Trained] = {}
     for group in alike.values():
-        nets = train([tasks[p] for p in group], loss, settings, stop_on=stop_on)
-        trained.update(zip(group, nets, strict=True))
-    return [
-        Fit(
-            fold,
-            seed,
-            trained[fold, seed],
-            _predict(trained[fold, seed], problem, fold),
-        )
-        for fold, seed in places
-    ]
+        trained = train([tasks[i] for i in group], loss, settings, stop_on=stop_on)
+        nets |= zip(group, trained, strict=True)
+    seconds = (time.perf_counter() - begun) / len(places)
+    return [_fit(fold, seed, nets[i], seconds) for i, (fold, seed) in enumerate(places)]
 
 
-@torch.no_grad()
-def _predict(net: Trained, problem: Problem, fold: int) -> np.ndarray:
-    inputs = torch.from_numpy(problem.folds[fold].held_out_inputs)
-    return net.logits(inputs).double().softmax(-1).numpy()
-
-
-def class_frequencies(fold: Fold) -> np.ndarray:
-    """The same forecast for every row: how often each class or bin came in training."""
-    index = fold.labels(fold.learned).index.numpy()
-    share = np.bincount(index, minlength=fold.line.n_classes) / len(index)
-    return np.tile(share, (len(fold.held_out), 1))
-
-
-def boosted_classes(fold: Fold) -> np.ndarray:
-    """Class probabilities of scikit-learn's gradient boosting, stopped early."""
-    y = fold.problem.y[fold.learned]
-    # It needs two rows of every class to cut off its inner split.
-    stops: Any = bool(np.bincount(y)[np.unique(y)].min() >= 2)
-    model = HistGradientBoostingClassifier(early_stopping=stops, random_state=0).fit(
-        fold.inputs, y
+def _fit(fold: Fold, seed: int, net: Trained, seconds: float) -> Fit:
+    with torch.no_grad():
+        outputs = net.logits(torch.from_numpy(fold.held_out.inputs)).numpy()
+    return Fit(
+        fold.number,
+        seed,
+        "logits",
+        outputs,
+        seconds,
+        net.best_epoch,
+        net.curve,
+        _arrays(net.weights),
+        _earlier(net) if fold.number == seed == 0 else (),
     )
-    probs = np.zeros((len(fold.held_out), fold.line.n_classes))
-    probs[:, model.classes_] = model.predict_proba(fold.held_out_inputs)
-    return probs
 
 
-def boosted_quantiles(fold: Fold) -> np.ndarray:
-    """19 quantiles of scikit-learn's gradient boosting, in order: rows x 19."""
-    y = fold.problem.y[fold.learned]
-    stops: Any = True
-    columns = [
-        HistGradientBoostingRegressor(
-            loss="quantile", quantile=level, early_stopping=stops, random_state=0
-        )
-        .fit(fold.inputs, y)
-        .predict(fold.held_out_inputs)
-        for level in LEVELS
-    ]
-    return np.sort(np.stack(columns, -1), -1)
+def _arrays(weights: Sequence[Tensor]) -> Weights:
+    return tuple(part.detach().numpy() for part in weights)
 
 
-def pinball_rows(outputs: Tensor, labels: Labels) -> Tensor:
-    """Mean pinball loss of 19 quantiles, in spreads of the training target."""
-    assert labels.value is not None
-    levels = outputs.new_tensor(LEVELS)
-    short = labels.value[..., None].to(outputs) - outputs
-    return torch.maximum(levels * short, (levels - 1) * short).mean(-1)
-
-
-_PINBALL = NamedLoss(
-    ((1.0, Entry("pinball", "pinball", "", True, "", "", pinball_rows)),)
-)
-
-
-def fit_quantiles(
-    problem: Problem, *, seeds: int, settings: Settings
-) -> dict[tuple[int, int], np.ndarray]:
-    """The same network with 19 quantiles for outputs: fold, seed -> rows x 19."""
-    found = {}
-    for number, fold in enumerate(problem.folds):
-        y = problem.y[fold.learned]
-        mean, spread = y.mean(), y.std()
-        value = torch.from_numpy((y - mean) / spread)
-        tasks = [
-            Task(
-                torch.from_numpy(fold.inputs),
-                torch.zeros(len(y), dtype=torch.int64),
-                value,
-                Line.regular(len(LEVELS)),
-                None,
-                child_seed(problem.seed, number, seed),
-            )
-            for seed in range(seeds)
-        ]
-        held_out = torch.from_numpy(fold.held_out_inputs)
-        for seed, net in enumerate(train(tasks, _PINBALL, settings, stop_on="own")):
-            outputs = net.logits(held_out).double().numpy()
-            found[number, seed] = np.sort(outputs * spread + mean, -1)
-    return found
+def _earlier(net: Trained) -> tuple[Weights, ...]:
+    half = net.best_epoch / 2
+    middle = min(net.snapshots, key=lambda epoch: abs(epoch - half))
+    return _arrays(net.snapshots[0]), _arrays(net.snapshots[middle])

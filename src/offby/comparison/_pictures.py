@@ -8,7 +8,7 @@ import torch
 from scipy import stats
 
 from offby.catalog import NamedLoss
-from offby.comparison._fits import Fit, Fold, Problem
+from offby.comparison._fits import Fit, Fold, Problem, Weights
 from offby.comparison._judge import pit_reached, true_classes
 from offby.comparison._result import Calibration, Pushes, Row
 from offby.training import forward
@@ -31,7 +31,7 @@ def telling_rows(problem: Problem, fits: dict[str, list[Fit]]) -> tuple[Row, ...
     for why, score in rules.items():
         at = next(int(i) for i in np.argsort(-score, kind="stable") if i not in taken)
         taken.add(at)
-        number = int(fold.held_out[at])
+        number = int(fold.held_out.numbers[at])
         picked.append(
             Row(
                 why=why,
@@ -68,22 +68,21 @@ def _disagreement(stack: np.ndarray) -> np.ndarray:
 
 def pushes(fold: Fold, loss: NamedLoss, fit: Fit) -> tuple[Pushes, ...]:
     """Mean push on each logit at three stages of one training, on held-out rows."""
-    nets = fit.trained.snapshots
-    half = fit.trained.best_epoch / 2
-    middle = min(nets, key=lambda epoch: abs(epoch - half))
-    stages: dict[Stage, tuple] = {
-        "start": nets[0],
-        "middle": nets[middle],
-        "end": fit.trained.weights,
+    start, middle = fit.earlier
+    stages: dict[Stage, Weights] = {
+        "start": start,
+        "middle": middle,
+        "end": fit.weights,
     }
     return tuple(
         _pushes(fold, loss, weights, stage) for stage, weights in stages.items()
     )
 
 
-def _pushes(fold: Fold, loss: NamedLoss, weights, stage: Stage) -> Pushes:
-    inputs = torch.from_numpy(fold.held_out_inputs)
-    logits = forward(weights, inputs).detach().double().requires_grad_()
+def _pushes(fold: Fold, loss: NamedLoss, weights: Weights, stage: Stage) -> Pushes:
+    net = [torch.from_numpy(part) for part in weights]
+    inputs = torch.from_numpy(fold.held_out.inputs)
+    logits = forward(net, inputs).double().requires_grad_()
     labels = fold.labels(fold.held_out)
     (grad,) = torch.autograd.grad(loss.rows(logits, labels).sum(), logits)
     n_classes = logits.shape[-1]
@@ -102,13 +101,18 @@ def _pushes(fold: Fold, loss: NamedLoss, weights, stage: Stage) -> Pushes:
 def calibration(problem: Problem, name: str, fits: list[Fit]) -> Calibration:
     """PIT of all rows, each held out once, under the first seed."""
     levels = np.linspace(0, 1, 41)
+    folds = {fold.number: fold for fold in problem.folds}
     first = [fit for fit in fits if fit.seed == 0]
     reached = np.concatenate(
-        [pit_reached(problem.folds[fit.fold], fit.probs, levels) for fit in first]
+        [pit_reached(folds[fit.fold], fit.probs, levels) for fit in first]
     )
+    rows = np.concatenate([folds[fit.fold].held_out.numbers for fit in first])
+    weight = np.ones(len(rows)) if problem.weight is None else problem.weight[rows]
+    # Unequal weights tell less: as much as this many rows of equal weight (Kish).
+    n_equal = max(1, round(weight.sum() ** 2 / (weight**2).sum()))
     return Calibration(
         method=name,
         levels=tuple(map(float, levels)),
-        reached=tuple(map(float, reached.mean(0))),
-        band=float(stats.kstwo.ppf(0.95, len(reached))),
+        reached=tuple(map(float, np.average(reached, axis=0, weights=weight))),
+        band=float(stats.kstwo.ppf(0.95, n_equal)),
     )

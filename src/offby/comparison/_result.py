@@ -4,7 +4,7 @@ import json
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 Verdict = Literal[
     "better",
@@ -48,7 +48,9 @@ class Metric:
     lower_is_better: bool
     unit: str
     use: str
-    """What it is for, as "for the whole distribution"."""
+    """What it is for, as "the whole distribution"."""
+    answers: bool = True
+    """Whether there is a verdict by it, or only scores."""
 
 
 @dataclass(frozen=True)
@@ -75,12 +77,12 @@ class Score:
 
 @dataclass(frozen=True)
 class Difference:
-    """One method against the best on one metric, paired over folds and seeds."""
+    """One loss against a better one by one metric, paired over folds and seeds."""
 
     metric: str
     method: str
     other: str
-    """The method it is compared with."""
+    """The method it is compared with: one with the better mean."""
     mean: float
     """Score of `method` minus score of `other`, in the unit of the metric."""
     low: float
@@ -92,6 +94,25 @@ class Difference:
     """Pairs in which `method` has the better score."""
     pairs: int
     verdict: Verdict
+    p_value: float | None = None
+    """Of no difference; corrected as the interval is, and for all pairs (Holm)."""
+    seeds_needed: int | None = None
+    """If it is "can't tell": about how many seeds would settle it; None if none."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The verdict for one use."""
+
+    metric: str
+    """What it is judged by; empty in comparisons of schema 1."""
+    best: str
+    ties: tuple[str, ...]
+    """Losses with no clear difference from the best."""
+    unsure: tuple[str, ...]
+    """Losses that can't be told from the best."""
+    sentence: str
+    """All of it in words, ready to print."""
 
 
 @dataclass(frozen=True)
@@ -134,13 +155,61 @@ class Calibration:
 
 @dataclass(frozen=True)
 class Training:
-    """How long a method trained, on average over its fits."""
+    """How a method trained, on average over its fits."""
 
     method: str
     epochs: float
-    seconds: float
     curve: tuple[float, ...]
     """Mean validation score after each epoch, over the nets still training."""
+
+
+@dataclass(frozen=True)
+class Guess:
+    """How far one guess from each forecast is off, in the units of the target."""
+
+    rule: str
+    """mode, median (the best one for the MAE) or mean (the best one for the RMSE)"""
+    mae: float
+    rmse: float
+
+
+@dataclass(frozen=True)
+class Forecasts:
+    """What the forecasts of a loss are like, over all rows, under the first seed."""
+
+    method: str
+    sharpness: float
+    """Mean standard deviation of the forecasts, in the units of the target."""
+    corp: tuple[float, float, float] | None
+    """Miscalibration, discrimination, uncertainty: parts of the RPS; for classes."""
+    guesses: tuple[Guess, ...]
+
+
+@dataclass(frozen=True)
+class Noise:
+    """What noise of one kind does to one loss."""
+
+    kind: str
+    """edges, counts, strategy, inputs, neighbor, random"""
+    method: str
+    levels: tuple[float, ...]
+    """Strength: a share of bin width, inputs' spread or labels, or a factor of bins."""
+    moved: tuple[float, ...]
+    """Mean Wasserstein-1 distance from the forecast without noise, in target units."""
+    scores: dict[str, tuple[float | None, ...]]
+    """Metric -> its mean on held-out rows at each level; None where it is infinite."""
+    miscalibration: tuple[float, ...]
+    """Largest distance of the share of PIT values from their level."""
+
+
+@dataclass(frozen=True)
+class NoiseShare:
+    """How many rows would change class or bin under the noise of the target."""
+
+    spread: float
+    """Standard deviation of the noise, in the units of the target."""
+    share: float
+    source: Literal["neighbors", "given"]
 
 
 @dataclass(frozen=True)
@@ -153,9 +222,20 @@ class Run:
     seed: int
     stop_on: Literal["score", "own"]
     rope: float
-    seconds: float
     versions: dict[str, str]
     not_tested: tuple[str, ...]
+    split: str = "at random"
+    """How rows were held out: "at random", "by groups of ...", "by time of ..."."""
+
+
+@dataclass(frozen=True)
+class Timing:
+    """What the comparison took: the one part that differs from run to run."""
+
+    seconds: float
+    """From the call to the answer."""
+    fits: dict[str, float]
+    """Seconds of all fits of a method together, whenever they ran."""
 
 
 @dataclass(frozen=True)
@@ -167,8 +247,8 @@ class Comparison:
     metrics: tuple[Metric, ...]
     scores: tuple[Score, ...]
     differences: tuple[Difference, ...]
-    verdicts: tuple[str, ...]
-    """A sentence per use, ready to print."""
+    verdicts: tuple[Answer, ...]
+    """One per use."""
     why: tuple[str, ...]
     """A sentence per reason that the data give."""
     rows: tuple[Row, ...]
@@ -176,6 +256,12 @@ class Comparison:
     calibration: tuple[Calibration, ...]
     training: tuple[Training, ...]
     run: Run
+    timing: Timing
+    forecasts: tuple[Forecasts, ...] = ()
+    noise_share: NoiseShare | None = None
+    noise: tuple[Noise, ...] = ()
+    flips: tuple[str, ...] = ()
+    """Per kind of noise: from where on another loss is the better one."""
     schema_version: int = SCHEMA_VERSION
 
     def to_json(self) -> str:
@@ -189,7 +275,12 @@ class Comparison:
         Raises:
             ValueError: If the text is no comparison, or of a newer schema.
         """
-        raw = json.loads(text)
+        try:
+            raw = json.loads(text)
+        except ValueError as error:
+            raise ValueError(
+                f"the comparison must be JSON written by offby compare, got {error}"
+            ) from error
         if not isinstance(raw, dict) or "schema_version" not in raw:
             raise ValueError("the JSON must be a comparison written by offby compare")
         if raw["schema_version"] > SCHEMA_VERSION:
@@ -197,26 +288,34 @@ class Comparison:
                 f"the comparison has schema {raw['schema_version']}, this offby reads "
                 f"up to {SCHEMA_VERSION}; update offby"
             )
+        if raw["schema_version"] == 1:
+            raw = _from_schema_1(raw)
         many = {
             "methods": Method,
             "metrics": Metric,
             "scores": Score,
             "differences": Difference,
+            "verdicts": Answer,
             "rows": Row,
             "pushes": Pushes,
             "calibration": Calibration,
             "training": Training,
+            "noise": Noise,
         }
-        parts = {
-            name: tuple(kind(**_tupled(item)) for item in raw[name])
+        parts: dict[str, Any] = {
+            name: tuple(kind(**_tupled(item)) for item in raw.get(name, ()))
             for name, kind in many.items()
         }
+        share = raw.get("noise_share")
+        known = tuple(_forecasts(item) for item in raw.get("forecasts", ()))
         return cls(
             data=Data(**_tupled(raw["data"])),
             run=Run(**_tupled(raw["run"])),
-            verdicts=tuple(raw["verdicts"]),
+            timing=Timing(**raw["timing"]),
+            noise_share=share and NoiseShare(**share),
+            flips=tuple(raw.get("flips", ())),
+            forecasts=known,
             why=tuple(raw["why"]),
-            schema_version=raw["schema_version"],
             **parts,
         )
 
@@ -230,6 +329,24 @@ class Comparison:
         known = [value for value in values if value is not None]
         return sum(known) / len(known) if known else None
 
+    def settling(self) -> tuple[int, float] | None:
+        """Seeds that would settle what can't be told from the best, and their seconds.
+
+        The seconds are of one core, for the seeds that are not trained yet. None where
+        nothing is open, or where no number of seeds would settle any of it.
+        """
+        best = {answer.metric: answer.best for answer in self.verdicts}
+        needed = [
+            d.seeds_needed
+            for d in self.differences
+            if d.seeds_needed is not None and best.get(d.metric) == d.other
+        ]
+        if not needed:
+            return None
+        losses = [method.key for method in self.methods if not method.reference]
+        each = sum(self.timing.fits.get(key, 0.0) for key in losses) / self.run.seeds
+        return max(needed), (max(needed) - self.run.seeds) * each
+
     def infinite_rows(self, method: str, metric: str) -> int:
         """Held-out rows, over all folds and seeds, whose score is infinite."""
         return sum(
@@ -237,6 +354,25 @@ class Comparison:
             for score in self.scores
             if score.method == method and score.metric == metric
         )
+
+
+def _forecasts(item: dict[str, Any]) -> Forecasts:
+    guesses = tuple(Guess(**guess) for guess in item["guesses"])
+    return Forecasts(**(_tupled(item) | {"guesses": guesses}))
+
+
+def _from_schema_1(raw: dict[str, Any]) -> dict[str, Any]:
+    """Version 2 gathered the seconds in one place and gave verdicts parts."""
+    seconds = {item["method"]: item["seconds"] for item in raw["training"]}
+    kept = [{k: v for k, v in t.items() if k != "seconds"} for t in raw["training"]]
+    run = {key: value for key, value in raw["run"].items() if key != "seconds"}
+    answers = [
+        {"metric": "", "best": "", "ties": [], "unsure": [], "sentence": sentence}
+        for sentence in raw["verdicts"]
+    ]
+    timing = {"seconds": raw["run"]["seconds"], "fits": seconds}
+    new = {"training": kept, "run": run, "verdicts": answers, "timing": timing}
+    return {**raw, **new}
 
 
 def _tupled(value) -> Any:

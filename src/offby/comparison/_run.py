@@ -2,36 +2,37 @@
 
 import hashlib
 import platform
-import time
-from collections.abc import Callable, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+import time as clock
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing, nullcontext
+from dataclasses import replace
+from functools import partial
 from itertools import pairwise
-from typing import Literal
+from pathlib import Path
+from pickle import PicklingError
+from typing import Any, Literal
 
 import numpy as np
 import sklearn
 import torch
-from joblib import Parallel, delayed
+from joblib import hash as hash_of
+from sklearn.base import clone
+from sklearn.utils.validation import has_fit_parameter
 
 from offby.catalog import NamedLoss, parse
-from offby.comparison._fits import (
-    Fit,
-    Problem,
+from offby.comparison import _noise, _predictions
+from offby.comparison._fits import Fit, Problem, fit_loss
+from offby.comparison._forecasts import forecasts
+from offby.comparison._judge import CLASS_METRICS, NUMBER_METRICS, judge
+from offby.comparison._pictures import calibration, pushes, telling_rows
+from offby.comparison._references import (
     boosted_classes,
     boosted_quantiles,
     class_frequencies,
-    fit_loss,
-    fit_quantiles,
+    each,
+    network_quantiles,
+    user_estimator,
 )
-from offby.comparison._judge import (
-    CLASS_METRICS,
-    NUMBER_METRICS,
-    Judged,
-    judge,
-    judge_quantiles,
-)
-from offby.comparison._pictures import calibration, pushes, telling_rows
 from offby.comparison._result import (
     Comparison,
     Data,
@@ -39,9 +40,12 @@ from offby.comparison._result import (
     Metric,
     Run,
     Score,
+    Timing,
     Training,
 )
-from offby.comparison._statistics import differences, sentences
+from offby.comparison._statistics import answers, differences
+from offby.comparison._store import Store
+from offby.comparison._work import Fitter, Job, Place, finish, one_thread
 from offby.training import Settings
 
 DEFAULT_LOSSES = ("ce", "emd1", "emd2", "cce", "ce+emd2")
@@ -63,6 +67,15 @@ def compare(
     seed: int = 0,
     stop_on: Literal["score", "own"] = "score",
     rope: float = 0.01,
+    metric: str | None = None,
+    weights=None,
+    groups=None,
+    time=None,
+    extra: Mapping[str, Any] | None = None,
+    noise: bool = False,
+    target_noise: float | None = None,
+    run_dir: str | Path | None = None,
+    predictions: str | Path | None = None,
     name: str = "",
     target: str = "",
     notes: Sequence[str] = (),
@@ -92,63 +105,109 @@ def compare(
         stop_on: What ends a training: the RPS or CRPS of an inner split, the same for
             all losses, or the loss itself.
         rope: Differences within this share of the best score are practically none.
+        metric: Key of the metric that matters most: it comes first everywhere.
+        weights: Weight of each row, in training and in judging; equal by default.
+        groups: Group of each row; the rows of one are never on both sides of a cut.
+        time: When each row came, a number or a date; every cut learns from earlier rows
+            than it judges, and the earliest are learned from only.
+        extra: Estimators of your own by name, to judge beside: scikit-learn's `fit`,
+            and `predict_proba`, `predict_dist` or else `predict`. They get the rows of
+            `X` as they are.
+        noise: Whether to ask what noise in bin edges, inputs and targets does to each
+            loss; it takes about as many fits again.
+        target_noise: Standard deviation of the noise in the target, where it is known;
+            else near neighbors tell it. In the units of the target.
+        run_dir: Where finished fits are kept. The same call then goes on from them
+            after any kind of end, and one with more seeds or losses adds to them.
+        predictions: A csv or parquet file to write every held-out prediction to.
         name: What to call the data.
         target: What to call the target.
         notes: What was done to the data before, for the report.
         command: How this was started, for the report.
         references: Whether to judge class frequencies and gradient boosting beside.
         settings: Size of the networks and rules of their training.
-        n_jobs: Losses trained at the same time, as joblib counts: None is one, unless a
-            `joblib.parallel_config` says otherwise, and -1 as many as there are cores.
-            The result is the same to the last bit.
+        n_jobs: Fits made at the same time (one loss on one fold), as joblib counts:
+            None is one, unless a `joblib.parallel_config` says otherwise, and -1 as
+            many as there are cores. The result is the same to the last bit, and on
+            other machines of the same kind (backend "dask") too.
         progress: Called with fits done, fits in all, and a word on the current one.
 
     Returns:
         A `Comparison`: scores, differences with intervals, verdicts in words.
+
+    Raises:
+        ValueError: If the arguments do not fit each other or the data.
+        RuntimeError: If a fit fails, or `run_dir` cannot be written to any more.
     """
-    started = time.perf_counter()
-    named = [parse(text) for text in losses]
+    started = clock.perf_counter()
+    named = _named(losses)
+    metrics = _metrics(kind, target, metric)
+    if predictions is not None:
+        _predictions.check(predictions)
+    by_row = {"weight": weights, "groups": groups, "time": time}
     problem = _problem(X, y, named, kind, positions, bins, strategy, folds, seed)
+    problem = replace(problem, **_checked(by_row, len(problem.y)))
     settings = settings or Settings()
-    ledger = _Ledger(
-        progress or (lambda done, total, text: None), folds * seeds * len(named)
-    )
-    rules = {"seeds": seeds, "settings": settings}
-    work = [
-        delayed(_trained)(problem, loss, stop_on=stop_on, **rules) for loss in named
-    ]
+    if target_noise is not None and not 0 <= target_noise < np.inf:
+        raise ValueError(
+            f"target_noise must be a standard deviation, 0 or more, got {target_noise}"
+        )
+    more = _extra_jobs(problem, extra or {}, named, keyed=run_dir is not None)
+    jobs = _loss_jobs(problem, named, range(seeds), settings, stop_on)
     if references:
-        work.append(delayed(_references)(problem, **rules))
-    ledger.say(f"{len(named)} losses x {folds} folds x {seeds} seeds")
-    done = Parallel(n_jobs=n_jobs, return_as="generator")(work)
-    fits: dict[str, list[Fit]] = {}
-    for loss in named:
-        fits[str(loss)], seconds = next(done)
-        ledger.losses(problem, loss, fits[str(loss)], seconds)
-    for reference in next(done, ()):
-        ledger.reference(*reference)
-    with _one_thread():
+        jobs += _reference_jobs(problem, range(seeds), settings)
+    jobs += more
+    refits = _noise.trials(problem) if noise else []
+    jobs += _noise.jobs(refits, named, settings, stop_on)
+    data = _data(problem, X, name, target, labels, notes)
+    fits = _finished(
+        jobs,
+        run_dir,
+        data.sha256,
+        n_jobs,
+        progress or (lambda done, total, text: None),
+    )
+    methods = _methods(named, jobs, refits)
+    keys = {method.key for method in methods}
+    scores = _scores(problem, {p: fit for p, fit in fits.items() if p[0] in keys})
+    if predictions is not None:
+        held_out = {place: fit for place, fit in fits.items() if place[0] in keys}
+        _predictions.write(predictions, problem, held_out)
+    by_loss = {
+        str(loss): [fit for (key, *_), fit in fits.items() if key == str(loss)]
+        for loss in named
+    }
+    with one_thread():
         pushed = [
             push
             for loss in named
-            for push in pushes(problem.folds[0], loss, fits[str(loss)][0])
+            for push in pushes(problem.folds[0], loss, by_loss[str(loss)][0])
         ]
-    metrics = _metrics(kind, target)
-    found_differences = differences(
-        ledger.methods, metrics, ledger.scores, n_folds=folds, rope=rope
+    sides = [(len(f.held_out.y), len(f.learned.y)) for f in problem.folds]
+    overlap = float(np.mean([held_out / learned for held_out, learned in sides]))
+    found = differences(
+        methods, metrics, scores, overlap=overlap, seeds=seeds, rope=rope
     )
+    said = answers(metrics, found, methods, scores)
+    curves, share, turns = (), None, ()
+    if noise:
+        curves = _noise.curves(problem, named, metrics, refits, fits)
+        turns = _noise.flips(curves, next(m for m in metrics if m.answers), rope)
+        best = by_loss[said[0].best if said else str(named[0])]
+        first = [fit for fit in best if fit.seed == 0]
+        share = _noise.noise_share(problem, first, target_noise)
     return Comparison(
-        data=_data(problem, X, name, target, labels, notes),
-        methods=tuple(ledger.methods),
+        data=data,
+        methods=methods,
         metrics=metrics,
-        scores=tuple(ledger.scores),
-        differences=found_differences,
-        verdicts=sentences(metrics, found_differences, ledger.methods, ledger.scores),
-        why=_reasons(problem, ledger, fits),
-        rows=telling_rows(problem, fits),
+        scores=scores,
+        differences=found,
+        verdicts=said,
+        why=_reasons(problem, scores, by_loss, share),
+        rows=telling_rows(problem, by_loss),
         pushes=tuple(pushed),
-        calibration=tuple(calibration(problem, k, found) for k, found in fits.items()),
-        training=tuple(ledger.training),
+        calibration=tuple(calibration(problem, k, f) for k, f in by_loss.items()),
+        training=tuple(_training(key, f) for key, f in by_loss.items()),
         run=Run(
             command=command,
             folds=folds,
@@ -156,20 +215,43 @@ def compare(
             seed=seed,
             stop_on=stop_on,
             rope=rope,
-            seconds=time.perf_counter() - started,
             versions={
                 "python": platform.python_version(),
                 "torch": torch.__version__,
                 "scikit-learn": sklearn.__version__,
                 "numpy": np.__version__,
             },
-            not_tested=(
-                "other networks than this one, and other settings of it",
-                "noise in bin edges, inputs and targets",
-                "rows that depend on each other (groups, time)",
-            ),
+            not_tested=_not_tested(problem, noise),
+            split=_split(problem),
+        ),
+        forecasts=tuple(forecasts(problem, k, f) for k, f in by_loss.items()),
+        noise_share=share,
+        noise=curves,
+        flips=turns,
+        timing=Timing(
+            seconds=clock.perf_counter() - started,
+            fits={
+                method.key: sum(
+                    fit.seconds for (key, *_), fit in fits.items() if key == method.key
+                )
+                for method in methods
+            },
         ),
     )
+
+
+def _named(losses: Sequence[str]) -> list[NamedLoss]:
+    named = [parse(text) for text in losses]
+    names = [str(loss) for loss in named]
+    if not names:
+        raise ValueError("a comparison needs a loss, got none; name one or more")
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise ValueError(
+            f"each loss must be named once, got {twice[0]} {names.count(twice[0])} "
+            "times; remove the repeated one"
+        )
+    return named
 
 
 def _problem(X, y, named, kind, positions, bins, strategy, folds, seed) -> Problem:
@@ -203,93 +285,187 @@ def _problem(X, y, named, kind, positions, bins, strategy, folds, seed) -> Probl
     return Problem(X, y, kind, (), bins, strategy, folds, seed)
 
 
-@dataclass
-class _Ledger:
-    """What has been found so far."""
-
-    progress: Progress
-    total: int
-    done: int = 0
-    methods: list[Method] = field(default_factory=list)
-    scores: list[Score] = field(default_factory=list)
-    training: list[Training] = field(default_factory=list)
-
-    def say(self, text: str) -> None:
-        self.progress(self.done, self.total, text)
-
-    def losses(
-        self, problem, loss: NamedLoss, found: list[Fit], seconds: float
-    ) -> None:
-        key = str(loss)
-        self.methods.append(Method(key, loss.title, reference=False))
-        for fit in found:
-            self._add(
-                key, fit.fold, fit.seed, judge(problem.folds[fit.fold], fit.probs)
+def _checked(by_row: dict[str, Any], n_rows: int) -> dict[str, np.ndarray]:
+    """Weights, groups and times as arrays, one entry per row."""
+    found = {}
+    for name, given in by_row.items():
+        if given is None:
+            continue
+        column = np.asarray(given)
+        if column.shape != (n_rows,):
+            raise ValueError(
+                f"{name} must have one entry for each of {n_rows} rows, got shape "
+                f"{column.shape}; take them from the same table"
             )
-        curves = [fit.trained.curve for fit in found]
-        longest = max(map(len, curves))
-        alive = [[c[i] for c in curves if i < len(c)] for i in range(longest)]
-        epochs = float(np.mean([fit.trained.best_epoch for fit in found]))
-        curve = tuple(float(np.mean(now)) for now in alive)
-        self.training.append(Training(key, epochs, seconds, curve))
-        self.done += len(found)
-        self.say(key)
-
-    def reference(
-        self, key: str, title: str, judged: dict[tuple[int, int], Judged]
-    ) -> None:
-        self.methods.append(Method(key, title, reference=True))
-        for (fold, seed), scores in judged.items():
-            self._add(key, fold, seed, scores)
-
-    def _add(self, key: str, fold: int, seed: int, judged: Judged) -> None:
-        self.scores += [
-            Score(key, fold, seed, metric, value, infinite)
-            for metric, (value, infinite) in judged.items()
-        ]
+        missing = column != column if column.dtype.kind in "fmM" else column == None  # noqa: E711
+        if np.any(missing):
+            raise ValueError(
+                f"{name} must have no gaps, got {int(np.sum(missing))} rows without "
+                "one; fill them or drop the rows"
+            )
+        found[name] = column
+    if "weight" in found:
+        weight = found["weight"] = found["weight"].astype(np.float64)
+        if not np.isfinite(weight).all() or (weight <= 0).any():
+            raise ValueError(
+                f"weights must be positive and finite, got {weight.min():g} to "
+                f"{weight.max():g}; drop rows that should not count"
+            )
+        # Of mean 1, so that a constant weight changes no bit of a loss.
+        found["weight"] = weight / weight.mean()
+    return found
 
 
-def _trained(problem: Problem, loss: NamedLoss, **rules) -> tuple[list[Fit], float]:
-    """The networks of one loss, and the seconds they took."""
-    begun = time.perf_counter()
-    with _one_thread():
-        found = fit_loss(problem, loss, **rules)
-    return found, time.perf_counter() - begun
+def _loss_jobs(problem, named, seeds, settings, stop_on) -> list[Job]:
+    found = []
+    for loss in named:
+        fit = partial(fit_loss, loss=loss, settings=settings, stop_on=stop_on)
+        terms = [(factor, entry.name) for factor, entry in loss.terms]
+        recipe = f"{terms} {settings} {stop_on}"
+        found += _jobs(str(loss), problem, seeds, fit, recipe)
+    return found
 
 
-Reference = tuple[str, str, dict[tuple[int, int], Judged]]
-
-
-def _references(problem: Problem, *, seeds: int, settings: Settings) -> list[Reference]:
-    """Key, title and scores of what the losses are measured against."""
-    folds = list(enumerate(problem.folds))
-    prior = {(n, 0): judge(fold, class_frequencies(fold)) for n, fold in folds}
-    always = ("frequencies", "class frequencies, the same for every row", prior)
-    if problem.kind == "classes":
-        trees = {(n, 0): judge(fold, boosted_classes(fold)) for n, fold in folds}
-        return [always, ("boosting", "gradient boosting (scikit-learn)", trees)]
-    trees = {(n, 0): judge_quantiles(f, boosted_quantiles(f)) for n, f in folds}
-    with _one_thread():
-        quantiles = fit_quantiles(problem, seeds=seeds, settings=settings)
-    nets = {
-        (n, seed): judge_quantiles(problem.folds[n], found)
-        for (n, seed), found in quantiles.items()
-    }
+def _jobs(method: str, problem: Problem, seeds, fit: Fitter, recipe: str) -> list[Job]:
     return [
-        always,
-        ("boosting", "gradient boosting, 19 quantiles (scikit-learn)", trees),
-        ("pinball", "the same network with 19 quantiles", nets),
+        Job(method, fold, seed, fit, recipe) for fold in problem.folds for seed in seeds
     ]
 
 
-def _metrics(kind: str, target: str) -> tuple[Metric, ...]:
-    if kind == "classes":
-        return CLASS_METRICS
+_TITLES = {
+    "frequencies": "class frequencies, the same for every row",
+    "boosting": "gradient boosting (scikit-learn)",
+    "pinball": "the same network with 19 quantiles",
+}
+
+
+def _reference_jobs(problem: Problem, seeds, settings: Settings) -> list[Job]:
+    """What the losses are measured against."""
+    classes = problem.kind == "classes"
+    trees = boosted_classes if classes else boosted_quantiles
+    found = []
+    for name, forecast in (("frequencies", class_frequencies), ("boosting", trees)):
+        found += _jobs(name, problem, [0], partial(each, forecast=forecast), "")
+    if not classes:
+        nets = partial(network_quantiles, settings=settings)
+        found += _jobs("pinball", problem, seeds, nets, str(settings))
+    return found
+
+
+def _extra_jobs(
+    problem: Problem, extra: Mapping[str, Any], named, *, keyed: bool
+) -> list[Job]:
+    """The user's own estimators, on the rows as they came."""
+    taken = {*_TITLES, *map(str, named)}
+    found = []
+    for name, estimator in extra.items():
+        if name in taken:
+            raise ValueError(
+                f"an extra estimator needs a name of its own, got {name!r}, which is a "
+                "loss or reference; call it otherwise"
+            )
+        if not hasattr(estimator, "fit") or not hasattr(estimator, "predict"):
+            raise TypeError(
+                f"an extra estimator must have fit and predict, got {name!r}, a "
+                f"{type(estimator).__name__}; wrap it in a scikit-learn estimator"
+            )
+        weighs = problem.weight is not None
+        if weighs and not has_fit_parameter(estimator, "sample_weight"):
+            raise ValueError(
+                f"with weights, an extra estimator must take sample_weight in fit, got "
+                f"{name!r}, which does not; leave it out, or the weights"
+            )
+        recipe = _recipe(name, estimator, problem) if keyed else ""
+        forecast = partial(user_estimator, name=name, estimator=estimator, X=problem.X)
+        found += _jobs(name, problem, [0], partial(each, forecast=forecast), recipe)
+    return found
+
+
+def _recipe(name: str, estimator, problem: Problem) -> str:
+    """What a fit of a user's estimator depends on."""
+    try:
+        itself = hash_of(clone(estimator))
+    except PicklingError as error:
+        raise ValueError(
+            f"with a run directory, an extra estimator must be of a class that can be "
+            f"pickled, got {name!r}: {error}; define the class in a module"
+        ) from error
+    # A fold knows its rows by their encoded form only, which may have lost what the
+    # estimator uses.
+    return f"{itself} {_hash(problem.X, problem.y)}"
+
+
+def _finished(jobs, run_dir, data: str, n_jobs, say: Progress) -> dict[Place, Fit]:
+    """All fits, in the order of the jobs whatever the order they were made in."""
+    total = len(jobs)
+    say(0, total, f"{total} fits")
+    store = None if run_dir is None else Store(run_dir, data)
+    with nullcontext() if store is None else closing(store):
+        if store and (others := store.others()):
+            say(0, total, f"{others} fits of other data in {run_dir} are left alone")
+        return finish(jobs, store, n_jobs=n_jobs, say=say)
+
+
+def _methods(named, jobs: Sequence[Job], refits) -> tuple[Method, ...]:
+    titles = {str(loss): loss.title for loss in named}
+    noisy = {trial.method(loss) for trial in refits for loss in named}
+    keys = dict.fromkeys(job.method for job in jobs if job.method not in noisy)
+    return tuple(
+        Method(key, titles.get(key) or _TITLES.get(key, key), key not in titles)
+        for key in keys
+    )
+
+
+def _scores(problem: Problem, fits: Mapping[Place, Fit]) -> tuple[Score, ...]:
+    return tuple(
+        Score(method, number, seed, metric, value, infinite)
+        for (method, number, seed), fit in fits.items()
+        for metric, (value, infinite) in judge(problem.folds[number], fit).items()
+    )
+
+
+def _training(key: str, fits: Sequence[Fit]) -> Training:
+    curves = [fit.curve for fit in fits]
+    longest = max(map(len, curves))
+    alive = [[c[i] for c in curves if i < len(c)] for i in range(longest)]
+    epochs = float(np.mean([fit.best_epoch for fit in fits]))
+    return Training(key, epochs, tuple(float(np.mean(now)) for now in alive))
+
+
+def _metrics(kind: str, target: str, first: str | None) -> tuple[Metric, ...]:
+    metrics = CLASS_METRICS if kind == "classes" else NUMBER_METRICS
+    keys = [metric.key for metric in metrics]
+    if first is not None and first not in keys:
+        raise ValueError(
+            f"the metric must be one of {', '.join(keys)} for "
+            f"{'classes' if kind == 'classes' else 'a number'}, got {first!r}; name one"
+        )
     unit = target or "target"
     return tuple(
-        replace(metric, unit=unit) if metric.unit == "target" else metric
-        for metric in NUMBER_METRICS
+        replace(
+            metric,
+            unit=unit if metric.unit == "target" else metric.unit,
+            answers=metric.answers or metric.key == first,
+        )
+        for metric in sorted(metrics, key=lambda metric: metric.key != first)
     )
+
+
+def _split(problem: Problem) -> str:
+    if problem.groups is not None:
+        return f"by groups, {len(np.unique(problem.groups))} of them"
+    if problem.time is not None:
+        return "by time: learned from earlier rows, judged on later ones"
+    return "at random"
+
+
+def _not_tested(problem: Problem, noise: bool) -> tuple[str, ...]:
+    gaps = ["other networks than this one, and other settings of it"]
+    if not noise:
+        gaps.append("noise in bin edges, inputs and targets")
+    if problem.groups is None and problem.time is None:
+        gaps.append("rows that depend on each other (groups, time)")
+    return tuple(gaps)
 
 
 def _data(problem: Problem, X, name, target, labels, notes) -> Data:
@@ -333,9 +509,9 @@ def _hash(X, y: np.ndarray) -> str:
     return digest.hexdigest()
 
 
-def _reasons(problem: Problem, ledger: _Ledger, fits) -> tuple[str, ...]:
+def _reasons(problem: Problem, scores, fits, noise) -> tuple[str, ...]:
     base = "ce" if "ce" in fits else next(iter(fits))
-    far = [s.value for s in ledger.scores if s.method == base and s.metric == "far"]
+    far = [s.value for s in scores if s.method == base and s.metric == "far"]
     share = 100 * float(np.mean([value for value in far if value is not None]))
     what = (
         "two or more classes off"
@@ -344,19 +520,17 @@ def _reasons(problem: Problem, ledger: _Ledger, fits) -> tuple[str, ...]:
     )
     rows = len(problem.y) / problem.folds[0].line.n_classes
     place = "class" if problem.kind == "classes" else "bin"
-    return (
+    reasons = [
         f"{share:.1f} % of the held-out predictions of {base} are {what}; "
         "where few are, a distance-aware loss has few wild misses to win back.",
         f"There are {rows:.0f} rows per {place} on average.",
-    )
-
-
-@contextmanager
-def _one_thread():
-    """Small matrices: a second thread costs more than it brings, and bits with it."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
+    ]
+    if problem.kind == "classes":
+        most = np.bincount(problem.y).max() / len(problem.y)
+        reasons.append(f"The largest class holds {100 * most:.0f} % of the rows.")
+    if noise is not None:
+        reasons.append(
+            f"The noise of the target, {noise.spread:.3g}, would move "
+            f"{100 * noise.share:.0f} % of the rows to another {place}."
+        )
+    return tuple(reasons)

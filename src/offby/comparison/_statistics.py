@@ -1,60 +1,168 @@
-"""What differs, and how sure that is: paired, and in fixed words."""
+"""What differs, and how sure that is: paired, corrected, and in fixed words."""
 
 import math
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import combinations
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy import stats
 
-from offby.comparison._result import Difference, Method, Metric, Score, Verdict
+from offby.comparison._result import (
+    Answer,
+    Difference,
+    Method,
+    Metric,
+    Score,
+    Verdict,
+)
 
 Paired = dict[tuple[int, int], Score]
 
+_MOST_SEEDS = 100
+"""More than this nobody trains: a difference that needs more is called unsettled."""
 
-def corrected_interval(
-    differences: Sequence[float], n_folds: int
-) -> tuple[float, float, float]:
-    """Mean and 95 % interval of paired differences over folds and seeds.
+
+@dataclass(frozen=True)
+class Interval:
+    """A mean of paired differences, and how far it can be trusted."""
+
+    mean: float
+    error: float
+    """Standard error, corrected for training rows that folds share."""
+    freedom: int
+    """Degrees of freedom of Student's t; 0 where nothing can be said."""
+
+    @property
+    def half(self) -> float:
+        """Half-width of the 95 % interval."""
+        if not self.freedom:
+            return math.inf
+        return float(stats.t.ppf(0.975, self.freedom)) * self.error
+
+    @property
+    def low(self) -> float:
+        """Lower end of the 95 % interval."""
+        return self.mean - self.half
+
+    @property
+    def high(self) -> float:
+        """Upper end of the 95 % interval."""
+        return self.mean + self.half
+
+    def p_value(self, margin: float = 0.0) -> float:
+        """Of a difference no larger than the margin; below 5 % if outside it.
+
+        >>> round(Interval(mean=0.2, error=0.1, freedom=9).p_value(), 4)
+        0.0766
+        """
+        beyond = abs(self.mean) - margin
+        if not self.freedom or beyond <= 0:
+            return 1.0
+        if not self.error:
+            return 0.0
+        return 2 * float(stats.t.sf(beyond / self.error, self.freedom))
+
+
+def corrected_interval(differences: ArrayLike, overlap: float) -> Interval:
+    """Mean of paired differences over folds and seeds, with its uncertainty.
 
     The folds share training rows, so the plain interval is too narrow: the variance is
-    enlarged by the ratio of held-out to training rows.
+    enlarged by `overlap`, the ratio of held-out to training rows.
 
     References:
         Nadeau, Bengio (2003), Inference for the generalization error, Machine Learning
         52, doi:10.1023/A:1024068626366.
 
-    >>> mean, low, high = corrected_interval([0.1, 0.2, 0.3, 0.2], n_folds=2)
-    >>> f"{mean:.2f} ({low:.2f} to {high:.2f})"
+    >>> found = corrected_interval([0.1, 0.2, 0.3, 0.2], overlap=1.0)
+    >>> f"{found.mean:.2f} ({found.low:.2f} to {found.high:.2f})"
     '0.20 (-0.09 to 0.49)'
     """
     values = np.asarray(differences, dtype=np.float64)
     n = len(values)
-    mean = float(values.mean())
     if n < 2:
-        return mean, -math.inf, math.inf
-    variance = float(values.var(ddof=1)) * (1 / n + 1 / (n_folds - 1))
-    half = float(stats.t.ppf(0.975, n - 1)) * math.sqrt(variance)
-    return mean, mean - half, mean + half
+        return Interval(float(values.mean()), math.inf, 0)
+    error = math.sqrt(float(values.var(ddof=1)) * (1 / n + overlap))
+    return Interval(float(values.mean()), error, n - 1)
 
 
-def verdict(low: float, high: float, rope: float) -> Verdict:
-    """The words for an interval of a loss (lower is better), in shares of the other.
+def holm(p_values: Sequence[float]) -> list[float]:
+    """The p-values, each so much larger that all may be read at once.
 
-    >>> verdict(-0.05, -0.02, 0.01), verdict(-0.02, 0.015, 0.01)
-    ('better', "can't tell")
+    References:
+        Holm (1979), A simple sequentially rejective multiple test procedure,
+        Scandinavian Journal of Statistics 6.
+
+    >>> holm([0.01, 0.04, 0.03])
+    [0.03, 0.06, 0.06]
     """
-    if high < -rope:
-        return "better"
-    if low > rope:
-        return "worse"
-    if high < 0:
-        return "slightly better"
-    if low > 0:
-        return "slightly worse"
-    if low < -rope and high > rope:
-        return "can't tell"
-    return "no clear difference"
+    order = np.argsort(p_values, kind="stable")
+    adjusted = [0.0] * len(p_values)
+    largest = 0.0
+    for rank, place in enumerate(order):
+        largest = max(largest, min(1.0, (len(order) - rank) * p_values[place]))
+        adjusted[int(place)] = largest
+    return adjusted
+
+
+def verdict(found: Interval, rope: float, beyond_rope: float, beyond_0: float):
+    """The words for a difference of a loss (lower is better), in shares of the other.
+
+    Args:
+        found: The difference.
+        rope: Differences within it are practically none.
+        beyond_rope: p-value of a difference within `rope`, corrected for all pairs.
+        beyond_0: p-value of no difference, corrected for all pairs.
+
+    >>> verdict(Interval(-0.04, 0.01, 14), 0.01, 0.009, 0.001)
+    'better'
+    >>> verdict(Interval(0.0, 0.02, 14), 0.01, 1.0, 1.0)
+    "can't tell"
+    """
+    worse = found.mean > 0
+    words: Verdict
+    if beyond_rope < 0.05:
+        words = "worse" if worse else "better"
+    elif beyond_0 < 0.05:
+        words = "slightly worse" if worse else "slightly better"
+    elif found.low < -rope and found.high > rope:
+        words = "can't tell"
+    elif found.low > 0 or found.high < 0:
+        # Clear by itself, but not among so many pairs: no reason to call it a tie.
+        words = "can't tell"
+    else:
+        words = "no clear difference"
+    return words
+
+
+def seeds_needed(
+    differences: ArrayLike,
+    *,
+    seeds: int,
+    overlap: float,
+    rope: float,
+    n_pairs: int = 1,
+) -> int | None:
+    """About how many seeds would end a "can't tell"; None if not even 100 would.
+
+    The mean and the variance are taken to stay as they are. The interval cannot shrink
+    below what the folds share, so on few rows no number of seeds is enough.
+    """
+    values = np.asarray(differences, dtype=np.float64)
+    if len(values) < 2:
+        return seeds + 1
+    n_folds = len(values) // seeds
+    mean, variance = float(values.mean()), float(values.var(ddof=1))
+    for more in range(seeds + 1, _MOST_SEEDS + 1):
+        n = more * n_folds
+        found = Interval(mean, math.sqrt(variance * (1 / n + overlap)), n - 1)
+        # As if each p-value were the least of all pairs: Holm asks no more of any.
+        beyond = [n_pairs * found.p_value(margin) for margin in (rope, 0.0)]
+        if verdict(found, rope, *beyond) != "can't tell":
+            return more
+    return None
 
 
 def differences(
@@ -62,10 +170,14 @@ def differences(
     metrics: Sequence[Metric],
     scores: Sequence[Score],
     *,
-    n_folds: int,
+    overlap: float,
+    seeds: int,
     rope: float,
 ) -> tuple[Difference, ...]:
-    """Every loss against the best loss, by every metric."""
+    """Every two losses by every metric, the worse against the better one.
+
+    The verdicts allow for the number of pairs that a metric compares (Holm).
+    """
     by_method: dict[tuple[str, str], Paired] = defaultdict(dict)
     for score in scores:
         by_method[score.method, score.metric][score.fold, score.seed] = score
@@ -74,20 +186,15 @@ def differences(
         named = {
             m.key: by_method[m.key, metric.key] for m in methods if not m.reference
         }
-        named = {key: pairs for key, pairs in named.items() if _has_scores(pairs)}
-        if not named:
-            continue
-        best = min(named, key=lambda key: _rank(named[key], metric))
-        found += [
-            _difference(metric, key, pairs, best, named[best], n_folds, rope)
-            for key, pairs in named.items()
-            if key != best
-        ]
+        known = [key for key, pairs in named.items() if _has_scores(pairs)]
+        ranked = sorted(known, key=lambda key: _rank(named[key], metric))
+        pairs = [(b, a) for a, b in combinations(ranked, 2)]
+        found += _of_pairs(metric, pairs, named, overlap, seeds, rope)
     return tuple(found)
 
 
 def _has_scores(pairs: Paired) -> bool:
-    return all(score.value is not None for score in pairs.values())
+    return bool(pairs) and all(score.value is not None for score in pairs.values())
 
 
 def _rank(pairs: Paired, metric: Metric) -> tuple[int, float]:
@@ -96,63 +203,108 @@ def _rank(pairs: Paired, metric: Metric) -> tuple[int, float]:
     return sum(score.infinite_rows for score in pairs.values()), float(sign * mean)
 
 
-def _difference(metric, key, pairs, best, best_pairs, n_folds, rope) -> Difference:
-    gaps = [pairs[p].value - best_pairs[p].value for p in best_pairs]
-    scale = abs(float(np.mean([score.value for score in best_pairs.values()])))
-    scale = scale or 1.0
-    mean, low, high = corrected_interval(gaps, n_folds)
+def _of_pairs(metric, pairs, named, overlap, seeds, rope) -> list[Difference]:
     sign = 1 if metric.lower_is_better else -1
-    ends = sorted((sign * low / scale, sign * high / scale))
-    words = verdict(ends[0], ends[1], rope)
-    if _rank(pairs, metric)[0] > _rank(best_pairs, metric)[0]:
-        words = "worse"  # an infinite loss is worse by any finite measure
-    return Difference(
-        metric=metric.key,
-        method=key,
-        other=best,
-        mean=mean,
-        low=_finite(low),
-        high=_finite(high),
-        relative=mean / scale,
-        wins=sum(sign * gap < 0 for gap in gaps),
-        pairs=len(gaps),
-        verdict=words,
-    )
+    gaps, shares, scales = [], [], []
+    for worse, better in pairs:
+        mine, its = named[worse], named[better]
+        gap = np.array([mine[place].value - its[place].value for place in its])
+        scale = abs(float(np.mean([score.value for score in its.values()]))) or 1.0
+        gaps.append(gap)
+        scales.append(scale)
+        shares.append(corrected_interval(sign * gap / scale, overlap))
+    beyond_rope = holm([share.p_value(rope) for share in shares])
+    beyond_0 = holm([share.p_value() for share in shares])
+    found = []
+    for i, (worse, better) in enumerate(pairs):
+        words = verdict(shares[i], rope, beyond_rope[i], beyond_0[i])
+        if _rank(named[worse], metric)[0] > _rank(named[better], metric)[0]:
+            words = "worse"  # an infinite loss is worse by any finite measure
+        plain = corrected_interval(gaps[i], overlap)
+        needed = None
+        if words == "can't tell":
+            relative = sign * gaps[i] / scales[i]
+            needed = seeds_needed(
+                relative,
+                seeds=seeds,
+                overlap=overlap,
+                rope=rope,
+                n_pairs=len(pairs),
+            )
+        found.append(
+            Difference(
+                metric=metric.key,
+                method=worse,
+                other=better,
+                mean=plain.mean,
+                low=_finite(plain.low),
+                high=_finite(plain.high),
+                relative=plain.mean / scales[i],
+                wins=int((sign * gaps[i] < 0).sum()),
+                pairs=len(gaps[i]),
+                verdict=words,
+                p_value=beyond_0[i],
+                seeds_needed=needed,
+            )
+        )
+    return found
 
 
 def _finite(bound: float) -> float:
     return math.copysign(1e300, bound) if math.isinf(bound) else bound
 
 
-def sentences(
+def answers(
     metrics: Sequence[Metric],
     found: Sequence[Difference],
     methods: Sequence[Method],
     scores: Sequence[Score],
-) -> tuple[str, ...]:
-    """One sentence per metric: who is best, and who is as good."""
-    references = [m.key for m in methods if m.reference]
-    losses = [m.key for m in methods if not m.reference]
+) -> tuple[Answer, ...]:
+    """The verdict for each use: who is best, who is as good, who is not."""
     said = []
     for metric in metrics:
-        rivals = [d for d in found if d.metric == metric.key]
-        if not rivals:
-            continue
-        best = rivals[0].other
-        worse = [d for d in rivals if d.verdict in ("worse", "slightly worse")]
-        ties = [d.method for d in rivals if d.verdict == "no clear difference"]
-        open_ = [d.method for d in rivals if d.verdict == "can't tell"]
-        parts = [
-            f"For {metric.use} ({metric.title}): {best} scores best of {len(losses)}"
-        ]
-        if ties:
-            parts.append(f"no clear difference from {_and(ties)}")
-        if open_:
-            parts.append(f"can't tell from {_and(open_)} (more seeds would narrow it)")
-        parts += [_worse(d) for d in worse]
-        parts += _better_references(metric, best, references, scores)
-        said.append("; ".join(parts) + ".")
+        pairs = [d for d in found if d.metric == metric.key]
+        if metric.answers and pairs:
+            best = next(
+                d.other for d in pairs if all(d.other != e.method for e in pairs)
+            )
+            rivals = [d for d in pairs if d.other == best]
+            said.append(_answer(metric, best, rivals, methods, scores))
     return tuple(said)
+
+
+def _answer(metric, best, rivals, methods, scores) -> Answer:
+    losses = [m.key for m in methods if not m.reference]
+    ties = tuple(d.method for d in rivals if d.verdict == "no clear difference")
+    unsure = [d for d in rivals if d.verdict == "can't tell"]
+    parts = [f"For {metric.use} ({metric.title}): {best} scores best of {len(losses)}"]
+    if ties:
+        parts.append(f"no clear difference from {_and(ties)}")
+    if unsure:
+        names = tuple(d.method for d in unsure)
+        parts.append(f"can't tell from {_and(names)} ({_settled(unsure)})")
+    infinite = {
+        d.method: sum(
+            s.infinite_rows
+            for s in scores
+            if (s.method, s.metric) == (d.method, metric.key)
+        )
+        for d in rivals
+    }
+    worse = [d for d in rivals if d.verdict in ("worse", "slightly worse")]
+    parts += [_worse(d, infinite[d.method]) for d in worse]
+    references = [m.key for m in methods if m.reference]
+    parts += _better_references(metric, best, references, scores)
+    names = tuple(d.method for d in unsure)
+    return Answer(metric.key, best, ties, names, "; ".join(parts) + ".")
+
+
+def _settled(unsure: Sequence[Difference]) -> str:
+    """What would end the doubt about all of them."""
+    known = [d.seeds_needed for d in unsure if d.seeds_needed is not None]
+    if len(known) < len(unsure):
+        return "more seeds will not settle it: the folds disagree; more rows might"
+    return f"about {max(known)} seeds would settle it"
 
 
 def _better_references(metric, best, references, scores) -> list[str]:
@@ -160,10 +312,10 @@ def _better_references(metric, best, references, scores) -> list[str]:
     sign = 1 if metric.lower_is_better else -1
 
     def mean(method: str) -> float | None:
-        values = [
-            s.value for s in scores if (s.method, s.metric) == (method, metric.key)
-        ]
-        known = [value for value in values if value is not None]
+        mine = [s for s in scores if (s.method, s.metric) == (method, metric.key)]
+        if any(score.infinite_rows for score in mine):
+            return None  # infinitely bad, whatever the mean of the other rows
+        known = [score.value for score in mine if score.value is not None]
         return float(np.mean(known)) if known else None
 
     own = mean(best)
@@ -176,7 +328,10 @@ def _better_references(metric, best, references, scores) -> list[str]:
     ]
 
 
-def _worse(d: Difference) -> str:
+def _worse(d: Difference, infinite: int) -> str:
+    if infinite:
+        rows = f"{infinite} row score{'s' * (infinite != 1)}"
+        return f"{d.method} is worse: infinitely bad in {rows}"
     sizes = sorted(
         abs(100 * d.relative * x / d.mean) if d.mean else 0 for x in (d.low, d.high)
     )

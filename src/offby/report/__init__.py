@@ -10,11 +10,12 @@ from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
 from offby.comparison._result import Comparison, Metric, Row
-from offby.report._charts import Charts, unique
+from offby.report._charts import Charts, from_best, unique
 
 __all__ = ["render"]
 
 _TIED = "no clear difference"
+_CLEAR = ("worse", "slightly worse")
 _LARGEST_JSON = 700_000
 """Bytes of JSON up to which the page carries it; beyond, the page would be too big."""
 
@@ -82,11 +83,15 @@ def render(comparison: Comparison) -> str:
         rows=[page.row(row) for row in comparison.rows],
         pushes=page.pushes(),
         calibration=page.calibration(),
+        forecasts=page.forecasts(),
         scores=page.scores(),
         training=page.training(),
+        noise=page.noise(),
+        share=page.share(),
+        refit_folds=min(3, comparison.run.folds),
         histogram=page.histogram(),
         json=_as_link(comparison),
-        seconds=_duration(comparison.run.seconds),
+        seconds=_duration(comparison.timing.seconds),
         rope=f"{100 * comparison.run.rope:g} %",
     )
 
@@ -137,8 +142,12 @@ class _Page:
         """The differences from the best, drawn."""
         if not self._c.differences:
             return None
-        clear = [d for d in self._c.differences if d.low > 0 or d.high < 0]
-        title = f"{len(clear)} of {len(self._c.differences)} intervals leave out zero"
+        shown = from_best(self._c.differences)
+        clear = [d for d in shown if d.verdict in _CLEAR]
+        title = (
+            f"{len(clear)} of {len(shown)} differences from the best are clear of "
+            "chance"
+        )
         return self._figure(
             title,
             self._charts.differences(title),
@@ -147,7 +156,7 @@ class _Page:
         )
 
     def difference_table(self) -> Table:
-        """Each method against the best, by each metric."""
+        """Every two losses, by each metric."""
         rows = []
         for d in self._c.differences:
             digits = _digits([d.mean, d.low, d.high])
@@ -160,6 +169,7 @@ class _Page:
                     f"{_signed(d.low, digits)} to {_signed(d.high, digits)}",
                     f"{_signed(100 * d.relative, 1)} %",
                     f"{d.wins} of {d.pairs}",
+                    "–" if d.p_value is None else f"{d.p_value:.3f}",
                     d.verdict,
                 )
             )
@@ -171,10 +181,13 @@ class _Page:
             "95 % interval",
             "relative",
             "wins",
+            "p (Holm)",
             "verdict",
         )
         words = ("loss", "against", "verdict")
-        caption = "Each loss against the best by that metric"
+        caption = (
+            "Every two losses: the worse one against the better one by that metric"
+        )
         return Table(caption, head, tuple(rows), words)
 
     def row(self, row: Row) -> Figure:
@@ -290,6 +303,33 @@ class _Page:
         )
         return self._figure(title, self._charts.calibration(items, title), table, note)
 
+    def forecasts(self) -> Table | None:
+        """Sharpness, parts of the RPS, and the errors of three guesses."""
+        items = self._c.forecasts
+        if not items:
+            return None
+        parts = any(item.corp for item in items)
+        head = ["loss", "sharpness"]
+        if parts:
+            head += ["miscalibration", "discrimination", "uncertainty"]
+        head += [
+            f"{measure} of the {guess.rule}"
+            for measure in ("MAE", "RMSE")
+            for guess in items[0].guesses
+        ]
+        digits = _digits([guess.rmse for item in items for guess in item.guesses])
+        rows = [
+            (
+                item.method,
+                _number(item.sharpness, digits),
+                *(_number(part, 4) for part in item.corp or (None,) * 3 * parts),
+                *(_number(guess.mae, digits) for guess in item.guesses),
+                *(_number(guess.rmse, digits) for guess in item.guesses),
+            )
+            for item in items
+        ]
+        return Table("Over all held-out rows, first seed", tuple(head), tuple(rows))
+
     def scores(self) -> Figure | None:
         """Every score of every fold and seed."""
         c = self._c
@@ -340,7 +380,7 @@ class _Page:
                 (
                     item.method,
                     f"{item.epochs:.1f}",
-                    f"{item.seconds:.2f}",
+                    f"{self._c.timing.fits.get(item.method, 0.0):.2f}",
                     f"{min(item.curve):.4f}",
                     f"{item.curve[-1]:.4f}",
                 )
@@ -349,6 +389,69 @@ class _Page:
         )
         note = "Mean over the nets that still train, so late parts rest on few nets."
         return self._figure(title, self._charts.training(title), table, note)
+
+    def share(self) -> str:
+        """How many rows the noise of the target would move, in words."""
+        found = self._c.noise_share
+        if found is None:
+            return ""
+        what = "class" if self._c.data.kind == "classes" else "bin"
+        told = "as given" if found.source == "given" else "as near neighbors tell it"
+        return (
+            f"The target has a noise of {found.spread:.3g} ({told}). Under such noise "
+            f"{100 * found.share:.0f} % of the rows would change their {what}."
+        )
+
+    def noise(self) -> list[Figure]:
+        """What each kind of noise does to each loss."""
+        metric = next((m for m in self._c.metrics if m.answers), None)
+        if metric is None:
+            return []
+        kinds = dict.fromkeys(noise.kind for noise in self._c.noise)
+        return [self._noise_of(kind, metric) for kind in kinds]
+
+    def _noise_of(self, kind: str, metric: Metric) -> Figure:
+        noises = [noise for noise in self._c.noise if noise.kind == kind]
+        title = _NOISES[kind]
+        sign = 1 if metric.lower_is_better else -1
+        hurt = {
+            noise.method: sign * (last - first)
+            for noise in noises
+            for first, last in [_ends(noise.scores[metric.key])]
+            if first is not None and last is not None
+        }
+        if len(hurt) > 1 and kind not in ("counts", "strategy"):
+            least, most = (f(hurt, key=lambda m: hurt[m]) for f in (min, max))
+            title += (
+                f": by {metric.title}, {least} loses least "
+                f"({_signed(sign * hurt[least], _digits([hurt[least]]))}), {most} most "
+                f"({_signed(sign * hurt[most], _digits([hurt[most]]))})"
+            )
+        others = [m for m in self._c.metrics if m.key in noises[0].scores]
+        rows = [
+            (
+                noise.method,
+                f"{100 * level:g} %",
+                _number(noise.moved[i], 4),
+                _number(noise.miscalibration[i], 4),
+                *(_number(noise.scores[m.key][i], 4) for m in others),
+            )
+            for noise in noises
+            for i, level in enumerate(noise.levels)
+        ]
+        table = Table(
+            _NOISES[kind],
+            (
+                "loss",
+                "level",
+                "forecasts move",
+                "miscalibration",
+                *(m.title for m in others),
+            ),
+            tuple(rows),
+        )
+        svg = self._charts.noise(noises, metric, title)
+        return self._figure(title, svg, table, "Level: " + _LEVELS[kind] + ".")
 
     def histogram(self) -> Figure:
         """Rows per class or bin."""
@@ -404,6 +507,28 @@ class _Page:
             note = "" if value is None else f"{text} over the finite rows"
             return Cell(_infinite(infinite), False, note)
         return Cell(text, best, "")
+
+
+_NOISES = {
+    "edges": "Noise in the bin edges",
+    "counts": "Another number of bins",
+    "strategy": "Bins by the other strategy",
+    "inputs": "Noise in the inputs",
+    "neighbor": "Training labels moved to a neighbor",
+    "random": "Training labels moved at random",
+}
+_LEVELS = {
+    "edges": "noise as a share of the bin width",
+    "counts": "number of bins as a share of the one chosen",
+    "strategy": "0 % is the strategy chosen, 100 % the other one",
+    "inputs": "noise as a share of the standard deviation of each input",
+    "neighbor": "share of the labels moved",
+    "random": "share of the labels moved",
+}
+
+
+def _ends(scores: Sequence[float | None]) -> tuple[float | None, float | None]:
+    return scores[0], scores[-1]
 
 
 def _as_link(comparison: Comparison) -> str:

@@ -8,7 +8,16 @@ from typing import Any
 import altair as alt
 import vl_convert
 
-from offby.comparison._result import Calibration, Comparison, Method, Pushes, Row
+from offby.comparison._result import (
+    Calibration,
+    Comparison,
+    Difference,
+    Method,
+    Metric,
+    Noise,
+    Pushes,
+    Row,
+)
 
 _COLORS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#b8860b", "#56b4e9", "#7a3db8")
 _DASHES = ((), (6, 3), (2, 2), (8, 3, 2, 3), (12, 3), (4, 4), (1, 3))
@@ -33,6 +42,8 @@ _CONFIG = {
         "titleFontSize": 12,
         "labelLimit": 130,
     },
+    "axisQuantitative": {"labelOverlap": "greedy"},
+    "padding": {"left": 5, "top": 5, "right": 18, "bottom": 5},
     "header": {
         "labelColor": _INK,
         "labelFontSize": 12,
@@ -93,6 +104,12 @@ def unique(names: Sequence[str]) -> list[str]:
         seen.add(new)
         result.append(new)
     return result
+
+
+def from_best(differences: Sequence[Difference]) -> list[Difference]:
+    """Those of each metric that compare with its best loss, which never loses."""
+    beaten = {(d.metric, d.method) for d in differences}
+    return [d for d in differences if (d.metric, d.other) not in beaten]
 
 
 class Charts:
@@ -249,7 +266,7 @@ class Charts:
 
     def differences(self, label: str) -> str:
         """Difference from the best, as a share of its score, with 95 % interval."""
-        found = self._comparison.differences
+        found = from_best(self._comparison.differences)
         panels = []
         for metric in self._comparison.metrics:
             mine = [d for d in found if d.metric == metric.key]
@@ -340,6 +357,37 @@ class Charts:
             )
         )
         return self._svg(chart.properties(width=640, height=260), label)
+
+    def noise(self, noises: Sequence[Noise], metric: Metric, label: str) -> str:
+        """Score, and how far forecasts move, by the level of a noise."""
+        keys = [noise.method for noise in noises]
+        values = [
+            {
+                "method": noise.method,
+                "level": level,
+                "score": noise.scores[metric.key][i],
+                "moved": noise.moved[i],
+            }
+            for noise in noises
+            for i, level in enumerate(noise.levels)
+        ]
+        base = alt.Chart(alt.Data(values=values))
+        levels = list(noises[0].levels)
+        x = alt.X("level:Q", title="level").axis(
+            values=levels, format="~%", grid=False, labelFlush=False
+        )
+        unit = f", {metric.unit}" if metric.unit else ""
+        panels = []
+        for field, title, zero in (
+            ("score", f"{metric.title}{unit}", False),
+            ("moved", "forecasts move", True),
+        ):
+            y = alt.Y(f"{field}:Q", title=title).scale(zero=zero).axis(tickCount=5)
+            color = self._color(keys).legend(symbolType="stroke")
+            line = base.mark_line(strokeWidth=2).encode(x, y, color, self._dash(keys))
+            dots = base.mark_circle(size=30, opacity=1).encode(x, y, color)
+            panels.append(alt.layer(line, dots).properties(width=290, height=190))
+        return self._svg(alt.hconcat(*panels), label)
 
     def swatch(self, key: str) -> str:
         """A short line in the color and dash of the method."""
