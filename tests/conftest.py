@@ -1,5 +1,11 @@
+import os
+
 import torch
 from hypothesis import settings
+
+# Before anything imports Triton: without a GPU its kernels are interpreted.
+if not torch.cuda.is_available():
+    os.environ.setdefault("TRITON_INTERPRET", "1")
 
 torch.set_num_threads(1)  # small tensors: threads only make the suite slow and noisy
 

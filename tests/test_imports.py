@@ -10,7 +10,7 @@ SOURCE = Path(__file__).parents[1] / "src" / "offby"
 # A module imports from earlier levels only, and from its own.
 LEVELS = [
     {"_checks", "grounds", "bins", "_half_normal", "_histogram"},
-    {"distribution", "targets"},
+    {"distribution", "targets", "kernels"},
     {"losses"},
     {"nn"},
     {"_rest"},

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
+from offby import kernels
 from offby._rest import place_of_rest
 from offby.grounds import Ground
 
@@ -79,7 +80,9 @@ def anatomy(
 
 def _slopes(loss: Loss, log_p: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
     at = log_p.clone().requires_grad_()
-    value = loss(at, target)
+    # Only the plain form calls the softmax that `_FreeMasses` replaces.
+    with kernels.using("torch"):
+        value = loss(at, target)
     if value.shape != log_p.shape[:-1]:
         raise ValueError(
             f"loss must give one value per row, shape {tuple(log_p.shape[:-1])}, "
@@ -166,7 +169,8 @@ def settles_at(
 
     def expected(z: np.ndarray) -> tuple[float, np.ndarray]:
         logits = torch.tensor(z, requires_grad=True)
-        values = loss(logits.expand(len(f), -1), labels, *settings)
+        with kernels.using("torch"):
+            values = loss(logits.expand(len(f), -1), labels, *settings)
         # A class that never occurs costs nothing, even where it is impossible.
         total = (weights * values)[weights > 0].sum()
         (slope,) = torch.autograd.grad(total, logits)

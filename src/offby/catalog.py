@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from offby import losses, targets
+from offby import kernels, losses, targets
 from offby.bins import Bins
 from offby.grounds import Line
 
@@ -168,6 +168,13 @@ TABLE = (
     ),
 )
 
+# Losses of class and line whose sums are computed in one pass over the logits.
+_ONE_PASS = {
+    "ce": "cross_entropy",
+    "emd1": "wasserstein",
+    "emd2": "squared_emd",
+    "cce": "cumulative_cross_entropy",
+}
 _BY_NAME = {entry.name: entry for entry in TABLE}
 _TERM = re.compile(r"(?:(?P<factor>\d+\.?\d*|\.\d+)\*)?(?P<name>[a-z][a-z0-9-]*)")
 
@@ -199,8 +206,21 @@ class NamedLoss:
 
     def rows(self, logits: Tensor, labels: Labels) -> Tensor:
         """Loss of each row."""
-        parts = [factor * entry.rows(logits, labels) for factor, entry in self.terms]
-        return sum(parts[1:], parts[0])
+
+        def plain(z: Tensor) -> Tensor:
+            parts = [factor * entry.rows(z, labels) for factor, entry in self.terms]
+            return sum(parts[1:], parts[0])
+
+        parts = [_ONE_PASS.get(entry.name) for _, entry in self.terms]
+        if len(parts) == 1 or None in parts:
+            return plain(logits)
+        terms = [
+            kernels.Term(part, labels.line, factor)
+            for part, (factor, _) in zip(parts, self.terms, strict=True)
+            if part is not None
+        ]
+        twin = kernels.choose("auto", logits, labels.index, *terms)
+        return plain(logits) if twin is None else twin(plain)
 
 
 def parse(text: str) -> NamedLoss:

@@ -350,6 +350,31 @@ def losses() -> None:
     click.echo("\nSums work as well: --losses ce,emd2,ce+0.3*emd1")
 
 
+@main.command()
+def doctor() -> None:
+    """Say which kernels run here, and why not the others.
+
+    Exit code: 0; 1 if the form that OFFBY_KERNELS asks for cannot run.
+    """
+    import platform
+    from importlib.metadata import version
+
+    from offby import kernels
+
+    versions = f"offby {version('offby')}, PyTorch {version('torch')}"
+    click.echo(f"{versions}, Python {platform.python_version()}, {platform.machine()}")
+    found = kernels.diagnosis()
+    for check in found:
+        click.echo(f"{check.form:7s}{'runs' if check.runs else 'off':6s}{check.says}")
+    try:
+        asked = kernels.wanted()
+    except ValueError as error:
+        raise _Refusal(str(error)) from error
+    click.echo(f"In use: {asked} (OFFBY_KERNELS=auto, torch, cpp or triton sets it)")
+    if any(check.form == asked and not check.runs for check in found):
+        raise click.ClickException(f"OFFBY_KERNELS={asked} cannot run here")
+
+
 _BEST = "\u203a"
 _NEEDS_RICH = 'tables on the terminal need rich; run pip install "offby[compare]"'
 

@@ -65,7 +65,8 @@ class Line:
     def cost_to(self, index: Int[Tensor, "*batch"]) -> Float[Tensor, "*batch classes"]:
         """Distance of every class from one true class per row."""
         positions = self.positions.to(index.device)
-        return (positions - positions[index][..., None]).abs()
+        # Not positions[index]: under vmap a single index would be read on the host.
+        return (positions - positions[index[..., None]]).abs()
 
     @property
     def negative_type(self) -> NegativeType:

@@ -4,6 +4,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from offby import kernels
 from offby._checks import check_target
 from offby.losses._mass import known, reachable, widened
 
@@ -11,6 +12,8 @@ from offby.losses._mass import known, reachable, widened
 def cross_entropy(
     logits: Float[Tensor, "*batch classes"],
     target: Int[Tensor, "*batch"] | Float[Tensor, "*batch classes"],
+    *,
+    impl: kernels.Impl = "auto",
 ) -> Float[Tensor, "*batch"]:
     r"""Minus the log-probability of the truth.
 
@@ -23,6 +26,8 @@ def cross_entropy(
         logits: Raw network output, classes on the last axis.
         target: Integer class indices, or floating probabilities of `logits`' shape.
             The dtype decides. An index that is no class gives NaN.
+        impl: "torch" forces the plain form, "cpp" or "triton" a twin; see
+            `offby.kernels`.
 
     Returns:
         One loss per example, in nats; float32 for half-precision logits.
@@ -34,6 +39,9 @@ def cross_entropy(
     tensor([1.3863, 1.3863])
     """
     indices = check_target(logits, target)
+    twin = kernels.choose(impl, logits, target, kernels.Term("cross_entropy"))
+    if twin is not None:
+        return twin(lambda z: cross_entropy(z, target, impl="torch"))
     log_p = widened(logits).log_softmax(-1)
     n_classes = logits.shape[-1]
     if indices:

@@ -5,6 +5,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from torch.nn.functional import logsigmoid
 
+from offby import kernels
 from offby._checks import check_target
 from offby._histogram import tails
 from offby.grounds import Cuts, Ground, Line, Tree, n_classes_of
@@ -15,6 +16,8 @@ def cumulative_cross_entropy(
     logits: Float[Tensor, "*batch classes"],
     target: Int[Tensor, "*batch"] | Float[Tensor, "*batch classes"],
     ground: Ground | None = None,
+    *,
+    impl: kernels.Impl = "auto",
 ) -> Float[Tensor, "*batch"]:
     r"""Cross-entropy of "at most k, or above?", summed over the cuts of the line.
 
@@ -34,6 +37,8 @@ def cumulative_cross_entropy(
         target: Integer class indices, or floating probabilities of `logits`' shape.
             An index that is no class gives NaN.
         ground: A `Line` (O(K)) or a `Tree` (O(K log K)); `Line.regular(K)` by default.
+        impl: "torch" forces the plain form, "cpp" or "triton" a twin; see
+            `offby.kernels`.
 
     Returns:
         One loss per example, in nats times the unit of the ground distance.
@@ -50,6 +55,10 @@ def cumulative_cross_entropy(
     tensor([1.5041])
     """
     indices = check_target(logits, target, n_classes_of(ground))
+    term = kernels.Term("cumulative_cross_entropy", ground)
+    twin = kernels.choose(impl, logits, target, term)
+    if twin is not None:
+        return twin(lambda z: cumulative_cross_entropy(z, target, ground, impl="torch"))
     ground = ground or Line.regular(logits.shape[-1])
     z = widened(logits)
     match ground:

@@ -4,6 +4,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from offby import kernels
 from offby._checks import check_value
 from offby._half_normal import log_density
 from offby._histogram import Sides
@@ -44,7 +45,11 @@ def histogram_nll(
 
 
 def histogram_crps(
-    logits: Float[Tensor, "*batch bins"], value: Float[Tensor, "*batch"], bins: Bins
+    logits: Float[Tensor, "*batch bins"],
+    value: Float[Tensor, "*batch"],
+    bins: Bins,
+    *,
+    impl: kernels.Impl = "auto",
 ) -> Float[Tensor, "*batch"]:
     r"""Continuous ranked probability score of the histogram, exact.
 
@@ -58,6 +63,8 @@ def histogram_crps(
         logits: Raw network output, bins on the last axis.
         value: The true numbers, in the units of the bins. NaN gives NaN.
         bins: The grid.
+        impl: "torch" forces the plain form, "cpp" or "triton" a twin; see
+            `offby.kernels`.
 
     Returns:
         One loss per example, in the units of the target.
@@ -70,6 +77,10 @@ def histogram_crps(
     tensor([0.6667])
     """
     check_value(logits, value, bins.n_bins)
+    term = kernels.Term("histogram_crps", bins, value=value)
+    twin = kernels.choose(impl, logits, None, term)
+    if twin is not None:
+        return twin(lambda z: histogram_crps(z, value, bins, impl="torch"))
     return Sides.of(widened(logits).softmax(-1), value, bins).integral_of_squares()
 
 

@@ -4,6 +4,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from offby import kernels
 from offby._checks import check_target
 from offby._histogram import tails
 from offby.grounds import Circle, Costs, Cuts, Ground, Line, Tree, n_classes_of
@@ -15,6 +16,8 @@ def squared_emd(
     logits: Float[Tensor, "*batch classes"],
     target: Int[Tensor, "*batch"] | Float[Tensor, "*batch classes"],
     ground: Ground | None = None,
+    *,
+    impl: kernels.Impl = "auto",
 ) -> Float[Tensor, "*batch"]:
     r"""Squared earth mover's distance: the energy distance between two distributions.
 
@@ -37,6 +40,8 @@ def squared_emd(
         target: Integer class indices, or floating probabilities of `logits`' shape.
             An index that is no class gives NaN.
         ground: How far apart the classes are; `Line.regular(K)` by default.
+        impl: "torch" forces the plain form, "cpp" or "triton" a twin; see
+            `offby.kernels`.
 
     Returns:
         One loss per example, in units of the ground distance.
@@ -56,6 +61,9 @@ def squared_emd(
     tensor([0.8750, 0.3750])
     """
     indices = check_target(logits, target, n_classes_of(ground))
+    twin = kernels.choose(impl, logits, target, kernels.Term("squared_emd", ground))
+    if twin is not None:
+        return twin(lambda z: squared_emd(z, target, ground, impl="torch"))
     ground = ground or Line.regular(logits.shape[-1])
     p = widened(logits).softmax(-1)
     q = target if indices else target.to(p.dtype)

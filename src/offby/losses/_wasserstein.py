@@ -4,6 +4,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from offby import kernels
 from offby._checks import check_target
 from offby._histogram import tails
 from offby.grounds import Circle, Ground, Line, Tree, n_classes_of
@@ -17,6 +18,7 @@ def wasserstein(
     ground: Ground | None = None,
     *,
     p: float = 1,
+    impl: kernels.Impl = "auto",
 ) -> Float[Tensor, "*batch"]:
     r"""Least cost of moving the predicted mass onto the true mass, :math:`W_p^p`.
 
@@ -40,6 +42,8 @@ def wasserstein(
             An index that is no class gives NaN.
         ground: How far apart the classes are; `Line.regular(K)` by default.
         p: Power of the distance, at least 1.
+        impl: "torch" forces the plain form, "cpp" or "triton" a twin; see
+            `offby.kernels`.
 
     Returns:
         One loss per example, in units of the ground distance to the power p.
@@ -61,6 +65,10 @@ def wasserstein(
     if not p >= 1:
         raise ValueError(f"p must be at least 1, got {p:g}")
     indices = check_target(logits, target, n_classes_of(ground))
+    term = kernels.Term("wasserstein", ground, power=p)
+    twin = kernels.choose(impl, logits, target, term)
+    if twin is not None:
+        return twin(lambda z: wasserstein(z, target, ground, p=p, impl="torch"))
     ground = ground or Line.regular(logits.shape[-1])
     mass = widened(logits).softmax(-1)
     if indices:

@@ -1,11 +1,13 @@
 """What all criteria share: held grounds and grids, weights, ignored rows, reduction."""
 
+from collections.abc import Callable
 from dataclasses import fields
 from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
+from offby import kernels
 from offby._checks import check_logits, check_target
 from offby.bins import Bins
 from offby.grounds import Ground
@@ -69,6 +71,11 @@ class Criterion(nn.Module):
         """Loss of each row, classes on the last axis."""
         raise NotImplementedError
 
+    def term(self, factor: float) -> kernels.Term | None:
+        """This loss as part of a sum that is computed in one pass, if it can be."""
+        del factor
+        return None
+
     def forward(
         self, logits: Tensor, target: Tensor, sample_weight: Tensor | None = None
     ) -> Tensor:
@@ -85,6 +92,16 @@ class Criterion(nn.Module):
             sample_weight: One weight per row; a mask (bool) also will do. A row of
                 weight 0 has no say, whatever its target.
         """
+        return self.reduced(self.rows, logits, target, sample_weight)
+
+    def reduced(
+        self,
+        rows: Callable[[Tensor, Tensor], Tensor],
+        logits: Tensor,
+        target: Tensor,
+        sample_weight: Tensor | None,
+    ) -> Tensor:
+        """What `rows` gives for class indices, reduced as this criterion does."""
         check_logits(logits)
         logits = logits.movedim(self.dim, -1)
         _check_weight(self.weight, logits.shape[-1])
@@ -99,7 +116,7 @@ class Criterion(nn.Module):
         # An ignored row is computed against class 0 and then weighed with nothing.
         target = target.where(counted, 0)
         row_weight = _class_weight(self.weight, target)
-        loss = self.rows(logits, target)
+        loss = rows(logits, target)
         return reduce(loss, self.reduction, counted, row_weight, sample_weight)
 
     def _of_probabilities(
@@ -127,6 +144,19 @@ class Criterion(nn.Module):
         a whole.
         """
         return target
+
+
+def reduce_alike(one: nn.Module, other: nn.Module) -> bool:
+    """Whether the rows of two criteria can be added before they are reduced."""
+    if not (isinstance(one, Criterion) and isinstance(other, Criterion)):
+        return False
+    settings = "ignore_index", "reduction", "dim"
+    if any(getattr(one, name) != getattr(other, name) for name in settings):
+        return False
+    here, there = one.weight, other.weight
+    if here is None or there is None:
+        return here is there
+    return torch.equal(here, there)
 
 
 def _check_weight(weight: Tensor | None, n_classes: int) -> None:

@@ -2,7 +2,7 @@
 
 from torch import Tensor
 
-from offby import losses
+from offby import kernels, losses
 from offby.grounds import Ground
 from offby.nn._base import Criterion, Held
 
@@ -13,6 +13,10 @@ class CrossEntropyLoss(Criterion):
     def rows(self, logits: Tensor, target: Tensor) -> Tensor:
         """Loss of each row, classes on the last axis."""
         return losses.cross_entropy(logits, target)
+
+    def term(self, factor: float) -> kernels.Term:
+        """This loss as part of a sum."""
+        return kernels.Term("cross_entropy", factor=factor)
 
     def reweighed(self, target: Tensor, weight: Tensor) -> Tensor:
         """Class by class, as in PyTorch: the cross-entropy is a sum over classes."""
@@ -52,6 +56,10 @@ class WassersteinLoss(OnGround):
         """Loss of each row, classes on the last axis."""
         return losses.wasserstein(logits, target, self.ground, p=self.p)
 
+    def term(self, factor: float) -> kernels.Term:
+        """This loss as part of a sum."""
+        return kernels.Term("wasserstein", self.ground, factor, self.p)
+
 
 class SquaredEMDLoss(OnGround):
     """Module form of :func:`offby.losses.squared_emd`.
@@ -66,6 +74,10 @@ class SquaredEMDLoss(OnGround):
         """Loss of each row, classes on the last axis."""
         return losses.squared_emd(logits, target, self.ground)
 
+    def term(self, factor: float) -> kernels.Term:
+        """This loss as part of a sum."""
+        return kernels.Term("squared_emd", self.ground, factor)
+
 
 class CumulativeCrossEntropyLoss(OnGround):
     """Module form of :func:`offby.losses.cumulative_cross_entropy`."""
@@ -73,6 +85,10 @@ class CumulativeCrossEntropyLoss(OnGround):
     def rows(self, logits: Tensor, target: Tensor) -> Tensor:
         """Loss of each row, classes on the last axis."""
         return losses.cumulative_cross_entropy(logits, target, self.ground)
+
+    def term(self, factor: float) -> kernels.Term:
+        """This loss as part of a sum."""
+        return kernels.Term("cumulative_cross_entropy", self.ground, factor)
 
 
 class SinkhornLoss(OnGround):

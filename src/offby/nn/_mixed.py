@@ -6,6 +6,9 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
+from offby import kernels
+from offby.nn._base import reduce_alike
+
 
 class MixedLoss(nn.Module):
     """Weighted sum of criteria.
@@ -53,9 +56,13 @@ class MixedLoss(nn.Module):
         self, logits: Tensor, target: Tensor, sample_weight: Tensor | None = None
     ) -> Tensor:
         """Sum of the terms, each reduced as its own criterion says."""
-        values = [term(logits, target, sample_weight) for term in self.criteria]
         if self.training:
             self.batches += 1
+        first = self.criteria[0]
+        plain = not (self.balance or self.head_start or target.is_floating_point())
+        if plain and all(reduce_alike(first, each) for each in self.criteria):
+            return first.reduced(self._rows, logits, target, sample_weight)  # pyright: ignore[reportCallIssue]
+        values = [term(logits, target, sample_weight) for term in self.criteria]
         scales = self._scales(values) if self.balance else [1.0] * len(values)
         parts = zip(self.factors, scales, values, strict=True)
         weighed = [factor * scale * value for factor, scale, value in parts]
@@ -65,6 +72,20 @@ class MixedLoss(nn.Module):
         return torch.stack(
             [weighed[0], *(held if self.head_start else weighed[1:])]
         ).sum(0)
+
+    def _rows(self, logits: Tensor, target: Tensor) -> Tensor:
+        """Loss of each row, in one pass over the logits if it can be."""
+        parts = list(zip(self.factors, self.criteria, strict=True))
+        terms = [each.term(factor) for factor, each in parts]  # pyright: ignore[reportCallIssue]
+
+        def plain(z: Tensor) -> Tensor:
+            first, *others = [factor * each.rows(z, target) for factor, each in parts]  # pyright: ignore[reportCallIssue]
+            return sum(others, first)
+
+        twin = None
+        if None not in terms:
+            twin = kernels.choose("auto", logits, target, *terms)
+        return plain(logits) if twin is None else twin(plain)
 
     def _scales(self, values: list[Tensor]) -> list[Tensor]:
         if self.training:

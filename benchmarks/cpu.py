@@ -1,0 +1,327 @@
+"""Losses against `F.cross_entropy` on the CPU: time of forward + backward, and memory.
+
+    python benchmarks/cpu.py [--out benchmarks/results/cpu.json] [--rounds 25]
+
+One process; every round runs every loss once, in turn; a figure is the median over the
+rounds of the ratio to that round's `F.cross_entropy`. The heap keeps freed memory
+(`--heap warm`), so that no figure hangs on how the system maps pages; `--heap default`
+shows what a short-lived process sees. `--clock cpu` counts the processor's time: the
+one to use beside other work. The rivals need `pip install "offby[bench]"`.
+"""
+
+import argparse
+import json
+import os
+import platform
+import statistics
+import sys
+import time
+import warnings
+from collections.abc import Callable
+from importlib import metadata
+from pathlib import Path
+from typing import NamedTuple
+
+SHAPES = ("8192x10", "8192x101", "4096x1000", "1024x32000")
+IMAGES = (8, 80, 240, 320)
+WARM = {
+    "MALLOC_MMAP_MAX_": "0",
+    "MALLOC_TRIM_THRESHOLD_": str(2**40),
+}
+# What the project promises: name of the loss, and the most it may cost at each shape.
+GOALS = {
+    "squared_emd": (0.2, 0.75, 0.75, 0.75),
+    "wasserstein": (0.35, 0.6, 0.6, 0.6),
+    "cross_entropy": (0.2, 0.5, 0.45, 0.45),
+    "ce+emd2": (0.3, 0.9, 0.9, 0.9),
+    "cumulative_cross_entropy": (0.5, 1.0, 1.0, 1.0),
+    "histogram_crps": (0.5, 1.0, 1.0, 1.0),
+}
+IMAGE_GOALS = {"squared_emd": 0.8}
+BASE = "F.cross_entropy"
+CLOCKS = {"wall": time.perf_counter, "cpu": time.process_time}
+
+
+class Figure(NamedTuple):
+    ratio: float
+    """Median over the rounds of time / time of F.cross_entropy."""
+    low: float
+    high: float
+    """Quartiles of that ratio."""
+    ms: float
+    """Median time, on the wall."""
+    rounds: int
+    mib: float
+    """Most memory held at once beyond logits and target."""
+
+
+def main() -> None:
+    """Parse, measure, print, write."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--out", type=Path, help="JSON to write")
+    parser.add_argument("--rounds", type=int, default=25)
+    parser.add_argument("--threads", type=int, default=0, help="0: as PyTorch has it")
+    parser.add_argument("--heap", choices=("warm", "default"), default="warm")
+    parser.add_argument("--clock", choices=tuple(CLOCKS), default="wall")
+    parser.add_argument("--shapes", default=",".join((*SHAPES, "images")))
+    parser.add_argument("--only", default="", help="losses to run, as a,b")
+    options = parser.parse_args()
+    settings = {"KINETO_LOG_LEVEL": "99"}
+    if options.heap == "warm":
+        settings |= WARM
+    if options.clock == "cpu":
+        settings["OMP_WAIT_POLICY"] = "PASSIVE"  # a thread that waits costs nothing
+    if any(os.environ.get(key) != value for key, value in settings.items()):
+        # The heap and the threads read their settings before Python runs.
+        os.environ.update(settings)
+        os.execv(sys.executable, [sys.executable, *sys.argv])
+    import torch
+
+    if options.threads:
+        torch.set_num_threads(options.threads)
+    torch.manual_seed(0)
+    only = set(filter(None, options.only.split(",")))
+    found = {}
+    for shape in options.shapes.split(","):
+        calls = on_images() if shape == "images" else on_rows(*sizes(shape))
+        calls = {k: v for k, v in calls.items() if not only or k in only | {BASE}}
+        found[shape] = measured(calls, options.rounds, CLOCKS[options.clock])
+        show(shape, found[shape])
+    if options.out:
+        options.out.parent.mkdir(parents=True, exist_ok=True)
+        record = {
+            "machine": machine(),
+            "heap": options.heap,
+            "clock": options.clock,
+            "ratios": {
+                shape: {name: figure._asdict() for name, figure in figures.items()}
+                for shape, figures in found.items()
+            },
+        }
+        options.out.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+
+
+def sizes(shape: str) -> tuple[int, int]:
+    rows, classes = map(int, shape.split("x"))
+    return rows, classes
+
+
+def on_rows(rows: int, classes: int) -> dict[str, Callable[[], None]]:
+    """Every loss on (rows, classes), as a function that runs it once."""
+    import torch
+    from torch.nn import functional as F
+
+    from offby import Bins, losses, nn
+
+    logits = torch.randn(rows, classes, requires_grad=True)
+    index = torch.randint(classes, (rows,))
+    bins = Bins.uniform(0, 1, classes)
+    value = (index + torch.rand(rows)) / classes
+    mixed = nn.MixedLoss([(1.0, nn.CrossEntropyLoss()), (1.0, nn.SquaredEMDLoss())])
+
+    def call(loss, target=index):
+        def once():
+            torch.autograd.grad(loss(logits, target), logits)
+
+        return once
+
+    def naive(z, y):
+        cdf = z.softmax(-1).cumsum(-1)
+        truth = (torch.arange(z.shape[-1]) >= y[:, None]).to(cdf.dtype)
+        return (cdf - truth).square().sum(-1).mean()
+
+    calls = {
+        BASE: call(F.cross_entropy),
+        "squared_emd": call(lambda z, y: losses.squared_emd(z, y).mean()),
+        "wasserstein": call(lambda z, y: losses.wasserstein(z, y).mean()),
+        "cross_entropy": call(lambda z, y: losses.cross_entropy(z, y).mean()),
+        "ce+emd2": call(mixed),
+        "cumulative_cross_entropy": call(
+            lambda z, y: losses.cumulative_cross_entropy(z, y).mean()
+        ),
+        "histogram_crps": call(
+            lambda z, y: losses.histogram_crps(z, y, bins).mean(), value
+        ),
+        "wasserstein, p=2": call(lambda z, y: losses.wasserstein(z, y, p=2).mean()),
+        "nn.SquaredEMDLoss": call(nn.SquaredEMDLoss()),
+        "squared_emd * 0.5": call(lambda z, y: losses.squared_emd(z, y).mean() * 0.5),
+        "squared_emd, plain": call(
+            lambda z, y: losses.squared_emd(z, y, impl="torch").mean()
+        ),
+        "naive squared EMD": call(naive),
+    }
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for name, loss in {"naive squared EMD, compiled": torch.compile(naive)}.items():
+            try:
+                call(loss)()
+                calls[name] = call(loss)
+            except Exception as error:
+                print(f"{name} does not run: {error}"[:200], file=sys.stderr)
+    for name, loss, target in rivals(classes, index, value):
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                call(loss, target)()
+            calls[name] = call(loss, target)
+        except (RuntimeError, ValueError, MemoryError) as error:
+            print(f"{name} does not run: {error}"[:200], file=sys.stderr)
+    return calls
+
+
+def rivals(classes: int, index, value):
+    """Losses of other packages that are installed: name, loss, target."""
+    try:
+        from dlordinal.losses import EMDLoss
+
+        yield "dlordinal EMDLoss", EMDLoss(num_classes=classes), index
+    except ImportError:
+        print("dlordinal is not installed", file=sys.stderr)
+    try:
+        from hl_gauss_pytorch import HLGaussLoss
+
+        rival = HLGaussLoss(0.0, 1.0, num_bins=classes, sigma=0.75 / classes)
+        yield "hl-gauss-pytorch HLGaussLoss", rival, value
+    except ImportError:
+        print("hl-gauss-pytorch is not installed", file=sys.stderr)
+
+
+def on_images() -> dict[str, Callable[[], None]]:
+    """Classes on axis 1."""
+    import torch
+    from torch.nn import functional as F
+
+    from offby import losses, nn
+
+    n, k, height, width = IMAGES
+    logits = torch.randn(IMAGES, requires_grad=True)
+    index = torch.randint(k, (n, height, width))
+
+    def call(loss):
+        def once():
+            torch.autograd.grad(loss(logits, index), logits)
+
+        return once
+
+    def copied(z, y):
+        return losses.squared_emd(z.movedim(1, -1).contiguous(), y).mean()
+
+    return {
+        BASE: call(F.cross_entropy),
+        "squared_emd": call(nn.SquaredEMDLoss(dim=1)),
+        "cross_entropy": call(nn.CrossEntropyLoss(dim=1)),
+        "wasserstein": call(nn.WassersteinLoss(dim=1)),
+        "squared_emd, movedim + copy": call(copied),
+    }
+
+
+def measured(
+    calls: dict[str, Callable[[], None]], rounds: int, clock: Callable[[], float]
+) -> dict[str, Figure]:
+    """Every call once a round, in turn."""
+    times: dict[str, list[float]] = {name: [] for name in calls}
+    walls: dict[str, list[float]] = {name: [] for name in calls}
+    repeat = {}
+    for name, call in calls.items():
+        call()
+        _, wall = seconds(call, 3, clock)
+        repeat[name] = max(1, int(0.005 / wall))
+    for _ in range(rounds):
+        for name, call in calls.items():
+            spent, wall = seconds(call, repeat[name], clock)
+            times[name].append(spent)
+            walls[name].append(wall)
+    figures = {}
+    for name in calls:
+        pairs = zip(times[name], times[BASE], strict=True)
+        ratios = sorted(mine / base for mine, base in pairs)
+        low, middle, high = statistics.quantiles(ratios, n=4)
+        ms = 1e3 * statistics.median(walls[name])
+        figures[name] = Figure(middle, low, high, ms, rounds, peak_mib(calls[name]))
+    return figures
+
+
+def seconds(
+    call: Callable[[], None], times: int, clock: Callable[[], float]
+) -> tuple[float, float]:
+    """Time of one call, by the clock and on the wall."""
+    wall, start = time.perf_counter(), clock()
+    for _ in range(times):
+        call()
+    return (clock() - start) / times, (time.perf_counter() - wall) / times
+
+
+def peak_mib(call: Callable[[], None]) -> float:
+    """Most memory that PyTorch held for one call."""
+    from torch.profiler import ProfilerActivity, profile
+
+    with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as profiler:
+        call()
+    kineto = profiler.profiler
+    assert kineto is not None
+    assert kineto.kineto_results is not None
+    events = [e for e in kineto.kineto_results.events() if e.name() == "[memory]"]
+    held = most = 0
+    for event in sorted(events, key=lambda e: e.start_ns()):
+        held += event.nbytes()
+        most = max(most, held)
+    return most / 2**20
+
+
+def show(shape: str, figures: dict[str, Figure]) -> None:
+    base = figures[BASE]
+    print(f"\n{shape}: F.cross_entropy {base.ms:.3g} ms, {base.mib:.1f} MiB")
+    print(f"  {'':32s} {'ratio':>6s} {'quartiles':>13s} {'goal':>6s} {'MiB':>8s}")
+    for name, figure in figures.items():
+        goal = IMAGE_GOALS.get(name) if shape == "images" else None
+        if shape in SHAPES and name in GOALS:
+            goal = GOALS[name][SHAPES.index(shape)]
+        limit = "" if goal is None else f"{goal:g}"
+        flag = " above the goal" if goal is not None and figure.ratio > goal else ""
+        print(
+            f"  {name:32s} {figure.ratio:6.2f} {figure.low:6.2f}-{figure.high:<6.2f} "
+            f"{limit:>6s} {figure.mib:8.1f}{flag}",
+            flush=True,
+        )
+
+
+def machine() -> dict[str, str | int]:
+    """What the figures hang on; no names of hosts or people."""
+    import torch
+
+    from offby.kernels import _library
+
+    library = _library.load()
+    packages = ("torch", "offby", "dlordinal", "hl-gauss-pytorch")
+    return {
+        "cpu": cpu_model(),
+        "cores": os.cpu_count() or 0,
+        "threads": torch.get_num_threads(),
+        "kernels": library
+        if isinstance(library, str)
+        else library.levels[library.level],
+        "python": platform.python_version(),
+        **{name: version(name) for name in packages},
+    }
+
+
+def cpu_model() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return platform.processor()
+    parts = dict(line.split(":", 1) for line in lines if ":" in line)
+    stripped = {key.strip(): value.strip() for key, value in parts.items()}
+    family = f"family {stripped.get('cpu family')} model {stripped.get('model')}"
+    return f"{stripped.get('model name', platform.processor())} ({family})"
+
+
+def version(package: str) -> str:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return "not installed"
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,265 @@
+"""Fast twins of the losses: C++ on the CPU, Triton on CUDA. See docs/kernels.md.
+
+The plain PyTorch form in `offby.losses` says what a loss is; a twin gives its numbers
+sooner and in less memory. `choose` is the one place that picks.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cache
+from importlib.util import find_spec
+
+import torch
+from torch import Tensor
+from torch.autograd import forward_ad
+
+from offby.bins import Bins
+from offby.grounds import Ground, Line
+from offby.kernels import _compiled, _library
+from offby.kernels._autograd import Plain, Task, rows
+from offby.kernels._impl import Impl, using, wanted
+
+_MOST_CLASSES_OF_TRITON = 16384
+_ON_A_LINE = ("wasserstein", "squared_emd", "cumulative_cross_entropy")
+
+__all__ = [
+    "Check",
+    "Impl",
+    "Term",
+    "choose",
+    "cpp_cannot",
+    "diagnosis",
+    "using",
+    "wanted",
+]
+
+
+@dataclass(frozen=True, eq=False)
+class Term:
+    """One loss of a sum, as the twins know it."""
+
+    loss: str
+    """Name of its function in `offby.losses`."""
+    ground: Ground | Bins | None = None
+    """None: classes at 0, 1, 2, ..., or a loss that feels no distance."""
+    factor: float = 1.0
+    power: float = 1.0
+    """Of the distance, for `wasserstein`."""
+    value: Tensor | None = None
+    """True numbers, for `histogram_crps`."""
+
+
+def choose(
+    impl: Impl, logits: Tensor, target: Tensor | None, *terms: Term
+) -> Callable[[Plain], Tensor] | None:
+    """How to compute a sum of losses, or None for the plain form.
+
+    Args:
+        impl: What the caller wants. "auto" never fails, a named twin never falls back.
+        logits: Checked logits, classes last.
+        target: Checked target, if a term has one.
+        terms: What to add up.
+
+    Returns:
+        A function of the plain form, which serves where derivatives are differentiated.
+
+    Raises:
+        RuntimeError: If a named twin cannot run; the message says why.
+    """
+    if torch.compiler.is_compiling():
+        return _choose_compiled(impl, logits, target, terms)
+    form = wanted(impl)
+    if form == "torch":
+        return None
+    by_name = {"cpp": cpp_cannot, "triton": triton_cannot}
+    if form == "auto":
+        form = "cpp" if logits.device.type == "cpu" else "triton"
+        if by_name[form](logits, target, terms):
+            return None
+    elif why := by_name[form](logits, target, terms):
+        raise RuntimeError(
+            f'impl="{form}" cannot run here: {why}; use impl="auto" or "torch"'
+        )
+    task = _task(form, target, terms)
+    return lambda plain: rows(task, plain, logits)
+
+
+def _choose_compiled(
+    impl: Impl, logits: Tensor, target: Tensor | None, terms: Sequence[Term]
+) -> Callable[[Plain], Tensor] | None:
+    """The same for a compiler, which can follow no environment and no numbers."""
+    why = (
+        _kind_cannot(logits, target, terms, "cpu")
+        or ("" if _one_ground(terms) else "all terms must have one ground")
+        or ("" if _compiled.ready() else "offby doctor says why")
+    )
+    if impl == "torch" or (impl == "auto" and why):
+        return None
+    if why or impl == "triton":
+        raise RuntimeError(f'impl="{impl}" cannot run inside torch.compile: {why}')
+    task = _task("cpp", target, terms)
+    assert isinstance(task, _library.Task)
+    return lambda plain: _compiled.rows(task, logits)
+
+
+def _one_ground(terms: Sequence[Term]) -> bool:
+    return sum(term.loss in _ON_A_LINE for term in terms) <= 1
+
+
+def cpp_cannot(logits: Tensor, target: Tensor | None, terms: Sequence[Term]) -> str:
+    """Why the C++ twins cannot compute this; empty if they can."""
+    if why := _cannot(logits, target, terms, "cpu"):
+        return why
+    library = _library.load()
+    return library if isinstance(library, str) else ""
+
+
+def triton_cannot(logits: Tensor, target: Tensor | None, terms: Sequence[Term]) -> str:
+    """Why the Triton twins cannot compute this; empty if they can."""
+    if why := _cannot(logits, target, terms, "cuda"):
+        return why
+    if logits.dtype == torch.float64:
+        return "logits must be float32 or bfloat16, got torch.float64"
+    if logits.shape[-1] > _MOST_CLASSES_OF_TRITON:
+        return f"at most {_MOST_CLASSES_OF_TRITON} classes fit into registers"
+    return triton_missing()
+
+
+@cache
+def triton_missing() -> str:
+    """Why no Triton twin runs on this machine; empty if they do."""
+    if not torch.cuda.is_available():
+        return "PyTorch finds no CUDA device"
+    if find_spec("triton") is None:
+        return "Triton is not installed"
+    return ""
+
+
+def _cannot(
+    logits: Tensor, target: Tensor | None, terms: Sequence[Term], device: str
+) -> str:
+    """Why no twin on this kind of device can compute this."""
+    if torch._C._are_functorch_transforms_active():
+        return "under torch.func the plain form is transformed"
+    if forward_ad._current_level >= 0 or torch._C._len_torch_dispatch_stack():
+        return "forward-mode derivatives and dispatch modes need the plain form"
+    for tensor in (logits, target, *(term.value for term in terms)):
+        if tensor is not None and (why := _out_of_reach(tensor)):
+            return why
+    if why := _kind_cannot(logits, target, terms, device):
+        return why
+    return "" if _agree(terms) else "all terms must have one ground and one power"
+
+
+def _kind_cannot(
+    logits: Tensor, target: Tensor | None, terms: Sequence[Term], device: str
+) -> str:
+    """Why not, as far as types, dtypes and devices tell."""
+    if logits.dtype not in _library.DTYPES:
+        return f"logits must be float32, bfloat16 or float64, got {logits.dtype}"
+    if target is not None and target.is_floating_point():
+        return "target must hold class indices, got probabilities"
+    for tensor in (logits, target, *(term.value for term in terms)):
+        if tensor is not None and tensor.device.type != device:
+            return f"tensors must be on {device}, got one on {tensor.device}"
+    for term in terms:
+        if not isinstance(term.ground, Line | Bins | None):
+            return f"the ground must be a Line, got {term.ground}"
+        if getattr(term.ground, "tails", "none") != "none":
+            return "bins must end at their edges, got half-normal tails"
+        if term.value is not None and term.value.requires_grad:
+            return "value must not require grad"
+    return ""
+
+
+def _out_of_reach(tensor: Tensor) -> str:
+    """Why the numbers of a tensor cannot be read through a pointer."""
+    if type(tensor) is not Tensor and type(tensor) is not torch.nn.Parameter:
+        return f"tensors must be plain, got {type(tensor).__name__}"
+    if tensor.layout is not torch.strided or tensor.is_neg():
+        return "tensors must be dense in memory"
+    return ""
+
+
+def _agree(terms: Sequence[Term]) -> bool:
+    """Whether one line, one grid and one power serve all terms."""
+    far = [term for term in terms if term.loss in _ON_A_LINE]
+    powers = {term.power for term in far if term.loss == "wasserstein"}
+    numbers = [term for term in terms if term.value is not None]
+    return (
+        len(powers) <= 1
+        and len(numbers) <= 1
+        and all(_same(term.ground, far[0].ground) for term in far[1:])
+    )
+
+
+def _same(ground: Ground | Bins | None, other: Ground | Bins | None) -> bool:
+    if isinstance(ground, Line) and isinstance(other, Line):
+        here, there = ground.positions, other.positions
+        return here is there or torch.equal(here, there)
+    return ground is other
+
+
+def _task(form: Impl, target: Tensor | None, terms: Sequence[Term]) -> Task:
+    factors: dict[str, float] = dict.fromkeys(_library.TERMS, 0.0)
+    power, positions, value, edges = 1.0, None, None, None
+    for term in terms:
+        factors[term.loss] += term.factor
+        if term.loss == "wasserstein":
+            power = float(term.power)
+        if isinstance(term.ground, Line):
+            positions = term.ground.positions
+        if isinstance(term.ground, Bins):
+            edges, value = term.ground.edges, term.value
+    index = None if target is None else target.long().contiguous()
+    value, positions, edges = (
+        None if each is None else each.detach().double().contiguous()
+        for each in (value, positions, edges)
+    )
+    sums = tuple(factors.values())
+    if form == "cpp":
+        # A grid may lie on a device where the logits do not.
+        value, positions, edges = (
+            each if each is None else each.cpu() for each in (value, positions, edges)
+        )
+        return _library.Task(sums, index, value, positions, edges, power)
+    from offby.kernels import _triton
+
+    return _triton.Task(sums, index, value, positions, edges, power)
+
+
+@dataclass(frozen=True)
+class Check:
+    """Whether one form of the losses runs here."""
+
+    form: Impl
+    runs: bool
+    says: str
+
+
+def diagnosis() -> tuple[Check, ...]:
+    """What runs here and what does not, each with a sentence."""
+    library = _library.load()
+    if isinstance(library, str):
+        cpp = Check("cpp", False, library)
+    else:
+        names = ", ".join(name for name in library.levels if name)
+        in_use = library.levels[library.level]
+        threads = f"{library.threads} ({torch.get_num_threads()})"
+        says = f"C++ on the CPU, {in_use} (of {names}), {threads}; {_agreement()}"
+        cpp = Check("cpp", True, says)
+    plain = Check("torch", True, "plain PyTorch, the specification, on every device")
+    why = triton_missing()
+    triton = Check("triton", not why, why or "Triton on CUDA")
+    return plain, cpp, triton
+
+
+def _agreement() -> str:
+    """How far the C++ twin and the plain form are apart on one batch."""
+    logits = torch.linspace(-4, 4, 7 * 40).sin().view(40, 7)
+    index = torch.arange(40) % 7
+    twin = _task("cpp", index, [Term("squared_emd")]).loss(logits)
+    below = logits.double().softmax(-1).cumsum(-1)
+    plain = (below - (torch.arange(7) >= index[:, None]).double()).square().sum(-1)
+    apart = ((twin - plain).abs() / plain).max()
+    return f"squared EMD within {apart:.0e} of float64"

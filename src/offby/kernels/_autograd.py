@@ -1,0 +1,87 @@
+"""The twins as differentiable functions: eager, and compiled."""
+
+from collections.abc import Callable
+from typing import Protocol
+
+import torch
+from torch import Tensor
+from torch.autograd.function import FunctionCtx
+
+from offby.kernels._impl import using
+
+
+class Task(Protocol):
+    """A sum of losses that a twin computes."""
+
+    def loss(self, logits: Tensor) -> Tensor:
+        """Loss of each row."""
+        ...
+
+    def guess(self, n_rows: int) -> float:
+        """The scale to make a gradient for."""
+        ...
+
+    def is_scale(self, upstream: Tensor, scale: float) -> bool:
+        """Whether every number is the scale."""
+        ...
+
+    def loss_and_gradient(self, logits: Tensor, scale: float) -> tuple[Tensor, Tensor]:
+        """Loss of each row, and `scale` times its gradient."""
+        ...
+
+    def gradient(
+        self,
+        logits: Tensor,
+        upstream: Tensor,
+        scaled: tuple[Tensor, float] | None = None,
+    ) -> Tensor:
+        """Gradient of each row times `upstream`; `scaled`, if given, is used up."""
+        ...
+
+
+Plain = Callable[[Tensor], Tensor]
+"""The plain PyTorch form of a loss, as a function of the logits alone."""
+
+
+def rows(task: Task, plain: Plain, logits: Tensor) -> Tensor:
+    """Loss of each row; `plain` serves where a derivative is differentiated."""
+    if not (logits.requires_grad and torch.is_grad_enabled()):
+        return task.loss(logits)
+    return _Rows.apply(logits, task, plain)
+
+
+class _Rows(torch.autograd.Function):
+    """Loss and gradient in one pass.
+
+    The gradient is made for the mean over the rows, the usual reduction. Whatever was
+    guessed, each of its rows ends with the same bits: it is computed, and last of all
+    multiplied by its upstream number.
+    """
+
+    @staticmethod
+    def forward(ctx, logits: Tensor, task: Task, plain: Plain) -> Tensor:
+        ctx.scale = task.guess(logits.numel() // logits.shape[-1])
+        loss, ctx.gradient = task.loss_and_gradient(logits.detach(), ctx.scale)
+        ctx.save_for_backward(logits)
+        ctx.task, ctx.plain = task, plain
+        return loss
+
+    @staticmethod
+    def backward(ctx, upstream: Tensor):  # pyright: ignore[reportIncompatibleMethodOverride]
+        if torch.is_grad_enabled():  # create_graph: the slopes are to be differentiated
+            return _differentiable(ctx, upstream), None, None
+        # Handed over once, for its owner may write into it.
+        gradient, ctx.gradient = ctx.gradient, None
+        if gradient is not None and ctx.task.is_scale(upstream, ctx.scale):
+            return gradient, None, None
+        (logits,) = ctx.saved_tensors
+        made = None if gradient is None else (gradient, ctx.scale)
+        return ctx.task.gradient(logits.detach(), upstream, made), None, None
+
+
+def _differentiable(ctx: FunctionCtx, upstream: Tensor) -> Tensor:
+    (logits,) = ctx.saved_tensors  # pyright: ignore[reportAttributeAccessIssue]
+    with using("torch"):
+        loss = ctx.plain(logits)  # pyright: ignore[reportAttributeAccessIssue]
+    (gradient,) = torch.autograd.grad(loss, logits, upstream, create_graph=True)
+    return gradient

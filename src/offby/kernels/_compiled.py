@@ -1,0 +1,65 @@
+"""The C++ twins inside `torch.compile`: one operator, opaque to the compiler."""
+
+import torch
+from torch import Tensor
+
+from offby.kernels._library import Library, Task, load
+
+
+@torch.library.custom_op("offby::rows", mutates_args=())
+def _rows(
+    logits: Tensor,
+    index: Tensor | None,
+    value: Tensor | None,
+    positions: Tensor | None,
+    edges: Tensor | None,
+    factors: list[float],
+    power: float,
+) -> tuple[Tensor, Tensor]:
+    """Loss and gradient of every row."""
+    task = Task(tuple(factors), index, value, positions, edges, power)
+    return task.loss_and_gradient(logits.contiguous(), 1.0)
+
+
+@_rows.register_fake
+def _(logits, index, value, positions, edges, factors, power):
+    wide = torch.promote_types(logits.dtype, torch.float32)
+    loss = logits.new_empty(logits.shape[:-1], dtype=wide)
+    return loss, logits.new_empty(logits.shape)
+
+
+def _keep_gradient(ctx, inputs, output) -> None:
+    del inputs
+    ctx.save_for_backward(output[1])
+    ctx.set_materialize_grads(False)
+
+
+def _backward(ctx, upstream, upstream_of_gradient):
+    if upstream_of_gradient is not None:
+        raise RuntimeError(
+            "second derivatives must be taken outside torch.compile, got one inside; "
+            'pass impl="torch" to compile them'
+        )
+    (gradient,) = ctx.saved_tensors
+    scaled = gradient * upstream[..., None].to(gradient.dtype)
+    return scaled, None, None, None, None, None, None
+
+
+_rows.register_autograd(_backward, setup_context=_keep_gradient)
+
+
+def rows(task: Task, logits: Tensor) -> Tensor:
+    """Loss of each row."""
+    numbers = task.index, task.value, task.positions, task.edges
+    loss, _ = _rows(logits, *numbers, list(task.factors), task.power)
+    return loss
+
+
+def ready() -> bool:
+    """Whether the library is there."""
+    return isinstance(load(), Library)
+
+
+# What `torch.compiler.assume_constant_result` would set, did it not import the compiler
+# first: a second that nobody who does not compile should wait.
+ready._dynamo_marked_constant = True  # pyright: ignore[reportFunctionMemberAccess]

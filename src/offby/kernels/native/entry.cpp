@@ -1,0 +1,167 @@
+// The C interface: picks the instruction set, cuts the work into units, hands them out.
+#include <cstdlib>
+#include <cstring>
+#include <thread>
+#include <vector>
+#if defined(__linux__)
+#include <sys/mman.h>
+#endif
+
+#include "job.hpp"
+
+#if defined(_WIN32)
+#define OFFBY_API extern "C" __declspec(dllexport)
+#else
+#define OFFBY_API extern "C" __attribute__((visibility("default")))
+#endif
+
+extern "C" void offby_run_base(const Task*, int, int64_t, int64_t);
+#if defined(__x86_64__)
+extern "C" void offby_run_avx2(const Task*, int, int64_t, int64_t);
+extern "C" void offby_run_avx512(const Task*, int, int64_t, int64_t);
+#endif
+
+namespace {
+
+struct Level {
+  const char* name;
+  void (*run)(const Task*, int, int64_t, int64_t);
+  int64_t bytes;
+  bool (*here)();
+};
+
+const Level levels[] = {
+#if defined(__x86_64__)
+    {"sse2", offby_run_base, 16, [] { return true; }},
+    {"avx2", offby_run_avx2, 32,
+     [] { return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"); }},
+    {"avx512", offby_run_avx512, 64,
+     [] {
+       return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+              __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") &&
+              __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+     }},
+#elif defined(__aarch64__)
+    {"neon", offby_run_base, 16, [] { return true; }},
+#else
+    {"base", offby_run_base, 16, [] { return true; }},
+#endif
+};
+constexpr int n_levels = sizeof(levels) / sizeof(levels[0]);
+
+// As PyTorch's `torch_parallel_for`: begin, end, grain, function, its argument.
+using Parallel = int32_t (*)(int64_t, int64_t, int64_t, void (*)(int64_t, int64_t, void*), void*);
+Parallel parallel = nullptr;
+int64_t own_threads = 1;
+
+void in_parallel(int64_t units, int64_t grain, void (*work)(int64_t, int64_t, void*), void* with) {
+  if (units <= grain) return work(0, units, with);
+  if (parallel && parallel(0, units, grain, work, with) == 0) return;
+  int64_t n = units / grain < own_threads ? units / grain : own_threads;
+  if (n <= 1) return work(0, units, with);
+  std::vector<std::thread> others;
+  for (int64_t i = 1; i < n; i++) others.emplace_back(work, units * i / n, units * (i + 1) / n, with);
+  work(0, units / n, with);
+  for (auto& other : others) other.join();
+}
+
+// Rows of few classes go side by side into one vector; so do rows that already lie so. It
+// saves the shuffles of running sums, and costs those of turning the rows.
+int64_t few_classes(const Job& job) {
+  bool sums = job.factor[SQUARED_EMD] != 0 || job.factor[CUMULATIVE] != 0 || job.factor[CRPS] != 0;
+  return sums ? 1024 : 64;
+}
+
+template <class C> struct Numbers {
+  std::vector<C> gap, place, crumb, width;
+  Ground<C> of(const Job& job) {
+    const int64_t K = job.classes;
+    auto wants = [&](Term term) { return job.factor[term] != 0; };
+    bool lines = wants(WASSERSTEIN) || wants(SQUARED_EMD) || wants(CUMULATIVE);
+    auto position = [&](int64_t k) { return job.positions ? job.positions[k] : double(k); };
+    size_t size = size_t(K) + 128;
+    gap.assign(lines ? size : 0, 0);
+    place.assign(size, 0);
+    crumb.assign(size, 0);
+    width.assign(wants(CRPS) ? size : 0, 0);
+    for (int64_t k = 0; lines && k < K; k++) {
+      if (k + 1 < K) gap[64 + k] = C(position(k + 1) - position(k));
+      place[64 + k] = C(position(k));
+      crumb[64 + k] = C(position(k) - double(place[64 + k]));
+    }
+    for (int64_t k = 0; wants(CRPS) && k < K; k++)
+      width[64 + k] = C(job.edges[k + 1] - job.edges[k]);
+    return {gap.data() + 64, place.data() + 64, crumb.data() + 64, width.data() + 64};
+  }
+};
+
+struct Work {
+  Task task;
+  const Level* level;
+  int how;
+};
+
+void run(const Job& job, int how) {
+  if (job.outer <= 0 || job.inner <= 0 || job.classes <= 0) return;
+  const Level& level = levels[job.level];
+  Numbers<float> single;
+  Numbers<double> twice;
+  Work work{{&job, {}, {}, 1, 1}, &level, how};
+  if (how == 0) {
+    if (job.dtype != FLOAT64) work.task.single = single.of(job);
+    work.task.twice = twice.of(job);
+  }
+  Task& task = work.task;
+  bool beside = job.inner > 1 || job.logits_class != 1;
+  if (job.dtype != FLOAT64 && (beside || job.classes <= few_classes(job)))
+    task.lanes = level.bytes / int64_t(sizeof(float));
+  int64_t span = job.inner > 1 ? job.inner : job.outer * job.inner;
+  task.groups = (span + task.lanes - 1) / task.lanes;
+  int64_t units = task.groups * (job.inner > 1 ? job.outer : 1);
+#if defined(__linux__)
+  // Large fresh memory costs more to map, page by page, than the loss costs to compute.
+  size_t bytes = size_t(job.outer * job.inner * job.classes) * (job.dtype == FLOAT64 ? 8 : job.dtype == FLOAT32 ? 4 : 2);
+  if (how == 0 && job.gradient && !job.upstream && bytes >= size_t(4) << 20) {
+    const uintptr_t page = uintptr_t(2) << 20;
+    uintptr_t first = ((uintptr_t)job.gradient + page - 1) & ~(page - 1);
+    uintptr_t last = ((uintptr_t)job.gradient + bytes) & ~(page - 1);
+    if (last > first) madvise((void*)first, last - first, MADV_HUGEPAGE);
+  }
+#endif
+  int64_t grain = 32768 / (job.classes * task.lanes);
+  in_parallel(units, grain > 1 ? grain : 1,
+              [](int64_t begin, int64_t end, void* with) {
+                const Work& work = *(const Work*)with;
+                work.level->run(&work.task, work.how, begin, end);
+              },
+              &work);
+}
+
+}  // namespace
+
+// Goes up whenever `Job` or a function here changes.
+OFFBY_API int32_t offby_version() { return 1; }
+OFFBY_API int32_t offby_sizeof_job() { return int32_t(sizeof(Job)); }
+// Name of a level; null past the last, empty if this machine lacks it.
+OFFBY_API const char* offby_level(int32_t i) {
+  if (i < 0 || i >= n_levels) return nullptr;
+  return levels[i].here() ? levels[i].name : "";
+}
+OFFBY_API void offby_use_threads(void* torch_parallel_for, int64_t own) {
+  parallel = (Parallel)torch_parallel_for;
+  own_threads = own;
+}
+// Loss and gradient of every row.
+OFFBY_API void offby_run(const Job* job) { run(*job, 0); }
+// Turns a gradient made for `scale` into that for `upstream`. Null logits: in place, right
+// only if the scale is a power of two.
+OFFBY_API void offby_rescale(const Job* job) { run(*job, 1); }
+// Whether every number is the scale.
+OFFBY_API int32_t offby_is_scale(const void* upstream, int64_t n, double scale, int32_t dtype) {
+  bool alike = true;
+  if (dtype == FLOAT64)
+    for (int64_t i = 0; i < n; i++) alike &= ((const double*)upstream)[i] == scale;
+  else
+    for (int64_t i = 0; i < n; i++) alike &= ((const float*)upstream)[i] == float(scale);
+  return alike;
+}

@@ -1,0 +1,44 @@
+// What one call asks for. offby/kernels/_library.py mirrors `Job`, field by field.
+#pragma once
+#include <cstddef>
+#include <cstdint>
+
+enum Term { CROSS_ENTROPY, WASSERSTEIN, SQUARED_EMD, CUMULATIVE, CRPS, N_TERMS };
+enum Dtype : int32_t { FLOAT32, BFLOAT16, FLOAT64 };
+
+// Rows of classes lie at  logits + i * outer_stride + j * inner_stride + k * class_stride,
+// i < outer, j < inner, k < classes. Either class_stride or inner_stride is 1 (or inner is 1).
+struct Job {
+  const void* logits;
+  void* gradient;           // null: the loss alone
+  void* loss;               // float, or double for FLOAT64; null: the gradient alone
+  const int64_t* index;     // true classes; null if only `value` is asked for
+  const double* value;      // true numbers, for CRPS
+  const double* positions;  // of the classes; null: 0, 1, 2, ...
+  const double* edges;      // of the bins, classes + 1 of them
+  const void* upstream;     // one number per row, of the loss's type; null: `scale`
+  int64_t outer, inner, classes;
+  int64_t logits_outer, logits_inner, logits_class;
+  int64_t gradient_outer, gradient_inner, gradient_class;
+  double factor[N_TERMS];
+  double power;             // of the distance, for WASSERSTEIN
+  double scale;             // of the gradient
+  int32_t dtype;
+  int32_t level;            // instruction set, index into the names of `offby_levels`
+};
+
+// Numbers about the classes, in the type the loops compute in. All are padded with zeros:
+// 64 behind, and gap and width 64 in front.
+template <class C> struct Ground {
+  const C* gap;              // to the next class
+  const C *place, *crumb;    // position = place + crumb: together exact, also in float
+  const C* width;            // of the bin
+};
+
+struct Task {
+  const Job* job;
+  Ground<float> single;
+  Ground<double> twice;
+  int64_t lanes;             // rows to a unit: 1, or as many as a vector has lanes
+  int64_t groups;            // units to one `outer`
+};

@@ -1,0 +1,76 @@
+// The loops, compiled once for each instruction set: OFFBY_LEVEL names it, OFFBY_BYTES is
+// the width of its vectors, OFFBY_RUN the function it exports.
+#include <cstdlib>
+
+#include "block.hpp"
+
+namespace OFFBY_LEVEL {
+
+// Rows of unit u: its first, and how many there are.
+struct Rows {
+  int64_t first, count;
+};
+OFFBY_INLINE Rows rows_of(const Task& task, int64_t u) {
+  const Job& job = *task.job;
+  // A unit never spans two of `outer`, unless rows lie one after the other.
+  int64_t span = job.inner > 1 ? job.inner : job.outer * job.inner;
+  int64_t start = u % task.groups * task.lanes;
+  int64_t left = span - start;
+  return {u / task.groups * span + start, left < task.lanes ? left : task.lanes};
+}
+
+template <class T, class L> static void unit(const Task& task, int64_t u) {
+  const Job& job = *task.job;
+  Rows rows = rows_of(task, u);
+  const L* upstream = (const L*)job.upstream;
+  if (upstream) {
+    bool alike = true;
+    for (int64_t i = 0; i < rows.count; i++) alike &= upstream[rows.first + i] == L(job.scale);
+    if (alike) return;
+  }
+  if (task.lanes > 1) {
+    if constexpr (sizeof(T) < sizeof(double)) {
+      block<T>(task, rows.first, rows.count, (const float*)upstream + (upstream ? rows.first : 0));
+      return;
+    }
+  }
+  for (int64_t r = rows.first; r < rows.first + rows.count; r++) {
+    double scale = upstream ? double(upstream[r]) : job.scale;
+    row<T, L>(task, r, scale);
+  }
+}
+
+// Multiplies the rows of a unit in place; exact, because the old scale is a power of two.
+template <class T> static void multiply(const Task& task, int64_t u) {
+  const Job& job = *task.job;
+  Rows rows = rows_of(task, u);
+  bool beside = job.gradient_class != 1;
+  for (int64_t i = 0; i < rows.count; i++) {
+    if (beside && i) break;
+    T* g = gradient_of<T>(job, rows.first);
+    const T* upstream = (const T*)job.upstream + rows.first;
+    if (beside) {
+      for (int64_t k = 0; k < job.classes; k++)
+        for (int64_t j = 0; j < rows.count; j++)
+          g[k * job.gradient_class + j * job.gradient_inner] *= upstream[j] / T(job.scale);
+    } else {
+      T times = upstream[i] / T(job.scale);
+      T* one = gradient_of<T>(job, rows.first + i);
+      if (times != 1)
+        for (int64_t k = 0; k < job.classes; k++) one[k] *= times;
+    }
+  }
+}
+
+}  // namespace OFFBY_LEVEL
+
+using namespace OFFBY_LEVEL;
+
+// how: 0 computes; 1 multiplies the gradient by upstream / scale.
+extern "C" void OFFBY_RUN(const Task* task, int how, int64_t begin, int64_t end) {
+  for (int64_t u = begin; u < end; u++) switch (task->job->dtype) {
+      case FLOAT32: how ? multiply<float>(*task, u) : unit<float, float>(*task, u); break;
+      case BFLOAT16: unit<bfloat16, float>(*task, u); break;
+      case FLOAT64: how ? multiply<double>(*task, u) : unit<double, double>(*task, u); break;
+    }
+}

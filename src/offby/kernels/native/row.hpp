@@ -1,0 +1,486 @@
+// One row at a time, lanes along its classes. For many classes, for float64, and, computed
+// in float64, for the few rows that float32 cannot do justice.
+//
+// Masses are left unnormalized, e_j = exp(x_j - max), Z = sum e. Each term of the loss has
+// slopes h_j in the masses, up to a constant; the gradient is  p_j (h_j - sum_i p_i h_i).
+// The constant is chosen so that h is 0 on the true class: where that class holds most of
+// the mass nothing cancels. Where another class does, h - sum p h cancels on it; such rows
+// are computed in float64 with the constant chosen there.
+#pragma once
+#include "job.hpp"
+#include "vectors.hpp"
+
+namespace OFFBY_LEVEL {
+
+template <class T, class C> static void row(const Task& task, int64_t r, double scale);
+
+template <class T> OFFBY_INLINE const T* logits_of(const Job& job, int64_t r) {
+  return (const T*)job.logits + r / job.inner * job.logits_outer + r % job.inner * job.logits_inner;
+}
+template <class T> OFFBY_INLINE T* gradient_of(const Job& job, int64_t r) {
+  return (T*)job.gradient + r / job.inner * job.gradient_outer +
+         r % job.inner * job.gradient_inner;
+}
+template <class C> OFFBY_INLINE const Ground<C>& ground_of(const Task& task) {
+  if constexpr (sizeof(C) == sizeof(float)) return task.single;
+  else return task.twice;
+}
+
+// Where a number cuts the grid.
+struct Cut {
+  int64_t bin;
+  double share;    // of the bin, below the number
+  double outside;  // distance to the nearest edge of the grid
+};
+OFFBY_INLINE Cut cut_at(const double* edges, int64_t K, double y) {
+  int64_t low = 0, high = K;  // the last edge that is not above y
+  while (high - low > 1) {
+    int64_t middle = (low + high) / 2;
+    if (edges[middle] <= y) low = middle;
+    else high = middle;
+  }
+  double share = (y - edges[low]) / (edges[low + 1] - edges[low]);
+  share = share < 0 ? 0 : share > 1 ? 1 : share;
+  double outside = y < edges[0] ? edges[0] - y : y > edges[K] ? y - edges[K] : 0;
+  return {low, share, outside};
+}
+
+// What the terms of one row have in common. Arrays hold K numbers and are padded: 64 zeros
+// in front of e, and 64 behind all.
+template <class T, class C> struct Row {
+  using V = vec<C>;
+  static constexpr int n = lanes<C>;
+  const Job& job;
+  const Ground<C>& ground;
+  int64_t K, y;
+  C *e, *h, *a, *b;
+  C ey, Z, iZ;
+  C hy = 0;                // slope on the true class
+  C mu = 0;                // sum of p h
+  C loss = 0;
+  bool fresh = true;       // nothing is in h yet
+  // What is in h is to be multiplied by `times` and added to one of three vectors: that of
+  // the classes below the vector with the true class, of that vector, of those above.
+  C times = 1;
+  V offset[3] = {};
+  bool settled = true;
+
+  V slopes(int64_t k) const {
+    if (fresh) return V{};
+    int64_t boundary = y / n * n;
+    return offset[k < boundary ? 0 : k == boundary ? 1 : 2] + times * load(h + k);
+  }
+  void settle() {
+    if (settled) return;
+    for (int64_t k = 0; k < K; k += n) store(h + k, slopes(k));
+    h[y] = 0;
+    times = 1;
+    offset[0] = offset[1] = offset[2] = V{};
+    settled = true;
+  }
+
+  void squared_emd(C factor);
+  void wasserstein(C factor);
+  void crps(C factor, const Cut& cut);
+  bool cumulative(C factor);
+  void cumulative_in_logs(C factor, const T* x, C largest);
+  void move_origin_to_mode();
+  V distance(int64_t k) const {
+    V place = load(ground.place + k) - all(ground.place[y]);
+    return magnitude(place + (load(ground.crumb + k) - all(ground.crumb[y])));
+  }
+};
+
+// A running sum over thousands of vectors, which in float32 alone would cost three digits:
+// every so often what has come together is moved to a float64.
+template <class C> struct Carry {
+  double total = 0;
+  vec<C> moved{}, recent{};
+  vec<C> value() const { return moved + recent; }
+  void add(vec<C> sums, int64_t k) {  // `sums` ends with the sum of a vector
+    recent += last_of(sums);
+    if ((k / lanes<C>) % 16 == 15) {
+      total += double(recent[0]);
+      moved = all(C(total));
+      recent = vec<C>{};
+    }
+  }
+  double sum() const { return total + double(recent[0]); }
+};
+
+template <class T, class C> void Row<T, C>::squared_emd(C factor) {
+  // From the left: F_k = mass up to k, f = gap F, h_j = sum of f over j <= k < y. Held as
+  // the sum before j, to be taken from the whole. From the right the same, mirrored.
+  const C* gap = ground.gap;
+  V squares{};
+  Carry<C> F, left, right;
+  auto forward = [&](int64_t k, V w) {
+    V s = summed(load(e + k));
+    V mass = s + F.value();
+    F.add(s, k);
+    V f = w * mass;
+    squares += f * mass;
+    V i = summed(f);
+    store(h + k, (i - f) + left.value());
+    left.add(i, k);
+  };
+  int64_t k = 0, boundary = y / n * n;
+  for (; k < boundary; k += n) forward(k, load(gap + k));
+  mask<C> lower = below<C>(y - boundary);
+  forward(k, select(lower, load(gap + k), V{}));
+  V kept = load(h + boundary);
+
+  F = {};
+  auto backward = [&](int64_t k, V w) {
+    V s = summed(turned(load(e + k)));
+    V mass = turned(s) + F.value();
+    F.add(s, k);
+    V f = w * mass;
+    squares += f * mass;
+    V i = summed(turned(f));
+    store(h + k, (turned(i) - f) + right.value());
+    right.add(i, k);
+  };
+  for (k = (K - 1) / n * n; k > boundary; k -= n) backward(k, load(gap + k - 1));
+  mask<C> not_higher = below<C>(y - boundary + 1);
+  backward(boundary, select(not_higher, V{}, load(gap + boundary - 1)));
+
+  store(h + boundary, select(lower, kept, load(h + boundary)));
+  C c = 2 * factor * iZ;
+  V from_left = all(c * C(left.sum())), from_right = all(c * C(right.sum()));
+  offset[0] = from_left;
+  offset[1] = select(lower, from_left, from_right);
+  offset[2] = from_right;
+  times = -c;
+  fresh = settled = false;
+  C value = sum(squares) * iZ * iZ;
+  loss += factor * value;
+  mu += 2 * factor * value;  // the mean of its own slopes, a quadratic form of p
+}
+
+template <class T, class C> void Row<T, C>::wasserstein(C factor) {
+  V total{};
+  settle();
+  double p = job.power;
+  for (int64_t k = 0; k < K; k += n) {
+    V c = raised(distance(k), p);
+    total += load(e + k) * c;
+    store(h + k, slopes(k) + factor * c);
+  }
+  fresh = false;
+  C value = sum(total) * iZ;
+  loss += factor * value;
+  mu += factor * value;
+}
+
+template <class T, class C> void Row<T, C>::crps(C factor, const Cut& cut) {
+  const C* width = ground.width;
+  const int64_t t = cut.bin;
+  settle();
+  e[y] = ey;
+  V squares{};
+  Carry<C> F, left, right;
+  V inner, outer;  // of the last vector: mass up to and before each bin
+  auto forward = [&](int64_t k, V w) {
+    V mass = load(e + k), s = summed(mass);
+    inner = s + F.value();
+    outer = inner - mass;
+    F.add(s, k);
+    squares += w * (outer * outer + outer * inner + inner * inner);
+    V i = summed(w * (outer + inner));
+    store(a + k, w * (outer + 2 * inner) * C(1. / 3) - (i + left.value()));
+    left.add(i, k);
+  };
+  int64_t k = 0, boundary = t / n * n;
+  for (; k < boundary; k += n) forward(k, load(width + k));
+  mask<C> lower = below<C>(t - boundary);
+  forward(k, select(lower, load(width + k), V{}));
+  V kept = load(a + boundary);
+  C mass_below = outer[t - boundary];
+
+  F = {};
+  auto backward = [&](int64_t k, V w) {
+    V mass = load(e + k), s = summed(turned(mass));
+    inner = turned(s) + F.value();
+    outer = inner - mass;
+    F.add(s, k);
+    squares += w * (outer * outer + outer * inner + inner * inner);
+    V i = summed(turned(w * (outer + inner)));
+    store(a + k, w * (outer + 2 * inner) * C(1. / 3) - (turned(i) + right.value()));
+    right.add(i, k);
+  };
+  for (k = (K - 1) / n * n; k > boundary; k -= n) backward(k, load(width + k));
+  mask<C> not_higher = below<C>(t - boundary + 1);
+  backward(boundary, select(not_higher, V{}, load(width + boundary)));
+  C mass_above = outer[t - boundary];
+
+  C s = C(cut.share), l = width[t] * s, r = width[t] * C(1 - cut.share);
+  C lower_end = mass_below + e[t] * s, upper_end = mass_above + e[t] * C(1 - cut.share);
+  C ht = (l * s * (mass_below + 2 * lower_end) +
+          r * C(1 - cut.share) * (mass_above + 2 * upper_end)) / 3;
+  V from_left = all(C(left.sum()) + l * (mass_below + lower_end) - ht);
+  V from_right = all(C(right.sum()) + r * (mass_above + upper_end) - ht);
+  C c = factor * iZ;
+  V mean{};
+  auto finish = [&](int64_t k, V v) {
+    mean += load(e + k) * v;
+    store(h + k, slopes(k) + v);
+  };
+  for (k = 0; k < boundary; k += n) finish(k, c * (load(a + k) + from_left));
+  V v = c * select(lower, kept + from_left, load(a + k) + from_right);
+  v = select(below<C>(t - boundary), v, select(not_higher, V{}, v));
+  finish(k, v);
+  for (k += n; k < K; k += n) finish(k, c * (load(a + k) + from_right));
+  fresh = false;
+  hy += h[y];
+  h[y] = 0;
+  e[y] = 0;
+  mu += sum(mean) * iZ;
+  C whole = sum(squares) + l * (mass_below * mass_below + mass_below * lower_end + lower_end * lower_end) +
+            r * (mass_above * mass_above + mass_above * upper_end + upper_end * upper_end);
+  loss += factor * (whole * iZ * iZ / 3 + C(cut.outside));
+}
+
+// Cross-entropy of every cut. r = mass on the wrong side / mass on the right side; the
+// slopes  |x_j - x_y| - sum of gap r over the cuts that j lies right of  need no mean taken
+// off. False if a right side is too light for float32.
+template <class T, class C> bool Row<T, C>::cumulative(C factor) {
+  const C* gap = ground.gap;
+  settle();
+  e[y] = ey;
+  Carry<C> F;
+  int64_t k;
+  for (k = 0; k < K; k += n) {
+    V s = summed(load(e + k));
+    store(a + k, s + F.value());
+    F.add(s, k);
+  }
+  F = {};
+  for (k = (K - 1) / n * n; k >= 0; k -= n) {
+    V s = summed(turned(load(e + k)));
+    store(b + k, turned(s) + F.value());
+    F.add(s, k);
+  }
+  e[y] = 0;
+  store(b + (K + n - 1) / n * n, V{});
+
+  V total{}, lightest = all(std::numeric_limits<C>::max());
+  Carry<C> left, right;
+  auto cuts = [&](int64_t k, V wrong, V other, mask<C> here) {
+    V w = select(here, load(gap + k), V{});
+    V ratio = wrong / other;
+    lightest = select(here, lesser(other, lightest), lightest);
+    ratio = select(w > V{}, ratio, V{});
+    total += w * log_of_one_and(ratio);
+    return w * ratio;
+  };
+  mask<C> every = below<C>(n);
+  int64_t boundary = y / n * n;
+  mask<C> lower = below<C>(y - boundary);
+  auto forward = [&](int64_t k, mask<C> here) {
+    V v = cuts(k, load(a + k), load(b + k + 1), here);
+    V i = summed(v);
+    V before = (i - v) + left.value();
+    left.add(i, k);
+    return before;
+  };
+  for (k = 0; k < boundary; k += n) store(a + k, forward(k, every));
+  V kept = forward(boundary, lower);
+  auto backward = [&](int64_t k, mask<C> here) {
+    V v = cuts(k, load(b + k + 1), load(a + k), here);
+    V i = summed(turned(v));
+    store(a + k, turned(i) + right.value());
+    right.add(i, k);
+  };
+  for (k = (K - 1) / n * n; k > boundary; k -= n) backward(k, every);
+  backward(boundary, ~lower);
+  if (!(least(lightest) > C(1e-25) * Z) && Z == Z) return false;
+
+  for (k = 0; k < boundary; k += n)
+    store(h + k, slopes(k) + factor * (distance(k) - (load(a + k) + right.value())));
+  V light = select(lower, kept + all(C(right.sum())), load(a + k) + all(C(left.sum())));
+  store(h + k, slopes(k) + factor * (distance(k) - light));
+  for (k += n; k < K; k += n)
+    store(h + k, slopes(k) + factor * (distance(k) - (load(a + k) + left.value())));
+  fresh = false;
+  h[y] = 0;
+  hy -= factor * C(left.sum() + right.sum());
+  loss += factor * sum(total);
+  return true;
+}
+
+OFFBY_INLINE double log_of_sum(double a, double b) {
+  double m = a > b ? a : b;
+  return m == -INFINITY ? m : m + std::log1p(std::exp(-std::fabs(a - b)));
+}
+
+// The same in logarithms: any logits, no hurry. The gradient, without the factor, is left in b.
+template <class T, class C>
+void Row<T, C>::cumulative_in_logs(C factor, const T* x, C largest) {
+  const C* gap = ground.gap;
+  const double top = double(largest), norm = std::log(double(Z));
+  auto log_p = [&](int64_t k) { return double(number(x[k * job.logits_class])) - top - norm; };
+  double run = -INFINITY;
+  for (int64_t k = 0; k < K; k++) a[k] = C(run = log_of_sum(run, log_p(k)));
+  run = -INFINITY;
+  for (int64_t k = K - 1; k >= 0; k--) b[k] = C(run = log_of_sum(run, log_p(k)));
+  // a becomes the log odds against the truth at each cut; b the log of gap times odds.
+  double value = 0, left = -INFINITY, right = -INFINITY;
+  for (int64_t k = 0; k + 1 < K; k++) {
+    double odds = k < y ? double(a[k]) - double(b[k + 1]) : double(b[k + 1]) - double(a[k]);
+    value += gap[k] * (odds > 0 ? odds + std::log1p(std::exp(-odds)) : std::log1p(std::exp(odds)));
+    // Where only impossible classes lie on the right side, no logit of theirs can help.
+    a[k] = odds == INFINITY ? C(-INFINITY) : C(odds + std::log(double(gap[k])));
+    (k < y ? left : right) = log_of_sum(k < y ? left : right, a[k]);
+  }
+  auto slope = [&](int64_t j, double odds) {
+    double away = std::fabs(double(ground.place[j]) - ground.place[y]);
+    b[j] = C(std::exp(log_p(j)) * away - std::exp(log_p(j) + odds));
+  };
+  run = -INFINITY;
+  for (int64_t j = 0; j <= y; j++) {
+    slope(j, log_of_sum(right, run));
+    if (j < y) run = log_of_sum(run, a[j]);
+  }
+  run = -INFINITY;
+  for (int64_t j = K - 1; j > y; j--) {
+    if (j + 1 < K) run = log_of_sum(run, a[j]);
+    slope(j, log_of_sum(left, run));
+  }
+  loss += factor * C(value);
+}
+
+// Slopes relative to that of the heaviest class, and their mean summed directly.
+template <class T, class C> void Row<T, C>::move_origin_to_mode() {
+  int64_t mode = 0;
+  while (mode < K && !(e[mode] == 1)) mode++;
+  if (mode == K) return;  // NaN
+  settle();
+  V origin = all(h[mode]), mean{};
+  for (int64_t k = 0; k < K; k += n) {
+    V v = load(h + k) - origin;
+    store(h + k, v);
+    mean += load(e + k) * v;
+  }
+  hy -= origin[0];
+  mu = (sum(mean) + ey * hy) * iZ;
+}
+
+template <class T, class C> static void no_class(const Job& job, int64_t r) {
+  if (job.loss) {
+    if (job.dtype == FLOAT64) ((double*)job.loss)[r] = NAN;
+    else ((float*)job.loss)[r] = NAN;
+  }
+  if (!job.gradient) return;
+  T* g = gradient_of<T>(job, r);
+  for (int64_t k = 0; k < job.classes; k++) put(g + k * job.gradient_class, C(0));
+}
+
+template <class T, class C> static void row(const Task& task, int64_t r, double scale) {
+  using V = vec<C>;
+  constexpr int n = lanes<C>;
+  const Job& job = *task.job;
+  const int64_t K = job.classes;
+  const double* factor = job.factor;
+  Cut cut{0, 0, 0};
+  if (factor[CRPS] != 0) {
+    if (std::isnan(job.value[r])) return no_class<T, C>(job, r);
+    cut = cut_at(job.edges, K, job.value[r]);
+  }
+  const int64_t y = job.index ? job.index[r] : cut.bin;
+  if (y < 0 || y >= K) return no_class<T, C>(job, r);
+
+  thread_local Memory memory;
+  const int64_t stride = (K + 63) / 64 * 64 + 64;
+  C* e = (C*)memory.of((64 + 4 * stride) * sizeof(C)) + 64;
+  Row<T, C> it{job, ground_of<C>(task), K, y, e, e + stride, e + 2 * stride, e + 3 * stride, 0, 0, 0};
+
+  const T* x = logits_of<T>(job, r);
+  V top = all(-std::numeric_limits<C>::infinity());
+  int64_t k = 0;
+  if constexpr (sizeof(T) <= sizeof(C) && !(sizeof(T) == 4 && sizeof(C) == 8) &&
+                !(sizeof(T) == 2 && sizeof(C) == 8))
+    if (job.logits_class == 1)
+      for (; k + n <= K; k += n) {
+        V v = load(x + k);
+        store(e + k, v);
+        top = greater(v, top);
+      }
+  C m = largest(top);
+  for (; k < K; k++) {
+    e[k] = C(number(x[k * job.logits_class]));
+    m = e[k] > m ? e[k] : m;
+  }
+  for (; k < (K + n - 1) / n * n; k++) e[k] = -INFINITY;
+  const C xy = e[y];
+  e[y] = -INFINITY;
+  V s0{}, s1{}, vm = all(m);
+  for (k = 0; k + n < K; k += 2 * n) {
+    V u = exponential(load(e + k) - vm), v = exponential(load(e + k + n) - vm);
+    store(e + k, u);
+    store(e + k + n, v);
+    s0 += u;
+    s1 += v;
+  }
+  if (k < K) {
+    V u = exponential(load(e + k) - vm);
+    store(e + k, u);
+    s0 += u;
+  }
+  const C rest = sum(s0 + s1);
+  it.ey = exponential_of(C(xy - m));
+  it.Z = rest + it.ey;
+  it.iZ = 1 / it.Z;
+
+  const bool sloped = factor[WASSERSTEIN] != 0 || factor[SQUARED_EMD] != 0 || factor[CRPS] != 0;
+  const bool wrong = sloped && it.Z < 2 && it.ey < 1;
+  if constexpr (sizeof(C) == sizeof(float))
+    if (wrong) return row<T, double>(task, r, scale);
+  const C ce = C(factor[CROSS_ENTROPY]);
+  if (ce != 0) {
+    C near = std::log1p(rest), far = std::log(it.Z) + (m - xy);
+    it.loss += ce * (it.Z != it.Z ? it.Z : xy == m ? near : far);
+  }
+  if (factor[SQUARED_EMD] != 0) it.squared_emd(C(factor[SQUARED_EMD]));
+  if (factor[WASSERSTEIN] != 0) it.wasserstein(C(factor[WASSERSTEIN]));
+  if (factor[CRPS] != 0) it.crps(C(factor[CRPS]), cut);
+  const C cumulative = C(factor[CUMULATIVE]);
+  if constexpr (sizeof(C) == sizeof(float)) {
+    if (cumulative != 0 && !it.cumulative(cumulative)) return row<T, double>(task, r, scale);
+  } else {
+    if (wrong) it.move_origin_to_mode();
+    if (cumulative != 0) it.cumulative_in_logs(cumulative, x, m);
+  }
+
+  if (job.loss) {
+    if (job.dtype == FLOAT64) ((double*)job.loss)[r] = it.loss;
+    else ((float*)job.loss)[r] = float(it.loss);
+  }
+  if (!job.gradient) return;
+  // The scale comes last, by itself: then a gradient made for one scale and multiplied by a
+  // power of two has the bits of one made for the other.
+  T* g = gradient_of<T>(job, r);
+  V size = all(C(scale)), shift = all((it.mu - ce) * it.iZ);
+  for (V& offset : it.offset) offset = offset * it.iZ - shift;
+  if (it.fresh) it.offset[0] = it.offset[1] = it.offset[2] = -shift, it.times = 0;
+  it.times *= it.iZ;
+  const bool logs = sizeof(C) == sizeof(double) && cumulative != 0;
+  auto slope = [&](int64_t k) {
+    V v = load(it.e + k) * (it.fresh ? it.offset[0] : it.slopes(k));
+    if (logs) v += all(cumulative) * load(it.b + k);
+    return v * size;
+  };
+  C gy = it.ey * it.iZ * (it.hy - it.mu) - ce * rest * it.iZ;
+  if (logs) gy += cumulative * it.b[y];
+  k = 0;
+  if constexpr (sizeof(T) <= sizeof(C) && !(sizeof(C) == 8 && sizeof(T) < 8))
+    if (job.gradient_class == 1)
+      for (; k + n <= K; k += n) store(g + k, slope(k));
+  for (; k < K; k += n) {
+    V v = slope(k);
+    for (int i = 0; i < n && k + i < K; i++) put(g + (k + i) * job.gradient_class, C(v[i]));
+  }
+  put(g + y * job.gradient_class, gy * C(scale));
+}
+
+}  // namespace OFFBY_LEVEL

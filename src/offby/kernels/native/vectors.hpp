@@ -1,0 +1,244 @@
+// Vectors of the width the compiler is told, and the few functions the losses need.
+#pragma once
+#include <cmath>
+#include <cstdint>
+#include <cstring>
+#include <limits>
+#include <utility>
+#if defined(__AVX512F__) || defined(__AVX2__)
+#include <immintrin.h>
+#endif
+
+#define OFFBY_INLINE static inline __attribute__((always_inline))
+
+namespace OFFBY_LEVEL {
+
+typedef float f32v __attribute__((vector_size(OFFBY_BYTES)));
+typedef double f64v __attribute__((vector_size(OFFBY_BYTES)));
+typedef int32_t i32v __attribute__((vector_size(OFFBY_BYTES)));
+typedef uint32_t u32v __attribute__((vector_size(OFFBY_BYTES)));
+typedef int64_t i64v __attribute__((vector_size(OFFBY_BYTES)));
+typedef uint16_t u16v __attribute__((vector_size(OFFBY_BYTES / 2)));
+
+template <class C> struct Kind;
+template <> struct Kind<float> { using vec = f32v; using mask = i32v; using integer = int32_t; };
+template <> struct Kind<double> { using vec = f64v; using mask = i64v; using integer = int64_t; };
+template <class C> using vec = typename Kind<C>::vec;
+template <class C> using mask = typename Kind<C>::mask;
+template <class C> constexpr int lanes = OFFBY_BYTES / int(sizeof(C));
+
+struct bfloat16 { uint16_t bits; };
+
+OFFBY_INLINE f32v all(float a) { return a - f32v{}; }
+OFFBY_INLINE f64v all(double a) { return a - f64v{}; }
+OFFBY_INLINE i32v all(int32_t a) { return a - i32v{}; }
+OFFBY_INLINE i64v all(int64_t a) { return a - i64v{}; }
+
+template <class C> OFFBY_INLINE mask<C> counting() {
+  mask<C> r;
+  for (int i = 0; i < lanes<C>; i++) r[i] = i;
+  return r;
+}
+// Lanes below n.
+template <class C> OFFBY_INLINE mask<C> below(int64_t n) {
+  return counting<C>() < all(typename Kind<C>::integer(n));
+}
+
+// Not memcpy: GCC 12 makes two 16-byte moves of a 32-byte one, and the load after it then
+// misses the store it could forward from.
+typedef float f32u __attribute__((vector_size(OFFBY_BYTES), aligned(4), may_alias));
+typedef double f64u __attribute__((vector_size(OFFBY_BYTES), aligned(8), may_alias));
+typedef uint16_t u16u __attribute__((vector_size(OFFBY_BYTES / 2), aligned(2), may_alias));
+OFFBY_INLINE f32v load(const float* p) { return (f32v) * (const f32u*)p; }
+OFFBY_INLINE f64v load(const double* p) { return (f64v) * (const f64u*)p; }
+OFFBY_INLINE f32v load(const bfloat16* p) {
+  u16v h = (u16v) * (const u16u*)p;
+  return (f32v)(__builtin_convertvector(h, u32v) << 16);
+}
+OFFBY_INLINE void store(float* p, f32v v) { *(f32u*)p = (f32u)v; }
+OFFBY_INLINE void store(double* p, f64v v) { *(f64u*)p = (f64u)v; }
+OFFBY_INLINE void store(bfloat16* p, f32v v) {
+  u32v u = (u32v)v;
+  u32v even = (u + 0x7fffu + ((u >> 16) & 1u)) >> 16;  // to the nearest, ties to even
+  u32v r = v == v ? even : (u >> 16) | 0x40u;          // a NaN stays one
+  *(u16u*)p = (u16u)__builtin_convertvector(r, u16v);
+}
+
+OFFBY_INLINE float number(float x) { return x; }
+OFFBY_INLINE double number(double x) { return x; }
+OFFBY_INLINE float number(bfloat16 x) {
+  uint32_t u = uint32_t(x.bits) << 16;
+  float f;
+  memcpy(&f, &u, 4);
+  return f;
+}
+OFFBY_INLINE void put(float* p, double x) { *p = float(x); }
+OFFBY_INLINE void put(float* p, float x) { *p = x; }
+OFFBY_INLINE void put(double* p, double x) { *p = x; }
+OFFBY_INLINE void put(bfloat16* p, float x) {
+  uint32_t u;
+  memcpy(&u, &x, 4);
+  p->bits = uint16_t(x == x ? (u + 0x7fffu + ((u >> 16) & 1u)) >> 16 : (u >> 16) | 0x40u);
+}
+OFFBY_INLINE void put(bfloat16* p, double x) { put(p, float(x)); }
+
+template <class M, class V> OFFBY_INLINE V select(M m, V a, V b) { return m ? a : b; }
+// The greater; of a NaN and a number the second.
+template <class V> OFFBY_INLINE V greater(V a, V b) { return select(a > b, a, b); }
+template <class V> OFFBY_INLINE V lesser(V a, V b) { return select(a < b, a, b); }
+// One instruction that compilers do not find by themselves.
+#if defined(__AVX512F__)
+OFFBY_INLINE f32v greater(f32v a, f32v b) { return (f32v)_mm512_max_ps((__m512)a, (__m512)b); }
+#elif defined(__AVX2__)
+OFFBY_INLINE f32v greater(f32v a, f32v b) { return (f32v)_mm256_max_ps((__m256)a, (__m256)b); }
+#endif
+OFFBY_INLINE f32v magnitude(f32v v) { return (f32v)((i32v)v & 0x7fffffff); }
+OFFBY_INLINE f64v magnitude(f64v v) { return (f64v)((i64v)v & 0x7fffffffffffffff); }
+
+template <class V> OFFBY_INLINE auto sum(V v) {
+  constexpr int n = sizeof(V) / sizeof(v[0]);
+  std::remove_reference_t<decltype(v[0])> t[n];
+  store(t, v);
+  for (int s = n / 2; s > 0; s /= 2)
+    for (int i = 0; i < s; i++) t[i] += t[i + s];
+  return t[0];
+}
+template <class V> OFFBY_INLINE auto largest(V v) {
+  constexpr int n = sizeof(V) / sizeof(v[0]);
+  auto m = v[0];
+  for (int i = 1; i < n; i++) m = v[i] > m ? v[i] : m;
+  return m;
+}
+template <class V> OFFBY_INLINE auto least(V v) { return -largest(-v); }
+
+template <int S, class V, int... I>
+OFFBY_INLINE V moved_up(V v, std::integer_sequence<int, I...>) {
+  return __builtin_shufflevector(V{}, v, (I + int(sizeof...(I)) - S)...);
+}
+template <class V, int... I>
+OFFBY_INLINE V turned(V v, std::integer_sequence<int, I...>) {
+  return __builtin_shufflevector(v, v, (int(sizeof...(I)) - 1 - I)...);
+}
+template <class V> OFFBY_INLINE V turned(V v) {
+  return turned(v, std::make_integer_sequence<int, sizeof(V) / sizeof(v[0])>{});
+}
+template <class V, int... I> OFFBY_INLINE V last_of(V v, std::integer_sequence<int, I...>) {
+  return __builtin_shufflevector(v, v, (I, int(sizeof...(I)) - 1)...);
+}
+template <class V> OFFBY_INLINE V last_of(V v) {
+  return last_of(v, std::make_integer_sequence<int, sizeof(V) / sizeof(v[0])>{});
+}
+// Lane i: the sum of lanes 0 to i.
+template <class V> OFFBY_INLINE V summed(V v) {
+  constexpr int n = sizeof(V) / sizeof(v[0]);
+  constexpr auto lane = std::make_integer_sequence<int, n>{};
+  v += moved_up<1>(v, lane);
+  if constexpr (n > 2) v += moved_up<2>(v, lane);
+  if constexpr (n > 4) v += moved_up<4>(v, lane);
+  if constexpr (n > 8) v += moved_up<8>(v, lane);
+  return v;
+}
+
+// e^x for x <= 0, to about one unit in the last place; 0 below -87.7; NaN for NaN.
+OFFBY_INLINE f32v exponential(f32v x) {
+  x = greater(all(-88.f), x);  // in this order a NaN stays one
+  f32v t = x * 1.44269504088896341f + 12582912.f;  // the sum rounds to an integer
+  f32v n = t - 12582912.f;
+  f32v r = x - n * 0.693145751953125f;
+  r = r - n * 1.42860682030941723212e-6f;
+  f32v p = all(1.9875691500e-4f);
+  p = p * r + 1.3981999507e-3f;
+  p = p * r + 8.3334519073e-3f;
+  p = p * r + 4.1665795894e-2f;
+  p = p * r + 1.6666665459e-1f;
+  p = p * r + 5.0000001201e-1f;
+  p = p * r + 1.0f;
+  p = p * r + 1.0f;
+  // t holds n in its low bits; n = -127 makes the power of two a zero.
+  return p * (f32v)((i32v)(((u32v)t + 127u) << 23));
+}
+OFFBY_INLINE f64v exponential(f64v x) {
+  x = select(x < all(-709.), all(-709.), x);
+  f64v t = x * 1.4426950408889634074 + 6755399441055744.;
+  f64v n = t - 6755399441055744.;
+  f64v r = x - n * 6.93147180369123816490e-01;
+  r = r - n * 1.90821492927058770002e-10;
+  f64v p = all(1. / 6227020800.);
+  p = p * r + 1. / 479001600.;
+  p = p * r + 1. / 39916800.;
+  p = p * r + 1. / 3628800.;
+  p = p * r + 1. / 362880.;
+  p = p * r + 1. / 40320.;
+  p = p * r + 1. / 5040.;
+  p = p * r + 1. / 720.;
+  p = p * r + 1. / 120.;
+  p = p * r + 1. / 24.;
+  p = p * r + 1. / 6.;
+  p = p * r + .5;
+  p = p * (r * r) + r + 1.;
+  f64v power = (f64v)(((i64v)t + 1023) << 52);
+  // -709 stands for all below it, and for e^-inf.
+  return select(x <= all(-709.), f64v{}, p * power);
+}
+template <class C> OFFBY_INLINE C exponential_of(C x) {
+  return exponential(all(x))[0];
+}
+
+// log x of a positive, normal x.
+OFFBY_INLINE f32v logarithm(f32v x) {
+  i32v bits = (i32v)x;
+  i32v up = (bits - 0x3f3504f3) >> 23;  // the exponent that leaves 0.707 <= m < 1.414
+  f32v m = (f32v)(bits - (up << 23)) - 1.0f;
+  f32v n = __builtin_convertvector(up, f32v);
+  f32v p = all(7.0376836292e-2f);
+  p = p * m - 1.1514610310e-1f;
+  p = p * m + 1.1676998740e-1f;
+  p = p * m - 1.2420140846e-1f;
+  p = p * m + 1.4249322787e-1f;
+  p = p * m - 1.6668057665e-1f;
+  p = p * m + 2.0000714765e-1f;
+  p = p * m - 2.4999993993e-1f;
+  p = p * m + 3.3333331174e-1f;
+  f32v s = m * m;
+  f32v r = p * m * s + n * -2.12194440e-4f - 0.5f * s;
+  return (m + r) + n * 0.693359375f;
+}
+OFFBY_INLINE f64v logarithm(f64v x) {
+  for (int i = 0; i < lanes<double>; i++) x[i] = std::log(x[i]);
+  return x;
+}
+// log(1 + x) for x >= 0, also where 1 + x rounds to 1.
+OFFBY_INLINE f32v log_of_one_and(f32v x) {
+  f32v u = 1.0f + x;
+  return logarithm(u) + (x - (u - 1.0f)) / u;
+}
+
+// Distance to the power p.
+template <class V> OFFBY_INLINE V raised(V c, double p) {
+  if (p == 1) return c;
+  if (p == 2) return c * c;
+  using C = std::remove_reference_t<decltype(c[0])>;
+  V zero{};
+  V x = logarithm(select(c > zero, c, zero + C(1))) * C(p);
+  V power;
+  for (size_t i = 0; i < sizeof(V) / sizeof(C); i++) power[i] = std::exp(x[i]);
+  return select(c > zero, power, zero);
+}
+
+// 64-byte blocks of memory that a thread keeps from one call to the next.
+struct Memory {
+  void* block = nullptr;
+  size_t size = 0;
+  ~Memory() { free(block); }
+  void* of(size_t bytes) {
+    bytes = (bytes + 63) / 64 * 64;
+    if (bytes > size) {
+      free(block);
+      block = aligned_alloc(64, bytes);
+      size = block ? bytes : 0;
+    }
+    return block;
+  }
+};
+
+}  // namespace OFFBY_LEVEL

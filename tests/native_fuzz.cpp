@@ -1,0 +1,115 @@
+// Runs the kernels over odd shapes, strides, types and numbers, each array exactly as large
+// as it must be: built with AddressSanitizer and UBSan, which end it at the first fault.
+#include <cmath>
+#include <cstdio>
+#include <cstring>
+#include <limits>
+#include <random>
+#include <vector>
+
+#include "job.hpp"
+
+extern "C" void offby_run(const Job*);
+extern "C" void offby_rescale(const Job*);
+extern "C" const char* offby_level(int32_t);
+
+static std::mt19937 dice(7);
+static int64_t pick(std::initializer_list<int64_t> of) {
+  return of.begin()[dice() % of.size()];
+}
+static double number() {
+  static const double odd[] = {NAN, INFINITY, -INFINITY, 1e4, -1e4, 0, 1e38, -1e38};
+  if (dice() % 40 == 0) return odd[dice() % 8];
+  return double(dice() % 2001) / 250 - 4;
+}
+
+// In the type of the job; freed exactly, so that a step too far is seen.
+struct Array {
+  int32_t dtype;
+  std::vector<double> twice;
+  std::vector<float> single;
+  std::vector<uint16_t> half;
+  Array(int32_t dtype, int64_t n) : dtype(dtype) {
+    if (dtype == FLOAT64) twice.resize(n);
+    if (dtype == FLOAT32) single.resize(n);
+    if (dtype == BFLOAT16) half.resize(n);
+    for (double& x : twice) x = number();
+    for (float& x : single) x = float(number());
+    for (uint16_t& x : half) {
+      float f = float(number());
+      uint32_t bits;
+      memcpy(&bits, &f, 4);
+      x = uint16_t(bits >> 16);
+    }
+  }
+  void* data() {
+    if (dtype == FLOAT64) return twice.data();
+    return dtype == FLOAT32 ? (void*)single.data() : (void*)half.data();
+  }
+};
+
+int main() {
+  int runs = 0;
+  for (int32_t level = 0; offby_level(level); level++)
+    for (int round = 0; *offby_level(level) && round < 700; round++) {
+      Job job{};
+      job.level = level;
+      job.dtype = int32_t(dice() % 3);
+      const int64_t K = job.classes = pick({1, 2, 3, 4, 7, 8, 15, 16, 17, 33, 64, 65, 101, 130, 1023, 1025, 1100});
+      const bool beside = dice() % 3 == 0;
+      job.outer = pick({0, 1, 2, 5, 16, 33});
+      job.inner = beside ? pick({1, 2, 15, 16, 17, 40}) : 1;
+      const int64_t gap = pick({0, 0, 1, 5});
+      int64_t size;
+      if (beside) {
+        job.logits_inner = 1;
+        job.logits_class = job.inner + gap;
+        job.logits_outer = K * job.logits_class;
+        size = job.outer ? (job.outer - 1) * job.logits_outer + (K - 1) * job.logits_class + job.inner : 0;
+      } else {
+        job.logits_class = 1;
+        job.logits_outer = K + gap;
+        size = job.outer ? (job.outer - 1) * job.logits_outer + K : 0;
+      }
+      job.gradient_class = job.inner;
+      job.gradient_inner = 1;
+      job.gradient_outer = K * job.inner;
+      const int64_t rows = job.outer * job.inner;
+      Array logits(job.dtype, size), gradient(job.dtype, rows * K);
+      const int32_t wide = job.dtype == BFLOAT16 ? int32_t(FLOAT32) : job.dtype;
+      Array loss(wide, rows), upstream(wide, rows);
+      std::vector<int64_t> index(rows);
+      std::vector<double> value(rows), positions(K), edges(K + 1);
+      for (int64_t& y : index) y = dice() % 30 ? int64_t(dice() % K) : pick({-1, K, -100, INT64_MAX});
+      for (double& v : value) v = number();
+      double at = -3;
+      for (double& x : positions) x = at += 0.01 + double(dice() % 100) / 50;
+      at = -3;
+      for (double& x : edges) x = at += 0.01 + double(dice() % 100) / (10 * double(K));
+      for (double& factor : job.factor) factor = dice() % 2 ? 0 : 0.5 + double(dice() % 4);
+      job.logits = logits.data();
+      job.gradient = dice() % 5 ? gradient.data() : nullptr;
+      job.loss = loss.data();
+      job.index = index.data();
+      const bool alone = job.factor[CRPS] != 0 && dice() % 2;
+      if (alone) {
+        for (double& factor : job.factor) factor = 0;
+        job.factor[CRPS] = 1;
+        job.index = nullptr;
+      }
+      job.value = value.data();
+      job.edges = edges.data();
+      job.positions = dice() % 2 ? positions.data() : nullptr;
+      job.power = double(pick({1, 2, 3})) * (dice() % 4 ? 1 : 1.1);
+      job.scale = dice() % 2 ? 0.25 : 1. / 3;
+      offby_run(&job);
+      if (job.gradient) {
+        job.loss = nullptr;
+        job.upstream = upstream.data();
+        if (job.scale == 0.25 && job.dtype != BFLOAT16) offby_rescale(&job);
+        else offby_run(&job);
+      }
+      runs++;
+    }
+  std::printf("%d runs\n", runs);
+}

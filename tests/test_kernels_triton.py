@@ -1,0 +1,112 @@
+"""The Triton twins in Triton's interpreter: right numbers without a GPU."""
+
+import importlib
+
+import pytest
+import torch
+from torch import Tensor
+from torch.testing import assert_close
+
+from offby import kernels
+from offby.kernels import _library
+from tests.cases import grid, uneven
+from tests.test_kernels import batch, farthest, library
+
+pytest.importorskip("triton", reason="Triton is not installed")
+pytestmark = [
+    pytest.mark.skipif(isinstance(library, str), reason=str(library)),
+    # NumPy, in which the interpreter computes, speaks of -inf - -inf; the kernel
+    # passes it over.
+    pytest.mark.filterwarnings("ignore::RuntimeWarning"),
+]
+
+
+@pytest.fixture
+def twin():
+    """The module; conftest.py has its kernels interpreted where there is no GPU."""
+    return importlib.import_module("offby.kernels._triton")
+
+
+def numbers(name: str, target: Tensor, n: int, power: float = 1.0) -> tuple:
+    factors = tuple(float(name in (term, "all")) for term in _library.TERMS)
+    bins = grid(n)
+    value = bins.edges[target] + 0.3 * bins.widths[target]
+    index = None if name == "histogram_crps" else target
+    return factors, index, value, uneven(n), bins.edges, power
+
+
+@pytest.mark.parametrize("margin", [0, 12, -12])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=str)
+@pytest.mark.parametrize("name", [*_library.TERMS, "all"])
+def test_every_row_is_near_float64(twin, name, dtype, margin):
+    # NOTE[DIFF] on a row that is sure of a wrong bin the CRPS subtracts slopes that are
+    # alike; the C++ twin computes such rows in float64.
+    most = {torch.float32: 2e-4 if "crps" in name or name == "all" else 5e-6}
+    for n in (1, 2, 10, 37):
+        logits, target = batch(n, rows=5, margin=margin)
+        logits = logits.to(dtype)
+        task = numbers(name, target, n)
+        value, slopes = twin.Task(*task).loss_and_gradient(logits, 1.0)
+        right, steep = _library.Task(*task).loss_and_gradient(logits.double(), 1.0)
+        assert_close(value.double(), right, rtol=5e-6, atol=1e-12)
+        assert slopes.dtype == dtype
+        assert farthest(slopes, steep) <= most.get(dtype, 8e-3)
+
+
+@pytest.mark.parametrize("power", [2.0, 1.5])
+def test_any_power_of_the_distance(twin, power):
+    logits, target = batch(10, rows=5)
+    task = numbers("wasserstein", target, 10, power)
+    got = twin.Task(*task).loss_and_gradient(logits.float(), 1.0)
+    expected = _library.Task(*task).loss_and_gradient(logits.float(), 1.0)
+    assert_close(got, expected, rtol=1e-5, atol=1e-5)
+
+
+def test_classes_on_axis_1(twin):
+    images = torch.randn(2, 7, 3, 4, generator=torch.Generator().manual_seed(0))
+    logits = images.movedim(1, -1)
+    target = torch.arange(24).view(2, 3, 4) % 7
+    task = numbers("squared_emd", target, 7)
+    value, slopes = twin.Task(*task).loss_and_gradient(logits, 1.0)
+    dense = twin.Task(*task).loss_and_gradient(logits.contiguous(), 1.0)
+    assert torch.equal(value, dense[0])
+    assert_close(slopes, dense[1])
+    assert slopes.stride() == logits.stride()
+
+
+@pytest.mark.parametrize("name", _library.TERMS)
+def test_impossible_targets_and_logits(twin, name):
+    logits, target = batch(5, rows=6)
+    logits = logits.float()
+    logits[1, 2] = -torch.inf
+    logits[2, 2] = torch.nan
+    logits[3] = 1e4 * logits[3]
+    factors, index, value, *rest = numbers(name, target.clamp(0, 4), 5)
+    if index is not None:
+        index = index.clone()
+        index[0] = 5
+    value[0] = torch.nan
+    task = factors, index, value, *rest
+    got, slopes = twin.Task(*task).loss_and_gradient(logits, 1.0)
+    expected, steep = _library.Task(*task).loss_and_gradient(logits, 1.0)
+    assert_close(got, expected, rtol=1e-4, atol=1e-4, equal_nan=True)
+    # Logarithms of 1e4 are known to 1e-3, and so is what they are exponents of.
+    most = 2e-3 if "cumulative" in name else 1e-4
+    assert_close(slopes, steep, rtol=most, atol=most, equal_nan=True)
+
+
+def test_the_gradient_takes_its_upstream_in_place(twin):
+    logits, target = batch(6, rows=4)
+    task = twin.Task(*numbers("squared_emd", target, 6))
+    _, slopes = task.loss_and_gradient(logits.float(), 1.0)
+    up = torch.tensor([1.0, 0.0, -2.0, 0.5])
+    expected = slopes * up[:, None]
+    assert torch.equal(task.gradient(logits.float(), up, (slopes, 1.0)), expected)
+    assert torch.equal(task.gradient(logits.float(), up), expected)
+
+
+def test_on_the_cpu_it_does_not_run():
+    logits, target = batch(6)
+    assert "on cuda" in kernels.triton_cannot(
+        logits, target, [kernels.Term("squared_emd")]
+    )
