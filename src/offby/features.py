@@ -57,7 +57,7 @@ class PiecewiseLinear(TransformerMixin, BaseEstimator):
 
     Args:
         n_knots: Intervals per column, at most; fewer where a column has few values, and
-            where columns are so many that all of them would exceed 2048 intervals.
+            where columns are so many that all of them would exceed 1024 intervals.
 
     References:
         Gorishniy, Rubachev, Babenko (2022), On embeddings for numerical features in
@@ -80,7 +80,7 @@ class PiecewiseLinear(TransformerMixin, BaseEstimator):
         known = [column if len(column) else np.zeros(1) for column in known]
         self.center_ = np.array([np.median(column) for column in known])
         self.scale_ = np.array([_spread(column) for column in known])
-        n_knots = min(self.n_knots, 2048 // max(X.shape[1], 1))
+        n_knots = min(self.n_knots, 1024 // max(X.shape[1], 1))
         self.knots_ = [_knots(column, n_knots) for column in known]
         return self
 
