@@ -69,22 +69,10 @@ OFFBY_INLINE void turn(const float* const* rows, float* columns) {
 
 // A few numbers, at most a vector of them.
 OFFBY_INLINE void widen(const float* from, float* to, int64_t width) {
-#if defined(__AVX512F__)
-  _mm512_storeu_ps(to, _mm512_maskz_loadu_ps(__mmask16((1u << width) - 1), from));
-#elif defined(__AVX2__)
-  _mm256_storeu_ps(to, _mm256_maskload_ps(from, (__m256i)below<float>(width)));
-#else
-  for (int64_t k = 0; k < width; k++) to[k] = from[k];
-#endif
+  store(to, load_some(from, width, 0));
 }
 OFFBY_INLINE void narrow(const float* from, float* to, int64_t width) {
-#if defined(__AVX512F__)
-  _mm512_mask_storeu_ps(to, __mmask16((1u << width) - 1), _mm512_loadu_ps(from));
-#elif defined(__AVX2__)
-  _mm256_maskstore_ps(to, (__m256i)below<float>(width), _mm256_loadu_ps(from));
-#else
-  for (int64_t k = 0; k < width; k++) to[k] = from[k];
-#endif
+  store_some(to, load(from), width);
 }
 OFFBY_INLINE void widen(const bfloat16* from, float* to, int64_t width) {
   if (width == n) return store(to, load(from));

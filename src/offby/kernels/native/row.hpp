@@ -406,6 +406,13 @@ template <class T, class C> static void row(const Task& task, int64_t r, double 
         store(e + k, v);
         top = greater(v, top);
       }
+  if constexpr (std::is_same_v<T, float> && std::is_same_v<C, float>)
+    if (job.logits_class == 1 && k < K) {
+      V v = load_some(x + k, K - k, -INFINITY);
+      store(e + k, v);
+      top = greater(v, top);
+      k += n;
+    }
   C m = largest(top);
   for (; k < K; k++) {
     e[k] = C(number(x[k * job.logits_class]));
@@ -476,6 +483,11 @@ template <class T, class C> static void row(const Task& task, int64_t r, double 
   if constexpr (sizeof(T) <= sizeof(C) && !(sizeof(C) == 8 && sizeof(T) < 8))
     if (job.gradient_class == 1)
       for (; k + n <= K; k += n) store(g + k, slope(k));
+  if constexpr (std::is_same_v<T, float> && std::is_same_v<C, float>)
+    if (job.gradient_class == 1 && k < K) {
+      store_some(g + k, slope(k), K - k);
+      k += n;
+    }
   for (; k < K; k += n) {
     V v = slope(k);
     for (int i = 0; i < n && k + i < K; i++) put(g + (k + i) * job.gradient_class, C(v[i]));

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <cstring>
 #include <limits>
+#include <type_traits>
 #include <utility>
 #if defined(__AVX512F__) || defined(__AVX2__)
 #include <immintrin.h>
@@ -64,6 +65,29 @@ OFFBY_INLINE void store(bfloat16* p, f32v v) {
   *(u16u*)p = (u16u)__builtin_convertvector(r, u16v);
 }
 
+// Up to a vector of numbers; the lanes beyond them hold `other`, or are not written.
+OFFBY_INLINE f32v load_some(const float* p, int64_t count, float other) {
+#if defined(__AVX512F__)
+  return (f32v)_mm512_mask_loadu_ps((__m512)all(other), __mmask16((1u << count) - 1), p);
+#elif defined(__AVX2__)
+  i32v here = below<float>(count);
+  return here ? (f32v)_mm256_maskload_ps(p, (__m256i)here) : all(other);
+#else
+  f32v v = all(other);
+  for (int64_t k = 0; k < count; k++) v[k] = p[k];
+  return v;
+#endif
+}
+OFFBY_INLINE void store_some(float* p, f32v v, int64_t count) {
+#if defined(__AVX512F__)
+  _mm512_mask_storeu_ps(p, __mmask16((1u << count) - 1), (__m512)v);
+#elif defined(__AVX2__)
+  _mm256_maskstore_ps(p, (__m256i)below<float>(count), (__m256)v);
+#else
+  for (int64_t k = 0; k < count; k++) p[k] = v[k];
+#endif
+}
+
 OFFBY_INLINE float number(float x) { return x; }
 OFFBY_INLINE double number(double x) { return x; }
 OFFBY_INLINE float number(bfloat16 x) {
@@ -109,6 +133,10 @@ template <class V> OFFBY_INLINE auto largest(V v) {
   for (int i = 1; i < n; i++) m = v[i] > m ? v[i] : m;
   return m;
 }
+#if defined(__AVX512F__)
+OFFBY_INLINE float sum(f32v v) { return _mm512_reduce_add_ps((__m512)v); }
+OFFBY_INLINE float largest(f32v v) { return _mm512_reduce_max_ps((__m512)v); }
+#endif
 template <class V> OFFBY_INLINE auto least(V v) { return -largest(-v); }
 
 template <int S, class V, int... I>
