@@ -45,7 +45,8 @@ from offby.comparison._result import (
 )
 from offby.comparison._statistics import answers, differences
 from offby.comparison._store import Store
-from offby.comparison._work import Fitter, Job, Place, finish, one_thread
+from offby.comparison._work import Fitter, Job, Place, finish
+from offby.learning import threads
 from offby.training import Settings
 
 DEFAULT_LOSSES = ("ce", "emd1", "emd2", "cce", "ce+emd2")
@@ -177,7 +178,7 @@ def compare(
         str(loss): [fit for (key, *_), fit in fits.items() if key == str(loss)]
         for loss in named
     }
-    with one_thread():
+    with threads(None):
         pushed = [
             push
             for loss in named

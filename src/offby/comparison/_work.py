@@ -3,18 +3,17 @@
 import hashlib
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from importlib.metadata import version
 from typing import Any
 
-import torch
 from joblib import Parallel, delayed, effective_n_jobs
 from joblib.externals.loky.process_executor import BrokenProcessPool
 
 from offby.comparison._fits import Fit, Fold
 from offby.comparison._store import Store
+from offby.learning import threads
 
 Place = tuple[str, int, int]
 """Method, fold and seed of a fit."""
@@ -130,7 +129,8 @@ def _parallel(
         delayed(_run)(number, unit[0].fit, [(job.fold, job.seed) for job in unit])
         for number, unit in enumerate(units)
     )
-    with one_thread():
+    # Small matrices: a second thread costs more than it brings.
+    with threads(None):
         for number, fits in pool(work):
             yield units[number], fits
 
@@ -138,16 +138,6 @@ def _parallel(
 def _run(
     number: int, fit: Fitter, places: Sequence[tuple[Fold, int]]
 ) -> tuple[int, list[Fit]]:
-    with one_thread():
+    # Small matrices: a second thread costs more than it brings.
+    with threads(None):
         return number, fit(places)
-
-
-@contextmanager
-def one_thread() -> Iterator[None]:
-    """Small matrices: a second thread costs more than it brings, and bits with it."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
