@@ -5,6 +5,7 @@ import torch
 
 from offby.catalog import TABLE, parse
 from offby.comparison import Comparison, compare
+from offby.comparison._fits import Problem, fit_loss
 from offby.grounds import Line
 from offby.training import Settings, Task, train
 
@@ -79,3 +80,14 @@ def test_every_loss_of_the_table_trains_on_numbers():
         crps = found.mean(name, "crps")
         assert crps is not None
         assert 0 < crps < 1
+
+
+def test_trains_on_rows_that_may_only_be_read():
+    # joblib gives its workers large arrays so; PyTorch would warn, and write into them.
+    X, y = small("classes")
+    problem = Problem(X, y, "classes", (0.0, 1.0, 2.0), 0, "quantile", 2, 0)
+    fold = problem.folds[0]
+    for rows in (fold.learned, fold.held_out):
+        rows.inputs.flags.writeable = rows.y.flags.writeable = False
+    (fit,) = fit_loss([(fold, 0)], loss=parse("ce"), settings=SHORT, stop_on="own")
+    assert fit.probs_of(fold.held_out.inputs).shape[1] == 3

@@ -62,12 +62,12 @@ class Fold:
         """Where the classes lie."""
         if self.bins is None:
             return Line(list(self.positions))
-        y = torch.from_numpy(self.learned.y)
+        y = torch.tensor(self.learned.y)
         return balanced_line(self.bins, self.bins.index(y.double()))
 
     def labels(self, rows: Rows) -> Labels:
         """What rows of this fold are judged against."""
-        y = torch.from_numpy(rows.y)
+        y = torch.tensor(rows.y)
         if self.bins is None:
             return Labels(y.long(), self.line)
         return Labels(self.bins.index(y.double()), self.line, y.double(), self.bins)
@@ -77,13 +77,13 @@ class Fold:
         labels = self.labels(self.learned)
         weight = self.learned.weight
         return Task(
-            torch.from_numpy(self.learned.inputs),
+            torch.tensor(self.learned.inputs),
             labels.index,
             labels.value,
             self.line,
             self.bins,
             child_seed(self.seed, self.number, seed),
-            None if weight is None else torch.from_numpy(weight),
+            None if weight is None else torch.tensor(weight),
         )
 
     @cached_property
@@ -192,13 +192,13 @@ class Fit:
         if self.form == "probs":
             return self.outputs
         assert self.form == "logits", f"no probabilities in {self.form}"
-        return torch.from_numpy(self.outputs).double().softmax(-1).numpy()
+        return torch.tensor(self.outputs).double().softmax(-1).numpy()
 
     @torch.no_grad()
     def probs_of(self, inputs: np.ndarray) -> np.ndarray:
         """What the network says of other rows."""
-        weights = [torch.from_numpy(part) for part in self.weights]
-        return forward(weights, torch.from_numpy(inputs)).double().softmax(-1).numpy()
+        weights = [torch.tensor(part) for part in self.weights]
+        return forward(weights, torch.tensor(inputs)).double().softmax(-1).numpy()
 
 
 def fit_loss(
@@ -228,7 +228,7 @@ def fit_loss(
 
 def _fit(fold: Fold, seed: int, net: Trained, seconds: float) -> Fit:
     with torch.no_grad():
-        outputs = net.logits(torch.from_numpy(fold.held_out.inputs)).numpy()
+        outputs = net.logits(torch.tensor(fold.held_out.inputs)).numpy()
     return Fit(
         fold.number,
         seed,

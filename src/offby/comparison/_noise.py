@@ -369,7 +369,7 @@ def _gradient_outer_product(fold: Fold, fit: Fit, inputs: np.ndarray) -> np.ndar
     """Mean outer product of the gradient of the predicted mean: what moves it."""
     places = fold.positions if fold.bins is None else fold.bins.centers.tolist()
     rows = torch.tensor(inputs, dtype=torch.float32).requires_grad_()
-    weights = [torch.from_numpy(part) for part in fit.weights]
+    weights = [torch.tensor(part) for part in fit.weights]
     mean = forward(weights, rows).softmax(-1) @ torch.tensor(places).float()
     (slope,) = torch.autograd.grad(mean.sum(), rows)
     slopes = slope.double().numpy()

@@ -86,8 +86,8 @@ def pushes(fold: Fold, loss: NamedLoss, fit: Fit) -> tuple[Pushes, ...]:
 
 
 def _pushes(fold: Fold, loss: NamedLoss, weights: Weights, stage: Stage) -> Pushes:
-    net = [torch.from_numpy(part) for part in weights]
-    inputs = torch.from_numpy(fold.held_out.inputs)
+    net = [torch.tensor(part) for part in weights]
+    inputs = torch.tensor(fold.held_out.inputs)
     logits = forward(net, inputs).double().requires_grad_()
     labels = fold.labels(fold.held_out)
     (grad,) = torch.autograd.grad(loss.rows(logits, labels).sum(), logits)

@@ -102,17 +102,17 @@ def network_quantiles(
         y, weight = fold.learned.y, fold.learned.weight
         mean, spread = y.mean(), y.std()
         task = Task(
-            torch.from_numpy(fold.learned.inputs),
+            torch.tensor(fold.learned.inputs),
             torch.zeros(len(y), dtype=torch.int64),
-            torch.from_numpy((y - mean) / spread),
+            torch.tensor((y - mean) / spread),
             Line.regular(len(LEVELS)),
             None,
             child_seed(fold.seed, fold.number, seed),
-            None if weight is None else torch.from_numpy(weight),
+            None if weight is None else torch.tensor(weight),
         )
         (net,) = train([task], _PINBALL, settings, stop_on="own")
         with torch.no_grad():
-            out = net.logits(torch.from_numpy(fold.held_out.inputs)).double().numpy()
+            out = net.logits(torch.tensor(fold.held_out.inputs)).double().numpy()
         seconds = time.perf_counter() - begun
         quantiles = np.sort(out * spread + mean, -1)
         fits.append(Fit(fold.number, seed, "quantiles", quantiles, seconds))

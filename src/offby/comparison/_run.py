@@ -479,7 +479,7 @@ def _data(problem: Problem, X, name, target, labels, notes) -> Data:
         grid = problem.grid(problem.y)
         inner = grid.edges.numpy()
         counts = np.bincount(
-            grid.index(torch.from_numpy(problem.y)).numpy(), minlength=grid.n_bins
+            grid.index(torch.tensor(problem.y)).numpy(), minlength=grid.n_bins
         )
         names = tuple(f"{a:.4g} to {b:.4g}" for a, b in pairwise(inner))
         places = tuple(map(float, grid.centers))
