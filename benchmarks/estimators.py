@@ -15,7 +15,7 @@ import json
 import resource
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -26,7 +26,6 @@ from sklearn.model_selection import KFold
 from offby import BinnedRegressor
 
 OUT = Path(__file__).parents[1] / "docs" / "estimators.json"
-Table = list[dict]
 
 
 def read(folder: str, name: str) -> tuple[pl.DataFrame, np.ndarray]:
@@ -49,9 +48,8 @@ def read(folder: str, name: str) -> tuple[pl.DataFrame, np.ndarray]:
     return frame.drop(target), frame[target].to_numpy().astype(float)
 
 
-def uci(folder: str, names: list[str], n_splits: int) -> Table:
+def uci(folder: str, names: list[str], n_splits: int) -> Iterator[dict]:
     """Splits of Hernandez-Lobato and Adams (2015), as Gal published them."""
-    table = []
     for name in names or ("wine red", "concrete"):
         X, y = read(folder, name)
         draws = np.random.RandomState(1)
@@ -75,13 +73,11 @@ def uci(folder: str, names: list[str], n_splits: int) -> Table:
             row[f"{key}, standard error"] = float(
                 values.std(ddof=1) / len(values) ** 0.5
             )
-        table.append(show(row))
-    return table
+        yield show(row)
 
 
-def bins(folder: str, names: list[str], _) -> Table:
+def bins(folder: str, names: list[str], _) -> Iterator[dict]:
     """CRPS on 5 folds, by number of bins, beside gradient boosting's 19 quantiles."""
-    table = []
     for name in names or ("concrete", "ames", "abalone"):
         X, y = read(folder, name)
         row: dict = {"data": name, "rows": len(y)}
@@ -94,8 +90,7 @@ def bins(folder: str, names: list[str], _) -> Table:
             row[f"{n_bins} bins"] = over_folds(X, y, crps)
         if all(dtype.is_numeric() for dtype in X.dtypes):
             row["boosting, 19 quantiles"] = over_folds(X, y, boosting)
-        table.append(show(row))
-    return table
+        yield show(row)
 
 
 def boosting(X, y, X_new, y_new) -> np.ndarray:
@@ -119,9 +114,8 @@ def boosting(X, y, X_new, y_new) -> np.ndarray:
     return 2 * np.maximum(levels * short, (levels - 1) * short).sum(-1) / 20
 
 
-def coverage(folder: str, names: list[str], _) -> Table:
+def coverage(folder: str, names: list[str], _) -> Iterator[dict]:
     """Share of held-out rows inside their central 90 % interval, on 5 folds."""
-    table = []
     for name in names or ("wine red", "concrete", "abalone", "ames", "bikes"):
         X, y = read(folder, name)
 
@@ -140,8 +134,7 @@ def coverage(folder: str, names: list[str], _) -> Table:
 
         plain, conformal = over_folds(X, y, inside, axis=0)
         row = {"data": name, "rows": len(y), "plain": plain, "conformal": conformal}
-        table.append(show(row))
-    return table
+        yield show(row)
 
 
 def over_folds(X, y: np.ndarray, rows: Callable, axis: int | None = None):
@@ -154,7 +147,7 @@ def over_folds(X, y: np.ndarray, rows: Callable, axis: int | None = None):
     return float(mean) if axis is None else tuple(map(float, mean))
 
 
-def duration(folder: str, names: list[str], _) -> Table:
+def duration(folder: str, names: list[str], _) -> Iterator[dict]:
     """Seconds to fit 20,000 x 20 and to forecast 100,000, and the memory it takes."""
     rng = np.random.default_rng(0)
     X = rng.normal(size=(100_000, 20))
@@ -164,19 +157,17 @@ def duration(folder: str, names: list[str], _) -> Table:
     fitted = time.perf_counter()
     crps = model.predict_dist(X).crps(y)[20_000:].mean()
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    return [
-        show(
-            {
-                "data": "drawn",
-                "fit, s": fitted - begun,
-                "passes": model.n_iter_,
-                "forecast of 100,000, s": time.perf_counter() - fitted,
-                "peak memory, MiB": memory,
-                "CRPS": float(crps),
-                "CRPS of the truth": 0.5 / np.pi**0.5,
-            }
-        )
-    ]
+    yield show(
+        {
+            "data": "drawn",
+            "fit, s": fitted - begun,
+            "passes": model.n_iter_,
+            "forecast of 100,000, s": time.perf_counter() - fitted,
+            "peak memory, MiB": memory,
+            "CRPS": float(crps),
+            "CRPS of the truth": 0.5 / np.pi**0.5,
+        }
+    )
 
 
 def show(row: dict) -> dict:
@@ -191,10 +182,12 @@ def main(folder: str, part: str, *only: str) -> None:
     measure = {"uci": uci, "bins": bins, "coverage": coverage, "time": duration}[part]
     names = [word for word in only if not word.isdigit()]
     n_splits = next((int(word) for word in only if word.isdigit()), 20)
-    table = measure(folder, names, n_splits)
-    known = json.loads(OUT.read_text()) if OUT.exists() else {}
-    rows = {row["data"]: row for row in [*known.get(part, []), *table]}
-    OUT.write_text(json.dumps(known | {part: list(rows.values())}, indent=1) + "\n")
+    for row in measure(folder, names, n_splits):
+        # Row by row: each may have taken minutes.
+        known = json.loads(OUT.read_text()) if OUT.exists() else {}
+        rows = {each["data"]: each for each in [*known.get(part, []), row]}
+        text = json.dumps(known | {part: list(rows.values())}, indent=1)
+        OUT.write_text(text + "\n")
 
 
 if __name__ == "__main__":

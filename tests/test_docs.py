@@ -155,3 +155,30 @@ def test_confident_and_wrong_learns_where_the_page_says_so(entry: Entry) -> None
     assert confident == ("pushes" if push > 0.5 else "flat")
     assert proper.startswith("strictly") == (entry.proper == "strictly")
     assert (feels != "no") == entry.feels_distance
+
+
+# docs/estimators.md and the measurements it tells of
+
+REACHED = json.loads((ROOT / "docs/estimators.json").read_text())
+
+
+def test_estimators_page_tells_what_was_measured() -> None:
+    text = (ROOT / "docs/estimators.md").read_text(encoding="utf-8")
+    lines = []
+    for row in REACHED["uci"]:
+        cells = (
+            f"{row[key]:.3f} ± {row[f'{key}, standard error']:.3f}"
+            for key in ("RMSE", "log likelihood", "CRPS")
+        )
+        lines.append(f"| {row['data']} | {row['splits']} | {' | '.join(cells)} |")
+    for row in REACHED["coverage"]:
+        inside = f"{row['plain']:.3f} | {row['conformal']:.3f}"
+        lines.append(f"| {row['data']} | {row['rows']} | {inside} |")
+    for row in REACHED.get("bins", []):
+        cells = (f"{row[f'{n} bins']:.2f}" for n in (10, 30, 100, 300))
+        boosting = f"{row['boosting, 19 quantiles']:.2f}"
+        lines.append(f"| {row['data']} | {' | '.join(cells)} | {boosting} |")
+    assert [line for line in lines if line not in text] == []
+    (took,) = REACHED["time"]
+    assert f"take {took['fit, s']:.0f} s on two cores" in text
+    assert f"100,000 rows {took['forecast of 100,000, s']:.1f} s" in text
