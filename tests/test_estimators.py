@@ -127,6 +127,27 @@ def test_a_network_of_ones_own_is_trained_and_stays_as_it_was(module):
         assert not torch.equal(module.weight, model.network_.module.weight)
 
 
+class Counts(torch.nn.Module):
+    """Constant logits, and a running number as batch normalization has them."""
+
+    def __init__(self, n_features, n_classes):
+        super().__init__()
+        self.logits = torch.nn.Parameter(torch.zeros(n_classes))
+        self.register_buffer("batches", torch.zeros(()))
+
+    def forward(self, inputs):
+        if self.training:
+            self.batches += 1
+        return self.logits.expand(len(inputs), -1)
+
+
+def test_buffers_go_back_to_the_best_epoch_as_the_weights_do():
+    X, y = rows()
+    model = fitted(BinnedRegressor, X, y, module=Counts, learning_rate_init=0.0)
+    assert len(model.validation_scores_) > 10
+    assert float(model.network_.module.batches) == 0
+
+
 def test_refuses_a_network_of_the_wrong_shape():
     X, y = rows()
     with pytest.raises(ValueError, match=r"logits of shape \(2, 100\), got shape"):

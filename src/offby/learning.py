@@ -84,7 +84,7 @@ def learn(
     optimizer = _optimizer(network, plan)
     best = [math.inf] * len(cuts)
     best_epochs, curve = [0] * len(cuts), []
-    kept = [p.detach().clone() for p in network.parameters()]
+    kept = [part.detach().clone() for part in _state(network, len(cuts))]
     for epoch in range(plan.max_iter + 1):
         if epoch:
             _one_epoch(network, task, weight, cuts, loss, plan, optimizer, generator)
@@ -99,8 +99,8 @@ def learn(
         if late or all(epoch - at >= plan.n_iter_no_change for at in best_epochs):
             break
     with torch.no_grad():
-        for parameter, value in zip(network.parameters(), kept, strict=True):
-            parameter.copy_(value)
+        for part, value in zip(_state(network, len(cuts)), kept, strict=True):
+            part.copy_(value)
     network.eval()
     return Course(tuple(best_epochs), tuple(curve))
 
@@ -227,10 +227,19 @@ def pooled(logits: Tensor) -> Tensor:
     return logits.log_softmax(-1).logsumexp(1) - math.log(logits.shape[1])
 
 
+def _state(network: nn.Module, n_bags: int) -> list[Tensor]:
+    """What training changes: weights, and the buffers of a user's own module.
+
+    The buffers of several bags are constants.
+    """
+    buffers = network.buffers() if n_bags == 1 else ()
+    return [*network.parameters(), *buffers]
+
+
 def _keep(kept: list[Tensor], network: nn.Module, bag: int, n_bags: int) -> None:
-    """Remember the weights of a bag; without bags, all of them."""
-    for store, parameter in zip(kept, network.parameters(), strict=True):
+    """Remember the state of a bag; without bags, all of it."""
+    for store, part in zip(kept, _state(network, n_bags), strict=True):
         if n_bags == 1:
-            store.copy_(parameter.detach())
+            store.copy_(part.detach())
         else:
-            store[bag] = parameter.detach()[bag]
+            store[bag] = part.detach()[bag]
