@@ -327,3 +327,48 @@ def test_verbose_shows_a_bar(capsys):
     X, y = rows(40)
     BinnedRegressor(**{**QUICK, "max_iter": 2}, verbose=1).fit(X, y)
     assert "BinnedRegressor" in capsys.readouterr().err
+
+
+def test_going_on_keeps_bins_classes_and_bags():
+    X, y = rows()
+    model = fitted(BinnedRegressor, X, y, warm_start=True, n_bags="auto", max_iter=2)
+    edges = model.bins_.edges
+    model.fit(X[:20], 2 * y[:20])
+    assert torch.equal(model.bins_.edges, edges)
+    assert model.network_.n_bags == 5
+    two = fitted(OrdinalClassifier, X, (y > 0).astype(int), warm_start=True, max_iter=2)
+    with pytest.raises(ValueError, match=r"but 2 is not among \[0, 1\]"):
+        two.fit(X, np.digitize(y, [-1, 1]))
+
+
+def test_one_more_pass_moves_every_bag():
+    X, y = rows()
+    model = fitted(BinnedRegressor, X, y, n_bags=3, max_iter=2)
+    before = model.network_.head.detach().clone()
+    model.partial_fit(X, y)
+    moved = (model.network_.head != before).flatten(1).any(1)
+    assert moved.tolist() == [True] * 3
+
+
+def test_conformal_intervals_know_their_limits():
+    X, y = rows()
+    model = fitted(BinnedRegressor, X, y)
+    low, high = model.predict_interval(X, 0.0, conformal=True).T
+    np.testing.assert_allclose(low, high)
+    with pytest.raises(ValueError, match="coverage must lie between 0 and 1"):
+        model.predict_interval(X, 2.0, conformal=True)
+    model.partial_fit(X, y)
+    with pytest.raises(ValueError, match="holds out none"):
+        model.predict_interval(X, conformal=True)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_transform_with_an_end_gives_finite_bins(seed):
+    # Yeo-Johnson of very skewed numbers is bounded: a margin may lie beyond its bound.
+    X, y = rows()
+    skewed = np.exp(3 * np.random.default_rng(seed).normal(size=len(y)))
+    model = fitted(
+        BinnedRegressor, X, skewed, target_transform="yeo-johnson", n_bins=10
+    )
+    assert model.bins_.edges.isfinite().all()
+    assert model.bins_.edges[-1] > skewed.max()

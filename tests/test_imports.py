@@ -17,6 +17,7 @@ LEVELS = [
     {"_anatomy", "_debias", "catalog"},
     {"features", "tables", "training", "networks", "calibration"},
     {"learning"},
+    {"fitting"},
     {"estimators"},
     {"metrics"},
     {"comparison"},

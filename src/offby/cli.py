@@ -28,7 +28,7 @@ class _Commands(click.Group):
         try:
             return super().invoke(ctx)
         except (KeyboardInterrupt, click.Abort):
-            click.echo("\nStopped; nothing was written.", err=True)
+            click.echo("\nStopped; no report was written.", err=True)
             ctx.exit(130)
 
 

@@ -108,19 +108,17 @@ def learn(
 def advance(
     network: nn.Module,
     task: Task,
+    n_bags: int,
     loss: NamedLoss,
     plan: Plan,
     *,
-    epochs: int,
     generator: torch.Generator,
 ) -> None:
-    """Train in place on all rows for so many epochs, with nothing to stop it."""
+    """Train every bag in place on all rows for one epoch, with nothing to stop it."""
     everything = torch.arange(len(task.index))
-    weight = _weights(task)
-    optimizer = _optimizer(network, plan)
-    for _ in range(epochs):
-        cuts = [(everything, everything)]
-        _one_epoch(network, task, weight, cuts, loss, plan, optimizer, generator)
+    cuts = [(everything, everything)] * n_bags
+    optimizer, weight = _optimizer(network, plan), _weights(task)
+    _one_epoch(network, task, weight, cuts, loss, plan, optimizer, generator)
     network.eval()
 
 

@@ -1,0 +1,245 @@
+"""What both estimators do with their settings: check, encode, train, forecast."""
+
+import copy
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import click
+import narwhals as nw
+import numpy as np
+import torch
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import (
+    _check_sample_weight,
+    check_is_fitted,
+    column_or_1d,
+    validate_data,
+)
+
+from offby.calibration import Isotonic, Temperature
+from offby.catalog import parse
+from offby.features import piecewise_encoder
+from offby.learning import Plan, advance, learn, pooled, splits, threads
+from offby.networks import Ensemble, own_module
+from offby.training import Task
+
+_FEW = 5000
+"""Below so many rows, five bags: each row is held out once and still learned from."""
+_CHUNK = 4096
+"""Rows encoded and forecast at once: what they need of memory stays small."""
+
+
+def checked(
+    model, X, y, *, y_numeric: bool, reset: bool = True
+) -> tuple[Any, np.ndarray]:
+    """Rows and targets: frames stay frames, for their categories; else an array."""
+    if _has_words(X):
+        validate_data(model, X, y, skip_check_array=True, reset=reset)
+        return X, column_or_1d(y, warn=True)
+    rules: dict[str, Any] = {"ensure_all_finite": "allow-nan", "y_numeric": y_numeric}
+    X, y = validate_data(model, X, y, dtype=np.float64, reset=reset, **rules)
+    return X, np.asarray(y)
+
+
+def _has_words(X) -> bool:
+    if not nw.dependencies.is_into_dataframe(X):
+        return False
+    schema = nw.from_native(X, eager_only=True).schema
+    return not all(t.is_numeric() or t == nw.Boolean for t in schema.values())
+
+
+def weights_of(X, sample_weight) -> np.ndarray:
+    """The weights of the rows, checked; ones if there are none."""
+    if sample_weight is None:
+        return np.ones(len(X))
+    return _check_sample_weight(sample_weight, X, ensure_non_negative=True)
+
+
+def goes_on(model: Any) -> bool:
+    """Whether `fit` continues the network of the last `fit`."""
+    return model.warm_start and hasattr(model, "network_")
+
+
+def seed_of(model: Any) -> int:
+    """A seed drawn from the estimator's random state."""
+    return int(check_random_state(model.random_state).randint(2**31))
+
+
+def inputs_of(model: Any, X, *, fresh: bool) -> torch.Tensor:
+    """The encoded rows; a fresh encoder is fitted to them first."""
+    if fresh:
+        model.encoder_ = piecewise_encoder(X).fit(X)
+    return _encoded(model, X)
+
+
+def fit(model: Any, task: Task) -> tuple[np.ndarray, np.ndarray]:
+    """Train the network: its probabilities for the rows held out, and these rows."""
+    generator = torch.Generator().manual_seed(task.seed)
+    go_on, n_rows = goes_on(model), len(task.index)
+    n_bags = model.network_.n_bags if go_on else _n_bags(model, n_rows)
+    if n_bags > n_rows:
+        raise ValueError(f"n_bags must be at most the {n_rows} rows, got {n_bags}")
+    cuts = splits(n_rows, n_bags, model.validation_fraction, generator)
+    if not go_on:
+        model.network_ = _network(model, task, n_bags, generator)
+    plan, loss = _plan(model), parse(model.loss)
+    with threads(model.n_jobs), _bar(model) as note, _drawing(model, generator):
+        course = learn(
+            model.network_, task, cuts, loss, plan, generator=generator, note=note
+        )
+        probs, rows = _held_out(model.network_, task, cuts)
+    model.n_iter_ = max(*course.best_epochs, 1)
+    model.validation_scores_ = list(course.curve)
+    model.correction_ = _correction(model.calibration, probs, task.index[rows].numpy())
+    return model.correction_(probs), rows
+
+
+def one_more_pass(model: Any, task: Task) -> None:
+    """Train on all rows of the task, once."""
+    generator = torch.Generator().manual_seed(task.seed)
+    if not hasattr(model, "network_"):
+        model.network_ = _network(model, task, 1, generator)
+        model.correction_, model.n_iter_ = _as_it_is, 0
+    network: Any = model.network_
+    plan, loss = _plan(model), parse(model.loss)
+    with threads(model.n_jobs), _drawing(model, generator):
+        advance(network, task, network.n_bags, loss, plan, generator=generator)
+    model.n_iter_ += 1
+
+
+def _n_bags(model: Any, n_rows: int) -> int:
+    if model.module is not None:
+        return 1
+    if model.n_bags == "auto":
+        return 5 if 25 <= n_rows < _FEW else 1
+    if model.n_bags < 1:
+        raise ValueError(f"n_bags must be at least 1, got {model.n_bags}")
+    return model.n_bags
+
+
+def _network(
+    model: Any, task: Task, n_bags: int, generator: torch.Generator
+) -> torch.nn.Module:
+    n_classes = task.line.n_classes
+    if model.module is not None:
+        seed = int(torch.randint(2**31, (), generator=generator))
+        return own_module(model.module, task.inputs.shape[1], n_classes, seed)
+    counts = torch.bincount(task.index, task.sample_weight, minlength=n_classes)
+    # One more row, spread evenly: a class that never came is unlikely, not impossible.
+    share = (counts + 1 / n_classes) / (counts.sum() + 1)
+    return Ensemble(
+        task.inputs.shape[1],
+        share.log(),
+        n_bags=n_bags,
+        n_members=model.n_members,
+        hidden_layer_sizes=model.hidden_layer_sizes,
+        dropout=0.1,
+        generator=generator,
+    )
+
+
+def _plan(model: Any) -> Plan:
+    return Plan(
+        learning_rate_init=model.learning_rate_init,
+        batch_size=model.batch_size,
+        max_iter=model.max_iter,
+        n_iter_no_change=model.n_iter_no_change,
+        max_time=model.max_time,
+    )
+
+
+@contextmanager
+def _drawing(model: Any, generator: torch.Generator) -> Iterator[None]:
+    """Lend the network a generator: it could not be pickled with one."""
+    model.network_.generator = generator
+    try:
+        yield
+    finally:
+        model.network_.generator = None
+
+
+@contextmanager
+def _bar(model: Any) -> Iterator[Callable[[int, float], None]]:
+    """A progress bar on stderr, if wanted."""
+    if not model.verbose:
+        yield lambda epoch, score: None
+        return
+    with click.progressbar(
+        length=model.max_iter, label=type(model).__name__, file=sys.stderr
+    ) as bar:
+        yield lambda epoch, score: bar.update(int(epoch > 0))
+
+
+@torch.no_grad()
+def _held_out(network, task: Task, cuts) -> tuple[np.ndarray, np.ndarray]:
+    """Probabilities of each held-out row under the bag that held it out."""
+    probs = []
+    for bag, (_, rows) in enumerate(cuts):
+        parts = [
+            pooled(_logits(network, task.inputs[part]))[bag]
+            for part in rows.split(_CHUNK)
+        ]
+        probs.append(torch.cat(parts).double().exp().numpy())
+    rows = torch.cat([rows for _, rows in cuts]).numpy()
+    return _normalized(np.concatenate(probs)), rows
+
+
+def _logits(network, inputs: torch.Tensor) -> torch.Tensor:
+    """Logits of each row under each member: bags x members x rows x classes."""
+    return network(inputs.expand(network.n_bags, -1, -1))
+
+
+def _correction(kind: str | None, probs: np.ndarray, index: np.ndarray):
+    match kind:
+        case None:
+            return _as_it_is
+        case "temperature":
+            return Temperature.fit(probs, index)
+        case "isotonic":
+            return Isotonic.fit(probs, index)
+        case _:
+            raise ValueError(
+                f'calibration must be None, "temperature" or "isotonic", got {kind!r}'
+            )
+
+
+def _as_it_is(probs: np.ndarray) -> np.ndarray:
+    return probs
+
+
+def _encoded(model: Any, X) -> torch.Tensor:
+    return torch.from_numpy(np.asarray(model.encoder_.transform(X), dtype=np.float32))
+
+
+def _part(X, start: int):
+    """The rows of a chunk."""
+    if isinstance(X, np.ndarray):
+        return X[start : start + _CHUNK]
+    return nw.from_native(X, eager_only=True)[start : start + _CHUNK].to_native()
+
+
+def _normalized(probs: np.ndarray) -> np.ndarray:
+    return probs / probs.sum(-1, keepdims=True)
+
+
+@torch.inference_mode()
+def probabilities(model: Any, X) -> np.ndarray:
+    """Forecasts: rows x classes or bins."""
+    check_is_fitted(model)
+    if _has_words(X):
+        validate_data(model, X, reset=False, skip_check_array=True)
+    else:
+        X = validate_data(
+            model, X, reset=False, dtype=np.float64, ensure_all_finite="allow-nan"
+        )
+    parts = []
+    # A matrix product rounds a row by its place among the others. In float64 that is
+    # too little to see: a row's forecast does not depend on its company.
+    network = copy.deepcopy(model.network_).double()
+    with threads(model.n_jobs):
+        for start in range(0, len(X), _CHUNK):
+            inputs = _encoded(model, _part(X, start)).double()
+            parts.append(_logits(network, inputs).softmax(-1).mean((0, 1)).numpy())
+    return model.correction_(_normalized(np.concatenate(parts)))
