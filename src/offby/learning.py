@@ -5,13 +5,14 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 from joblib import effective_n_jobs
 from torch import Tensor, nn
 
 from offby.catalog import Labels, NamedLoss
-from offby.training import Task, score_of
+from offby.training import Task, batch_size, inner_split, score_of
 
 
 @dataclass(frozen=True)
@@ -20,7 +21,7 @@ class Plan:
 
     learning_rate_init: float = 1e-3
     weight_decay: float = 1e-2
-    batch_size: int | str = "auto"
+    batch_size: int | Literal["auto"] = "auto"
     max_iter: int = 200
     n_iter_no_change: int = 16
     max_time: float | None = None
@@ -44,17 +45,11 @@ def splits(
 
     A single bag holds out the share asked for; several hold out every row once.
     """
+    if n_bags == 1:
+        return [inner_split(n_rows, validation_fraction, generator)]
     shuffled = torch.randperm(n_rows, generator=generator)
-    if n_bags > 1:
-        parts = [shuffled[bag::n_bags] for bag in range(n_bags)]
-        return [
-            (torch.cat(parts[:i] + parts[i + 1 :]), parts[i]) for i in range(n_bags)
-        ]
-    # So few rows that none can be spared are judged by themselves.
-    n_held_out = math.ceil(validation_fraction * n_rows) if n_rows > 3 else 0
-    if not n_held_out:
-        return [(shuffled, shuffled)]
-    return [(shuffled[n_held_out:], shuffled[:n_held_out])]
+    parts = [shuffled[bag::n_bags] for bag in range(n_bags)]
+    return [(torch.cat(parts[:i] + parts[i + 1 :]), parts[i]) for i in range(n_bags)]
 
 
 def learn(
@@ -183,13 +178,6 @@ def _one_epoch(network, task, weight, cuts, loss, plan, optimizer, generator) ->
         optimizer.zero_grad()
         mean.sum().backward()
         optimizer.step()
-
-
-def batch_size(n_rows: int, wanted: int | str) -> int:
-    """Rows in a step: about 24 steps an epoch, in batches large enough to be quick."""
-    if not isinstance(wanted, str):
-        return min(wanted, n_rows)
-    return min(n_rows, max(32, min(512, 2 ** round(math.log2(max(n_rows, 1) / 24)))))
 
 
 def _labels(task: Task, rows: Tensor, n_members: int | None = None) -> Labels:

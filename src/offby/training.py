@@ -226,24 +226,15 @@ class _Member:
         n = len(task.index)
         weight = task.sample_weight
         self.row_weight = torch.ones(n) if weight is None else weight.float()
-        shuffled = torch.randperm(n, generator=self.generator)
-        n_held_out = math.ceil(settings.validation_fraction * n) if n > 3 else 0
-        self.held_out = shuffled[:n_held_out] if n_held_out else shuffled
-        self.learned = shuffled[n_held_out:]
-        self.batch_size = self._batch_size()
+        fraction = settings.validation_fraction
+        self.learned, self.held_out = inner_split(n, fraction, self.generator)
+        self.batch_size = batch_size(len(self.learned), settings.batch_size)
         self.first = self._first_weights()
         self.best, self.best_score, self.best_epoch = self.first, math.inf, 0
         self.curve: list[float] = []
         self.snapshots: dict[int, tuple[Tensor, ...]] = {}
         self.steps = 0
         self.done = False
-
-    def _batch_size(self) -> int:
-        n = len(self.learned)
-        if self.settings.batch_size != "auto":
-            return min(self.settings.batch_size, n)
-        # About 20 to 40 steps an epoch, in batches large enough to be quick.
-        return min(n, max(32, min(512, 2 ** round(math.log2(max(n, 1) / 24)))))
 
     def _first_weights(self) -> tuple[Tensor, ...]:
         widths = [
@@ -298,6 +289,25 @@ def _stacked(labels: Sequence[Labels]) -> Labels:
     return Labels(
         index, first.line, torch.stack(values) if values else None, first.bins
     )
+
+
+def inner_split(
+    n_rows: int, validation_fraction: float, generator: torch.Generator
+) -> tuple[Tensor, Tensor]:
+    """Rows to learn from, and rows held out to say when to stop."""
+    shuffled = torch.randperm(n_rows, generator=generator)
+    # So few rows that none can be spared are judged by themselves.
+    n_held_out = math.ceil(validation_fraction * n_rows) if n_rows > 3 else 0
+    if not n_held_out:
+        return shuffled, shuffled
+    return shuffled[n_held_out:], shuffled[:n_held_out]
+
+
+def batch_size(n_rows: int, wanted: int | Literal["auto"]) -> int:
+    """Rows in a step: about 24 steps an epoch, in batches large enough to be quick."""
+    if wanted != "auto":
+        return min(wanted, n_rows)
+    return min(n_rows, max(32, min(512, 2 ** round(math.log2(max(n_rows, 1) / 24)))))
 
 
 def balanced_line(bins: Bins, index: Tensor) -> Line:
