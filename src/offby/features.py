@@ -82,6 +82,9 @@ class PiecewiseLinear(TransformerMixin, BaseEstimator):
         self.scale_ = np.array([_spread(column) for column in known])
         n_knots = min(self.n_knots, 1024 // max(X.shape[1], 1))
         self.knots_ = [_knots(column, n_knots) for column in known]
+        columns = np.arange(X.shape[1])
+        codes = np.repeat(columns, [max(len(knots) - 1, 0) for knots in self.knots_])
+        self.column_of_ = np.concatenate([columns, codes, columns[self.gaps_]])
         return self
 
     def transform(self, X) -> np.ndarray:
@@ -98,6 +101,29 @@ class PiecewiseLinear(TransformerMixin, BaseEstimator):
         ]
         parts.append(missing[:, self.gaps_])
         return np.concatenate(parts, 1, dtype=np.float32)
+
+
+def column_of(encoder) -> np.ndarray:
+    """Of each value that a fitted encoder gives: which column it comes from."""
+    parts, first = [np.empty(0, dtype=int)], 0
+    for _, part, columns in encoder.transformers_:
+        if not len(columns):
+            continue
+        if isinstance(part, PiecewiseLinear):
+            places = part.column_of_
+        else:
+            places = np.repeat(np.arange(len(columns)), _n_values(part))
+        parts.append(first + places)
+        first += len(columns)
+    return np.concatenate(parts)
+
+
+def _n_values(one_hot: OneHotEncoder) -> list[int]:
+    rare = one_hot.infrequent_categories_
+    return [
+        len(values) - (0 if few is None else len(few) - 1)
+        for values, few in zip(one_hot.categories_, rare, strict=True)
+    ]
 
 
 def _numbers(X) -> np.ndarray:

@@ -20,7 +20,7 @@ from sklearn.utils.validation import (
 
 from offby.calibration import Isotonic, Temperature
 from offby.catalog import parse
-from offby.features import piecewise_encoder
+from offby.features import column_of, piecewise_encoder
 from offby.learning import Plan, advance, learn, pooled, splits, threads
 from offby.networks import Ensemble, own_module
 from offby.training import Task
@@ -130,7 +130,7 @@ def _network(
     # One more row, spread evenly: a class that never came is unlikely, not impossible.
     share = (counts + 1 / n_classes) / (counts.sum() + 1)
     return Ensemble(
-        task.inputs.shape[1],
+        torch.from_numpy(column_of(model.encoder_)),
         share.log(),
         n_bags=n_bags,
         n_members=model.n_members,

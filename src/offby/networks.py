@@ -12,7 +12,7 @@ from itertools import pairwise
 from typing import cast
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 
@@ -23,12 +23,15 @@ class Ensemble(nn.Module):
 
     .. math:: h \leftarrow \mathrm{relu}((h \odot r_m) W \odot s_m + b_m)
 
+    In the first layer the scale is one per column of the table, however many inputs
+    spell the column out: what a column adds is computed once for all members.
+
     Its logits are a sum of cosines over the classes (`cosines`), on top of the logits
     of the class frequencies: so neighboring bins start and stay alike unless the rows
     say otherwise, and the number of bins hardly matters.
 
     Args:
-        n_features: Width of the inputs.
+        column_of: Column of the table that each input comes from.
         prior: Logits of the class frequencies.
         n_bags: Networks that share nothing.
         n_members: Networks in a bag.
@@ -38,13 +41,14 @@ class Ensemble(nn.Module):
 
     References:
         Wen, Tran, Ba (2020), BatchEnsemble, arXiv:2002.06715; Gorishniy, Kotelnikov,
-        Babenko (2024), TabM, arXiv:2410.24210. NOTE[DIFF]: cosines, and dropped values
-        differ between members.
+        Babenko (2024), TabM, arXiv:2410.24210. NOTE[DIFF]: cosines; scales of columns
+        and not of their codes, three times as fast; dropped values differ between
+        members.
     """
 
     def __init__(
         self,
-        n_features: int,
+        column_of: Int[Tensor, " features"],
         prior: Float[Tensor, " classes"],
         *,
         n_bags: int,
@@ -61,24 +65,31 @@ class Ensemble(nn.Module):
             draw = torch.rand(n_bags, *shape, generator=generator)
             return nn.Parameter((2 * draw - 1) / math.sqrt(max(width, 1)))
 
-        widths = list(pairwise([n_features, *hidden_layer_sizes]))
-        k = n_members
-        self.matrices = nn.ParameterList(uniform(a, b, width=a) for a, b in widths)
-        self.biases = nn.ParameterList(uniform(k, 1, b, width=a) for a, b in widths)
-        self.after = nn.ParameterList(torch.ones(n_bags, k, 1, b) for _, b in widths)
-        # Random signs on the inputs are what makes the members differ.
+        places = _padded(column_of)
+        n_features, (n_columns, n_places) = len(column_of), places.shape
+        widths = [n_features, *hidden_layer_sizes]
+        layers, k = list(pairwise(widths)), n_members
+        self.matrices = nn.ParameterList(
+            uniform(a, b, width=a)
+            if layer
+            else uniform(n_columns, n_places, b, width=a)
+            for layer, (a, b) in enumerate(layers)
+        )
+        self.biases = nn.ParameterList(uniform(k, 1, b, width=a) for a, b in layers)
+        self.after = nn.ParameterList(torch.ones(n_bags, k, 1, b) for _, b in layers)
+        # Random signs on the columns are what makes the members differ.
         self.before = nn.ParameterList(
-            _signs(n_bags, k, 1, a, generator=generator)
-            if layer == 0
-            else torch.ones(n_bags, k, 1, a)
-            for layer, (a, _) in enumerate(widths)
+            torch.ones(n_bags, k, 1, a)
+            if layer
+            else _signs(n_bags, k, n_columns, generator=generator)
+            for layer, (a, _) in enumerate(layers)
         )
         waves = cosines(len(prior))
-        last = widths[-1][1] if widths else n_features
-        self.head = uniform(k, last, len(waves), width=last)
+        self.head = uniform(k, widths[-1], len(waves), width=widths[-1])
         self.offset = nn.Parameter(torch.zeros(n_bags, k, 1, len(waves)))
         self.register_buffer("prior", prior.float())
         self.register_buffer("waves", waves)
+        self.register_buffer("places", places)
 
     def forward(
         self, inputs: Float[Tensor, "bags rows features"]
@@ -86,16 +97,30 @@ class Ensemble(nn.Module):
         """Raw logits of every member."""
         hidden = inputs[:, None]
         layers = zip(self.before, self.matrices, self.after, self.biases, strict=True)
-        for before, matrix, after, bias in layers:
-            hidden = hidden * before
-            # One product for all members: they share the matrix.
-            flat = hidden.flatten(1, 2) @ matrix
-            hidden = flat.unflatten(1, hidden.shape[1:3])
+        for layer, (before, matrix, after, bias) in enumerate(layers):
+            if layer:
+                # One product for all members: they share the matrix.
+                flat = (hidden * before).flatten(1, 2) @ matrix
+                hidden = flat.unflatten(1, hidden.shape[1:3])
+            else:
+                hidden = self._first(inputs, before, matrix)
             hidden = (hidden * after + bias).relu()
             if self.training and self.dropout:
                 hidden = hidden * self._kept(hidden.shape).to(hidden)
         waves, prior = cast(Tensor, self.waves), cast(Tensor, self.prior)
         return (hidden @ self.head + self.offset) @ waves + prior
+
+    def _first(
+        self,
+        inputs: Float[Tensor, "bags rows features"],
+        before: Float[Tensor, "bags members columns"],
+        matrix: Float[Tensor, "bags columns places hidden"],
+    ) -> Float[Tensor, "bags members rows hidden"]:
+        places = cast(Tensor, self.places)
+        with_nothing = torch.nn.functional.pad(inputs, (0, 1))
+        spelled = with_nothing[..., places.flatten()].unflatten(-1, places.shape)
+        added = spelled.transpose(1, 2) @ matrix
+        return (before @ added.flatten(2)).unflatten(-1, added.shape[2:])
 
     def _kept(self, shape: torch.Size) -> Tensor:
         draw = torch.rand(shape, generator=self.generator)
@@ -166,6 +191,21 @@ def cosines(n_classes: int, most: int = 40) -> Float[Tensor, "waves classes"]:
     j = torch.arange(1, max(2, min(n_classes, most + 1)))[:, None]
     place = (torch.arange(n_classes) + 0.5) / n_classes
     return math.sqrt(2) * torch.cos(math.pi * j * place) / (1 + j) ** 2
+
+
+def _padded(column_of: Tensor, most: int = 33) -> Int[Tensor, "columns places"]:
+    """The inputs of each column, filled up with a place past the last input.
+
+    A column of more inputs than most, such as many categories, counts as several.
+    """
+    rows: list[Tensor] = []
+    for column in column_of.unique():
+        rows += (column_of == column).nonzero()[:, 0].split(most)
+    if not rows:
+        return column_of.new_zeros(0, 0)
+    return nn.utils.rnn.pad_sequence(
+        rows, batch_first=True, padding_value=len(column_of)
+    )
 
 
 def _signs(*shape: int, generator: torch.Generator) -> Tensor:
