@@ -27,7 +27,7 @@ from offby.training import Task
 
 _FEW = 5000
 """Below so many rows, five bags: each row is held out once and still learned from."""
-_CHUNK = 4096
+_CHUNK = 1024
 """Rows encoded and forecast at once: what they need of memory stays small."""
 
 

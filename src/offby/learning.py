@@ -148,6 +148,7 @@ def _optimizer(network: nn.Module, plan: Plan) -> torch.optim.Optimizer:
             {"params": others, "weight_decay": 0.0},
         ],
         lr=plan.learning_rate_init,
+        fused=True,
     )
 
 

@@ -123,8 +123,13 @@ class Ensemble(nn.Module):
         return (before @ added.flatten(2)).unflatten(-1, added.shape[2:])
 
     def _kept(self, shape: torch.Size) -> Tensor:
-        draw = torch.rand(shape, generator=self.generator)
-        return (draw >= self.dropout) / (1 - self.dropout)
+        # A byte for each value, eight to a draw: whole numbers are drawn slowly.
+        n_draws = -(-math.prod(shape) // 8)
+        draws = torch.empty(n_draws, dtype=torch.int64)
+        draws.random_(-(2**63), None, generator=self.generator)
+        byte = draws.view(torch.uint8)[: math.prod(shape)].view(shape)
+        least = round(256 * self.dropout)
+        return (byte >= least) / (1 - least / 256)
 
 
 class Alone(nn.Module):

@@ -1,0 +1,396 @@
+"""The estimators beside gradient boosting, with the defaults of everything.
+
+    pip install -e '.[rivals]'
+    python benchmarks/rivals.py DATA classes [SET ...]    RPS on 5 folds
+    python benchmarks/rivals.py DATA numbers [SET ...]    CRPS and log likelihood
+    python benchmarks/rivals.py table                     these, for docs/estimators.md
+
+DATA is a folder with winequality.csv.gz, diamonds.csv.gz and the like. A set of more
+than 5,000 rows is cut to a random 5,000. Every rival that can stop early does, on a
+random 15 % of its training rows, and is else untuned; so are the estimators. A number
+restricts the run to the first folds. Each fold is added to docs/rivals.json as it is
+done, and is not done again.
+"""
+
+import json
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import torch
+from scipy.stats import norm
+from sklearn.ensemble import HistGradientBoostingClassifier
+from sklearn.model_selection import KFold, train_test_split
+
+from offby import BinnedRegressor, OrdinalClassifier
+from offby.metrics import ranked_probability_score
+
+OUT = Path(__file__).parents[1] / "docs" / "rivals.json"
+MOST_ROWS = 5_000
+LEVELS = np.arange(1, 20) / 20
+CLARITY = ["I1", "SI2", "SI1", "VS2", "VS1", "VVS2", "VVS1", "IF"]
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where the columns and the target of a set come from."""
+
+    file: str
+    target: str
+    drop: tuple[str, ...] = ()
+    color: str | None = None
+    """Of wine: the rows to keep, without those that repeat another."""
+    order: tuple[str, ...] = ()
+    limits: tuple[float, float] | None = None
+
+
+CLASSES = {
+    "ESL": Source("esl", "y"),
+    "SWD": Source("swd", "y"),
+    "LEV": Source("lev", "y"),
+    "ERA": Source("era", "y"),
+    "anes": Source("anes96_pid", "PID"),
+    "wine red": Source("winequality", "quality", color="red"),
+    "fair": Source("fair_rate_marriage", "rate_marriage"),
+    "wine white": Source("winequality", "quality", color="white"),
+    "abalone": Source("abalone", "rings", limits=(3, 20)),
+    "clarity": Source("diamonds", "clarity", order=tuple(CLARITY)),
+}
+NUMBERS = {
+    "concrete": Source("concrete", "compressive_strength"),
+    "abalone": Source("abalone", "rings"),
+    "bikes": Source("bikeshare2011_islp", "bikers", ("casual", "registered")),
+    "california": Source("california_housing", "MedHouseVal"),
+    "diamonds": Source("diamonds", "price"),
+    "ames": Source("ames", "Sale_Price"),
+}
+
+
+def read(folder: str, source: Source) -> tuple[pl.DataFrame, np.ndarray]:
+    """Columns and target, at most 5,000 rows; text as categories."""
+    frame = pl.read_csv(
+        f"{folder}/{source.file}.csv.gz",
+        infer_schema_length=None,
+        null_values=["", "NA"],
+    ).drop(source.drop)
+    if source.color:
+        frame = frame.filter(pl.col("color") == source.color).drop("color")
+        frame = frame.unique(maintain_order=True)
+    if len(frame) > MOST_ROWS:
+        frame = frame.sample(MOST_ROWS, seed=0)
+    y = frame[source.target]
+    if source.order:
+        y = y.replace_strict(list(source.order), list(range(len(source.order))))
+    if source.limits:
+        y = y.clip(*source.limits)
+    frame = frame.drop(source.target).with_columns(
+        pl.col(pl.String).cast(pl.Categorical)
+    )
+    return frame, y.to_numpy().astype(float)
+
+
+@dataclass(frozen=True)
+class Fold:
+    """Rows to learn from, rows to stop early on (of the former), rows to judge."""
+
+    X: pl.DataFrame
+    y: np.ndarray
+    inner: np.ndarray
+    stop: np.ndarray
+    learned: np.ndarray
+    new: np.ndarray
+
+    def known_stop(self) -> np.ndarray:
+        """The rows to stop on of classes that came before: others are refused."""
+        return self.stop[np.isin(self.y[self.stop], self.y[self.inner])]
+
+    def words(self) -> list[int]:
+        """Places of the columns of categories."""
+        return [i for i, t in enumerate(self.X.dtypes) if t == pl.Categorical]
+
+    def codes(self, rows: np.ndarray) -> np.ndarray:
+        """Numbers for those who take no words: a code for each category."""
+        X = self.X.with_columns(pl.col(pl.Categorical).to_physical())
+        return X.cast(pl.Float64).to_numpy()[rows]
+
+
+def folds(X: pl.DataFrame, y: np.ndarray) -> Iterator[Fold]:
+    """Five, the same for everyone."""
+    for learned, new in KFold(5, shuffle=True, random_state=0).split(y):
+        inner, stop = train_test_split(learned, test_size=0.15, random_state=0)
+        yield Fold(X, y, inner, stop, learned, new)
+
+
+def spread(probs: np.ndarray, known: np.ndarray, classes: np.ndarray) -> np.ndarray:
+    """Probabilities for all classes, where a model has seen only some."""
+    whole = np.zeros((len(probs), len(classes)))
+    whole[:, np.searchsorted(classes, known)] = probs
+    return whole
+
+
+def offby_classes(fold: Fold, classes: np.ndarray) -> np.ndarray:
+    model = OrdinalClassifier(categories=list(classes), random_state=0)
+    model.fit(fold.X[fold.learned.tolist()], fold.y[fold.learned])
+    return model.predict_proba(fold.X[fold.new.tolist()])
+
+
+def sklearn_classes(fold: Fold, classes: np.ndarray) -> np.ndarray:
+    model = HistGradientBoostingClassifier(
+        early_stopping=True,
+        max_iter=1000,
+        categorical_features=fold.words() or None,
+        random_state=0,
+    )
+    stop = fold.known_stop()
+    model.fit(
+        fold.codes(fold.inner),
+        fold.y[fold.inner],
+        X_val=fold.codes(stop),
+        y_val=fold.y[stop],
+    )
+    return spread(model.predict_proba(fold.codes(fold.new)), model.classes_, classes)
+
+
+def lightgbm_classes(fold: Fold, classes: np.ndarray) -> np.ndarray:
+    import lightgbm
+
+    model = lightgbm.LGBMClassifier(
+        n_estimators=2000, random_state=0, n_jobs=1, verbose=-1
+    )
+    _stopped_lightgbm(model, fold)
+    known = np.unique(fold.y[fold.inner])
+    return spread(model.predict_proba(fold.codes(fold.new)), known, classes)
+
+
+def _stopped_lightgbm(model, fold: Fold) -> None:
+    import lightgbm
+
+    stop = fold.known_stop() if hasattr(model, "predict_proba") else fold.stop
+    model.fit(
+        fold.codes(fold.inner),
+        fold.y[fold.inner],
+        eval_set=[(fold.codes(stop), fold.y[stop])],
+        categorical_feature=fold.words() or "auto",
+        callbacks=[lightgbm.early_stopping(50, verbose=False)],
+    )
+
+
+def catboost_classes(fold: Fold, classes: np.ndarray) -> np.ndarray:
+    import catboost
+
+    model = catboost.CatBoostClassifier(**_catboost("MultiClass"))
+    model.fit(*_pool(fold, fold.inner), eval_set=_pool(fold, fold.known_stop()))
+    known = np.asarray(model.classes_, dtype=float).ravel()
+    return spread(model.predict_proba(_pool(fold, fold.new)[0]), known, classes)
+
+
+def _catboost(loss: str) -> dict:
+    return {
+        "loss_function": loss,
+        "early_stopping_rounds": 50,
+        "random_seed": 0,
+        "thread_count": 1,
+        "verbose": False,
+        "allow_writing_files": False,
+    }
+
+
+def _pool(fold: Fold, rows: np.ndarray):
+    """Rows as CatBoost takes them: categories as text."""
+    import pandas as pd
+
+    table = pd.DataFrame(fold.codes(rows))
+    for place in fold.words():
+        table[place] = table[place].fillna(-1).astype(int).astype(str)
+    return table, fold.y[rows]
+
+
+def ordboost_classes(fold: Fold, classes: np.ndarray) -> np.ndarray:
+    import ordboost
+
+    model = ordboost.OrdBoostClassifier(random_state=0, n_jobs=1)
+    codes = fold.codes(fold.learned)
+    model.fit(codes, np.searchsorted(classes, fold.y[fold.learned]))
+    known = classes[np.asarray(model.classes_)]
+    return spread(model.predict_proba(fold.codes(fold.new)), known, classes)
+
+
+def offby_numbers(fold: Fold) -> tuple[np.ndarray, np.ndarray]:
+    model = BinnedRegressor(random_state=0)
+    model.fit(fold.X[fold.learned.tolist()], fold.y[fold.learned])
+    predicted = model.predict_dist(fold.X[fold.new.tolist()])
+    y = fold.y[fold.new]
+    return predicted.crps(y), predicted.log_pdf(y)
+
+
+def lightgbm_numbers(fold: Fold) -> tuple[np.ndarray, None]:
+    import lightgbm
+
+    quantiles = []
+    for level in LEVELS:
+        model = lightgbm.LGBMRegressor(
+            objective="quantile",
+            alpha=level,
+            n_estimators=2000,
+            random_state=0,
+            n_jobs=1,
+            verbose=-1,
+        )
+        _stopped_lightgbm(model, fold)
+        quantiles.append(model.predict(fold.codes(fold.new)))
+    return _quantile_crps(np.stack(quantiles, -1), fold.y[fold.new]), None
+
+
+def catboost_numbers(fold: Fold) -> tuple[np.ndarray, None]:
+    import catboost
+
+    levels = ",".join(f"{level:.2f}" for level in LEVELS)
+    model = catboost.CatBoostRegressor(**_catboost(f"MultiQuantile:alpha={levels}"))
+    model.fit(*_pool(fold, fold.inner), eval_set=_pool(fold, fold.stop))
+    quantiles = model.predict(_pool(fold, fold.new)[0])
+    return _quantile_crps(quantiles, fold.y[fold.new]), None
+
+
+def _quantile_crps(quantiles: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """CRPS of each row by the trapezoid rule over 19 quantiles, in order."""
+    short = y[:, None] - np.sort(quantiles, -1)
+    return 2 * np.maximum(LEVELS * short, (LEVELS - 1) * short).sum(-1) / 20
+
+
+def catboost_normal(fold: Fold) -> tuple[np.ndarray, np.ndarray]:
+    import catboost
+
+    model = catboost.CatBoostRegressor(**_catboost("RMSEWithUncertainty"))
+    model.fit(*_pool(fold, fold.inner), eval_set=_pool(fold, fold.stop))
+    mean, variance = model.predict(_pool(fold, fold.new)[0]).T
+    return _normal(mean, np.sqrt(variance), fold.y[fold.new])
+
+
+def ngboost_normal(fold: Fold) -> tuple[np.ndarray, np.ndarray]:
+    import ngboost
+
+    # It takes no gaps: the median of the column stands in.
+    X = fold.codes(np.arange(len(fold.y)))
+    X = np.where(np.isnan(X), np.nanmedian(X[fold.learned], 0), X)
+    model = ngboost.NGBRegressor(random_state=0, verbose=False)
+    model.fit(
+        X[fold.inner],
+        fold.y[fold.inner],
+        X_val=X[fold.stop],
+        Y_val=fold.y[fold.stop],
+        early_stopping_rounds=50,
+    )
+    predicted = model.pred_dist(X[fold.new]).params
+    return _normal(predicted["loc"], predicted["scale"], fold.y[fold.new])
+
+
+def _normal(mean, deviation, y) -> tuple[np.ndarray, np.ndarray]:
+    z = (y - mean) / deviation
+    around = z * (2 * norm.cdf(z) - 1) + 2 * norm.pdf(z) - 1 / np.sqrt(np.pi)
+    return deviation * around, norm.logpdf(z) - np.log(deviation)
+
+
+MODELS: dict[str, dict[str, Callable]] = {
+    "classes": {
+        "offby": offby_classes,
+        "scikit-learn": sklearn_classes,
+        "LightGBM": lightgbm_classes,
+        "CatBoost": catboost_classes,
+        "ordboost": ordboost_classes,
+    },
+    "numbers": {
+        "offby": offby_numbers,
+        "LightGBM, 19 quantiles": lightgbm_numbers,
+        "CatBoost, 19 quantiles": catboost_numbers,
+        "CatBoost, normal": catboost_normal,
+        "NGBoost, normal": ngboost_normal,
+    },
+}
+
+
+def judged(part: str, model: str, fold: Fold) -> dict[str, float]:
+    """Scores of one model on one fold."""
+    begun = time.perf_counter()
+    if part == "classes":
+        classes = np.unique(fold.y)
+        probs = MODELS[part][model](fold, classes)
+        y = np.searchsorted(classes, fold.y[fold.new])
+        labels = np.arange(len(classes))
+        found = {"RPS": ranked_probability_score(y, probs, labels=labels)}
+    else:
+        crps, density = MODELS[part][model](fold)
+        found = {"CRPS": crps.mean()}
+        if density is not None:
+            found["log likelihood"] = density.mean()
+    return {k: float(v) for k, v in found.items()} | {
+        "seconds": round(time.perf_counter() - begun, 1)
+    }
+
+
+def measure(folder: str, part: str, only: list[str], n_folds: int) -> None:
+    """Fill in what is not known yet, fold by fold."""
+    torch.set_num_threads(1)
+    sources = CLASSES if part == "classes" else NUMBERS
+    for name in only or sources:
+        X, y = read(folder, sources[name])
+        for model in MODELS[part]:
+            for place, fold in enumerate(islice(folds(X, y), n_folds)):
+                known = json.loads(OUT.read_text()) if OUT.exists() else {}
+                cells = known.setdefault(part, {}).setdefault(name, {})
+                done = cells.setdefault(model, [])
+                if len(done) > place:
+                    continue
+                done.append(judged(part, model, fold))
+                OUT.write_text(json.dumps(known, indent=1) + "\n")
+            scores = [f"{key} {value:.4g}" for key, value in means(done).items()]
+            print(name, "  ", model, "  ", "  ".join(scores), flush=True)
+
+
+def means(done: list[dict[str, float]]) -> dict[str, float]:
+    """Over the folds."""
+    return {key: float(np.mean([each[key] for each in done])) for key in done[0]}
+
+
+def table(known: dict, part: str, score: str) -> str:
+    """A score of every model on every set, in Markdown; the best is bold."""
+    models = [
+        model
+        for model in MODELS[part]
+        if any(score in means(cells[model]) for cells in known[part].values())
+    ]
+    best = max if score == "log likelihood" else min
+    lines = [
+        f"| {score} | " + " | ".join(models) + " |",
+        "|---" * (len(models) + 1) + "|",
+    ]
+    for name, cells in known[part].items():
+        row = [means(cells[model])[score] for model in models]
+        texts = [
+            f"**{value:.4g}**" if value == best(row) else f"{value:.4g}"
+            for value in row
+        ]
+        n_folds = len(cells[models[0]])
+        lines.append(f"| {name}, {n_folds} folds | " + " | ".join(texts) + " |")
+    return "\n".join(lines)
+
+
+def main(*words: str) -> None:
+    """Measure one part, or print the tables."""
+    if words == ("table",):
+        known = json.loads(OUT.read_text())
+        parts = [("classes", "RPS"), ("numbers", "CRPS"), ("numbers", "log likelihood")]
+        sys.stdout.write("\n\n".join(table(known, *each) for each in parts) + "\n")
+        return
+    folder, part, *only = words
+    names = [word for word in only if not word.isdigit()]
+    n_folds = next((int(word) for word in only if word.isdigit()), 5)
+    measure(folder, part, names, n_folds)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
