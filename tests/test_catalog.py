@@ -6,7 +6,7 @@ import torch
 
 from offby import BinnedRegressor, Bins, OrdinalClassifier
 from offby.catalog import TABLE, Labels, parse
-from offby.losses import cross_entropy
+from offby.losses import cross_entropy, histogram_nll
 from offby.targets import hl_gauss, two_hot
 
 BINS = Bins([0, 1, 2, 4, 5, 7, 8, 10, 11])
@@ -32,6 +32,18 @@ def test_soft_names_stay_finite_outside_the_grid(name):
     parse(name).rows(logits, labels_of(y)).sum().backward()
     assert logits.grad is not None
     assert logits.grad.argmin(-1).tolist() == [0, 7]  # Pushed up most: the end bin.
+
+
+def test_nll_beyond_the_edges_is_the_density_of_the_tail_where_there_is_one():
+    y = torch.tensor([-3.0, 5.5, 20.0], dtype=torch.float64)
+    logits = torch.randn(3, 8, generator=torch.Generator().manual_seed(0)).double()
+    tailed = Bins(BINS.edges, tails="half-normal")
+    labels = Labels(tailed.index(y), tailed.line(), y, tailed)
+    expected = histogram_nll(logits, y, tailed)
+    torch.testing.assert_close(parse("nll").rows(logits, labels), expected)
+    # Without tails there is none, and the nearest edge stands in.
+    nearest = histogram_nll(logits, y.clamp(0, 11), BINS)
+    torch.testing.assert_close(parse("nll").rows(logits, labels_of(y)), nearest)
 
 
 @pytest.mark.parametrize("entry", TABLE, ids=lambda entry: entry.name)

@@ -68,13 +68,14 @@ def _length(line: Line) -> float:
 
 
 def _nll(logits: Tensor, labels: Labels) -> Tensor:
-    # A number beyond the edges has no density, and would end the training with
-    # infinity: it counts as if it lay on the nearest edge.
     assert labels.value is not None
     assert labels.bins is not None
-    edges = labels.bins.edges
-    inside = labels.value.clamp(float(edges[0]), float(edges[-1]))
-    return losses.histogram_nll(logits, inside, labels.bins)
+    value, edges = labels.value, labels.bins.edges
+    if labels.bins.tails == "none":
+        # A number beyond the edges has no density, and would end the training with
+        # infinity: it counts as if it lay on the nearest edge.
+        value = value.clamp(float(edges[0]), float(edges[-1]))
+    return losses.histogram_nll(logits, value, labels.bins)
 
 
 def _hl_gauss(logits: Tensor, labels: Labels) -> Tensor:
