@@ -3,10 +3,11 @@
     python benchmarks/estimators.py DATA uci        20 splits of wine red and concrete
     python benchmarks/estimators.py DATA bins       CRPS with 10, 30, 100 and 300 bins
     python benchmarks/estimators.py DATA coverage   of 90 % intervals
+    python benchmarks/estimators.py DATA losses     which loss to train on
     python benchmarks/estimators.py DATA time       of 20,000 rows x 20 columns
 
 DATA is a folder with winequality.csv.gz, concrete.csv.gz and the like. Names of data
-sets after the part restrict it to them, a number restricts `uci` to the first splits.
+sets after the part restrict it to them, a number says how many splits.
 Each part prints its rows and puts them into docs/estimators.json. No setting was tuned
 on these splits.
 """
@@ -19,39 +20,20 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
-import polars as pl
+from sets import CLASSES, NUMBERS, UCI, read
 from sklearn.ensemble import HistGradientBoostingRegressor
 from sklearn.model_selection import KFold
 
-from offby import BinnedRegressor
+from offby import BinnedRegressor, OrdinalClassifier
+from offby.metrics import log_score, ranked_probability_score
 
 OUT = Path(__file__).parents[1] / "docs" / "estimators.json"
 
 
-def read(folder: str, name: str) -> tuple[pl.DataFrame, np.ndarray]:
-    """Columns and target of a data set."""
-    file, target = {
-        "wine red": ("winequality", "quality"),
-        "concrete": ("concrete", "compressive_strength"),
-        "abalone": ("abalone", "rings"),
-        "ames": ("ames", "Sale_Price"),
-        "bikes": ("bikeshare2011_islp", "bikers"),
-        "california": ("california_housing", "MedHouseVal"),
-    }[name]
-    frame = pl.read_csv(
-        f"{folder}/{file}.csv.gz", infer_schema_length=None, null_values=["", "NA"]
-    )
-    if name == "wine red":
-        frame = frame.filter(pl.col("color") == "red").drop("color")
-    if name == "bikes":
-        frame = frame.drop("casual", "registered")
-    return frame.drop(target), frame[target].to_numpy().astype(float)
-
-
 def uci(folder: str, names: list[str], n_splits: int) -> Iterator[dict]:
     """Splits of Hernandez-Lobato and Adams (2015), as Gal published them."""
-    for name in names or ("wine red", "concrete"):
-        X, y = read(folder, name)
+    for name in names or UCI:
+        X, y = read(folder, UCI[name])
         draws = np.random.RandomState(1)
         found = []
         for _ in range(n_splits):
@@ -79,7 +61,7 @@ def uci(folder: str, names: list[str], n_splits: int) -> Iterator[dict]:
 def bins(folder: str, names: list[str], _) -> Iterator[dict]:
     """CRPS on 5 folds, by number of bins, beside gradient boosting's 19 quantiles."""
     for name in names or ("concrete", "ames", "abalone"):
-        X, y = read(folder, name)
+        X, y = read(folder, NUMBERS[name])
         row: dict = {"data": name, "rows": len(y)}
         for n_bins in (10, 30, 100, 300):
 
@@ -116,8 +98,9 @@ def boosting(X, y, X_new, y_new) -> np.ndarray:
 
 def coverage(folder: str, names: list[str], _) -> Iterator[dict]:
     """Share of held-out rows inside their central 90 % interval, on 5 folds."""
-    for name in names or ("wine red", "concrete", "abalone", "ames", "bikes"):
-        X, y = read(folder, name)
+    sets = UCI | NUMBERS
+    for name in names or sets:
+        X, y = read(folder, sets[name])
 
         def inside(X, y, X_new, y_new):
             model = BinnedRegressor(random_state=0).fit(X, y)
@@ -135,6 +118,45 @@ def coverage(folder: str, names: list[str], _) -> Iterator[dict]:
         plain, conformal = over_folds(X, y, inside, axis=0)
         row = {"data": name, "rows": len(y), "plain": plain, "conformal": conformal}
         yield show(row)
+
+
+def losses(folder: str, names: list[str], n_splits: int) -> Iterator[dict]:
+    """Scores by the loss trained on; half of at most 2,000 rows is held out."""
+    for name in names or ("SWD", "LEV", "anes", "concrete", "bikes", "ames"):
+        is_class = name in CLASSES
+        X, y = read(folder, (CLASSES if is_class else NUMBERS)[name], 2000)
+        words = ["ce", "emd2", "ce+emd2", "cce"] + ["crps+nll"] * (not is_class)
+        row: dict = {"data": name, "rows": len(y), "splits": n_splits}
+        for loss in words:
+            found = []
+            for seed in range(n_splits):
+                learned, new = np.array_split(
+                    np.random.default_rng(100 + seed).permutation(len(y)), 2
+                )
+                judge = class_scores if is_class else number_scores
+                parts = X[learned.tolist()], y[learned], X[new.tolist()], y[new]
+                found.append(judge(loss, *parts))
+            row[loss] = dict(
+                zip(("score", "log score"), np.mean(found, 0).tolist(), strict=True)
+            )
+        yield show(row)
+
+
+def class_scores(loss: str, X, y, X_new, y_new) -> tuple[float, float]:
+    """RPS and log score of the classifier."""
+    classes = np.unique(np.concatenate([y, y_new]))
+    model = OrdinalClassifier(loss, categories=list(classes), random_state=0).fit(X, y)
+    probs = model.predict_proba(X_new)
+    return (
+        ranked_probability_score(y_new, probs, labels=classes),
+        log_score(y_new, probs, labels=classes),
+    )
+
+
+def number_scores(loss: str, X, y, X_new, y_new) -> tuple[float, float]:
+    """CRPS and log score of the regressor; infinite where a number has no density."""
+    predicted = BinnedRegressor(loss, random_state=0).fit(X, y).predict_dist(X_new)
+    return float(predicted.crps(y_new).mean()), float(-predicted.log_pdf(y_new).mean())
 
 
 def over_folds(X, y: np.ndarray, rows: Callable, axis: int | None = None):
@@ -179,7 +201,13 @@ def show(row: dict) -> dict:
 
 def main(folder: str, part: str, *only: str) -> None:
     """Measure one part and remember it."""
-    measure = {"uci": uci, "bins": bins, "coverage": coverage, "time": duration}[part]
+    measure = {
+        "uci": uci,
+        "bins": bins,
+        "coverage": coverage,
+        "losses": losses,
+        "time": duration,
+    }[part]
     names = [word for word in only if not word.isdigit()]
     n_splits = next((int(word) for word in only if word.isdigit()), 20)
     for row in measure(folder, names, n_splits):

@@ -24,6 +24,7 @@ import numpy as np
 import polars as pl
 import torch
 from scipy.stats import norm
+from sets import CLASSES, NUMBERS, read
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.model_selection import KFold, train_test_split
 
@@ -33,65 +34,6 @@ from offby.metrics import ranked_probability_score
 OUT = Path(__file__).parents[1] / "docs" / "rivals.json"
 MOST_ROWS = 5_000
 LEVELS = np.arange(1, 20) / 20
-CLARITY = ["I1", "SI2", "SI1", "VS2", "VS1", "VVS2", "VVS1", "IF"]
-
-
-@dataclass(frozen=True)
-class Source:
-    """Where the columns and the target of a set come from."""
-
-    file: str
-    target: str
-    drop: tuple[str, ...] = ()
-    color: str | None = None
-    """Of wine: the rows to keep, without those that repeat another."""
-    order: tuple[str, ...] = ()
-    limits: tuple[float, float] | None = None
-
-
-CLASSES = {
-    "ESL": Source("esl", "y"),
-    "SWD": Source("swd", "y"),
-    "LEV": Source("lev", "y"),
-    "ERA": Source("era", "y"),
-    "anes": Source("anes96_pid", "PID"),
-    "wine red": Source("winequality", "quality", color="red"),
-    "fair": Source("fair_rate_marriage", "rate_marriage"),
-    "wine white": Source("winequality", "quality", color="white"),
-    "abalone": Source("abalone", "rings", limits=(3, 20)),
-    "clarity": Source("diamonds", "clarity", order=tuple(CLARITY)),
-}
-NUMBERS = {
-    "concrete": Source("concrete", "compressive_strength"),
-    "abalone": Source("abalone", "rings"),
-    "bikes": Source("bikeshare2011_islp", "bikers", ("casual", "registered")),
-    "california": Source("california_housing", "MedHouseVal"),
-    "diamonds": Source("diamonds", "price"),
-    "ames": Source("ames", "Sale_Price"),
-}
-
-
-def read(folder: str, source: Source) -> tuple[pl.DataFrame, np.ndarray]:
-    """Columns and target, at most 5,000 rows; text as categories."""
-    frame = pl.read_csv(
-        f"{folder}/{source.file}.csv.gz",
-        infer_schema_length=None,
-        null_values=["", "NA"],
-    ).drop(source.drop)
-    if source.color:
-        frame = frame.filter(pl.col("color") == source.color).drop("color")
-        frame = frame.unique(maintain_order=True)
-    if len(frame) > MOST_ROWS:
-        frame = frame.sample(MOST_ROWS, seed=0)
-    y = frame[source.target]
-    if source.order:
-        y = y.replace_strict(list(source.order), list(range(len(source.order))))
-    if source.limits:
-        y = y.clip(*source.limits)
-    frame = frame.drop(source.target).with_columns(
-        pl.col(pl.String).cast(pl.Categorical)
-    )
-    return frame, y.to_numpy().astype(float)
 
 
 @dataclass(frozen=True)
@@ -337,8 +279,9 @@ def measure(folder: str, part: str, only: list[str], n_folds: int) -> None:
     torch.set_num_threads(1)
     sources = CLASSES if part == "classes" else NUMBERS
     for name in only or sources:
-        X, y = read(folder, sources[name])
+        X, y = read(folder, sources[name], MOST_ROWS)
         for model in MODELS[part]:
+            done: list[dict[str, float]] = []
             for place, fold in enumerate(islice(folds(X, y), n_folds)):
                 known = json.loads(OUT.read_text()) if OUT.exists() else {}
                 cells = known.setdefault(part, {}).setdefault(name, {})
@@ -358,17 +301,17 @@ def means(done: list[dict[str, float]]) -> dict[str, float]:
 
 def table(known: dict, part: str, score: str) -> str:
     """A score of every model on every set, in Markdown; the best is bold."""
-    models = [
-        model
-        for model in MODELS[part]
-        if any(score in means(cells[model]) for cells in known[part].values())
-    ]
+    models = MODELS[part].keys()
+    whole = {
+        name: cells for name, cells in known[part].items() if models <= cells.keys()
+    }
+    models = [m for m in models if any(score in means(c[m]) for c in whole.values())]
     best = max if score == "log likelihood" else min
     lines = [
         f"| {score} | " + " | ".join(models) + " |",
         "|---" * (len(models) + 1) + "|",
     ]
-    for name, cells in known[part].items():
+    for name, cells in whole.items():
         row = [means(cells[model])[score] for model in models]
         texts = [
             f"**{value:.4g}**" if value == best(row) else f"{value:.4g}"
