@@ -2,7 +2,7 @@
 
     pip install -e '.[rivals]'
     python benchmarks/rivals.py DATA classes [SET ...]    RPS on 5 folds
-    python benchmarks/rivals.py DATA numbers [SET ...]    CRPS and log likelihood
+    python benchmarks/rivals.py DATA numbers [SET ...]    CRPS, log likelihood, coverage
     python benchmarks/rivals.py table                     these, for docs/estimators.md
 
 DATA is a folder with winequality.csv.gz, diamonds.csv.gz and the like. A set of more
@@ -33,6 +33,8 @@ from offby.metrics import ranked_probability_score
 
 OUT = Path(__file__).parents[1] / "docs" / "rivals.json"
 MOST_ROWS = 5_000
+Rows = dict[str, np.ndarray]
+"""Scores of each row."""
 LEVELS = np.arange(1, 20) / 20
 
 
@@ -162,15 +164,20 @@ def ordboost_classes(fold: Fold, classes: np.ndarray) -> np.ndarray:
     return spread(model.predict_proba(fold.codes(fold.new)), known, classes)
 
 
-def offby_numbers(fold: Fold) -> tuple[np.ndarray, np.ndarray]:
+def offby_numbers(fold: Fold) -> Rows:
     model = BinnedRegressor(random_state=0)
     model.fit(fold.X[fold.learned.tolist()], fold.y[fold.learned])
     predicted = model.predict_dist(fold.X[fold.new.tolist()])
     y = fold.y[fold.new]
-    return predicted.crps(y), predicted.log_pdf(y)
+    low, high = predicted.interval(0.9)
+    return {
+        "CRPS": predicted.crps(y),
+        "log likelihood": predicted.log_pdf(y),
+        "coverage": (low <= y) & (y <= high),
+    }
 
 
-def lightgbm_numbers(fold: Fold) -> tuple[np.ndarray, None]:
+def lightgbm_numbers(fold: Fold) -> Rows:
     import lightgbm
 
     quantiles = []
@@ -185,26 +192,30 @@ def lightgbm_numbers(fold: Fold) -> tuple[np.ndarray, None]:
         )
         _stopped_lightgbm(model, fold)
         quantiles.append(model.predict(fold.codes(fold.new)))
-    return _quantile_crps(np.stack(quantiles, -1), fold.y[fold.new]), None
+    return _judged_quantiles(np.stack(quantiles, -1), fold.y[fold.new])
 
 
-def catboost_numbers(fold: Fold) -> tuple[np.ndarray, None]:
+def catboost_numbers(fold: Fold) -> Rows:
     import catboost
 
     levels = ",".join(f"{level:.2f}" for level in LEVELS)
     model = catboost.CatBoostRegressor(**_catboost(f"MultiQuantile:alpha={levels}"))
     model.fit(*_pool(fold, fold.inner), eval_set=_pool(fold, fold.stop))
     quantiles = model.predict(_pool(fold, fold.new)[0])
-    return _quantile_crps(quantiles, fold.y[fold.new]), None
+    return _judged_quantiles(quantiles, fold.y[fold.new])
 
 
-def _quantile_crps(quantiles: np.ndarray, y: np.ndarray) -> np.ndarray:
+def _judged_quantiles(quantiles: np.ndarray, y: np.ndarray) -> Rows:
     """CRPS of each row by the trapezoid rule over 19 quantiles, in order."""
-    short = y[:, None] - np.sort(quantiles, -1)
-    return 2 * np.maximum(LEVELS * short, (LEVELS - 1) * short).sum(-1) / 20
+    quantiles = np.sort(quantiles, -1)
+    short = y[:, None] - quantiles
+    return {
+        "CRPS": 2 * np.maximum(LEVELS * short, (LEVELS - 1) * short).sum(-1) / 20,
+        "coverage": (quantiles[:, 0] <= y) & (y <= quantiles[:, -1]),
+    }
 
 
-def catboost_normal(fold: Fold) -> tuple[np.ndarray, np.ndarray]:
+def catboost_normal(fold: Fold) -> Rows:
     import catboost
 
     model = catboost.CatBoostRegressor(**_catboost("RMSEWithUncertainty"))
@@ -213,7 +224,7 @@ def catboost_normal(fold: Fold) -> tuple[np.ndarray, np.ndarray]:
     return _normal(mean, np.sqrt(variance), fold.y[fold.new])
 
 
-def ngboost_normal(fold: Fold) -> tuple[np.ndarray, np.ndarray]:
+def ngboost_normal(fold: Fold) -> Rows:
     import ngboost
 
     # It takes no gaps: the median of the column stands in.
@@ -231,10 +242,14 @@ def ngboost_normal(fold: Fold) -> tuple[np.ndarray, np.ndarray]:
     return _normal(predicted["loc"], predicted["scale"], fold.y[fold.new])
 
 
-def _normal(mean, deviation, y) -> tuple[np.ndarray, np.ndarray]:
+def _normal(mean, deviation, y) -> Rows:
     z = (y - mean) / deviation
     around = z * (2 * norm.cdf(z) - 1) + 2 * norm.pdf(z) - 1 / np.sqrt(np.pi)
-    return deviation * around, norm.logpdf(z) - np.log(deviation)
+    return {
+        "CRPS": deviation * around,
+        "log likelihood": norm.logpdf(z) - np.log(deviation),
+        "coverage": np.abs(z) <= norm.ppf(0.95),
+    }
 
 
 MODELS: dict[str, dict[str, Callable]] = {
@@ -265,10 +280,8 @@ def judged(part: str, model: str, fold: Fold) -> dict[str, float]:
         labels = np.arange(len(classes))
         found = {"RPS": ranked_probability_score(y, probs, labels=labels)}
     else:
-        crps, density = MODELS[part][model](fold)
-        found = {"CRPS": crps.mean()}
-        if density is not None:
-            found["log likelihood"] = density.mean()
+        rows = MODELS[part][model](fold)
+        found = {score: values.mean() for score, values in rows.items()}
     return {k: float(v) for k, v in found.items()} | {
         "seconds": round(time.perf_counter() - begun, 1)
     }
@@ -306,7 +319,7 @@ def table(known: dict, part: str, score: str) -> str:
         name: cells for name, cells in known[part].items() if models <= cells.keys()
     }
     models = [m for m in models if any(score in means(c[m]) for c in whole.values())]
-    best = max if score == "log likelihood" else min
+    best = {"log likelihood": max, "coverage": _nearest}.get(score, min)
     lines = [
         f"| {score} | " + " | ".join(models) + " |",
         "|---" * (len(models) + 1) + "|",
@@ -322,11 +335,16 @@ def table(known: dict, part: str, score: str) -> str:
     return "\n".join(lines)
 
 
+def _nearest(shares: list[float]) -> float:
+    return min(shares, key=lambda share: abs(share - 0.9))
+
+
 def main(*words: str) -> None:
     """Measure one part, or print the tables."""
     if words == ("table",):
         known = json.loads(OUT.read_text())
-        parts = [("classes", "RPS"), ("numbers", "CRPS"), ("numbers", "log likelihood")]
+        scores = ("CRPS", "log likelihood", "coverage")
+        parts = [("classes", "RPS"), *(("numbers", score) for score in scores)]
         sys.stdout.write("\n\n".join(table(known, *each) for each in parts) + "\n")
         return
     folder, part, *only = words
