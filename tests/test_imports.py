@@ -16,7 +16,7 @@ LEVELS = [
     {"_rest"},
     {"_anatomy", "_debias", "catalog"},
     {"features", "tables", "training", "networks", "calibration"},
-    {"learning"},
+    {"learning", "archive"},
     {"fitting"},
     {"estimators"},
     {"metrics"},

@@ -10,6 +10,13 @@ from scipy.special import logsumexp, softmax
 from sklearn.isotonic import IsotonicRegression
 
 
+def as_it_is(
+    probs: Float[np.ndarray, "*batch classes"],
+) -> Float[np.ndarray, "*batch classes"]:
+    """No correction."""
+    return probs
+
+
 @dataclass(frozen=True)
 class Temperature:
     """Masses to the power 1 / temperature: above 1 it makes forecasts less sure.

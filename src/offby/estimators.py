@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Callable
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
@@ -12,7 +13,7 @@ from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted
 
-from offby import fitting
+from offby import archive, fitting
 from offby.bins import Bins, Strategy, Tails
 from offby.catalog import parse
 from offby.distribution import BinnedDistribution
@@ -192,6 +193,15 @@ class OrdinalClassifier(ClassifierMixin, BaseEstimator):
         if self.decision == "mode":
             return self.classes_[probs.argmax(-1)]
         return self.classes_[(probs.cumsum(-1) >= 0.5 - 1e-12).argmax(-1)]
+
+    def save(self, path: str | Path) -> None:
+        """Write the fitted estimator to one file, without pickle, for `load`."""
+        archive.save(self, path)
+
+    @classmethod
+    def load(cls, path: str | Path) -> "OrdinalClassifier":
+        """The fitted estimator that `save` wrote; no code of the file is run."""
+        return archive.load(path, cls)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -403,6 +413,15 @@ class BinnedRegressor(RegressorMixin, BaseEstimator):
     def predict_var(self, X) -> np.ndarray:
         """Variance of the predicted distribution."""
         return self.predict_dist(X).var()
+
+    def save(self, path: str | Path) -> None:
+        """Write the fitted estimator to one file, without pickle, for `load`."""
+        archive.save(self, path)
+
+    @classmethod
+    def load(cls, path: str | Path) -> "BinnedRegressor":
+        """The fitted estimator that `save` wrote; no code of the file is run."""
+        return archive.load(path, cls)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

@@ -18,7 +18,7 @@ from sklearn.utils.validation import (
     validate_data,
 )
 
-from offby.calibration import Isotonic, Temperature
+from offby.calibration import Isotonic, Temperature, as_it_is
 from offby.catalog import parse
 from offby.features import column_of, piecewise_encoder
 from offby.learning import Plan, advance, learn, pooled, splits, threads
@@ -101,7 +101,7 @@ def one_more_pass(model: Any, task: Task) -> None:
     generator = torch.Generator().manual_seed(task.seed)
     if not hasattr(model, "network_"):
         model.network_ = _network(model, task, 1, generator)
-        model.correction_, model.n_iter_ = _as_it_is, 0
+        model.correction_, model.n_iter_ = as_it_is, 0
     network: Any = model.network_
     plan, loss = _plan(model), parse(model.loss)
     with threads(model.n_jobs), _drawing(model, generator):
@@ -194,7 +194,7 @@ def _logits(network, inputs: torch.Tensor) -> torch.Tensor:
 def _correction(kind: str | None, probs: np.ndarray, index: np.ndarray):
     match kind:
         case None:
-            return _as_it_is
+            return as_it_is
         case "temperature":
             return Temperature.fit(probs, index)
         case "isotonic":
@@ -203,10 +203,6 @@ def _correction(kind: str | None, probs: np.ndarray, index: np.ndarray):
             raise ValueError(
                 f'calibration must be None, "temperature" or "isotonic", got {kind!r}'
             )
-
-
-def _as_it_is(probs: np.ndarray) -> np.ndarray:
-    return probs
 
 
 def _encoded(model: Any, X) -> torch.Tensor:
