@@ -172,8 +172,8 @@ class _Writer:
             return {"class": name, "parts": [self.tree(part) for part in parts]}
         # scikit-learn notes its version there, and says so where it differs.
         estimator = isinstance(value, BaseEstimator)
-        state = value.__getstate__() if estimator else vars(value)
-        return {"class": name, "state": self.tree(dict(state))}
+        state: Any = value.__getstate__() if estimator else vars(value)
+        return {"class": name, "state": self.tree(state)}
 
     def _aside(self, array: np.ndarray) -> str:
         self.arrays.append(array)
@@ -243,7 +243,7 @@ def _class(name: str) -> type:
 
 
 def _restored(cls: type, state: dict[str, Any]) -> Any:
-    made = cls.__new__(cls)
+    made: Any = object.__new__(cls)
     if issubclass(cls, BaseEstimator):
         made.__setstate__(state)
     else:
@@ -264,7 +264,7 @@ def _parts(module: nn.Module) -> tuple[dict[str, Any], ...]:
 
 def _assembled(cls: type, parts: list[dict[str, Any]]) -> nn.Module:
     plain, parameters, buffers, children = parts
-    made = cls.__new__(cls)
+    made: Any = object.__new__(cls)
     nn.Module.__init__(made)
     vars(made).update(plain)
     for name, tensor in parameters.items():

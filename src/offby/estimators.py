@@ -51,7 +51,9 @@ class OrdinalClassifier(ClassifierMixin, BaseEstimator):
         validation_fraction: Share of rows that a single bag holds out to stop early.
         n_iter_no_change: Passes without progress there before training stops.
         warm_start: Let `fit` go on from the network of the last `fit`.
-        n_jobs: Threads; None is one, and gives the same bits everywhere.
+        n_jobs: Threads; None is one, and gives the same bits on every CPU.
+        device: Where networks are trained and asked, as "cpu" or "cuda"; "auto" is the
+            GPU if CUDA finds one, else the CPU.
         verbose: Whether to show a progress bar.
         random_state: Seed of everything random.
 
@@ -87,6 +89,7 @@ class OrdinalClassifier(ClassifierMixin, BaseEstimator):
         n_iter_no_change: int = 16,
         warm_start: bool = False,
         n_jobs: int | None = None,
+        device: str = "auto",
         verbose: int = 0,
         random_state: int | np.random.RandomState | None = None,
     ) -> None:
@@ -107,6 +110,7 @@ class OrdinalClassifier(ClassifierMixin, BaseEstimator):
         self.n_iter_no_change = n_iter_no_change
         self.warm_start = warm_start
         self.n_jobs = n_jobs
+        self.device = device
         self.verbose = verbose
         self.random_state = random_state
 
@@ -237,7 +241,9 @@ class BinnedRegressor(RegressorMixin, BaseEstimator):
         validation_fraction: Share of rows that a single bag holds out to stop early.
         n_iter_no_change: Passes without progress there before training stops.
         warm_start: Let `fit` go on from the network of the last `fit`.
-        n_jobs: Threads; None is one, and gives the same bits everywhere.
+        n_jobs: Threads; None is one, and gives the same bits on every CPU.
+        device: Where networks are trained and asked, as "cpu" or "cuda"; "auto" is the
+            GPU if CUDA finds one, else the CPU.
         verbose: Whether to show a progress bar.
         random_state: Seed of everything random.
 
@@ -276,6 +282,7 @@ class BinnedRegressor(RegressorMixin, BaseEstimator):
         n_iter_no_change: int = 16,
         warm_start: bool = False,
         n_jobs: int | None = None,
+        device: str = "auto",
         verbose: int = 0,
         random_state: int | np.random.RandomState | None = None,
     ) -> None:
@@ -297,6 +304,7 @@ class BinnedRegressor(RegressorMixin, BaseEstimator):
         self.n_iter_no_change = n_iter_no_change
         self.warm_start = warm_start
         self.n_jobs = n_jobs
+        self.device = device
         self.verbose = verbose
         self.random_state = random_state
 

@@ -4,6 +4,7 @@ import copy
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import click
@@ -84,12 +85,13 @@ def fit(model: Any, task: Task) -> tuple[np.ndarray, np.ndarray]:
     cuts = splits(n_rows, n_bags, model.validation_fraction, generator)
     if not go_on:
         model.network_ = _network(model, task, n_bags, generator)
-    plan, loss = _plan(model), parse(model.loss)
-    with threads(model.n_jobs), _bar(model) as note, _drawing(model, generator):
+    plan, loss, device = _plan(model), parse(model.loss), device_of(model)
+    with threads(model.n_jobs), _bar(model) as note, _at_work(model, generator, device):
+        there = _moved(task, device)
         course = learn(
-            model.network_, task, cuts, loss, plan, generator=generator, note=note
+            model.network_, there, cuts, loss, plan, generator=generator, note=note
         )
-        probs, rows = _held_out(model.network_, task, cuts)
+        probs, rows = _held_out(model.network_, there, cuts)
     model.n_iter_ = max(*course.best_epochs, 1)
     model.validation_scores_ = list(course.curve)
     model.correction_ = _correction(model.calibration, probs, task.index[rows].numpy())
@@ -103,9 +105,10 @@ def one_more_pass(model: Any, task: Task) -> None:
         model.network_ = _network(model, task, 1, generator)
         model.correction_, model.n_iter_ = as_it_is, 0
     network: Any = model.network_
-    plan, loss = _plan(model), parse(model.loss)
-    with threads(model.n_jobs), _drawing(model, generator):
-        advance(network, task, network.n_bags, loss, plan, generator=generator)
+    plan, loss, device = _plan(model), parse(model.loss), device_of(model)
+    with threads(model.n_jobs), _at_work(model, generator, device):
+        there = _moved(task, device)
+        advance(network, there, network.n_bags, loss, plan, generator=generator)
     model.n_iter_ += 1
 
 
@@ -150,14 +153,46 @@ def _plan(model: Any) -> Plan:
     )
 
 
+def device_of(model: Any) -> torch.device:
+    """Where networks are trained and asked."""
+    if model.device == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(model.device)
+        # Forecasts need float64, which not every device has.
+        float(torch.zeros((), dtype=torch.float64, device=device))
+    except (AssertionError, RuntimeError, TypeError) as error:
+        raise RuntimeError(
+            f"device must be one that is here and knows float64, got {model.device!r} "
+            f'({str(error).splitlines()[0]}); use "auto" or "cpu"'
+        ) from error
+    return device
+
+
 @contextmanager
-def _drawing(model: Any, generator: torch.Generator) -> Iterator[None]:
-    """Lend the network a generator: it could not be pickled with one."""
-    model.network_.generator = generator
+def _at_work(
+    model: Any, generator: torch.Generator, device: torch.device
+) -> Iterator[None]:
+    """Bring the network to the device and lend it a generator there.
+
+    It comes back to the CPU without one: so it can be pickled, and loaded anywhere.
+    """
+    if device.type != "cpu":
+        seed = int(torch.randint(2**31, (), generator=generator))
+        generator = torch.Generator(device).manual_seed(seed)
+    model.network_.to(device).generator = generator
     try:
         yield
     finally:
-        model.network_.generator = None
+        model.network_.to("cpu").generator = None
+
+
+def _moved(task: Task, device: torch.device) -> Task:
+    tensors = ("inputs", "index", "value", "sample_weight")
+    found = {name: getattr(task, name) for name in tensors}
+    return replace(
+        task, **{name: x.to(device) for name, x in found.items() if x is not None}
+    )
 
 
 @contextmanager
@@ -181,7 +216,7 @@ def _held_out(network, task: Task, cuts) -> tuple[np.ndarray, np.ndarray]:
             pooled(_logits(network, task.inputs[part]))[bag]
             for part in rows.split(_CHUNK)
         ]
-        probs.append(torch.cat(parts).double().exp().numpy())
+        probs.append(torch.cat(parts).double().exp().cpu().numpy())
     rows = torch.cat([rows for _, rows in cuts]).numpy()
     return _normalized(np.concatenate(probs)), rows
 
@@ -233,9 +268,11 @@ def probabilities(model: Any, X) -> np.ndarray:
     parts = []
     # A matrix product rounds a row by its place among the others. In float64 that is
     # too little to see: a row's forecast does not depend on its company.
-    network = copy.deepcopy(model.network_).double()
+    device = device_of(model)
+    network = copy.deepcopy(model.network_).double().to(device)
     with threads(model.n_jobs):
         for start in range(0, len(X), _CHUNK):
-            inputs = _encoded(model, _part(X, start)).double()
-            parts.append(_logits(network, inputs).softmax(-1).mean((0, 1)).numpy())
+            inputs = _encoded(model, _part(X, start)).double().to(device)
+            probs = _logits(network, inputs).softmax(-1).mean((0, 1))
+            parts.append(probs.cpu().numpy())
     return model.correction_(_normalized(np.concatenate(parts)))

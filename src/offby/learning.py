@@ -119,7 +119,7 @@ def advance(
 
 def _weights(task: Task) -> Tensor:
     if task.sample_weight is None:
-        return torch.ones(len(task.index))
+        return torch.ones(len(task.index), device=task.index.device)
     return task.sample_weight.float()
 
 

@@ -106,7 +106,7 @@ class Ensemble(nn.Module):
                 hidden = self._first(inputs, before, matrix)
             hidden = (hidden * after + bias).relu()
             if self.training and self.dropout:
-                hidden = hidden * self._kept(hidden.shape).to(hidden)
+                hidden = hidden * self._kept(hidden)
         waves, prior = cast(Tensor, self.waves), cast(Tensor, self.prior)
         return (hidden @ self.head + self.offset) @ waves + prior
 
@@ -122,12 +122,13 @@ class Ensemble(nn.Module):
         added = spelled.transpose(1, 2) @ matrix
         return (before @ added.flatten(2)).unflatten(-1, added.shape[2:])
 
-    def _kept(self, shape: torch.Size) -> Tensor:
+    def _kept(self, hidden: Tensor) -> Tensor:
         # A byte for each value, eight to a draw: whole numbers are drawn slowly.
-        n_draws = -(-math.prod(shape) // 8)
-        draws = torch.empty(n_draws, dtype=torch.int64)
+        n_values = hidden.numel()
+        n_draws = -(-n_values // 8)
+        draws = torch.empty(n_draws, dtype=torch.int64, device=hidden.device)
         draws.random_(-(2**63), None, generator=self.generator)
-        byte = draws.view(torch.uint8)[: math.prod(shape)].view(shape)
+        byte = draws.view(torch.uint8)[:n_values].view(hidden.shape)
         least = round(256 * self.dropout)
         return (byte >= least) / (1 - least / 256)
 

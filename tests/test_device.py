@@ -1,0 +1,67 @@
+"""Where networks are trained and asked: what can be said of it without a GPU."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from offby import fitting, learning
+from offby.catalog import TABLE, parse
+from offby.estimators import BinnedRegressor, OrdinalClassifier
+
+QUICK: dict[str, Any] = {
+    "max_iter": 3,
+    "n_members": 2,
+    "n_bags": 2,
+    "hidden_layer_sizes": (8,),
+    "random_state": 0,
+}
+X = np.random.default_rng(0).normal(size=(64, 3))
+Y = X[:, 0] + X[:, 1]
+
+
+@pytest.mark.parametrize("device", ["gpu", "meta", "cuda:99"])
+def test_a_device_that_is_not_there_is_refused_in_one_sentence(device):
+    with pytest.raises(RuntimeError, match='use "auto" or "cpu"') as caught:
+        BinnedRegressor(device=device, **QUICK).fit(X, Y)
+    assert "\n" not in str(caught.value)
+    model = BinnedRegressor(**QUICK).fit(X, Y).set_params(device=device)
+    with pytest.raises(RuntimeError, match="device must be one that is here"):
+        model.predict(X)
+
+
+@pytest.mark.parametrize("loss", [entry.name for entry in TABLE] + ["ce+emd2"])
+def test_a_pass_of_training_stays_on_the_device_of_its_task(loss):
+    # The meta device refuses to meet tensors of another, as a GPU does.
+    model: Any = BinnedRegressor(loss=loss, n_bins=8, **QUICK).fit(X, Y)
+    task = model._task(fitting.inputs_of(model, X, fresh=False), Y, None)
+    network, there = model.network_.to("meta"), torch.device("meta")
+    network.dropout = 0  # no generator draws on meta
+    learning.advance(
+        network,
+        fitting._moved(task, there),
+        2,
+        parse(loss),
+        learning.Plan(),
+        generator=torch.Generator().manual_seed(0),
+    )
+    assert {p.grad.device for p in network.parameters() if p.grad is not None} == {
+        there
+    }
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+@pytest.mark.parametrize("estimator", [OrdinalClassifier, BinnedRegressor])
+def test_a_gpu_learns_what_a_cpu_does(estimator):
+    y = np.digitize(Y, [-1, 0, 1])
+    long = {**QUICK, "max_iter": 60, "learning_rate_init": 0.01}
+    fits = {}
+    for device in ("cpu", "cuda"):
+        fits[device] = estimator(device=device, **long).fit(X, y)
+        assert {p.device.type for p in fits[device].network_.parameters()} == {"cpu"}
+    assert abs(fits["cpu"].score(X, y) - fits["cuda"].score(X, y)) < 0.1
+    # The same network, asked here and there.
+    model = fits["cuda"]
+    there = model.predict(X)
+    np.testing.assert_allclose(model.set_params(device="cpu").predict(X), there)
