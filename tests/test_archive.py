@@ -62,6 +62,7 @@ def test_a_classifier_comes_back_to_the_last_bit(kind, tmp_path):
         {"calibration": "temperature", "tails": "half-normal", "n_bins": 9},
         {"target_transform": "log", "random_state": np.random.RandomState(3)},
         {"target_transform": "yeo-johnson", "max_iter": np.int64(2)},
+        {"target_transform": "quantile", "strategy": "kmeans"},
         {"n_bins": Bins([0, 1, 2, 40], tails="half-normal")},
     ],
     ids=lambda settings: ",".join(settings),

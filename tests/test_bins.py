@@ -1,8 +1,11 @@
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from sklearn.preprocessing import KBinsDiscretizer
 from torch.testing import assert_close
 
 from offby import Bins
@@ -68,9 +71,38 @@ def test_quantile_bins_merge_where_values_repeat():
 
 
 @pytest.mark.parametrize("values", [[], [1.0, np.nan], [1.0, np.inf], [3.0, 3.0]])
-def test_quantile_bins_refuse_values_they_cannot_split(values):
+def test_bins_by_the_data_refuse_values_they_cannot_split(values):
     with pytest.raises(ValueError, match="quantile bins need"):
         Bins.quantile(values, 4)
+    with pytest.raises(ValueError, match="k-means bins need"):
+        Bins.kmeans(values, 4)
+
+
+def squares_within(bins, values):
+    """Squared distances of the values from the mean of their bin."""
+    index = bins.index(torch.from_numpy(values)).numpy()
+    return sum(values[index == k].var() * (index == k).sum() for k in np.unique(index))
+
+
+@pytest.mark.parametrize("unit", [1e-12, 1.0, 1e12])
+@pytest.mark.parametrize("draw", ["normal", "lognormal"])
+def test_kmeans_bins_hold_the_values_nearest_to_their_mean(draw, unit):
+    values = unit * getattr(np.random.default_rng(0), draw)(size=2000)
+    bins = Bins.kmeans(values, 20)
+    index = bins.index(torch.from_numpy(values)).numpy()
+    means = np.array([values[index == k].mean() for k in range(bins.n_bins)])
+    nearest = np.abs(values[:, None] - means).argmin(1)
+    np.testing.assert_array_equal(nearest, index)
+    # At least as good as scikit-learn's, which starts from equal widths.
+    other = KBinsDiscretizer(20, strategy="kmeans", encode="ordinal", subsample=None)
+    edges: Any = other.fit(values[:, None] / unit).bin_edges_[0]
+    ours = squares_within(bins, values) / unit**2
+    assert ours <= 1.02 * squares_within(Bins(edges), values / unit)
+
+
+def test_kmeans_bins_of_few_values_are_these_values():
+    values = np.repeat([1.0, 2.0, 4.0], [90, 5, 5])
+    assert Bins.kmeans(values, 10).edges.tolist() == [1, 1.5, 3, 4]
 
 
 @pytest.mark.parametrize(
@@ -120,7 +152,7 @@ def test_whole_numbers_become_classes():
     assert Bins.around(stars, 100).edges.tolist() == [0.5, 1.5, 2.5, 3.5, 4.5, 5.5]
 
 
-@pytest.mark.parametrize("strategy", ["quantile", "uniform", "log"])
+@pytest.mark.parametrize("strategy", ["quantile", "uniform", "log", "kmeans"])
 def test_every_strategy_holds_all_values_inside_its_margin(strategy):
     values = np.random.default_rng(0).lognormal(size=200)
     bins = Bins.around(values, 10, strategy)

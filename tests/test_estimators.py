@@ -211,7 +211,7 @@ def test_isotonic_map_undoes_a_bent_distribution_function():
     np.testing.assert_allclose(found, right, atol=0.02)
 
 
-@pytest.mark.parametrize("scale", ["log", "yeo-johnson"])
+@pytest.mark.parametrize("scale", ["log", "yeo-johnson", "quantile"])
 def test_a_transformed_target_is_forecast_in_its_own_units(scale):
     X, y = rows(300)
     model = fitted(BinnedRegressor, X, np.exp(y), target_transform=scale)

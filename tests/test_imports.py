@@ -15,7 +15,7 @@ LEVELS = [
     {"nn"},
     {"_rest"},
     {"_anatomy", "_debias", "catalog"},
-    {"features", "tables", "training", "networks", "calibration"},
+    {"features", "scales", "tables", "training", "networks", "calibration"},
     {"learning", "archive"},
     {"fitting"},
     {"estimators"},

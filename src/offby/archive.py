@@ -32,6 +32,7 @@ _CLASSES = {
     "Temperature": "offby.calibration",
     "Isotonic": "offby.calibration",
     "PiecewiseLinear": "offby.features",
+    "NormalScores": "offby.scales",
     "ColumnTransformer": "sklearn.compose",
     "OneHotEncoder": "sklearn.preprocessing",
     "FunctionTransformer": "sklearn.preprocessing",

@@ -8,16 +8,16 @@ from typing import Literal
 import numpy as np
 import torch
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
-from sklearn.preprocessing import FunctionTransformer, PowerTransformer
 from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted
 
-from offby import archive, fitting
+from offby import archive, fitting, scales
 from offby.bins import Bins, Strategy, Tails
 from offby.catalog import parse
 from offby.distribution import BinnedDistribution
 from offby.grounds import Line
+from offby.scales import Transform, check_numbers
 from offby.training import Task, balanced_line
 
 Module = torch.nn.Module | Callable[[int, int], torch.nn.Module]
@@ -219,13 +219,15 @@ class BinnedRegressor(RegressorMixin, BaseEstimator):
     Args:
         loss: Short name of a loss or a sum of them; `offby losses` lists them.
         n_bins: How many bins, at most. Or a grid of your own, a `Bins`.
-        strategy: Bins of equal counts ("quantile"), of equal widths ("uniform"), or
-            each wider by the same factor ("log"); as `Bins.around` makes them.
+        strategy: Bins of equal counts ("quantile"), of equal widths ("uniform"), each
+            wider by the same factor ("log"), or of the numbers nearest to a mean
+            ("kmeans"); as `Bins.around` makes them.
         tails: "half-normal" lets the end bins reach to infinity, so that no number has
             density zero.
         target_transform: Scale on which bins and distances are measured: "log" for
-            positive targets whose ratios matter, "yeo-johnson" for skewed ones.
-            Forecasts are on the scale of the target all the same.
+            positive targets whose ratios matter, "yeo-johnson" for skewed ones,
+            "quantile" (normal scores of the ranks) for any. Forecasts are on the scale
+            of the target all the same.
         hidden_layer_sizes: Widths of the hidden layers.
         n_members: Networks that share their matrices and forecast together.
         n_bags: Independent such ensembles, each holding out other rows; "auto" is 5
@@ -268,7 +270,7 @@ class BinnedRegressor(RegressorMixin, BaseEstimator):
         n_bins: int | Bins = 100,
         strategy: Strategy = "quantile",
         tails: Tails = "none",
-        target_transform: Literal["log", "yeo-johnson"] | None = None,
+        target_transform: Transform | None = None,
         hidden_layer_sizes: tuple[int, ...] = (128, 128),
         n_members: int = 8,
         n_bags: int | Literal["auto"] = "auto",
@@ -290,7 +292,7 @@ class BinnedRegressor(RegressorMixin, BaseEstimator):
         self.n_bins = n_bins
         self.strategy: Strategy = strategy
         self.tails: Tails = tails
-        self.target_transform: Literal["log", "yeo-johnson"] | None = target_transform
+        self.target_transform: Transform | None = target_transform
         self.hidden_layer_sizes = hidden_layer_sizes
         self.n_members = n_members
         self.n_bags: int | Literal["auto"] = n_bags
@@ -310,7 +312,7 @@ class BinnedRegressor(RegressorMixin, BaseEstimator):
 
     def fit(self, X, y, sample_weight=None) -> "BinnedRegressor":
         """Train on rows `X` and their numbers `y`."""
-        _check_numbers(y)
+        check_numbers(y)
         X, y = fitting.checked(self, X, y, y_numeric=True)
         fresh = not fitting.goes_on(self)
         if fresh:
@@ -328,7 +330,7 @@ class BinnedRegressor(RegressorMixin, BaseEstimator):
 
     def partial_fit(self, X, y, sample_weight=None) -> "BinnedRegressor":
         """Train on these rows for one more pass; the first call makes the bins."""
-        _check_numbers(y)
+        check_numbers(y)
         first = not hasattr(self, "network_")
         X, y = fitting.checked(self, X, y, y_numeric=True, reset=first)
         if first:
@@ -340,33 +342,17 @@ class BinnedRegressor(RegressorMixin, BaseEstimator):
 
     def _make_grid(self, y: np.ndarray) -> None:
         """The bins, in the units of the target."""
-        self.scale_ = _scale(self.target_transform, y)
+        self.scale_ = scales.fitted(self.target_transform, y)
         if isinstance(self.n_bins, Bins):
             self.bins_ = self.n_bins
-            return
-        scaled = self._scaled(y)
-        if scaled.min() == scaled.max():
-            room = max(abs(float(scaled[0])), 1.0) * 1e-3
-            grid = Bins([scaled[0] - room, scaled[0] + room])
         else:
-            grid = Bins.around(scaled, self.n_bins, self.strategy, tails=self.tails)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", RuntimeWarning)  # mended just below
-            edges = self.scale_.inverse_transform(grid.edges.numpy()[:, None])[:, 0]
-        # The scale may end (Yeo-Johnson does) before the margin does: then the margin
-        # is one bin on the scale of the target.
-        margins = 2 * y.min() - edges[1], 2 * y.max() - edges[-2]
-        for end, margin in zip((0, -1), margins, strict=True):
-            if not np.isfinite(edges[end]):
-                edges[end] = margin
-        self.bins_ = Bins(edges, tails=grid.tails)
-
-    def _scaled(self, y: np.ndarray) -> np.ndarray:
-        return np.asarray(self.scale_.transform(y[:, None]))[:, 0]
+            self.bins_ = scales.grid(
+                self.scale_, y, self.n_bins, self.strategy, self.tails
+            )
 
     def _task(self, inputs: torch.Tensor, y: np.ndarray, sample_weight) -> Task:
-        value = torch.tensor(self._scaled(y.astype(np.float64)))
-        edges = self._scaled(self.bins_.edges.numpy())
+        value = torch.tensor(scales.scaled(self.scale_, y.astype(np.float64)))
+        edges = scales.scaled(self.scale_, self.bins_.edges.numpy())
         bins = Bins(edges, tails=self.bins_.tails)
         index = bins.index(value)
         line = balanced_line(bins, index)
@@ -435,39 +421,3 @@ class BinnedRegressor(RegressorMixin, BaseEstimator):
         tags = super().__sklearn_tags__()
         tags.input_tags.allow_nan = True
         return tags
-
-
-def _check_numbers(y) -> None:
-    kind = getattr(np.asarray(y), "dtype", np.dtype(float)).kind
-    if kind in "mM":
-        raise ValueError(
-            "y must hold numbers, got dates or times; turn them into a number first, "
-            "such as days since a start"
-        )
-    if kind in "US":
-        raise ValueError(
-            "y must hold numbers, got text; for ordered classes use an "
-            "OrdinalClassifier"
-        )
-
-
-def _scale(transform: str | None, y: np.ndarray):
-    """A fitted, increasing map of the target."""
-    match transform:
-        case None:
-            scale = FunctionTransformer()
-        case "log":
-            if y.min() <= 0:
-                raise ValueError(
-                    'target_transform="log" needs positive targets, got '
-                    f'{y.min():g}; use "yeo-johnson"'
-                )
-            scale = FunctionTransformer(np.log, np.exp)
-        case "yeo-johnson":
-            scale = PowerTransformer("yeo-johnson")
-        case _:
-            raise ValueError(
-                'target_transform must be None, "log" or "yeo-johnson", got '
-                f"{transform!r}"
-            )
-    return scale.fit(y[:, None])
