@@ -41,7 +41,7 @@ def test_a_pass_of_training_stays_on_the_device_of_its_task(loss):
     learning.advance(
         network,
         fitting._moved(task, there),
-        2,
+        [1, 1],
         parse(loss),
         learning.Plan(),
         generator=torch.Generator().manual_seed(0),

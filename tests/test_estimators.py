@@ -372,3 +372,40 @@ def test_a_transform_with_an_end_gives_finite_bins(seed):
     )
     assert model.bins_.edges.isfinite().all()
     assert model.bins_.edges[-1] > skewed.max()
+
+
+def test_a_refit_learns_from_the_rows_held_out_too():
+    X, y = rows()
+    half = {"validation_fraction": 0.5, "max_iter": 40}
+    plain = fitted(BinnedRegressor, X, y, **half)
+    again = fitted(BinnedRegressor, X, y, refit=True, **half)
+    # What was held out is judged, and stops the training, as without.
+    assert again.validation_scores_ == plain.validation_scores_
+    assert again.n_iter_ == plain.n_iter_
+    np.testing.assert_array_equal(again.held_out_pit_, plain.held_out_pit_)
+    assert again.score(X, y) > plain.score(X, y)
+    new, truth = rows(400, seed=1)
+    assert (
+        again.predict_dist(new).crps(truth).mean()
+        < plain.predict_dist(new).crps(truth).mean()
+    )
+
+
+def test_a_refit_of_no_passes_is_the_network_it_began_with():
+    # Labels without a pattern: the best epoch is the first, before any training.
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(60, 1)), rng.integers(0, 2, 60)
+    wild = {"learning_rate_init": 10.0, "n_iter_no_change": 2}
+    plain = fitted(OrdinalClassifier, X, y, **wild)
+    assert int(np.argmin(plain.validation_scores_)) == 0
+    again = fitted(OrdinalClassifier, X, y, refit=True, **wild)
+    np.testing.assert_array_equal(again.predict_proba(X), plain.predict_proba(X))
+
+
+def test_every_bag_is_refitted_for_its_own_passes():
+    X, y = rows()
+    model = fitted(BinnedRegressor, X, y, n_bags=3, refit=True)
+    plain = fitted(BinnedRegressor, X, y, n_bags=3)
+    moved = (model.network_.head != plain.network_.head).flatten(1).any(1)
+    assert moved.tolist() == [True] * 3
+    assert model.score(X, y) > 0.9

@@ -50,6 +50,9 @@ class OrdinalClassifier(ClassifierMixin, BaseEstimator):
         max_time: Seconds after which no further pass begins.
         validation_fraction: Share of rows that a single bag holds out to stop early.
         n_iter_no_change: Passes without progress there before training stops.
+        refit: Train again from the start, on all rows and for as many passes as were
+            best: a single bag otherwise never learns from the rows it held out. Takes
+            as long again, whatever `max_time`.
         warm_start: Let `fit` go on from the network of the last `fit`.
         n_jobs: Threads; None is one, and gives the same bits on every CPU.
         device: Where networks are trained and asked, as "cpu" or "cuda"; "auto" is the
@@ -87,6 +90,7 @@ class OrdinalClassifier(ClassifierMixin, BaseEstimator):
         max_time: float | None = None,
         validation_fraction: float = 0.15,
         n_iter_no_change: int = 16,
+        refit: bool = False,
         warm_start: bool = False,
         n_jobs: int | None = None,
         device: str = "auto",
@@ -108,6 +112,7 @@ class OrdinalClassifier(ClassifierMixin, BaseEstimator):
         self.max_time = max_time
         self.validation_fraction = validation_fraction
         self.n_iter_no_change = n_iter_no_change
+        self.refit = refit
         self.warm_start = warm_start
         self.n_jobs = n_jobs
         self.device = device
@@ -242,6 +247,9 @@ class BinnedRegressor(RegressorMixin, BaseEstimator):
         max_time: Seconds after which no further pass begins.
         validation_fraction: Share of rows that a single bag holds out to stop early.
         n_iter_no_change: Passes without progress there before training stops.
+        refit: Train again from the start, on all rows and for as many passes as were
+            best: a single bag otherwise never learns from the rows it held out. Takes
+            as long again, whatever `max_time`.
         warm_start: Let `fit` go on from the network of the last `fit`.
         n_jobs: Threads; None is one, and gives the same bits on every CPU.
         device: Where networks are trained and asked, as "cpu" or "cuda"; "auto" is the
@@ -282,6 +290,7 @@ class BinnedRegressor(RegressorMixin, BaseEstimator):
         max_time: float | None = None,
         validation_fraction: float = 0.15,
         n_iter_no_change: int = 16,
+        refit: bool = False,
         warm_start: bool = False,
         n_jobs: int | None = None,
         device: str = "auto",
@@ -304,6 +313,7 @@ class BinnedRegressor(RegressorMixin, BaseEstimator):
         self.max_time = max_time
         self.validation_fraction = validation_fraction
         self.n_iter_no_change = n_iter_no_change
+        self.refit = refit
         self.warm_start = warm_start
         self.n_jobs = n_jobs
         self.device = device

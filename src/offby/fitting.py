@@ -88,10 +88,15 @@ def fit(model: Any, task: Task) -> tuple[np.ndarray, np.ndarray]:
     plan, loss, device = _plan(model), parse(model.loss), device_of(model)
     with threads(model.n_jobs), _bar(model) as note, _at_work(model, generator, device):
         there = _moved(task, device)
+        first = copy.deepcopy(model.network_.state_dict()) if model.refit else {}
         course = learn(
             model.network_, there, cuts, loss, plan, generator=generator, note=note
         )
         probs, rows = _held_out(model.network_, there, cuts)
+        if model.refit:
+            model.network_.load_state_dict(first)
+            epochs = course.best_epochs
+            advance(model.network_, there, epochs, loss, plan, generator=generator)
     model.n_iter_ = max(*course.best_epochs, 1)
     model.validation_scores_ = list(course.curve)
     model.correction_ = _correction(model.calibration, probs, task.index[rows].numpy())
@@ -108,7 +113,9 @@ def one_more_pass(model: Any, task: Task) -> None:
     plan, loss, device = _plan(model), parse(model.loss), device_of(model)
     with threads(model.n_jobs), _at_work(model, generator, device):
         there = _moved(task, device)
-        advance(network, there, network.n_bags, loss, plan, generator=generator)
+        advance(
+            network, there, [1] * network.n_bags, loss, plan, generator=generator
+        )
     model.n_iter_ += 1
 
 

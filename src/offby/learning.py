@@ -79,7 +79,7 @@ def learn(
     optimizer = _optimizer(network, plan)
     best = [math.inf] * len(cuts)
     best_epochs, curve = [0] * len(cuts), []
-    kept = [part.detach().clone() for part in _state(network, len(cuts))]
+    kept = _copied(network, len(cuts))
     for epoch in range(plan.max_iter + 1):
         if epoch:
             _one_epoch(network, task, weight, cuts, loss, plan, optimizer, generator)
@@ -93,28 +93,30 @@ def learn(
         late = plan.max_time and time.monotonic() - started > plan.max_time
         if late or all(epoch - at >= plan.n_iter_no_change for at in best_epochs):
             break
-    with torch.no_grad():
-        for part, value in zip(_state(network, len(cuts)), kept, strict=True):
-            part.copy_(value)
-    network.eval()
+    _restore(network, kept, len(cuts))
     return Course(tuple(best_epochs), tuple(curve))
 
 
 def advance(
     network: nn.Module,
     task: Task,
-    n_bags: int,
+    epochs: Sequence[int],
     loss: NamedLoss,
     plan: Plan,
     *,
     generator: torch.Generator,
 ) -> None:
-    """Train every bag in place on all rows for one epoch, with nothing to stop it."""
+    """Train each bag in place on all rows for its epochs, with nothing to stop it."""
     everything = torch.arange(len(task.index))
-    cuts = [(everything, everything)] * n_bags
+    cuts = [(everything, everything)] * len(epochs)
     optimizer, weight = _optimizer(network, plan), _weights(task)
-    _one_epoch(network, task, weight, cuts, loss, plan, optimizer, generator)
-    network.eval()
+    kept = _copied(network, len(cuts))
+    for epoch in range(1, max(epochs) + 1):
+        _one_epoch(network, task, weight, cuts, loss, plan, optimizer, generator)
+        for bag, last in enumerate(epochs):
+            if epoch == last:
+                _keep(kept, network, bag, len(cuts))
+    _restore(network, kept, len(cuts))
 
 
 def _weights(task: Task) -> Tensor:
@@ -221,6 +223,18 @@ def _state(network: nn.Module, n_bags: int) -> list[Tensor]:
     """
     buffers = network.buffers() if n_bags == 1 else ()
     return [*network.parameters(), *buffers]
+
+
+def _copied(network: nn.Module, n_bags: int) -> list[Tensor]:
+    return [part.detach().clone() for part in _state(network, n_bags)]
+
+
+@torch.no_grad()
+def _restore(network: nn.Module, kept: list[Tensor], n_bags: int) -> None:
+    """Give the network a remembered state, ready for use."""
+    for part, value in zip(_state(network, n_bags), kept, strict=True):
+        part.copy_(value)
+    network.eval()
 
 
 def _keep(kept: list[Tensor], network: nn.Module, bag: int, n_bags: int) -> None:
