@@ -16,6 +16,8 @@ LEVELS = [
     {"_rest"},
     {"_anatomy", "_debias", "catalog"},
     {"features", "scales", "tables", "training", "networks", "calibration"},
+    {"dates", "texts"},
+    {"encoding"},
     {"learning", "archive"},
     {"fitting"},
     {"estimators"},

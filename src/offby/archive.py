@@ -32,12 +32,19 @@ _CLASSES = {
     "Temperature": "offby.calibration",
     "Isotonic": "offby.calibration",
     "PiecewiseLinear": "offby.features",
+    "Dates": "offby.dates",
+    "Texts": "offby.texts",
     "NormalScores": "offby.scales",
     "ColumnTransformer": "sklearn.compose",
     "OneHotEncoder": "sklearn.preprocessing",
     "FunctionTransformer": "sklearn.preprocessing",
     "PowerTransformer": "sklearn.preprocessing",
     "StandardScaler": "sklearn.preprocessing",
+    "StringEncoder": "skrub",
+    "ToStr": "skrub._to_str",
+    "TfidfVectorizer": "sklearn.feature_extraction.text",
+    "TfidfTransformer": "sklearn.feature_extraction.text",
+    "TruncatedSVD": "sklearn.decomposition",
     "Ensemble": "offby.networks",
     "ParameterList": "torch.nn",
     "ModuleList": "torch.nn",
@@ -97,6 +104,11 @@ def load(path: str | Path, wanted: type) -> Any:
         )
     try:
         return _Reader(members).value(head["model"])
+    except ImportError as error:
+        raise RuntimeError(
+            f"{path} needs {error.name}, which is not here; run pip install "
+            f"{str(error.name).partition('.')[0]}"
+        ) from error
     except (AttributeError, LookupError, TypeError, ValueError) as error:
         raise ValueError(
             f"{path} is damaged: {type(error).__name__}, {error}; save it again"

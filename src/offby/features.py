@@ -22,24 +22,15 @@ def encoder(X):
         SimpleImputer(strategy="median", add_indicator=True, keep_empty_features=True),
         StandardScaler(),
     )
-    return _for_columns(number, numbers, words)
-
-
-def piecewise_encoder(X):
-    """An unfitted transformer for the columns of `X`, richer than `encoder`.
-
-    Numbers go through `PiecewiseLinear`; text and categories as in `encoder`.
-    """
-    numbers, words = columns(X)
-    return _for_columns(PiecewiseLinear(), numbers, words)
-
-
-def _for_columns(number, numbers: list, words: list):
-    word = OneHotEncoder(
-        handle_unknown="infrequent_if_exist", min_frequency=3, sparse_output=False
-    )
     return make_column_transformer(
-        (number, numbers), (word, words), verbose_feature_names_out=False
+        (number, numbers), (one_hot(), words), verbose_feature_names_out=False
+    )
+
+
+def one_hot() -> OneHotEncoder:
+    """A column for each value that came often; one more for rare and new values."""
+    return OneHotEncoder(
+        handle_unknown="infrequent_if_exist", min_frequency=3, sparse_output=False
     )
 
 
@@ -101,29 +92,6 @@ class PiecewiseLinear(TransformerMixin, BaseEstimator):
         ]
         parts.append(missing[:, self.gaps_])
         return np.concatenate(parts, 1, dtype=np.float32)
-
-
-def column_of(encoder) -> np.ndarray:
-    """Of each value that a fitted encoder gives: which column it comes from."""
-    parts, first = [np.empty(0, dtype=int)], 0
-    for _, part, columns in encoder.transformers_:
-        if not len(columns):
-            continue
-        if isinstance(part, PiecewiseLinear):
-            places = part.column_of_
-        else:
-            places = np.repeat(np.arange(len(columns)), _n_values(part))
-        parts.append(first + places)
-        first += len(columns)
-    return np.concatenate(parts)
-
-
-def _n_values(one_hot: OneHotEncoder) -> list[int]:
-    rare = one_hot.infrequent_categories_
-    return [
-        len(values) - (0 if few is None else len(few) - 1)
-        for values, few in zip(one_hot.categories_, rare, strict=True)
-    ]
 
 
 def _numbers(X) -> np.ndarray:

@@ -11,17 +11,19 @@ import click
 import narwhals as nw
 import numpy as np
 import torch
+from sklearn import config_context
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import (
     _check_sample_weight,
+    _check_y,
+    check_consistent_length,
     check_is_fitted,
-    column_or_1d,
     validate_data,
 )
 
 from offby.calibration import Isotonic, Temperature, as_it_is
 from offby.catalog import parse
-from offby.features import column_of, piecewise_encoder
+from offby.encoding import column_of, piecewise_encoder
 from offby.learning import Plan, advance, learn, pooled, splits, threads
 from offby.networks import Ensemble, own_module
 from offby.training import Task
@@ -38,10 +40,23 @@ def checked(
     """Rows and targets: frames stay frames, for their categories; else an array."""
     if _has_words(X):
         validate_data(model, X, y, skip_check_array=True, reset=reset)
-        return X, column_or_1d(y, warn=True)
+        _check_finite(X)
+        y = _check_y(y, y_numeric=y_numeric, estimator=model)
+        check_consistent_length(X, y)
+        return X, y
     rules: dict[str, Any] = {"ensure_all_finite": "allow-nan", "y_numeric": y_numeric}
     X, y = validate_data(model, X, y, dtype=np.float64, reset=reset, **rules)
     return X, np.asarray(y)
+
+
+def _check_finite(X) -> None:
+    """Refuse what scikit-learn refuses in arrays: gaps are fine, infinity is not."""
+    for column in nw.from_native(X, eager_only=True).iter_columns():
+        if column.dtype.is_float() and np.isinf(column.to_numpy()).any():
+            raise ValueError(
+                "columns must hold finite numbers or gaps, but column "
+                f"{column.name!r} contains infinity; drop these rows or clip them"
+            )
 
 
 def _has_words(X) -> bool:
@@ -71,7 +86,8 @@ def seed_of(model: Any) -> int:
 def inputs_of(model: Any, X, *, fresh: bool) -> torch.Tensor:
     """The encoded rows; a fresh encoder is fitted to them first."""
     if fresh:
-        model.encoder_ = piecewise_encoder(X).fit(X)
+        with config_context(transform_output="default"):
+            model.encoder_ = piecewise_encoder(X).fit(X)
     return _encoded(model, X)
 
 
@@ -113,9 +129,7 @@ def one_more_pass(model: Any, task: Task) -> None:
     plan, loss, device = _plan(model), parse(model.loss), device_of(model)
     with threads(model.n_jobs), _at_work(model, generator, device):
         there = _moved(task, device)
-        advance(
-            network, there, [1] * network.n_bags, loss, plan, generator=generator
-        )
+        advance(network, there, [1] * network.n_bags, loss, plan, generator=generator)
     model.n_iter_ += 1
 
 
@@ -248,7 +262,10 @@ def _correction(kind: str | None, probs: np.ndarray, index: np.ndarray):
 
 
 def _encoded(model: Any, X) -> torch.Tensor:
-    return torch.from_numpy(np.asarray(model.encoder_.transform(X), dtype=np.float32))
+    # Whatever the user's setting: here it is arrays that are wanted.
+    with config_context(transform_output="default"):
+        found = model.encoder_.transform(X)
+    return torch.from_numpy(np.asarray(found, dtype=np.float32))
 
 
 def _part(X, start: int):
@@ -268,6 +285,7 @@ def probabilities(model: Any, X) -> np.ndarray:
     check_is_fitted(model)
     if _has_words(X):
         validate_data(model, X, reset=False, skip_check_array=True)
+        _check_finite(X)
     else:
         X = validate_data(
             model, X, reset=False, dtype=np.float64, ensure_all_finite="allow-nan"

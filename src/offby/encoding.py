@@ -1,0 +1,76 @@
+"""The encoder of a whole table: each column by the kind of what it holds."""
+
+import warnings
+
+import narwhals as nw
+import numpy as np
+from sklearn.compose import make_column_transformer
+from sklearn.preprocessing import OneHotEncoder
+
+from offby.dates import Dates, is_moment
+from offby.features import PiecewiseLinear, columns, one_hot
+from offby.texts import Texts, is_text, skrub_is_here
+
+
+def piecewise_encoder(X):
+    """An unfitted transformer for the columns of `X`, richer than `features.encoder`.
+
+    Numbers go through `PiecewiseLinear`, dates through `Dates`, strings of 40 or more
+    different values through `Texts` if skrub is installed; other text and categories
+    become one column per value, as in `features.encoder`.
+    """
+    numbers, others = columns(X)
+    kinds: dict[str, list] = {"dates": [], "texts": [], "words": []}
+    for name in others:
+        kinds[_kind(nw.from_native(X, eager_only=True)[name])].append(name)
+    return make_column_transformer(
+        (PiecewiseLinear(), numbers),
+        (Dates(), kinds["dates"]),
+        (Texts(), kinds["texts"]),
+        (one_hot(), kinds["words"]),
+        verbose_feature_names_out=False,
+    )
+
+
+def _kind(column: nw.Series) -> str:
+    dtype = column.dtype
+    if is_moment(dtype):
+        return "dates"
+    if dtype.is_nested() or dtype == nw.Binary or dtype == nw.Time:
+        raise ValueError(
+            "columns must hold numbers, text, categories, dates or durations, but "
+            f"column {column.name!r} is of type {dtype}; take it apart or drop it"
+        )
+    if not is_text(column):
+        return "words"
+    if skrub_is_here():
+        return "texts"
+    warnings.warn(
+        f"column {column.name!r} holds text, which only skrub can tell apart: run "
+        "pip install skrub, or make it a categorical column if it holds categories",
+        stacklevel=5,
+    )
+    return "words"
+
+
+def column_of(encoder) -> np.ndarray:
+    """Of each value that a fitted encoder gives: which column it comes from."""
+    parts, first = [np.empty(0, dtype=int)], 0
+    for _, part, names in encoder.transformers_:
+        if not len(names):
+            continue
+        if isinstance(part, OneHotEncoder):
+            places = np.repeat(np.arange(len(names)), _n_values(part))
+        else:
+            places = part.column_of_
+        parts.append(first + places)
+        first += len(names)
+    return np.concatenate(parts)
+
+
+def _n_values(one_hot: OneHotEncoder) -> list[int]:
+    rare = one_hot.infrequent_categories_
+    return [
+        len(values) - (0 if few is None else len(few) - 1)
+        for values, few in zip(one_hot.categories_, rare, strict=True)
+    ]

@@ -1,0 +1,78 @@
+"""Text of a table as numbers: which of its pieces are frequent, in few directions."""
+
+from importlib.util import find_spec
+
+import narwhals as nw
+import numpy as np
+from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.preprocessing import StandardScaler
+from sklearn.utils.validation import check_is_fitted
+from threadpoolctl import threadpool_limits
+
+MANY = 40
+"""From so many different values on, a column of strings is text, as skrub has it."""
+
+
+class Texts(TransformerMixin, BaseEstimator):
+    """Columns of text as the main directions of their pieces of 3 and 4 letters.
+
+    Frequencies of the pieces (TF-IDF), then a singular value decomposition, both by
+    skrub's `StringEncoder`; each direction is scaled to a variance of one. A gap is an
+    empty text.
+
+    Args:
+        n_components: Directions per column, at most.
+
+    References:
+        Deerwester, Dumais, Furnas, Landauer, Harshman (1990), Indexing by latent
+        semantic analysis, Journal of the American Society for Information Science 41.
+    """
+
+    def __init__(self, n_components: int = 60) -> None:
+        self.n_components = n_components
+
+    def fit(self, X, y=None) -> "Texts":
+        """Find the pieces and directions of each column."""
+        from skrub import StringEncoder
+
+        self.encoders_, self.scales_ = [], []
+        # The decomposition is the same to the last bit with one thread only.
+        with threadpool_limits(1):
+            for column in nw.from_native(X, eager_only=True).iter_columns():
+                encoder = StringEncoder(self.n_components, random_state=0)
+                found = _numbers(encoder.fit_transform(_strings(column)))
+                self.encoders_.append(encoder)
+                self.scales_.append(StandardScaler().fit(found))
+        widths = [scale.n_features_in_ for scale in self.scales_]
+        self.column_of_ = np.repeat(np.arange(len(widths)), widths)
+        return self
+
+    def transform(self, X) -> np.ndarray:
+        """Rows x directions, float32."""
+        check_is_fitted(self)
+        columns = nw.from_native(X, eager_only=True).iter_columns()
+        parts = [
+            scale.transform(_numbers(encoder.transform(_strings(column))))
+            for column, encoder, scale in zip(
+                columns, self.encoders_, self.scales_, strict=True
+            )
+        ]
+        return np.concatenate(parts, 1, dtype=np.float32)
+
+
+def is_text(column: nw.Series) -> bool:
+    """Whether these are strings too many to be categories."""
+    return column.dtype == nw.String and column.n_unique() >= MANY
+
+
+def skrub_is_here() -> bool:
+    """Whether `Texts` can be fitted."""
+    return find_spec("skrub") is not None
+
+
+def _strings(column: nw.Series):
+    return column.cast(nw.String).to_native()
+
+
+def _numbers(frame) -> np.ndarray:
+    return np.asarray(frame, dtype=np.float64)
