@@ -78,7 +78,7 @@ def test_text_without_skrub_is_said_to_be_lost(monkeypatch):
     with pytest.warns(UserWarning, match="column 'review' holds text") as caught:
         model: Any = OrdinalClassifier(**QUICK).fit(pl.DataFrame({"review": texts}), y)
     assert caught[0].filename == __file__
-    assert kinds(model.encoder_) == {"OneHotEncoder": ["review"]}
+    assert kinds(model.encoder_) == {"Words": ["review"]}
 
 
 def test_few_strings_and_declared_categories_are_no_text():
@@ -87,7 +87,7 @@ def test_few_strings_and_declared_categories_are_no_text():
         pl.col("many").cast(pl.Categorical)
     )
     found = piecewise_encoder(frame).fit(frame)
-    assert kinds(found) == {"OneHotEncoder": ["few", "many"]}
+    assert kinds(found) == {"Words": ["few", "many"]}
 
 
 @pytest.mark.parametrize("which", [0, 1], ids=["polars", "pandas"])

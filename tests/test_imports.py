@@ -16,7 +16,7 @@ LEVELS = [
     {"_rest"},
     {"_anatomy", "_debias", "catalog"},
     {"features", "scales", "tables", "training", "networks", "calibration"},
-    {"dates", "texts"},
+    {"dates", "texts", "words"},
     {"encoding"},
     {"learning", "archive"},
     {"fitting"},

@@ -34,6 +34,7 @@ _CLASSES = {
     "PiecewiseLinear": "offby.features",
     "Dates": "offby.dates",
     "Texts": "offby.texts",
+    "Words": "offby.words",
     "NormalScores": "offby.scales",
     "ColumnTransformer": "sklearn.compose",
     "OneHotEncoder": "sklearn.preprocessing",

@@ -5,19 +5,19 @@ import warnings
 import narwhals as nw
 import numpy as np
 from sklearn.compose import make_column_transformer
-from sklearn.preprocessing import OneHotEncoder
 
 from offby.dates import Dates, is_moment
-from offby.features import PiecewiseLinear, columns, one_hot
+from offby.features import PiecewiseLinear, columns
 from offby.texts import Texts, is_text, skrub_is_here
+from offby.words import Words
 
 
 def piecewise_encoder(X):
     """An unfitted transformer for the columns of `X`, richer than `features.encoder`.
 
     Numbers go through `PiecewiseLinear`, dates through `Dates`, strings of 40 or more
-    different values through `Texts` if skrub is installed; other text and categories
-    become one column per value, as in `features.encoder`.
+    different values through `Texts` if skrub is installed, other text and categories
+    through `Words`.
     """
     numbers, others = columns(X)
     kinds: dict[str, list] = {"dates": [], "texts": [], "words": []}
@@ -27,7 +27,7 @@ def piecewise_encoder(X):
         (PiecewiseLinear(), numbers),
         (Dates(), kinds["dates"]),
         (Texts(), kinds["texts"]),
-        (one_hot(), kinds["words"]),
+        (Words(), kinds["words"]),
         verbose_feature_names_out=False,
     )
 
@@ -57,20 +57,7 @@ def column_of(encoder) -> np.ndarray:
     """Of each value that a fitted encoder gives: which column it comes from."""
     parts, first = [np.empty(0, dtype=int)], 0
     for _, part, names in encoder.transformers_:
-        if not len(names):
-            continue
-        if isinstance(part, OneHotEncoder):
-            places = np.repeat(np.arange(len(names)), _n_values(part))
-        else:
-            places = part.column_of_
-        parts.append(first + places)
-        first += len(names)
+        if len(names):
+            parts.append(first + part.column_of_)
+            first += len(names)
     return np.concatenate(parts)
-
-
-def _n_values(one_hot: OneHotEncoder) -> list[int]:
-    rare = one_hot.infrequent_categories_
-    return [
-        len(values) - (0 if few is None else len(few) - 1)
-        for values, few in zip(one_hot.categories_, rare, strict=True)
-    ]
