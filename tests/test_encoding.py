@@ -48,9 +48,9 @@ def both(columns):
 
 def kinds(encoder):
     return {
-        type(part).__name__: list(names)
-        for _, part, names in encoder.transformers_
-        if len(names)
+        type(part).__name__: [encoder.feature_names_in_[place] for place in places]
+        for _, part, places in encoder.transformers_
+        if len(places)
     }
 
 

@@ -5,7 +5,7 @@ import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
-from offby.features import PiecewiseLinear
+from offby.features import PiecewiseLinear, filled
 
 
 class Dates(TransformerMixin, BaseEstimator):
@@ -50,22 +50,16 @@ def is_moment(dtype) -> bool:
 def _parts(column: nw.Series) -> np.ndarray:
     """The column as numbers: rows x parts; gaps are NaN."""
     if column.dtype == nw.Duration:
-        return _filled(column.dt.total_microseconds())[:, None] / 86_400e6
+        return filled(column.dt.total_microseconds())[:, None] / 86_400e6
     if column.dtype == nw.Date:
         column = column.cast(nw.Datetime("us"))
     clock = column.dt
     return np.stack(
         [
-            _filled(clock.timestamp("us")) / 86_400e6,
-            _filled(clock.ordinal_day()),
-            _filled(clock.weekday()),
-            _filled(clock.hour()) + _filled(clock.minute()) / 60,
+            filled(clock.timestamp("us")) / 86_400e6,
+            filled(clock.ordinal_day()),
+            filled(clock.weekday()),
+            filled(clock.hour()) + filled(clock.minute()) / 60,
         ],
         1,
     )
-
-
-def _filled(column: nw.Series) -> np.ndarray:
-    numbers = column.cast(nw.Float64).to_numpy()
-    gaps = column.is_null().to_numpy()
-    return np.where(gaps, np.nan, numbers)

@@ -7,7 +7,7 @@ import numpy as np
 from sklearn.compose import make_column_transformer
 
 from offby.dates import Dates, is_moment
-from offby.features import PiecewiseLinear, columns
+from offby.features import PiecewiseLinear, is_number
 from offby.texts import Texts, is_text, skrub_is_here
 from offby.words import Words
 
@@ -19,21 +19,30 @@ def piecewise_encoder(X):
     different values through `Texts` if skrub is installed, other text and categories
     through `Words`.
     """
-    numbers, others = columns(X)
-    kinds: dict[str, list] = {"dates": [], "texts": [], "words": []}
-    for name in others:
-        kinds[_kind(nw.from_native(X, eager_only=True)[name])].append(name)
+    encoders = {
+        "numbers": PiecewiseLinear(),
+        "dates": Dates(),
+        "texts": Texts(),
+        "words": Words(),
+    }
+    # By place: names may be anything, and have been compared with those of training.
+    places: dict[str, list[int]] = {kind: [] for kind in encoders}
+    if isinstance(X, np.ndarray):
+        places["numbers"] = list(range(X.shape[1]))
+    else:
+        frame = nw.from_native(X, eager_only=True)
+        for place, column in enumerate(frame.iter_columns()):
+            places[_kind(column)].append(place)
     return make_column_transformer(
-        (PiecewiseLinear(), numbers),
-        (Dates(), kinds["dates"]),
-        (Texts(), kinds["texts"]),
-        (Words(), kinds["words"]),
+        *((encoder, places[kind]) for kind, encoder in encoders.items()),
         verbose_feature_names_out=False,
     )
 
 
 def _kind(column: nw.Series) -> str:
     dtype = column.dtype
+    if is_number(dtype):
+        return "numbers"
     if is_moment(dtype):
         return "dates"
     if dtype.is_nested() or dtype == nw.Binary or dtype == nw.Time:

@@ -94,7 +94,17 @@ class PiecewiseLinear(TransformerMixin, BaseEstimator):
         return np.concatenate(parts, 1, dtype=np.float32)
 
 
+def filled(column: nw.Series) -> np.ndarray:
+    """The numbers of a column; gaps, which each library marks its own way, as NaN."""
+    numbers = column.cast(nw.Float64).to_numpy()
+    gaps = column.is_null().to_numpy()
+    return np.where(gaps, np.nan, numbers).astype(np.float64)
+
+
 def _numbers(X) -> np.ndarray:
+    if nw.dependencies.is_into_dataframe(X):
+        frame = nw.from_native(X, eager_only=True)
+        X = np.stack([filled(column) for column in frame.iter_columns()], 1)
     X = np.asarray(X, dtype=np.float64)
     # Half of the largest: differences of two must stay finite.
     most = np.finfo(np.float64).max / 2
@@ -119,9 +129,10 @@ def columns(X) -> tuple[list, list]:
         return list(range(X.shape[1])), []
     frame = nw.from_native(X, eager_only=True)
     schema = frame.schema
-    numbers = [name for name, dtype in schema.items() if _is_number(dtype)]
+    numbers = [name for name, dtype in schema.items() if is_number(dtype)]
     return numbers, [name for name in schema if name not in numbers]
 
 
-def _is_number(dtype) -> bool:
+def is_number(dtype) -> bool:
+    """Whether a column of this type holds numbers."""
     return dtype.is_numeric() or dtype == nw.Boolean
