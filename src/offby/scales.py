@@ -2,6 +2,7 @@
 
 import warnings
 from dataclasses import dataclass
+from datetime import date, time, timedelta
 from typing import Literal
 
 import numpy as np
@@ -11,6 +12,7 @@ from sklearn.preprocessing import FunctionTransformer, PowerTransformer
 
 from offby.bins import Bins, Strategy, Tails
 
+_MOMENTS = (date, time, timedelta, np.datetime64, np.timedelta64)
 Transform = Literal["log", "yeo-johnson", "quantile"]
 
 
@@ -121,13 +123,15 @@ def grid(scale, y: np.ndarray, n_bins: int, strategy: Strategy, tails: Tails) ->
 
 def check_numbers(y) -> None:
     """Refuse targets that are dates or text."""
-    kind = getattr(np.asarray(y), "dtype", np.dtype(float)).kind
-    if kind in "mM":
+    kind = np.asarray(y).dtype.kind
+    # Frames hand out text, and lists dates, as objects.
+    held = {type(value) for value in np.asarray(y).flat} if kind == "O" else set()
+    if kind in "mM" or any(issubclass(each, _MOMENTS) for each in held):
         raise ValueError(
             "y must hold numbers, got dates or times; turn them into a number first, "
             "such as days since a start"
         )
-    if kind in "US":
+    if kind in "US" or any(issubclass(each, str | bytes) for each in held):
         raise ValueError(
             "y must hold numbers, got text; for ordered classes use an "
             "OrdinalClassifier"
