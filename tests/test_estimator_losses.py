@@ -1,0 +1,37 @@
+"""scikit-learn's contract, held by the estimators under every loss."""
+
+from typing import Any
+
+import pytest
+from sklearn.utils.estimator_checks import check_estimator
+
+from offby.catalog import TABLE
+from offby.estimators import BinnedRegressor, OrdinalClassifier
+from tests.test_estimators import WEIGHTS_ARE_NOT_COPIES
+
+QUICK: dict[str, Any] = {
+    "max_iter": 20,
+    "n_members": 1,
+    "n_bags": 1,
+    "hidden_layer_sizes": (32,),
+    "learning_rate_init": 0.03,
+    "random_state": 0,
+}
+# The sum that is the default goes through them in tests/test_estimators.py.
+ESTIMATORS = [
+    OrdinalClassifier(entry.name, decision="mode", **QUICK)
+    for entry in TABLE
+    if not entry.needs_bins
+] + [BinnedRegressor(entry.name, **QUICK) for entry in TABLE]
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:the classes are text")
+@pytest.mark.parametrize(
+    "model", ESTIMATORS, ids=lambda m: f"{type(m).__name__}-{m.loss}"
+)
+def test_keeps_the_scikit_learn_contract_under_every_loss(model):
+    found = check_estimator(
+        model, expected_failed_checks=WEIGHTS_ARE_NOT_COPIES, on_skip=None
+    )
+    assert {check["status"] for check in found} <= {"passed", "skipped", "xfail"}
