@@ -32,12 +32,16 @@ def test_a_device_that_is_not_there_is_refused_in_one_sentence(device):
 
 
 @pytest.mark.parametrize("loss", [entry.name for entry in TABLE] + ["ce+emd2"])
-def test_a_pass_of_training_stays_on_the_device_of_its_task(loss):
-    # The meta device refuses to meet tensors of another, as a GPU does.
+def test_a_pass_of_training_stays_on_the_device_of_its_task(loss, monkeypatch):
+    # The meta device refuses to meet tensors of another, as a GPU does. Our optimizer
+    # and the draws of dropout do not know it.
+    monkeypatch.setattr(
+        learning, "_optimizer", lambda n, plan: torch.optim.SGD(n.parameters(), lr=1)
+    )
     model: Any = BinnedRegressor(loss=loss, n_bins=8, **QUICK).fit(X, Y)
     task = model._task(fitting.inputs_of(model, X, fresh=False), Y, None)
     network, there = model.network_.to("meta"), torch.device("meta")
-    network.dropout = 0  # no generator draws on meta
+    network.dropout = 0
     learning.advance(
         network,
         fitting._moved(task, there),

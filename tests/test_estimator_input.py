@@ -74,6 +74,18 @@ def test_classes_of_text_keep_the_order_given():
     assert model.score(X, words[CLASSES]) > 0.8
 
 
+def test_an_ordered_column_says_the_order():
+    words = ["poor", "fair", "good", "great"]
+    y = np.array(words)[CLASSES]
+    ordered = pd.Series(pd.Categorical(y, categories=words, ordered=True))
+    for column in (ordered, pl.Series(y, dtype=pl.Enum(words))):
+        model = classifier(max_iter=40).fit(X, column)
+        assert model.classes_.tolist() == words
+        assert model.score(X, y) > 0.8
+    with pytest.warns(UserWarning, match="alphabetical order"):
+        classifier().fit(X, ordered.cat.as_unordered())
+
+
 def test_numbers_that_are_no_classes_are_refused():
     with pytest.raises(ValueError, match="Unknown label type"):
         classifier().fit(X, Y)

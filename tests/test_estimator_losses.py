@@ -1,22 +1,12 @@
 """scikit-learn's contract, held by the estimators under every loss."""
 
-from typing import Any
-
 import pytest
 from sklearn.utils.estimator_checks import check_estimator
 
 from offby.catalog import TABLE
 from offby.estimators import BinnedRegressor, OrdinalClassifier
-from tests.test_estimators import WEIGHTS_ARE_NOT_COPIES
+from tests.test_estimators import QUICK, WEIGHTS_ARE_NOT_COPIES
 
-QUICK: dict[str, Any] = {
-    "max_iter": 20,
-    "n_members": 1,
-    "n_bags": 1,
-    "hidden_layer_sizes": (32,),
-    "learning_rate_init": 0.03,
-    "random_state": 0,
-}
 # The sum that is the default goes through them in tests/test_estimators.py.
 ESTIMATORS = [
     OrdinalClassifier(entry.name, decision="mode", **QUICK)

@@ -55,8 +55,8 @@ def _kind(column: nw.Series) -> str:
     if skrub_is_here():
         return "texts"
     warnings.warn(
-        f"column {column.name!r} holds text, which only skrub can tell apart: run "
-        "pip install skrub, or make it a categorical column if it holds categories",
+        f"column {column.name!r} holds text, which only skrub can take apart: run "
+        "pip install offby[text], or make it categorical if it holds categories",
         stacklevel=5,
     )
     return "words"

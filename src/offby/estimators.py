@@ -29,9 +29,10 @@ class OrdinalClassifier(ClassifierMixin, BaseEstimator):
 
     Args:
         loss: Short name of a loss or a sum of them; `offby losses` lists them.
-        categories: The classes in their order; "auto" takes the order of numbers.
-            Text in alphabetical order is rarely right: "auto" then warns. A class
-            without a training row keeps a small probability.
+        categories: The classes in their order; "auto" takes the order of an ordered
+            categorical column (polars' Enum), else that of numbers. Text in
+            alphabetical order is rarely right: "auto" then warns. A class without a
+            training row keeps a small probability.
         decision: What `predict` answers: the "median" of the predicted distribution
             (least expected distance) or its "mode" (the likeliest class, as other
             scikit-learn classifiers answer).
@@ -121,12 +122,13 @@ class OrdinalClassifier(ClassifierMixin, BaseEstimator):
 
     def fit(self, X, y, sample_weight=None) -> "OrdinalClassifier":
         """Train on rows `X` and their classes `y`."""
+        order = fitting.order_of(y)
         X, y = fitting.checked(self, X, y, y_numeric=False)
         self._check_settings()
         check_classification_targets(y)
         fresh = not fitting.goes_on(self)
         if fresh:
-            self.classes_ = self._classes(y)
+            self.classes_ = self._classes(y, order)
         inputs = fitting.inputs_of(self, X, fresh=fresh)
         fitting.fit(self, self._task(inputs, y, sample_weight))
         return self
@@ -164,10 +166,12 @@ class OrdinalClassifier(ClassifierMixin, BaseEstimator):
                 f'decision must be "median" or "mode", got {self.decision!r}'
             )
 
-    def _classes(self, y: np.ndarray) -> np.ndarray:
-        present = np.unique(y)
+    def _classes(self, y: np.ndarray, order: list | None) -> np.ndarray:
         if not isinstance(self.categories, str):
             return np.asarray(self.categories)
+        if order is not None:
+            return np.asarray(order)
+        present = np.unique(y)
         if present.dtype.kind in "OUS" and len(present) > 2:
             warnings.warn(
                 f"the classes are text, in alphabetical order: {list(present)}; "

@@ -49,6 +49,14 @@ def checked(
     return X, np.asarray(y)
 
 
+def order_of(y) -> list | None:
+    """The categories of an ordered column in their order; None of any other target."""
+    if not nw.dependencies.is_into_series(y):
+        return None
+    dtype = nw.from_native(y, series_only=True).dtype
+    return list(dtype.categories) if isinstance(dtype, nw.Enum) else None
+
+
 def _check_finite(X) -> None:
     """Refuse what scikit-learn refuses in arrays: gaps are fine, infinity is not."""
     for column in nw.from_native(X, eager_only=True).iter_columns():
