@@ -1,0 +1,71 @@
+"""The leaderboard: every method by every metric, the best losses marked."""
+
+from offby.comparison._result import Comparison, Metric
+from offby.report import _words as words
+from offby.report._look import Look
+from offby.report._parts import Cell, Line
+
+_TIED = "no clear difference"
+
+
+def heads(comparison: Comparison) -> list[dict[str, str]]:
+    """The columns."""
+    return [
+        {
+            "title": metric.title,
+            "arrow": "↓" if metric.lower_is_better else "↑",
+            "says": "lower is better" if metric.lower_is_better else "higher is better",
+            "unit": metric.unit,
+            "use": metric.use,
+        }
+        for metric in comparison.metrics
+    ]
+
+
+def lines(look: Look, *, reference: bool) -> list[Line]:
+    """The rows: the losses, or the references."""
+    c = look.comparison
+    best = {metric.key: _best(c, metric) for metric in c.metrics}
+    return [
+        Line(
+            method.key,
+            method.title if method.title != method.key else "",
+            look.swatch(method.key),
+            tuple(
+                _cell(c, method.key, metric, method.key in best[metric.key])
+                for metric in c.metrics
+            ),
+        )
+        for method in c.methods
+        if method.reference == reference
+    ]
+
+
+def _best(c: Comparison, metric: Metric) -> set[str]:
+    """The best loss by a metric, and those with no clear difference from it."""
+    scores = {}
+    for method in c.methods:
+        value = c.mean(method.key, metric.key)
+        infinite = c.infinite_rows(method.key, metric.key)
+        if not method.reference and value is not None and not infinite:
+            scores[method.key] = value if metric.lower_is_better else -value
+    if not scores:
+        return set()
+    first = min(scores, key=lambda key: scores[key])
+    tied = {
+        d.method
+        for d in c.differences
+        if d.metric == metric.key and d.other == first and d.verdict == _TIED
+    }
+    return {first} | (tied & scores.keys())
+
+
+def _cell(c: Comparison, method: str, metric: Metric, best: bool) -> Cell:
+    value = c.mean(method, metric.key)
+    infinite = c.infinite_rows(method, metric.key)
+    every = [c.mean(other.key, metric.key) for other in c.methods]
+    text = words.number(value, words.digits([v for v in every if v is not None]))
+    if infinite:
+        note = "" if value is None else f"{text} over the finite rows"
+        return Cell(words.infinite(infinite), False, note)
+    return Cell(text, best, "")

@@ -1,0 +1,62 @@
+"""Numbers and names as a reader wants them."""
+
+import math
+from collections.abc import Sequence
+
+
+def infinite(rows: int) -> str:
+    """How many scores are infinite."""
+    return f"∞ ({count(rows, 'row')})"
+
+
+def count(number: int, what: str) -> str:
+    """A number of things, in the plural if there are several."""
+    return f"{number:,} {what}" if number == 1 else f"{number:,} {what}s"
+
+
+def listed(names: Sequence[str]) -> str:
+    """The names as part of a sentence."""
+    if len(names) < 2:
+        return "".join(names)
+    return f"{', '.join(names[:-1])} and {names[-1]}"
+
+
+def digits(values: Sequence[float]) -> int:
+    """Decimals that give the largest of the values four digits."""
+    top = max((abs(value) for value in values if math.isfinite(value)), default=0.0)
+    if not top:
+        return 3
+    return min(6, max(0, 3 - max(0, math.floor(math.log10(top)))))
+
+
+def number(value: float | None, decimals: int) -> str:
+    """A number, with a dash where there is none."""
+    if value is None or math.isnan(value):
+        return "–"
+    if math.isinf(value):
+        return "∞" if value > 0 else "−∞"
+    return f"{value:.{decimals}f}".replace("-", "−")
+
+
+def signed(value: float, decimals: int) -> str:
+    """A difference: with its sign, unless it rounds to zero."""
+    text = number(value, decimals)
+    if not any(char in "123456789∞" for char in text):
+        return text.lstrip("−")
+    return f"+{text}" if value > 0 else text
+
+
+def percent(share: float) -> str:
+    """A share: whole percents, but never 0 % of something or 100 % of not all."""
+    if 0 < share < 0.01:
+        return "less than 1 %"
+    if 0.99 < share < 1:
+        return "more than 99 %"
+    return f"{100 * share:.0f} %"
+
+
+def duration(seconds: float) -> str:
+    """A time as people say it."""
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min"
