@@ -6,6 +6,7 @@ import numpy as np
 
 from offby import metrics
 from offby.comparison._fits import Fit, Problem
+from offby.comparison._reliability import crps_parts
 from offby.comparison._result import Forecasts, Guess
 from offby.distribution import BinnedDistribution
 
@@ -17,14 +18,14 @@ def forecasts(problem: Problem, name: str, fits: Sequence[Fit]) -> Forecasts:
     weight = np.ones(len(rows)) if problem.weight is None else problem.weight[rows]
     if problem.kind == "classes":
         y = np.asarray(problem.positions)[problem.y[rows]]
-        parts, spread, guesses = _of_classes(problem, first, y, weight)
+        spread, guesses = _of_classes(problem, first)
     else:
-        y, parts = problem.y[rows], None
+        y = problem.y[rows]
         spread, guesses = _of_numbers(problem, first)
     return Forecasts(
         method=name,
         sharpness=float(np.average(spread, weights=weight)),
-        corp=parts,
+        corp=crps_parts(problem, fits),
         guesses=tuple(
             Guess(
                 rule,
@@ -36,7 +37,7 @@ def forecasts(problem: Problem, name: str, fits: Sequence[Fit]) -> Forecasts:
     )
 
 
-def _of_classes(problem: Problem, fits, y: np.ndarray, weight: np.ndarray):
+def _of_classes(problem: Problem, fits):
     places = np.asarray(problem.positions)
     probs = np.concatenate([fit.probs for fit in fits])
     mean = probs @ places
@@ -46,19 +47,7 @@ def _of_classes(problem: Problem, fits, y: np.ndarray, weight: np.ndarray):
         "median": places[metrics.median_class(probs)],
         "mean": mean,
     }
-    return _parts(y, probs, places, weight), spread, guesses
-
-
-def _parts(y, probs, places, weight) -> tuple[float, float, float] | None:
-    try:
-        found = metrics.corp_decomposition(
-            y, probs, labels=places, sample_weight=weight
-        )
-    except RuntimeError:  # offby without its extra "compare" has no such parts
-        return None
-    parts = found.miscalibration, found.discrimination, found.uncertainty
-    # Isotonic regression of model-diagnostics gives NaN for some forecasts.
-    return parts if np.isfinite(parts).all() else None
+    return spread, guesses
 
 
 def _of_numbers(problem: Problem, fits):

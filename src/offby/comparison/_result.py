@@ -154,6 +154,26 @@ class Calibration:
 
 
 @dataclass(frozen=True)
+class Reliability:
+    """How often "at most a threshold" comes true where a loss predicts it (CORP)."""
+
+    method: str
+    threshold: float
+    """In the units of the target; of classes, the position of the last one below."""
+    predicted: tuple[float, ...]
+    """Probabilities at which the curve is given, increasing."""
+    happened: tuple[float, ...]
+    """Share of rows in which it came true, by isotonic regression."""
+    low: tuple[float, ...]
+    high: tuple[float, ...]
+    """Where a calibrated forecast has its curve in 95 of 100 cases, point by point."""
+    miscalibration: float
+    """Of the Brier score: what recalibrating would save."""
+    discrimination: float
+    uncertainty: float
+
+
+@dataclass(frozen=True)
 class Training:
     """How a method trained, on average over its fits."""
 
@@ -181,7 +201,7 @@ class Forecasts:
     sharpness: float
     """Mean standard deviation of the forecasts, in the units of the target."""
     corp: tuple[float, float, float] | None
-    """Miscalibration, discrimination, uncertainty: parts of the RPS; for classes."""
+    """Miscalibration, discrimination, uncertainty: parts of the RPS or CRPS."""
     guesses: tuple[Guess, ...]
 
 
@@ -262,6 +282,7 @@ class Comparison:
     noise: tuple[Noise, ...] = ()
     flips: tuple[str, ...] = ()
     """Per kind of noise: from where on another loss is the better one."""
+    reliability: tuple[Reliability, ...] = ()
     schema_version: int = SCHEMA_VERSION
 
     def to_json(self) -> str:
@@ -299,6 +320,7 @@ class Comparison:
             "rows": Row,
             "pushes": Pushes,
             "calibration": Calibration,
+            "reliability": Reliability,
             "training": Training,
             "noise": Noise,
         }

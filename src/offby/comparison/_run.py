@@ -33,6 +33,7 @@ from offby.comparison._references import (
     network_quantiles,
     user_estimator,
 )
+from offby.comparison._reliability import reliability
 from offby.comparison._result import (
     Comparison,
     Data,
@@ -208,6 +209,9 @@ def compare(
         rows=telling_rows(problem, by_loss),
         pushes=tuple(pushed),
         calibration=tuple(calibration(problem, k, f) for k, f in by_loss.items()),
+        reliability=tuple(
+            curve for k, f in by_loss.items() for curve in reliability(problem, k, f)
+        ),
         training=tuple(_training(key, f) for key, f in by_loss.items()),
         run=Run(
             command=command,
