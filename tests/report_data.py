@@ -13,6 +13,7 @@ from offby.comparison._result import (
     Method,
     Metric,
     Pushes,
+    Reliability,
     Row,
     Run,
     Score,
@@ -136,6 +137,23 @@ def comparison(
         )
         for place, key in enumerate(losses)
     )
+    cuts = [positions[round(share * (bins - 2))] for share in (0.25, 0.5, 0.75)]
+    grid = tuple(step / 20 for step in range(21))
+    reliability = tuple(
+        Reliability(
+            key,
+            cut,
+            grid,
+            tuple(p + 0.08 * place * p * (1 - p) * (1 - 2 * p) for p in grid),
+            tuple(p - 0.4 * p * (1 - p) for p in grid),
+            tuple(p + 0.4 * p * (1 - p) for p in grid),
+            0.002 * (1 + place),
+            0.06 + 0.01 * rank,
+            0.21,
+        )
+        for place, key in enumerate(losses)
+        for rank, cut in enumerate(cuts)
+    )
     training = tuple(
         Training(
             key,
@@ -184,6 +202,7 @@ def comparison(
         rows=rows,
         pushes=pushes,
         calibration=calibration,
+        reliability=reliability,
         training=training,
         run=Run(
             command=f"offby compare wine.csv --target {target}",

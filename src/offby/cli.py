@@ -259,7 +259,8 @@ def compare(
     try:
         from offby import report
 
-        _write(out, report.render(comparison))
+        beside = _explainer(comparison, out)
+        _write(out, report.render(comparison, explainer=beside and beside.name))
         if json_path is not None:
             _write(json_path, comparison.to_json())
     except (OSError, RuntimeError, ImportError) as error:
@@ -270,10 +271,10 @@ def compare(
         _print_comparison(comparison)
     if not quiet:
         click.echo(f"\nReport  {out}", err=only_json)
+        if beside is not None:
+            click.echo(f"Explain {beside}   drag the mass of its rows", err=only_json)
         if json_path is not None:
             click.echo(f"Data    {json_path}")
-            next_ = shlex.join(["offby", "explain", str(json_path)])
-            click.echo(f"Next    {next_}   drag the mass of your own predictions")
         if predictions is not None:
             click.echo(f"Rows    {predictions}", err=only_json)
         if (settling := comparison.settling()) is not None:
@@ -485,6 +486,19 @@ def _cluster(address: str | None) -> Iterator[None]:
         ) from error
     with client, joblib.parallel_config("dask"):
         yield
+
+
+def _explainer(comparison: "Comparison", out: Path) -> Path | None:
+    """The page beside the report to which it links; none where it cannot be drawn."""
+    from offby import explain
+
+    try:
+        page = explain.render(comparison)
+    except ValueError:  # Too many bins.
+        return None
+    beside = out.with_name(f"{out.stem}_explain.html")
+    _write(beside, page)
+    return beside
 
 
 def _next_step(seeds: int, seconds: float, jobs: int, run_dir: Path | None) -> str:

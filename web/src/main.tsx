@@ -9,8 +9,8 @@ import { judge, parse, softmax } from "./maths";
 import { fromHash, groundOf, toHash, type State } from "./state";
 import { STOPS } from "./stops";
 
-const stopState = (data: Data | null) => (stop: number): State | null =>
-  stop === 0 ? (data ? stateOfData(data, firstRow(data)) : null) : (STOPS[stop - 1]?.state ?? null);
+const stopState = (data: Data | null) => (stop: number, row?: number, models?: string[]): State | null =>
+  stop === 0 ? (data ? stateOfData(data, row ?? firstRow(data), models) : null) : (STOPS[stop - 1]?.state ?? null);
 
 /** The state to open with, and what was wrong with the address or the data. */
 function opening(data: Data | null, hash: string): [State, string | null] {

@@ -164,13 +164,19 @@ function truthOf(text: string, ground: Ground): Truth | string {
 }
 
 /** The state that a hash holds, or a sentence. Fields left out are those of the stop. */
-export function fromHash(hash: string, data: Data | null, stops: (n: number) => State | null): State | string {
+export function fromHash(
+  hash: string,
+  data: Data | null,
+  stops: (n: number, row?: number, models?: string[]) => State | null,
+): State | string {
   const fields = new URLSearchParams(hash.replace(/^#/, ""));
   const known = ["stop", "bins", "p", "other", "models", "row", "truth", "losses", "view", "steps", "edges", "target"];
   const strange = [...fields.keys()].find((key) => !known.includes(key));
   if (strange !== undefined) return `The address must hold a state of this page; “${strange.slice(0, 30)}” is none of its parts.`;
   const stop = fields.get("stop") ?? "1";
-  const base = stops(Number(stop));
+  // A row and losses say, without more, what those losses predict for that row.
+  const row = [...(data?.rows.keys() ?? [])].find((at) => String(at) === fields.get("row"));
+  const base = stops(Number(stop), row, fields.get("models")?.split(","));
   if (stop.trim() === "" || !base) return `There is no stop “${stop.slice(0, 20)}”.`;
   const state: State = { ...base };
   state.place = fields.get("bins") ?? base.place;

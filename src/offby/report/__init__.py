@@ -6,7 +6,16 @@ from importlib.resources import files
 from jinja2 import Environment, StrictUndefined
 
 from offby.comparison._result import Comparison
-from offby.report import _board, _calibration, _data, _noise, _rows, _scores, _training
+from offby.report import (
+    _board,
+    _calibration,
+    _data,
+    _noise,
+    _reliability,
+    _rows,
+    _scores,
+    _training,
+)
 from offby.report import _words as words
 from offby.report._look import Look
 
@@ -16,10 +25,15 @@ _LARGEST_JSON = 700_000
 """Bytes of JSON up to which the page carries it; beyond, the page would be too big."""
 
 
-def render(comparison: Comparison) -> str:
+def render(comparison: Comparison, *, explainer: str | None = None) -> str:
     """The report on `comparison`, as the text of one HTML file.
 
     The same comparison gives the same bytes. Nothing is loaded from elsewhere.
+
+    Args:
+        comparison: What `offby.compare` found.
+        explainer: Name of the page that `offby.explain.render(comparison)` gave, if it
+            will lie beside the report; its rows then link to it.
     """
     look = Look(comparison)
     environment = Environment(
@@ -37,8 +51,14 @@ def render(comparison: Comparison) -> str:
         references=_board.lines(look, reference=True),
         differences=_scores.differences(look),
         rows=[_rows.predicted(look, row) for row in comparison.rows],
+        moved_by_hand=[
+            _rows.link(look, place, explainer) if explainer else ""
+            for place in range(len(comparison.rows))
+        ],
+        explainer=explainer,
         pushes=_training.pushes(look),
         calibration=_calibration.pit(look),
+        reliability=_reliability.reliability(look),
         forecasts=_calibration.forecasts(look),
         scores=_scores.scores(look),
         training=_training.curves(look),

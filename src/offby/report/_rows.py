@@ -1,6 +1,7 @@
 """Three rows of the data, and what each loss predicts for them."""
 
 from typing import Any
+from urllib.parse import quote
 
 import altair as alt
 
@@ -13,15 +14,13 @@ from offby.report._parts import Figure, Table
 def predicted(look: Look, row: Row) -> Figure:
     """What each loss predicts for one row, the true bin marked."""
     keys = [key for key in look.names if key in row.probs]
-    given = {key: row.probs[key][row.true] for key in keys}
     true = look.labels[row.true]
     title = f"{row.why[:1].upper()}{row.why[1:]}: row {row.number}, truth {true}"
-    if given:
-        most = max(given, key=lambda name: given[name])
-        least = min(given, key=lambda name: given[name])
+    if keys:
+        most, least = _apart(row)
         title += (
-            f". {most} gives it {words.percent(given[most])}, "
-            f"{least} {words.percent(given[least])}"
+            f". {most} gives it {words.percent(row.probs[most][row.true])}, "
+            f"{least} {words.percent(row.probs[least][row.true])}"
         )
     table = Table(
         f"Predicted probability of each class or bin, row {row.number}",
@@ -35,6 +34,20 @@ def predicted(look: Look, row: Row) -> Figure:
         ),
     )
     return Figure(title, drawn(_bars(look, row), f"row{row.number}", title), table)
+
+
+def link(look: Look, place: int, explainer: str) -> str:
+    """Address of a row in the explainer, under the two losses furthest apart."""
+    row = look.comparison.rows[place]
+    models = ",".join(dict.fromkeys(_apart(row))) if row.probs else ""
+    # A plus sign in an address is a space.
+    return f"{quote(explainer)}#stop=0&row={place}&models={quote(models, safe=',')}"
+
+
+def _apart(row: Row) -> tuple[str, str]:
+    """The losses that give the truth most and least."""
+    given = {key: probs[row.true] for key, probs in row.probs.items()}
+    return max(given, key=lambda key: given[key]), min(given, key=lambda key: given[key])
 
 
 def _bars(look: Look, row: Row) -> Any:
