@@ -1,9 +1,11 @@
 """The comparison as one HTML file, readable without network and without script."""
 
 import base64
+import hashlib
 from importlib.resources import files
 
 from jinja2 import Environment, StrictUndefined
+from markupsafe import Markup
 
 from offby.comparison._result import Comparison
 from offby.report import (
@@ -43,9 +45,14 @@ def render(comparison: Comparison, *, explainer: str | None = None) -> str:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    source = files(__name__).joinpath("page.html").read_text(encoding="utf-8")
-    return environment.from_string(source).render(
+    style, script = _read("page.css"), _read("page.js")
+    return environment.from_string(_read("page.html")).render(
         c=comparison,
+        style=Markup(style),
+        script=Markup(script),
+        policy=f"default-src 'none'; style-src {_hash(style)}; "
+        f"script-src {_hash(script)}",
+        size=_size(comparison),
         heads=_board.heads(comparison),
         losses=_board.lines(look, reference=False),
         references=_board.lines(look, reference=True),
@@ -56,6 +63,7 @@ def render(comparison: Comparison, *, explainer: str | None = None) -> str:
             for place in range(len(comparison.rows))
         ],
         explainer=explainer,
+        spans=look.has_edges,
         pushes=_training.pushes(look),
         calibration=_calibration.pit(look),
         reliability=_reliability.reliability(look),
@@ -69,6 +77,27 @@ def render(comparison: Comparison, *, explainer: str | None = None) -> str:
         json=_as_link(comparison),
         seconds=words.duration(comparison.timing.seconds),
         rope=f"{100 * comparison.run.rope:g} %",
+    )
+
+
+def _read(name: str) -> str:
+    return files(__name__).joinpath(name).read_text(encoding="utf-8")
+
+
+def _hash(text: str) -> str:
+    """What a content security policy knows a style or script of the page by."""
+    digest = hashlib.sha256(text.encode()).digest()
+    return f"'sha256-{base64.b64encode(digest).decode()}'"
+
+
+def _size(comparison: Comparison) -> str:
+    data, run = comparison.data, comparison.run
+    what = "classes" if data.kind == "classes" else "bins"
+    return (
+        f"{words.count(data.n_rows, 'row')}, "
+        f"{words.count(data.n_features, 'feature')}, "
+        f"{len(data.labels)} {what}. {words.count(run.folds, 'fold')}, "
+        f"{words.count(run.seeds, 'seed')}"
     )
 
 

@@ -15,7 +15,10 @@ def heads(comparison: Comparison) -> list[dict[str, str]]:
             "title": metric.title,
             "arrow": "↓" if metric.lower_is_better else "↑",
             "says": "lower is better" if metric.lower_is_better else "higher is better",
-            "unit": metric.unit,
+            # Classes, nats, the target: but a share is no unit.
+            "unit": f"in {metric.unit}"
+            if metric.unit and not metric.unit.startswith("share")
+            else metric.unit,
             "use": metric.use,
         }
         for metric in comparison.metrics

@@ -7,7 +7,7 @@ import altair as alt
 
 from offby.comparison._result import Calibration
 from offby.report import _words as words
-from offby.report._look import Look, drawn, panels
+from offby.report._look import PLUS, Look, drawn, panels
 from offby.report._parts import Figure, Table
 
 
@@ -48,7 +48,9 @@ def pit(look: Look) -> Figure | None:
         ),
     )
     note = (
-        "Line: share of rows whose PIT lies at or below a level, minus the level. "
+        "The PIT of a row is the probability predicted for the truth or less; of a "
+        "calibrated forecast, a share of 30 % of the rows has a PIT of at most 30 %. "
+        "Line: that share, minus the level. Falling, it shows a lack of rows there. "
         "Gray: where a calibrated forecast stays in 95 of 100 cases."
     )
     return Figure(title, drawn(_pit_panels(look, items), "pit", title), table, note)
@@ -70,7 +72,9 @@ def _pit_panels(look: Look, items: Sequence[Calibration]) -> Any:
     base = alt.Chart(alt.Data(values=values))
     x = alt.X("level:Q", title="level").scale(domain=[0, 1])
     x = x.axis(tickCount=3, format="~%")
-    y = alt.Y("low:Q", title="share − level").axis(tickCount=5, format="+~%")
+    y = alt.Y("low:Q", title="share − level").axis(
+        tickCount=5, format="~%", labelExpr=PLUS, minExtent=38
+    )
     band = base.mark_area(color="#d9dee4", opacity=0.8).encode(x, y, alt.Y2("high:Q"))
     zero = base.mark_rule(color="#8b929a").encode(y=alt.datum(0))
     line = base.mark_line(strokeWidth=2).encode(
@@ -110,4 +114,7 @@ def forecasts(look: Look) -> Table | None:
         )
         for item in items
     ]
-    return Table("Over all held-out rows, first seed", tuple(head), tuple(rows))
+    caption = "Over all held-out rows, first seed; sharpness and errors in " + (
+        "units of the target" if look.comparison.data.kind == "number" else "classes"
+    )
+    return Table(caption, tuple(head), tuple(rows))

@@ -1,8 +1,10 @@
 """The data that were compared on."""
 
+from itertools import accumulate, pairwise
 from typing import Any
 
 import altair as alt
+import numpy as np
 
 from offby.report import _words as words
 from offby.report._look import MANY, Look, drawn
@@ -16,14 +18,7 @@ def histogram(look: Look) -> Figure:
     data = look.comparison.data
     total = sum(data.counts) or 1
     what = "class" if data.kind == "classes" else "bin"
-    title = f"Rows per {what}"
-    if data.counts:
-        top = max(range(len(data.counts)), key=lambda place: data.counts[place])
-        title = (
-            f"The largest {what}, {look.labels[top]}, holds "
-            f"{words.percent(data.counts[top] / total)} of the rows; the smallest "
-            f"{words.count(min(data.counts), 'row')}"
-        )
+    title = _middle(look) if look.has_edges else _largest(look)
     table = Table(
         f"Rows per {what}",
         (what, "rows", "share"),
@@ -35,22 +30,47 @@ def histogram(look: Look) -> Figure:
     return Figure(title, drawn(_bars(look), "histogram", title), table)
 
 
+def _largest(look: Look) -> str:
+    counts = look.comparison.data.counts
+    if not sum(counts):
+        return "Rows per class"
+    top = max(range(len(counts)), key=lambda place: counts[place])
+    return (
+        f"The largest class, {look.labels[top]}, holds "
+        f"{words.percent(counts[top] / sum(counts))} of the rows; the smallest "
+        f"{words.count(min(counts), 'row')}"
+    )
+
+
+def _middle(look: Look) -> str:
+    data = look.comparison.data
+    below = [0.0, *accumulate(data.counts)]
+    low, high = np.interp([below[-1] / 4, 3 * below[-1] / 4], below, data.edges)
+    widths = np.diff(data.edges)
+    return words.minus(
+        f"Half of the rows lie between {low:.4g} and {high:.4g}; the "
+        f"{len(data.counts)} bins are {widths.min():.3g} to {widths.max():.3g} wide"
+    )
+
+
 def _bars(look: Look) -> Any:
     data = look.comparison.data
     y = alt.Y("count:Q", title="rows")
-    if data.kind == "number" and len(data.edges) == len(data.counts) + 1:
+    if look.has_edges:
+        # Rows per unit: of bins of equal counts, the heights would say nothing.
         values = [
-            {"low": low, "high": high, "count": count}
-            for low, high, count in zip(
-                data.edges, data.edges[1:], data.counts, strict=False
+            {"low": low, "high": high, "count": count / (high - low)}
+            for (low, high), count in zip(
+                pairwise(data.edges), data.counts, strict=True
             )
         ]
         chart = alt.Chart(alt.Data(values=values)).encode(
             alt.X("low:Q", title=data.target).scale(zero=False, nice=False),
             alt.X2("high:Q"),
-            y,
+            y.title("rows per unit"),
+            y2=alt.datum(0),
         )
-        stroke = 0 if len(values) > 2 * MANY else 0.7
+        stroke = 0 if len(values) > 3 * MANY else 0.7
         chart = chart.mark_bar(color=_BAR, stroke="#fff", strokeWidth=stroke)
     else:
         values = [

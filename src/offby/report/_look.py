@@ -14,10 +14,13 @@ import vl_convert
 from markupsafe import Markup, escape
 
 from offby.comparison._result import Comparison, Method
+from offby.report import _words as words
 
 _COLORS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#b8860b", "#56b4e9", "#7a3db8")
 _DASHES = ((), (6, 3), (2, 2), (8, 3, 2, 3), (12, 3), (4, 4), (1, 3))
 _REFERENCE_COLORS = ("#6b6b6b", "#9a9a9a", "#3f3f3f")
+PLUS = "datum.value ? (datum.value > 0 ? '+' : '') + datum.label : datum.label"
+"""Labels of an axis of differences: signed, but for zero."""
 MANY = 25
 """From this many bins on, bars become an area: single bars are too thin to see."""
 INK = "#1b1f24"
@@ -38,7 +41,7 @@ _CONFIG = {
         "titleFontSize": 12,
         "labelLimit": 130,
     },
-    "axisQuantitative": {"labelOverlap": "greedy"},
+    "axisQuantitative": {"labelOverlap": "greedy", "labelSeparation": 6},
     "padding": {"left": 5, "top": 5, "right": 18, "bottom": 5},
     "header": {
         "labelColor": INK,
@@ -120,7 +123,26 @@ class Look:
     @cached_property
     def labels(self) -> list[str]:
         """Names of the classes or bins, no two the same."""
-        return unique(self.comparison.data.labels)
+        data = self.comparison.data
+        names = unique(data.labels)
+        return names if data.kind == "classes" else [words.minus(n) for n in names]
+
+    @property
+    def bin(self) -> str:
+        """What a class or bin is called."""
+        return "class" if self.comparison.data.kind == "classes" else "bin"
+
+    @property
+    def unit(self) -> str:
+        """What distances on the target are counted in."""
+        data = self.comparison.data
+        return "classes" if data.kind == "classes" else data.target
+
+    @property
+    def has_edges(self) -> bool:
+        """Whether the target is a number in bins whose edges are known."""
+        data = self.comparison.data
+        return data.kind == "number" and len(data.edges) == len(data.counts) + 1
 
     @property
     def many(self) -> bool:
@@ -143,6 +165,11 @@ class Look:
         """The field "method" as color."""
         scale = alt.Scale(domain=keys, range=[self._styles[key].color for key in keys])
         return alt.Color("method:N", title=None, scale=scale)
+
+    def stroke(self, keys: Sequence[str]) -> alt.Stroke:
+        """The field "method" as color of an outline."""
+        scale = alt.Scale(domain=keys, range=[self._styles[key].color for key in keys])
+        return alt.Stroke("method:N", title=None, scale=scale, legend=None)
 
     def dash(self, keys: Sequence[str]) -> alt.StrokeDash:
         """The field "method" as dashes."""

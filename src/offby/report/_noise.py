@@ -19,12 +19,12 @@ _NOISES = {
     "random": "Training labels moved at random",
 }
 _LEVELS = {
-    "edges": "noise as a share of the bin width",
-    "counts": "number of bins as a share of the one chosen",
-    "strategy": "0 % is the strategy chosen, 100 % the other one",
-    "inputs": "noise as a share of the standard deviation of each input",
-    "neighbor": "share of the labels moved",
-    "random": "share of the labels moved",
+    "edges": "noise, as a share of the bin width",
+    "counts": "bins, as a share of those chosen",
+    "strategy": "0 %: strategy chosen, 100 %: the other",
+    "inputs": "noise, as a share of each input's spread",
+    "neighbor": "share of labels moved",
+    "random": "share of labels moved",
 }
 
 
@@ -33,11 +33,11 @@ def share(look: Look) -> str:
     found = look.comparison.noise_share
     if found is None:
         return ""
-    what = "class" if look.comparison.data.kind == "classes" else "bin"
     told = "as given" if found.source == "given" else "as near neighbors tell it"
     return (
-        f"The target has a noise of {found.spread:.3g} ({told}). Under such noise "
-        f"{100 * found.share:.0f} % of the rows would change their {what}."
+        f"The target has noise with a standard deviation of {found.spread:.3g} "
+        f"{look.unit} ({told}). Under such noise {words.percent(found.share)} of the "
+        f"rows would change their {look.bin}."
     )
 
 
@@ -76,8 +76,8 @@ def _of(look: Look, kind: str, metric: Metric) -> Figure:
         ),
         tuple(rows),
     )
-    svg = drawn(_panels(look, noises, metric), f"noise-{kind}", title)
-    return Figure(title, svg, table, "Level: " + _LEVELS[kind] + ".")
+    svg = drawn(_panels(look, noises, metric, _LEVELS[kind]), f"noise-{kind}", title)
+    return Figure(title, svg, table)
 
 
 def _finding(kind: str, noises: Sequence[Noise], metric: Metric) -> str:
@@ -88,17 +88,32 @@ def _finding(kind: str, noises: Sequence[Noise], metric: Metric) -> str:
         for first, last in [(noise.scores[metric.key][0], noise.scores[metric.key][-1])]
         if first is not None and last is not None
     }
-    if len(hurt) < 2 or kind in ("counts", "strategy"):
+    if len(hurt) < 2:
         return ""
+    if kind in ("counts", "strategy"):
+        # Neither end is the better one: what counts is how much the choice decides.
+        apart = {
+            noise.method: max(known) - min(known)
+            for noise in noises
+            if (known := [s for s in noise.scores[metric.key] if s is not None])
+        }
+        least, most = (f(apart, key=lambda m: apart[m]) for f in (min, max))
+        digits = words.digits([apart[least], apart[most]])
+        return (
+            f": by {metric.title}, it matters least to {least} "
+            f"({words.number(apart[least], digits)}), most to {most} "
+            f"({words.number(apart[most], digits)})"
+        )
     least, most = (f(hurt, key=lambda m: hurt[m]) for f in (min, max))
+    digits = words.digits([hurt[least], hurt[most]])
     return (
-        f": by {metric.title}, {least} loses least "
-        f"({words.signed(sign * hurt[least], words.digits([hurt[least]]))}), {most} "
-        f"most ({words.signed(sign * hurt[most], words.digits([hurt[most]]))})"
+        f": by {metric.title}, {least} is hurt least "
+        f"({words.signed(sign * hurt[least], digits)}), {most} most "
+        f"({words.signed(sign * hurt[most], digits)})"
     )
 
 
-def _panels(look: Look, noises: Sequence[Noise], metric: Metric) -> Any:
+def _panels(look: Look, noises: Sequence[Noise], metric: Metric, level: str) -> Any:
     """Score, and how far forecasts move, by the level of the noise."""
     keys = [noise.method for noise in noises]
     values = [
@@ -113,18 +128,22 @@ def _panels(look: Look, noises: Sequence[Noise], metric: Metric) -> Any:
     ]
     base = alt.Chart(alt.Data(values=values))
     levels = list(noises[0].levels)
-    x = alt.X("level:Q", title="level").axis(
+    x = alt.X("level:Q", title=level).axis(
         values=levels, format="~%", grid=False, labelFlush=False
     )
-    unit = f", {metric.unit}" if metric.unit else ""
+    unit = f", in {metric.unit}" if metric.unit else ""
+    arrow = "↓ better" if metric.lower_is_better else "↑ better"
     panels = []
     for field, title, zero in (
-        ("score", f"{metric.title}{unit}", False),
-        ("moved", "forecasts move", True),
+        ("score", f"{metric.title}{unit} ({arrow})", False),
+        ("moved", f"forecasts move, in {look.unit}", True),
     ):
-        y = alt.Y(f"{field}:Q", title=title).scale(zero=zero).axis(tickCount=5)
+        y = alt.Y(f"{field}:Q", title=None).scale(zero=zero).axis(tickCount=5)
         color = look.color(keys).legend(symbolType="stroke")
         line = base.mark_line(strokeWidth=2).encode(x, y, color, look.dash(keys))
         dots = base.mark_circle(size=30, opacity=1).encode(x, y, color)
-        panels.append(alt.layer(line, dots).properties(width=290, height=190))
+        panel = alt.layer(line, dots).properties(
+            width=290, height=190, title=alt.TitleParams(title, limit=290)
+        )
+        panels.append(panel)
     return alt.hconcat(*panels)

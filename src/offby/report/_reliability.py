@@ -11,6 +11,8 @@ from offby.report._look import Look, drawn
 from offby.report._parts import Figure, Table
 
 _ACROSS = 5
+_FEW = 8
+"""Points of a curve below which they are marked: a line through one shows nothing."""
 _SIDE = 128
 """Pixels of the side of a panel."""
 
@@ -51,7 +53,7 @@ def event(look: Look, threshold: float) -> str:
     data = look.comparison.data
     if data.kind == "classes" and threshold in look.positions:
         return f"at most {look.labels[list(look.positions).index(threshold)]}"
-    return f"at most {threshold:.4g}".replace("-", "−")
+    return words.minus(f"at most {threshold:.4g}")
 
 
 def _finding(look: Look, found: Sequence[Reliability]) -> str:
@@ -95,6 +97,7 @@ def _block(look: Look, found: Sequence[Reliability]) -> Any:
             "happened": happened,
             "low": low,
             "high": high,
+            "few": len(curve.predicted) < _FEW,
         }
         for curve in found
         for predicted, happened, low, high in zip(
@@ -117,7 +120,9 @@ def _block(look: Look, found: Sequence[Reliability]) -> Any:
         look.color(keys).legend(None),
         look.dash(keys).legend(None),
     )
-    panel = alt.layer(band, diagonal, line).properties(width=_SIDE, height=_SIDE)
+    dots = base.mark_circle(size=22, opacity=1).transform_filter("datum.few")
+    dots = dots.encode(x, alt.Y("happened:Q"), look.color(keys).legend(None))
+    panel = alt.layer(band, diagonal, line, dots).properties(width=_SIDE, height=_SIDE)
     return panel.facet(
         column=alt.Column("method:N", title=None, sort=keys),
         row=alt.Row("event:N", title=None, sort=events),

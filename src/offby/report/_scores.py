@@ -7,7 +7,7 @@ import altair as alt
 
 from offby.comparison._result import Difference
 from offby.report import _words as words
-from offby.report._look import INK, Look, drawn
+from offby.report._look import INK, PLUS, Look, drawn
 from offby.report._parts import Figure, Table
 
 _CLEAR = ("worse", "slightly worse")
@@ -25,14 +25,23 @@ def differences(look: Look) -> Figure | None:
         return None
     shown = from_best(look.comparison.differences)
     clear = [d for d in shown if d.verdict in _CLEAR]
+    verb = "is" if len(clear) == 1 else "are"
     title = (
-        f"{len(clear)} of {len(shown)} differences from the best are clear of chance"
+        f"{len(clear) or 'None'} of {len(shown)} differences from the best {verb} "
+        "clear of chance"
     )
+    if 0 < len(clear) < 4:
+        titles = {metric.key: metric.title for metric in look.comparison.metrics}
+        title += ": " + words.listed(
+            [f"{d.method} by {titles[d.metric]}" for d in clear]
+        )
     return Figure(
         title,
         drawn(_difference_panels(look, shown), "differences", title),
         _difference_table(look),
-        "Dot: mean difference. Line: 95 % interval. Each panel has its own scale.",
+        "Dot: mean difference, filled where it is clear of chance after Holm's "
+        "correction for the number of pairs. Line: 95 % interval of this pair alone. "
+        "Each panel has its own scale.",
     )
 
 
@@ -43,22 +52,30 @@ def _difference_panels(look: Look, found: Sequence[Difference]) -> Any:
         if not mine:
             continue
         values = [
-            {"method": d.method, "mean": d.mean, "low": d.low, "high": d.high}
+            {
+                "method": d.method,
+                "mean": d.mean,
+                "low": d.low,
+                "high": d.high,
+                "clear": d.verdict in _CLEAR,
+            }
             for d in mine
         ]
         keys = [d.method for d in mine]
         base = alt.Chart(alt.Data(values=values))
         y = alt.Y("method:N", title=None, sort=keys)
-        better = "←" if metric.lower_is_better else "→"
-        x = alt.X("low:Q", title=f"minus {mine[0].other} ({better})")
-        x = x.axis(tickCount=5)
+        worse = "worse →" if metric.lower_is_better else "← worse"
+        x = alt.X("low:Q", title=f"minus {mine[0].other} ({worse})")
+        x = x.axis(tickCount=5, labelExpr=PLUS).scale(nice=False, padding=12)
         color = look.color(keys).legend(None)
         bar = base.mark_rule(strokeWidth=2).encode(x, alt.X2("high:Q"), y, color)
-        dot = base.mark_point(filled=True, size=55, opacity=1)
-        dot = dot.encode(alt.X("mean:Q"), y, color)
+        ring = base.mark_point(fill="#ffffff", size=50, opacity=1, strokeWidth=2)
+        ring = ring.encode(alt.X("mean:Q"), y, color)
+        dot = base.mark_point(filled=True, size=70, opacity=1)
+        dot = dot.encode(alt.X("mean:Q"), y, color).transform_filter("datum.clear")
         zero = base.mark_rule(color=INK, strokeDash=[3, 2])
         zero = zero.encode(x=alt.datum(0))
-        panel = alt.layer(zero, bar, dot).properties(
+        panel = alt.layer(zero, bar, ring, dot).properties(
             width=270, height=22 * len(mine), title=metric.title
         )
         panels.append(panel)
@@ -104,8 +121,7 @@ def scores(look: Look) -> Figure | None:
     c = look.comparison
     if all(score.value is None for score in c.scores):
         return None
-    seeds = words.count(c.run.seeds, "seed")
-    title = f"Every score: {c.run.folds} folds, {seeds}"
+    title = _score_title(look)
     infinite = sum(score.infinite_rows for score in c.scores)
     note = "A gray line joins the scores of one fold and seed."
     if infinite:
@@ -115,6 +131,34 @@ def scores(look: Look) -> Figure | None:
         )
     svg = drawn(_score_panels(look), "scores", title)
     return Figure(title, svg, _score_table(look), note)
+
+
+def _score_title(look: Look) -> str:
+    """Who wins how often, by what matters most."""
+    c = look.comparison
+    fits = {(score.fold, score.seed) for score in c.scores}
+    over = f"{words.count(len(fits), 'pair')} of fold and seed"
+    for metric in c.metrics:
+        sign = 1 if metric.lower_is_better else -1
+        found: dict[tuple[int, int], dict[str, float]] = {}
+        references = {method.key for method in c.methods if method.reference}
+        for s in c.scores:
+            if s.metric == metric.key and s.value is not None and not s.infinite_rows:
+                found.setdefault((s.fold, s.seed), {})[s.method] = sign * s.value
+        wins = [
+            min(losses, key=lambda key: losses[key])
+            for scores in found.values()
+            if (losses := {k: v for k, v in scores.items() if k not in references})
+        ]
+        if wins:
+            most = max(dict.fromkeys(wins), key=wins.count)
+            if [wins.count(key) for key in set(wins)].count(wins.count(most)) > 1:
+                return f"By {metric.title}, no one loss is best over {over}"
+            return (
+                f"By {metric.title}, {most} is the best loss in {wins.count(most)} of "
+                f"{over}"
+            )
+    return f"Every score, {over}"
 
 
 def _score_panels(look: Look) -> Any:
@@ -138,10 +182,9 @@ def _score_panels(look: Look) -> Any:
             for score in scores
         ]
         base = alt.Chart(alt.Data(values=values))
-        low = metric.lower_is_better
-        arrow = "← lower is better" if low else "→ higher is better"
-        unit = f", {metric.unit}" if metric.unit else ""
-        x = alt.X("value:Q", title=f"{arrow}{unit}").scale(zero=False)
+        arrow = "← better" if metric.lower_is_better else "better →"
+        title = f"{metric.unit} ({arrow})" if metric.unit else arrow
+        x = alt.X("value:Q", title=title).scale(zero=False, nice=False, padding=10)
         x = x.axis(tickCount=5)
         y = alt.Y("method:N", title=None, sort=keys)
         line = base.mark_line(color="#b4bac2", opacity=0.6, strokeWidth=0.8)

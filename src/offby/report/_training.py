@@ -7,7 +7,7 @@ import altair as alt
 
 from offby.comparison._result import Pushes
 from offby.report import _words as words
-from offby.report._look import MANY, Look, drawn
+from offby.report._look import MANY, PLUS, Look, drawn
 from offby.report._parts import Figure, Table
 
 
@@ -16,13 +16,13 @@ def pushes(look: Look) -> Figure | None:
     found = look.comparison.pushes
     if not found:
         return None
-    title = _push_title(found)
+    title = _push_title(found, look.bin)
     offsets = sorted({offset for push in found for offset in push.offsets})
     columns = [
         (push, dict(zip(push.offsets, push.mean_push, strict=True))) for push in found
     ]
     table = Table(
-        "Mean push on the logit, by class minus true class",
+        f"Mean push on the logit, by {look.bin} minus true {look.bin}",
         ("loss", "stage", *(words.signed(offset, 0) for offset in offsets)),
         tuple(
             (
@@ -37,11 +37,14 @@ def pushes(look: Look) -> Figure | None:
         ),
         words=("stage",),
     )
-    note = "Above zero: the logit is pushed up. Each loss has its own scale."
+    note = (
+        f"Above zero: the logit of that {look.bin} is pushed up. Each loss has its own "
+        "scale, the same in its three pictures."
+    )
     return Figure(title, drawn(_push_panels(look, found), "pushes", title), table, note)
 
 
-def _push_title(found: Sequence[Pushes]) -> str:
+def _push_title(found: Sequence[Pushes], what: str) -> str:
     up = []
     for push in found:
         near = [
@@ -52,9 +55,9 @@ def _push_title(found: Sequence[Pushes]) -> str:
         if push.stage == "end" and near and sum(near) > 0:
             up.append(push.method)
     if not up:
-        return "At the end, no loss pushes the neighbors of the true class up"
+        return f"At the end, no loss pushes the neighbors of the true {what} up"
     verb = "pushes" if len(up) == 1 else "push"
-    return f"At the end, {words.listed(up)} {verb} the neighbors of the true class up"
+    return f"At the end, {words.listed(up)} {verb} the neighbors of the true {what} up"
 
 
 def _push_panels(look: Look, found: Sequence[Pushes]) -> Any:
@@ -70,8 +73,8 @@ def _push_panels(look: Look, found: Sequence[Pushes]) -> Any:
             for offset, value in zip(push.offsets, push.mean_push, strict=True)
         ]
         last = place == len(keys) - 1
-        x = alt.X("offset:Q", title="class − true class" if last else None)
-        x = x.axis(format="+d", tickMinStep=1, grid=False)
+        x = alt.X("offset:Q", title=f"{look.bin} − true {look.bin}" if last else None)
+        x = x.axis(format="d", tickMinStep=1, grid=False, labelExpr=PLUS)
         # One width for the labels of all losses, or the panels do not line up.
         y = alt.Y("push:Q", title=key).axis(tickCount=4, minExtent=34)
         color = look.color_of(key)
@@ -99,15 +102,20 @@ def curves(look: Look) -> Figure | None:
     fast = min(items, key=lambda item: item.epochs)
     slow = max(items, key=lambda item: item.epochs)
     title = (
-        f"{fast.method} stops first, after {fast.epochs:.0f} epochs; "
-        f"{slow.method} last, after {slow.epochs:.0f}"
+        f"{fast.method} is at its best first, after "
+        f"{words.count(round(fast.epochs), 'epoch')}, {slow.method} last, after "
+        f"{round(slow.epochs)}"
     )
-    if fast.epochs == slow.epochs:
-        title = f"Every loss trains for {fast.epochs:.0f} epochs"
+    if round(fast.epochs) == round(slow.epochs):
+        title = f"Every loss is at its best after about {fast.epochs:.0f} epochs"
+    by = "validation score"
+    if look.comparison.run.stop_on == "score":
+        by = "CRPS" if look.comparison.data.kind == "number" else "RPS"
+        by = f"{by} of the validation rows"
     seconds = look.comparison.timing.fits
     table = Table(
         "Training, mean over the fits",
-        ("loss", "epochs", "seconds", "best validation score", "last"),
+        ("loss", "best epoch", "seconds in all", f"best {by}", "last"),
         tuple(
             (
                 item.method,
@@ -130,11 +138,14 @@ def curves(look: Look) -> Figure | None:
         .mark_line(strokeWidth=2)
         .encode(
             alt.X("epoch:Q", title="epoch").axis(tickMinStep=1),
-            alt.Y("score:Q", title="validation score").scale(zero=False),
+            alt.Y("score:Q", title=f"{by} (↓ better)").scale(zero=False),
             look.color(keys),
             look.dash(keys),
         )
         .properties(width=640, height=260)
     )
-    note = "Mean over the nets that still train, so late parts rest on few nets."
+    note = (
+        "Training ends some epochs after the best one, whose weights are kept. Mean "
+        "over the networks still in training: late parts rest on few."
+    )
     return Figure(title, drawn(chart, "training", title), table, note)

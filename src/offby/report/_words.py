@@ -1,6 +1,7 @@
 """Numbers and names as a reader wants them."""
 
 import math
+import re
 from collections.abc import Sequence
 
 
@@ -35,24 +36,29 @@ def number(value: float | None, decimals: int) -> str:
         return "–"
     if math.isinf(value):
         return "∞" if value > 0 else "−∞"
-    return f"{value:.{decimals}f}".replace("-", "−")
+    text = f"{value:.{decimals}f}"
+    # What rounds to zero has no sign.
+    return text.replace("-", "−" if text.strip("-0.") else "")
+
+
+def minus(text: str) -> str:
+    """The text with the sign of negative numbers as it is printed."""
+    return re.sub(r"(?<![\w)])-(?=[\d.])", "−", text)
 
 
 def signed(value: float, decimals: int) -> str:
     """A difference: with its sign, unless it rounds to zero."""
     text = number(value, decimals)
-    if not any(char in "123456789∞" for char in text):
-        return text.lstrip("−")
-    return f"+{text}" if value > 0 else text
+    return f"+{text}" if value > 0 and text.strip("0.") else text
 
 
 def percent(share: float) -> str:
     """A share: whole percents, but never 0 % of something or 100 % of not all."""
     if 0 < share < 0.01:
-        return "less than 1 %"
+        return "less than 1\u00a0%"
     if 0.99 < share < 1:
-        return "more than 99 %"
-    return f"{100 * share:.0f} %"
+        return "more than 99\u00a0%"
+    return f"{100 * share:.0f}\u00a0%"
 
 
 def duration(seconds: float) -> str:
