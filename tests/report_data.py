@@ -10,8 +10,12 @@ from offby.comparison._result import (
     Comparison,
     Data,
     Difference,
+    Forecasts,
+    Guess,
     Method,
     Metric,
+    Noise,
+    NoiseShare,
     Pushes,
     Reliability,
     Row,
@@ -46,11 +50,14 @@ STAGES: tuple[tuple[Literal["start", "middle", "end"], float], ...] = (
 
 
 def comparison(
-    kind: Literal["classes", "number"] = "classes", bins=6, target="quality"
+    kind: Literal["classes", "number"] = "classes",
+    bins=6,
+    target="quality",
+    methods=METHODS,
 ):
     """A comparison over `bins` classes, or over `bins` bins of a number."""
     rng = random.Random(3)
-    losses = [method.key for method in METHODS if not method.reference]
+    losses = [method.key for method in methods if not method.reference]
     labels = tuple(str(place + 3) for place in range(bins))
     edges = ()
     positions = tuple(float(place) for place in range(bins))
@@ -61,7 +68,7 @@ def comparison(
     shares = _bump(bins, bins * 0.45, bins / 6)
     scores = []
     base = {"rps": 0.42, "log_score": 0.96, "mae": 0.48, "qwk": 0.55}
-    for place, method in enumerate(METHODS):
+    for place, method in enumerate(methods):
         for metric in METRICS:
             sign = 1 if metric.lower_is_better else -1
             for fold in range(5):
@@ -88,7 +95,7 @@ def comparison(
             relative=0.012 * place / base[metric.key],
             wins=max(0, 5 - place),
             pairs=10,
-            verdict=verdicts[place - 1],
+            verdict=verdicts[(place - 1) % 4],
         )
         for metric in METRICS
         for sign in [1 if metric.lower_is_better else -1]
@@ -154,6 +161,35 @@ def comparison(
         for place, key in enumerate(losses)
         for rank, cut in enumerate(cuts)
     )
+    forecasts = tuple(
+        Forecasts(
+            key,
+            0.6 - 0.03 * place,
+            (0.01 + 0.004 * place, 0.12, 0.42),
+            tuple(
+                Guess(rule, 0.43 + 0.01 * place + extra, 0.7 - extra)
+                for rule, extra in (("mode", 0.01), ("median", 0.0), ("mean", 0.05))
+            ),
+        )
+        for place, key in enumerate(losses)
+    )
+    noise = tuple(
+        Noise(
+            what,
+            key,
+            levels,
+            tuple(0.4 * level + 0.02 * place * level for level in levels),
+            {
+                metric.key: tuple(
+                    base[metric.key] + (0.1 - 0.02 * place) * level for level in levels
+                )
+                for metric in METRICS
+            },
+            tuple(0.03 + 0.1 * level for level in levels),
+        )
+        for what, levels in (("inputs", (0.0, 0.1, 0.5)), ("neighbor", (0.0, 0.2)))
+        for place, key in enumerate(losses)
+    )
     training = tuple(
         Training(
             key,
@@ -179,7 +215,7 @@ def comparison(
             sha256="9f2c" * 16,
             notes=("240 rows are copies of another row.", "No value was missing."),
         ),
-        methods=METHODS,
+        methods=methods,
         metrics=METRICS,
         scores=tuple(scores),
         differences=differences,
@@ -203,6 +239,10 @@ def comparison(
         pushes=pushes,
         calibration=calibration,
         reliability=reliability,
+        forecasts=forecasts,
+        noise_share=NoiseShare(0.5, 0.34, "neighbors"),
+        noise=noise,
+        flips=("By RPS, emd2 takes the place of ce with noise in the inputs.",),
         training=training,
         run=Run(
             command=f"offby compare wine.csv --target {target}",

@@ -49,19 +49,22 @@ def classes(sharpened=1.0):
 
 @pytest.mark.parametrize("weighted", [False, True])
 @pytest.mark.parametrize("positions", [(0, 1, 2, 3, 4), (-1.0, 0, 0.5, 10, 11)])
-def test_parts_of_the_rps_are_those_of_model_diagnostics(positions, weighted):
-    pytest.importorskip("model_diagnostics")
+def test_parts_at_a_threshold_are_those_of_its_brier_score(positions, weighted):
     y, told = classes(sharpened=2)
     weight = np.random.default_rng(1).uniform(0.5, 2, ROWS) if weighted else None
-    found = crps_parts(problem("classes", y, positions, weight=weight), fits(told))
-    wanted = metrics.corp_decomposition(
-        np.asarray(positions)[y], told, labels=positions, sample_weight=weight
-    )
-    # Rounding to four decimals pools a few rows more.
-    assert found == pytest.approx(
-        (wanted.miscalibration, wanted.discrimination, wanted.uncertainty), rel=1e-2
-    )
-    assert found[0] - found[1] + found[2] == pytest.approx(wanted.score, rel=1e-9)
+    asked = problem("classes", y, positions, weight=weight)
+    for curve in reliability(asked, "ce", fits(told)):
+        k = positions.index(curve.threshold)
+        below = told[:, : k + 1].sum(-1)
+        wanted = metrics.corp_decomposition(
+            y > k, np.stack([below, 1 - below], -1), sample_weight=weight
+        )
+        parts = curve.miscalibration, curve.discrimination, curve.uncertainty
+        # Rounding to four decimals pools a few rows more.
+        assert parts == pytest.approx(
+            (wanted.miscalibration, wanted.discrimination, wanted.uncertainty), rel=2e-2
+        )
+        assert parts[0] - parts[1] + parts[2] == pytest.approx(wanted.score, rel=1e-9)
 
 
 def numbers(spread=1.0):

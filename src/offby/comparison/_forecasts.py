@@ -18,14 +18,14 @@ def forecasts(problem: Problem, name: str, fits: Sequence[Fit]) -> Forecasts:
     weight = np.ones(len(rows)) if problem.weight is None else problem.weight[rows]
     if problem.kind == "classes":
         y = np.asarray(problem.positions)[problem.y[rows]]
-        spread, guesses = _of_classes(problem, first)
+        parts, spread, guesses = _of_classes(problem, first, y, weight)
     else:
-        y = problem.y[rows]
+        y, parts = problem.y[rows], crps_parts(problem, fits)
         spread, guesses = _of_numbers(problem, first)
     return Forecasts(
         method=name,
         sharpness=float(np.average(spread, weights=weight)),
-        corp=crps_parts(problem, fits),
+        corp=parts,
         guesses=tuple(
             Guess(
                 rule,
@@ -37,7 +37,7 @@ def forecasts(problem: Problem, name: str, fits: Sequence[Fit]) -> Forecasts:
     )
 
 
-def _of_classes(problem: Problem, fits):
+def _of_classes(problem: Problem, fits, y: np.ndarray, weight: np.ndarray):
     places = np.asarray(problem.positions)
     probs = np.concatenate([fit.probs for fit in fits])
     mean = probs @ places
@@ -47,7 +47,19 @@ def _of_classes(problem: Problem, fits):
         "median": places[metrics.median_class(probs)],
         "mean": mean,
     }
-    return spread, guesses
+    return _parts(y, probs, places, weight), spread, guesses
+
+
+def _parts(y, probs, places, weight) -> tuple[float, float, float] | None:
+    try:
+        found = metrics.corp_decomposition(
+            y, probs, labels=places, sample_weight=weight
+        )
+    except RuntimeError:  # offby without its extra "compare" has no such parts
+        return None
+    parts = found.miscalibration, found.discrimination, found.uncertainty
+    # Isotonic regression of model-diagnostics gives NaN for some forecasts.
+    return parts if np.isfinite(parts).all() else None
 
 
 def _of_numbers(problem: Problem, fits):

@@ -50,11 +50,11 @@ def reliability(
 
 
 def crps_parts(problem: Problem, fits: Sequence[Fit]) -> Parts:
-    """Miscalibration, discrimination and uncertainty of the mean CRPS or RPS.
+    """Miscalibration, discrimination and uncertainty of the mean CRPS, for numbers.
 
-    Either is the Brier score of the events "at most t", summed or integrated over all
-    thresholds t; so are its parts. The integral is taken numerically, on cells as
-    narrow as the target lies dense.
+    The CRPS is the integral over all thresholds t of the Brier score of the event "at
+    most t"; so are its parts. It is taken numerically, on cells as narrow as the target
+    lies dense. (The RPS of classes is a sum: `metrics.corp_decomposition`.)
 
     References:
         Arnold, Walz, Ziegel, Gneiting (2024), Decompositions of the mean continuous
@@ -132,8 +132,6 @@ class _Forecasts:
 
     def cells(self) -> tuple[np.ndarray, np.ndarray]:
         """Thresholds, and the stretch of the target that each stands for."""
-        if not self.continuous:
-            return self.places[0][:-1], np.diff(self.places[0])
         borders = np.quantile(self.y, np.linspace(0, 1, 41))
         ends = [edge for places in self.places for edge in places[[0, -1]]]
         borders = np.unique([*borders, *ends])

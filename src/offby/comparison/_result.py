@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import asdict, dataclass
+from importlib import import_module
 from typing import Any, Literal
 
 SCHEMA_VERSION = 2
@@ -340,6 +341,15 @@ class Comparison:
             why=tuple(raw["why"]),
             **parts,
         )
+
+    def _repr_html_(self) -> str | None:
+        """The report in a frame: what a notebook shows."""
+        # Found by name, and only when shown: the report is a level above its data.
+        try:
+            report = import_module("offby.report")
+        except ImportError:  # Without the extra "compare" the notebook shows text.
+            return None
+        return report.frame(self)
 
     def mean(self, method: str, metric: str) -> float | None:
         """Mean score over folds and seeds; None where the method has no such score."""

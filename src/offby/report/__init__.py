@@ -21,7 +21,7 @@ from offby.report import (
 from offby.report import _words as words
 from offby.report._look import Look
 
-__all__ = ["render"]
+__all__ = ["frame", "render"]
 
 _LARGEST_JSON = 700_000
 """Bytes of JSON up to which the page carries it; beyond, the page would be too big."""
@@ -77,6 +77,20 @@ def render(comparison: Comparison, *, explainer: str | None = None) -> str:
         json=_as_link(comparison),
         seconds=words.duration(comparison.timing.seconds),
         rope=f"{100 * comparison.run.rope:g} %",
+    )
+
+
+def frame(comparison: Comparison) -> str:
+    """The report as an inline frame, for a notebook: neither's style meets the other's.
+
+    The frame may run the script of the page and save its numbers, and nothing else.
+    """
+    # Else a link to a section would lead to the page around the frame.
+    page = render(comparison).replace("<head>", '<head><base href="about:srcdoc">', 1)
+    page = page.replace("&", "&amp;").replace('"', "&quot;")
+    return (
+        '<iframe title="Comparison of losses" width="100%" height="800" '
+        f'sandbox="allow-scripts allow-downloads" srcdoc="{page}"></iframe>'
     )
 
 

@@ -11,6 +11,16 @@ for (const table of document.querySelectorAll("table")) {
   });
 }
 
+// A chart wider than the window scrolls by keyboard too.
+function reachable() {
+  for (const card of document.querySelectorAll(".card")) {
+    if (card.scrollWidth > card.clientWidth) card.tabIndex = 0;
+    else card.removeAttribute("tabindex");
+  }
+}
+addEventListener("resize", reachable);
+reachable();
+
 function sort(table, heads, column) {
   const up = heads[column].ariaSort !== "ascending";
   for (const head of heads) head.removeAttribute("aria-sort");
