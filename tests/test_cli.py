@@ -1,12 +1,15 @@
 import json
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 from click.testing import CliRunner
 
 import offby
 from offby.cli import main
+
+from .report_data import comparison
 
 pytest.importorskip("polars")
 pytest.importorskip("rich")
@@ -144,13 +147,36 @@ def test_a_comparison_prints_scores_and_writes_report_and_data(tmp_path):
         "↑",
         "\u203a",
         "Report  y_compare.html",
-        "explain y_compare.json",
+        "Explain y_compare_explain.html",
     ):
         assert part in result.stdout
     after = {path.name for path in tmp_path.iterdir()}
-    assert after - before == {"y_compare.html", "y_compare.json"}
+    assert after - before == {
+        "y_compare.html",
+        "y_compare.json",
+        "y_compare_explain.html",
+    }
+    report = (tmp_path / "y_compare.html").read_text(encoding="utf-8")
+    assert report.count('href="y_compare_explain.html#stop=0') == report.count(
+        "Move this prediction by hand"
+    )
     data = json.loads((tmp_path / "y_compare.json").read_text())
     assert data["data"]["target"] == "y"
+
+
+@pytest.mark.parametrize(("bins", "drawn"), [(12, True), (301, False)])
+def test_rows_link_to_a_page_beside_only_if_it_can_be_drawn(
+    monkeypatch, tmp_path, bins, drawn
+):
+    made = comparison("number", bins)
+    made = replace(made, pushes=(), scores=(), reliability=(), noise=())
+    monkeypatch.setattr(offby, "compare", lambda *args, **settings: made)
+    result = call("compare", "small.csv", "-t", "y", "-o", "r.html")
+    assert result.exit_code == 0, result.output
+    page = (tmp_path / "r.html").read_text(encoding="utf-8")
+    assert (tmp_path / "r_explain.html").exists() == drawn
+    assert ("Explain r_explain.html" in result.stdout) == drawn
+    assert page.count('href="r_explain.html#') == 3 * drawn
 
 
 @pytest.mark.slow

@@ -311,6 +311,37 @@ def test_opens_on_a_row_of_the_reader(visit, made):
     assert masses(page, 1) == pytest.approx(row.probs["emd1"], abs=1e-3)
 
 
+@pytest.mark.parametrize(
+    ("address", "row", "models"),
+    [
+        ("#stop=0&row=0&models=hl,emd1", 0, ("hl", "emd1")),
+        ("#stop=0&row=1", 1, ("ce", "emd2")),
+        ("#stop=0&models=emd1", 2, ("emd1",)),
+    ],
+)
+def test_a_row_and_losses_are_address_enough(visit, address, row, models):
+    made = comparison()
+    page = visit(address, html=explain.render(made))
+    assert page.get_by_role("alert").count() == 0
+    for figure, model in enumerate(models):
+        assert masses(page, figure) == pytest.approx(
+            made.rows[row].probs[model], abs=1e-3
+        )
+
+
+@pytest.mark.parametrize(
+    ("address", "says"),
+    [
+        ("#stop=0&row=3", "row must be a number from 0 to 2"),
+        ("#stop=0&row=-1", "row must be a number from 0 to 2"),
+        ("#stop=0&row=1&models=ce,nope", "must be of the data in this page"),
+    ],
+)
+def test_a_row_or_loss_that_is_not_there_is_a_sentence(visit, address, says):
+    page = visit(address, html=explain.render(comparison()))
+    assert says in page.get_by_role("alert").inner_text()
+
+
 def test_run_is_seen_or_with_reduced_motion_is_there_at_once(visit):
     still = visit("#stop=4")
     still.get_by_role("button", name="Run").click()
