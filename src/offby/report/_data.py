@@ -11,6 +11,7 @@ from offby.report._look import MANY, Look, drawn
 from offby.report._parts import Figure, Table
 
 _BAR = "#5b6b7c"
+_WIDTH = 820
 
 
 def histogram(look: Look) -> Figure:
@@ -65,7 +66,9 @@ def _bars(look: Look) -> Any:
             )
         ]
         chart = alt.Chart(alt.Data(values=values)).encode(
-            alt.X("low:Q", title=data.target).scale(zero=False, nice=False),
+            alt.X("low:Q", title=data.target)
+            .axis(titleLimit=_WIDTH)
+            .scale(zero=False, nice=False),
             alt.X2("high:Q"),
             y.title("rows per unit"),
             y2=alt.datum(0),
@@ -78,5 +81,5 @@ def _bars(look: Look) -> Any:
             for name, count in zip(look.labels, data.counts, strict=False)
         ]
         chart = alt.Chart(alt.Data(values=values)).mark_bar(color=_BAR)
-        chart = chart.encode(look.classes(data.target), y)
-    return chart.properties(width=820, height=200)
+        chart = chart.encode(look.classes(_WIDTH), y)
+    return chart.properties(width=_WIDTH, height=200)

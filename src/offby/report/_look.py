@@ -16,8 +16,26 @@ from markupsafe import Markup, escape
 from offby.comparison._result import Comparison, Method
 from offby.report import _words as words
 
-_COLORS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#b8860b", "#56b4e9", "#7a3db8")
-_DASHES = ((), (6, 3), (2, 2), (8, 3, 2, 3), (12, 3), (4, 4), (1, 3))
+_COLORS = (
+    "#0072b2",
+    "#d55e00",
+    "#009e73",
+    "#cc79a7",
+    "#b8860b",
+    "#56b4e9",
+    "#7a3db8",
+    "#8b0a1a",
+)
+_DASHES = (
+    (),
+    (6, 3),
+    (2, 2),
+    (8, 3, 2, 3),
+    (12, 3),
+    (4, 4),
+    (1, 3),
+    (9, 2, 2, 2, 2, 2),
+)
 _REFERENCE_COLORS = ("#6b6b6b", "#9a9a9a", "#3f3f3f")
 PLUS = "datum.value ? (datum.value > 0 ? '+' : '') + datum.label : datum.label"
 """Labels of an axis of differences: signed, but for zero."""
@@ -49,7 +67,7 @@ _CONFIG = {
         "labelLimit": 130,
     },
     "axisQuantitative": {"labelOverlap": "greedy", "labelSeparation": 6},
-    "padding": {"left": 5, "top": 5, "right": 18, "bottom": 5},
+    "padding": {"left": 14, "top": 5, "right": 18, "bottom": 5},
     "header": {
         "labelColor": INK,
         "labelFontSize": 12,
@@ -184,11 +202,16 @@ class Look:
         scale = alt.Scale(domain=keys, range=dashes)
         return alt.StrokeDash("method:N", title=None, scale=scale)
 
-    def classes(self, title: str) -> Any:
-        """The field "x" as classes or bins, side by side."""
+    def classes(self, width: int) -> Any:
+        """The field "x" as classes or bins, side by side in a panel of that width."""
         wide = max(map(len, self.labels), default=0) > 3 and len(self.labels) > 4
-        x = alt.X("x:N", title=title, sort=self.labels)
-        return x.axis(labelAngle=-40 if wide else 0, labelLimit=70, labelOverlap=True)
+        x = alt.X("x:N", title=self.comparison.data.target, sort=self.labels)
+        return x.axis(
+            labelAngle=-40 if wide else 0,
+            labelLimit=70,
+            labelOverlap=True,
+            titleLimit=width,
+        )
 
     def swatch(self, key: str) -> Markup:
         """A short line in the color and dash of the method."""

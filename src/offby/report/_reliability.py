@@ -83,7 +83,9 @@ def _blocks(look: Look, found: Sequence[Reliability]) -> Any:
         _block(look, [c for c in found if c.method in keys[i : i + across]])
         for i in range(0, len(keys), across)
     ]
-    return alt.vconcat(*blocks, spacing=22)
+    # Each block colors its own losses: one scale for all would deal the colors anew.
+    whole = alt.vconcat(*blocks, spacing=22)
+    return whole.resolve_scale(color="independent", strokeDash="independent")
 
 
 def _block(look: Look, found: Sequence[Reliability]) -> Any:

@@ -63,14 +63,17 @@ def _picture(look: Look, row: Row) -> Any:
     y = alt.Y("p:Q", title="probability").axis(tickCount=4, format="~%")
     y = y.scale(domain=[0, top * 1.15 or 1.0], nice=False)
     color = look.color(keys).legend(None)
-    layers = (_spans if look.has_edges else _bars)(look, row, keys, y, color)
     columns, width = panels(len(keys))
+    if look.has_edges:
+        layers = _spans(look, row, keys, y, color, width)
+    else:
+        layers = _bars(look, row, keys, y, color, width)
     chart = alt.layer(*layers).properties(width=width, height=110)
     facet = alt.Facet("method:N", title=None, sort=keys)
     return chart.facet(facet, columns=columns)
 
 
-def _bars(look: Look, row: Row, keys, y, color) -> tuple[Any, Any]:
+def _bars(look: Look, row: Row, keys, y, color, width: int) -> tuple[Any, Any]:
     """Classes side by side, a triangle over the truth."""
     values = [
         {"method": key, "x": label, "p": prob, "true": place == row.true}
@@ -80,7 +83,7 @@ def _bars(look: Look, row: Row, keys, y, color) -> tuple[Any, Any]:
         )
     ]
     base = alt.Chart(alt.Data(values=values))
-    x = look.classes(look.comparison.data.target)
+    x = look.classes(width)
     mark = base.mark_point(
         shape="triangle-down", filled=True, size=70, color=INK, opacity=1
     )
@@ -88,7 +91,7 @@ def _bars(look: Look, row: Row, keys, y, color) -> tuple[Any, Any]:
     return base.mark_bar().encode(x, y, color), mark
 
 
-def _spans(look: Look, row: Row, keys, y, color) -> tuple[Any, Any]:
+def _spans(look: Look, row: Row, keys, y, color, width: int) -> tuple[Any, Any]:
     """Bins from edge to edge, where a loss sees something; a line at the truth."""
     data = look.comparison.data
     seen = [
@@ -112,7 +115,7 @@ def _spans(look: Look, row: Row, keys, y, color) -> tuple[Any, Any]:
     base = alt.Chart(alt.Data(values=values))
     low, high = min(edges[0], row.value), max(edges[-1], row.value)
     x = alt.X("low:Q", title=data.target).scale(domain=[low, high], nice=False)
-    x = x.axis(grid=False, tickCount=4)
+    x = x.axis(grid=False, tickCount=4, titleLimit=width)
     bars = base.mark_bar(strokeWidth=0.7).encode(
         x, alt.X2("high:Q"), y, color, y2=alt.datum(0), stroke=look.stroke(keys)
     )

@@ -5,12 +5,13 @@ from typing import Any
 
 import altair as alt
 
-from offby.comparison._result import Difference
+from offby.comparison._result import Difference, Metric
 from offby.report import _words as words
 from offby.report._look import INK, PLUS, Look, drawn
 from offby.report._parts import Figure, Table
 
 _CLEAR = ("worse", "slightly worse")
+_WIDTH = 270
 
 
 def from_best(differences: Sequence[Difference]) -> list[Difference]:
@@ -27,9 +28,10 @@ def differences(look: Look) -> Figure | None:
     clear = [d for d in shown if d.verdict in _CLEAR]
     verb = "is" if len(clear) == 1 else "are"
     title = (
-        f"{len(clear) or 'None'} of {len(shown)} differences from the best {verb} "
-        "clear of chance"
+        f"{len(clear)} of {len(shown)} differences from the best {verb} clear of chance"
     )
+    if not clear:
+        title = "No difference from the best is clear of chance"
     if 0 < len(clear) < 4:
         titles = {metric.key: metric.title for metric in look.comparison.metrics}
         title += ": " + words.listed(
@@ -66,7 +68,9 @@ def _difference_panels(look: Look, found: Sequence[Difference]) -> Any:
         y = alt.Y("method:N", title=None, sort=keys)
         worse = "worse →" if metric.lower_is_better else "← worse"
         x = alt.X("low:Q", title=f"minus {mine[0].other} ({worse})")
-        x = x.axis(tickCount=5, labelExpr=PLUS).scale(nice=False, padding=12)
+        x = x.axis(tickCount=5, labelExpr=PLUS, titleLimit=_WIDTH).scale(
+            nice=False, padding=12
+        )
         color = look.color(keys).legend(None)
         bar = base.mark_rule(strokeWidth=2).encode(x, alt.X2("high:Q"), y, color)
         ring = base.mark_point(fill="#ffffff", size=50, opacity=1, strokeWidth=2)
@@ -76,7 +80,7 @@ def _difference_panels(look: Look, found: Sequence[Difference]) -> Any:
         zero = base.mark_rule(color=INK, strokeDash=[3, 2])
         zero = zero.encode(x=alt.datum(0))
         panel = alt.layer(zero, bar, ring, dot).properties(
-            width=270, height=22 * len(mine), title=metric.title
+            width=_WIDTH, height=22 * len(mine), title=_headed(metric)
         )
         panels.append(panel)
     return _side_by_side(panels)
@@ -185,14 +189,14 @@ def _score_panels(look: Look) -> Any:
         arrow = "← better" if metric.lower_is_better else "better →"
         title = f"{metric.unit} ({arrow})" if metric.unit else arrow
         x = alt.X("value:Q", title=title).scale(zero=False, nice=False, padding=10)
-        x = x.axis(tickCount=5)
+        x = x.axis(tickCount=5, titleLimit=_WIDTH)
         y = alt.Y("method:N", title=None, sort=keys)
         line = base.mark_line(color="#b4bac2", opacity=0.6, strokeWidth=0.8)
         line = line.encode(x, y, alt.Detail("pair:N"), alt.Order("place:Q"))
         dots = base.mark_point(filled=True, size=30, opacity=0.8)
         dots = dots.encode(x, y, look.color(keys).legend(None))
         panel = alt.layer(line, dots).properties(
-            width=270, height=24 * len(keys), title=metric.title
+            width=_WIDTH, height=24 * len(keys), title=_headed(metric)
         )
         panels.append(panel)
     return _side_by_side(panels)
@@ -214,6 +218,10 @@ def _score_table(look: Look) -> Table:
         rows.append((method, str(fold), str(seed), *texts))
     head = ("method", "fold", "seed", *(metric.title for metric in c.metrics))
     return Table("Score of each fold and seed", head, tuple(rows))
+
+
+def _headed(metric: Metric) -> alt.TitleParams:
+    return alt.TitleParams(metric.title, limit=_WIDTH)
 
 
 def _side_by_side(panels: Sequence[Any]) -> Any:
