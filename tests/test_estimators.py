@@ -150,7 +150,7 @@ def test_buffers_go_back_to_the_best_epoch_as_the_weights_do():
 
 def test_refuses_a_network_of_the_wrong_shape():
     X, y = rows()
-    with pytest.raises(ValueError, match=r"logits of shape \(2, 100\), got shape"):
+    with pytest.raises(ValueError, match=r"logits of shape \(2, 102\), got shape"):
         BinnedRegressor(module=torch.nn.Linear(99, 5)).fit(X, y)
     with pytest.raises(TypeError, match="a function of the numbers of features"):
         fitted(BinnedRegressor, X, y, module=lambda n, k: "net")
@@ -405,3 +405,16 @@ def test_every_bag_is_refitted_for_its_own_passes():
     moved = (model.network_.head != plain.network_.head).flatten(1).any(1)
     assert moved.tolist() == [True] * 3
     assert model.score(X, y) > 0.9
+
+
+def test_no_number_has_density_zero():
+    X, y = rows()
+    for target in (y, np.round(y), np.exp(y), np.minimum(y, 1.0)):
+        for transform in (None, "yeo-johnson", "quantile"):
+            settings = {"target_transform": transform, "n_bins": 10, "max_iter": 3}
+            model = fitted(BinnedRegressor, X, target, **settings)
+            away = target.std() * np.array([-4.0, 4.0]) + [target.min(), target.max()]
+            density = model.predict_dist(X).log_pdf(away[:, None])
+            assert (density > -40).all(), (target, transform)
+            # Beyond all numbers there is next to no mass.
+            assert model.predict_dist(X).probs[:, [0, -1]].max() < 0.01

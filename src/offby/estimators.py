@@ -227,12 +227,12 @@ class BinnedRegressor(RegressorMixin, BaseEstimator):
 
     Args:
         loss: Short name of a loss or a sum of them; `offby losses` lists them.
-        n_bins: How many bins, at most. Or a grid of your own, a `Bins`.
+        n_bins: How many bins, at most; tails are two more. Or a grid of your own.
         strategy: Bins of equal counts ("quantile"), of equal widths ("uniform"), each
             wider by the same factor ("log"), or of the numbers nearest to a mean
             ("kmeans"); as `Bins.around` makes them.
-        tails: "half-normal" lets the end bins reach to infinity, so that no number has
-            density zero.
+        tails: "half-normal" adds a bin on either side that reaches to infinity, so that
+            no number has density zero; "none" ends the forecasts at the last edges.
         target_transform: Scale on which bins and distances are measured: "log" for
             positive targets whose ratios matter, "yeo-johnson" for skewed ones,
             "quantile" (normal scores of the ranks) for any. Forecasts are on the scale
@@ -281,7 +281,7 @@ class BinnedRegressor(RegressorMixin, BaseEstimator):
         *,
         n_bins: int | Bins = 100,
         strategy: Strategy = "quantile",
-        tails: Tails = "none",
+        tails: Tails = "half-normal",
         target_transform: Transform | None = None,
         hidden_layer_sizes: tuple[int, ...] = (128, 128),
         n_members: int = 8,

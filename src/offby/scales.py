@@ -102,23 +102,44 @@ def scaled(scale, y: np.ndarray) -> np.ndarray:
 
 
 def grid(scale, y: np.ndarray, n_bins: int, strategy: Strategy, tails: Tails) -> Bins:
-    """Bins made on the scale, in the units of the target."""
+    """Bins made on the scale, in the units of the target.
+
+    Tails are two bins more, beyond all numbers seen: so little mass that nothing else
+    changes, and enough that no number has density zero.
+    """
     on_scale = scaled(scale, y)
     if on_scale.min() == on_scale.max():
         room = max(abs(float(on_scale[0])), 1.0) * 1e-3
         made = Bins([on_scale[0] - room, on_scale[0] + room])
     else:
-        made = Bins.around(on_scale, n_bins, strategy, tails=tails)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", RuntimeWarning)  # mended just below
-        edges = scale.inverse_transform(made.edges.numpy()[:, None])[:, 0]
+        made = Bins.around(on_scale, n_bins, strategy)
+    edges = _unscaled(scale, made.edges.numpy())
     # The scale may end (Yeo-Johnson does) before the margin does: then the margin is
     # one bin on the scale of the target.
     margins = 2 * y.min() - edges[1], 2 * y.max() - edges[-2]
-    for end, margin in zip((0, -1), margins, strict=True):
-        if not np.isfinite(edges[end]):
-            edges[end] = margin
-    return Bins(edges, tails=made.tails)
+    ends = np.where(np.isfinite(edges[[0, -1]]), edges[[0, -1]], margins)
+    inner = edges[1:-1]
+    if tails == "none":
+        return Bins(np.concatenate([ends[:1], inner, ends[1:]]))
+    # Half of a tail lies within one standard deviation of the numbers: on the scale or
+    # on their own, whichever is further and can be told on the scale.
+    away = np.array([-1.0, 1.0])
+    room = on_scale.std() or float(made.widths[0])
+    wide = _unscaled(scale, scaled(scale, ends) + away * room)
+    wide = np.where(np.isfinite(wide), wide, ends)
+    plain = ends + away * (y.std() or ends[1] - ends[0])
+    further = np.array([min(wide[0], plain[0]), max(wide[1], plain[1])])
+    with np.errstate(invalid="ignore", divide="ignore"):
+        beyond = np.where(np.isfinite(scaled(scale, further)), further, wide)
+    parts = [beyond[:1], ends[:1], inner, ends[1:], beyond[1:]]
+    return Bins(np.concatenate(parts), tails=tails)
+
+
+def _unscaled(scale, z: np.ndarray) -> np.ndarray:
+    """Numbers back from the scale; what it does not reach is not finite."""
+    with warnings.catch_warnings(), np.errstate(over="ignore"):
+        warnings.simplefilter("ignore", RuntimeWarning)
+        return np.asarray(scale.inverse_transform(z[:, None]))[:, 0]
 
 
 def check_numbers(y) -> None:
