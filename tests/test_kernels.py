@@ -244,7 +244,7 @@ def test_classes_on_axis_1_are_not_copied():
     layout = _library.layout_of(logits)
     assert layout == _library.Layout(3, 30, (210, 1, 30))
     _, gradient = _library.Task(
-        (1.0, 0, 0, 0, 0), torch.zeros(3, 5, 6).long()
+        (1.0, 0, 0, 0, 0, 0), torch.zeros(3, 5, 6).long()
     ).loss_and_gradient(logits, 1.0)
     assert gradient.stride() == logits.stride()
 
@@ -371,7 +371,7 @@ def test_a_sum_is_computed_in_one_pass(monkeypatch, weight, reduction):
     logits, target = batch(5)
     target[:3] = -100
     got = _slopes_of(mixed, logits, target)
-    assert runs == [(1.0, 2.0, 0.5, 0.0, 0.0)]
+    assert runs == [(1.0, 2.0, 0.5, 0.0, 0.0, 0.0)]
     with kernels.using("torch"):
         expected = _slopes_of(mixed, logits, target)
     assert len(runs) == 1

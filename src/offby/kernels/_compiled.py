@@ -3,7 +3,8 @@
 import torch
 from torch import Tensor
 
-from offby.kernels._library import Library, Task, load
+from offby.grounds import Cuts
+from offby.kernels._library import Library, Task, cuts_of, load
 
 
 @torch.library.custom_op("offby::rows", mutates_args=())
@@ -13,23 +14,25 @@ def _rows(
     value: Tensor | None,
     positions: Tensor | None,
     edges: Tensor | None,
+    cuts: list[Tensor],
     factors: list[float],
     power: float,
 ) -> tuple[Tensor, Tensor]:
     """Loss and gradient of every row."""
-    task = Task(tuple(factors), index, value, positions, edges, power)
+    tree = Cuts(*cuts) if cuts else None
+    task = Task(tuple(factors), index, value, positions, edges, power, tree)
     return task.loss_and_gradient(logits.contiguous(), 1.0)
 
 
 @_rows.register_fake
-def _(logits, index, value, positions, edges, factors, power):
+def _(logits, index, value, positions, edges, cuts, factors, power):
     wide = torch.promote_types(logits.dtype, torch.float32)
     loss = logits.new_empty(logits.shape[:-1], dtype=wide)
     return loss, logits.new_empty(logits.shape)
 
 
 def _keep_gradient(ctx, inputs, output) -> None:
-    del inputs
+    ctx.n_cuts = len(inputs[5])
     ctx.save_for_backward(output[1])
     ctx.set_materialize_grads(False)
 
@@ -42,7 +45,7 @@ def _backward(ctx, upstream, upstream_of_gradient):
         )
     (gradient,) = ctx.saved_tensors
     scaled = gradient * upstream[..., None].to(gradient.dtype)
-    return scaled, None, None, None, None, None, None
+    return scaled, None, None, None, None, [None] * ctx.n_cuts, None, None
 
 
 _rows.register_autograd(_backward, setup_context=_keep_gradient)
@@ -51,7 +54,8 @@ _rows.register_autograd(_backward, setup_context=_keep_gradient)
 def rows(task: Task, logits: Tensor) -> Tensor:
     """Loss of each row."""
     numbers = task.index, task.value, task.positions, task.edges
-    loss, _ = _rows(logits, *numbers, list(task.factors), task.power)
+    cuts = [] if task.cuts is None else list(cuts_of(task.cuts))
+    loss, _ = _rows(logits, *numbers, cuts, list(task.factors), task.power)
     return loss
 
 
