@@ -69,7 +69,7 @@ void in_parallel(int64_t units, int64_t grain, void (*work)(int64_t, int64_t, vo
 // saves the shuffles of running sums, and costs those of turning the rows.
 int64_t few_classes(const Job& job) {
   bool sums = job.factor[SQUARED_EMD] != 0 || job.factor[CUMULATIVE] != 0 || job.factor[CRPS] != 0;
-  return sums ? 1024 : 64;
+  return sums ? 1024 : 320;
 }
 
 template <class C> struct Numbers {
