@@ -1,6 +1,7 @@
 import dataclasses
 import warnings
 from collections.abc import Callable
+from functools import cache
 
 import mpmath as mp
 import numpy as np
@@ -15,7 +16,7 @@ from offby import Bins, Line, kernels, losses, nn
 from offby.catalog import parse
 from offby.kernels import _library
 from offby.training import Settings, Task, train
-from tests.cases import grid, uneven
+from tests.cases import grid, tree, uneven
 from tests.reference import exact, softmax
 
 library = _library.load()
@@ -37,6 +38,11 @@ def _crps(z, y, impl):
     return losses.histogram_crps(z, value, bins, impl=impl)
 
 
+def _on_tree(z, y, impl):
+    return losses.squared_emd(z, y, _tree(z.shape[-1]), impl=impl)
+
+
+_tree = cache(tree)
 LOSSES: dict[str, Callable[..., Tensor]] = {
     "cross_entropy": losses.cross_entropy,
     "wasserstein": losses.wasserstein,
@@ -45,6 +51,7 @@ LOSSES: dict[str, Callable[..., Tensor]] = {
     "wasserstein-p1.5": _on_line(losses.wasserstein, p=1.5),
     "squared_emd": losses.squared_emd,
     "squared_emd-uneven": _on_line(losses.squared_emd),
+    "squared_emd-tree": _on_tree,
     "cumulative": losses.cumulative_cross_entropy,
     "cumulative-uneven": _on_line(losses.cumulative_cross_entropy),
     "histogram_crps": _crps,

@@ -92,10 +92,24 @@ struct Running {
   }
 };
 
+// Numbers of the rows of a unit, gathered one by one: in memory, for a vector in a
+// register would go there and back for each.
+template <class C> struct Gathered {
+  alignas(64) C numbers[n] = {};
+  C& operator[](int i) { return numbers[i]; }
+};
+OFFBY_INLINE V load(const Gathered<float>& from) { return load(from.numbers); }
+OFFBY_INLINE M load(const Gathered<int32_t>& from) {
+  M v;
+  memcpy(&v, from.numbers, sizeof(v));
+  return v;
+}
+
 // What the terms of a block have in common. Arrays hold K vectors.
 struct Block {
   const Job& job;
   const Ground<float>& ground;
+  const Forest& forest;
   int64_t K;
   M y;
   float *e, *h, *a;
@@ -145,6 +159,49 @@ struct Block {
     V value = squares.value() * iZ * iZ;
     loss += factor * value;
     mu += 2 * factor * value;
+  }
+
+  // As in row.hpp.
+  void tree(float factor, const Gathered<int32_t>& rank, const Gathered<int32_t>& leaf) {
+    const Forest& in = forest;
+    const int64_t nodes = in.nodes;
+    const M there = load(rank);
+    thread_local Memory memory;
+    float* far = (float*)memory.of(3 * nodes * n * sizeof(float));
+    float *mass = far + nodes * n, *slope = mass + nodes * n;
+    auto on_way = [&](int64_t i) { return (all(in.start[i]) <= there) & (there < all(in.end[i])); };
+    auto add = [](float* to, V v) { store(to, load(to) + v); };
+    settle();
+    for (int64_t i = 0; i < nodes; i++) store(far + i * n, V{});
+    for (int64_t k = 0; k < K; k++) add(far + in.leaf[k] * n, load(e + k * n));
+    for (int64_t i = nodes - 1; i > 0; i--)
+      add(far + in.parent[i] * n, select(on_way(i), V{}, load(far + i * n)));
+    Running squares, mean;
+    store(mass, V{});
+    store(slope, V{});
+    for (int64_t i = 1; i < nodes; i++) {
+      const int64_t up = in.parent[i] * n;
+      M way = on_way(i);
+      V m = select(way, load(mass + up) + load(far + up), load(far + i * n));
+      V f = float(in.weight[i]) * m;
+      store(mass + i * n, m);
+      squares.recent += f * m;
+      store(slope + i * n, load(slope + up) + select(way, -f, f));
+      if (i % 32 == 0) squares.move();
+    }
+    Gathered<float> found;
+    for (int i = 0; i < n; i++) found[i] = slope[leaf.numbers[i] * n + i];
+    V at_truth = load(found), origin = select(2 * ey > Z, at_truth, V{}), c = 2 * factor * iZ;
+    for (int64_t k = 0; k < K; k++) {
+      V v = load(slope + in.leaf[k] * n) - origin;
+      mean.recent += load(e + k * n) * v;
+      store(h + k * n, slopes(k) + c * v);
+      if (k % 32 == 31) mean.move();
+    }
+    hy += c * (at_truth - origin);
+    fresh = false;
+    loss += factor * squares.value() * iZ * iZ;
+    mu += c * iZ * (mean.value() + ey * (at_truth - origin));
   }
 
   void wasserstein(float factor) {
@@ -256,19 +313,6 @@ struct Block {
   }
 };
 
-// Numbers of the rows of a unit, gathered one by one: in memory, for a vector in a
-// register would go there and back for each.
-template <class C> struct Gathered {
-  alignas(64) C numbers[n] = {};
-  C& operator[](int i) { return numbers[i]; }
-};
-OFFBY_INLINE V load(const Gathered<float>& from) { return load(from.numbers); }
-OFFBY_INLINE M load(const Gathered<int32_t>& from) {
-  M v;
-  memcpy(&v, from.numbers, sizeof(v));
-  return v;
-}
-
 // One unit of rows: first, first + 1, ... of which `count` exist.
 template <class T> static void block(const Task& task, int64_t first, int64_t count, const float* scales) {
   const Job& job = *task.job;
@@ -279,9 +323,9 @@ template <class T> static void block(const Task& task, int64_t first, int64_t co
   const int64_t x_row = beside ? 1 : job.logits_outer;
   thread_local Memory memory;
   float* e = (float*)memory.of((3 * (K + 16) * n + n) * sizeof(float));
-  Block it{job, task.single, K, M{}, e, e + (K + 16) * n, e + 2 * (K + 16) * n, V{}, V{}, V{}, V{}, V{}};
+  Block it{job, task.single, task.forest, K, M{}, e, e + (K + 16) * n, e + 2 * (K + 16) * n, V{}, V{}, V{}, V{}, V{}};
 
-  Gathered<int32_t> truth, known, bin;
+  Gathered<int32_t> truth, known, bin, rank, leaf;
   Gathered<float> share, outside, size, place, crumb, own;
   for (int i = 0; i < count; i++) {
     known[i] = -1;
@@ -296,6 +340,7 @@ template <class T> static void block(const Task& task, int64_t first, int64_t co
     int64_t y = job.index ? job.index[first + i] : bin[i];
     if (y < 0 || y >= K) known[i] = 0, y = 0;
     truth[i] = int32_t(y);
+    if (factor[TREE] != 0) rank[i] = task.forest.rank[y], leaf[i] = task.forest.leaf[y];
     size[i] = scales ? scales[i] : float(job.scale);
     place[i] = task.single.place[y];
     crumb[i] = task.single.crumb[y];
@@ -354,6 +399,7 @@ template <class T> static void block(const Task& task, int64_t first, int64_t co
     it.loss += ce * select(it.Z == it.Z, select(xy == m, near, far), it.Z);
   }
   if (factor[SQUARED_EMD] != 0) it.squared_emd(float(factor[SQUARED_EMD]), right);
+  if (factor[TREE] != 0) it.tree(float(factor[TREE]), rank, leaf);
   if (factor[WASSERSTEIN] != 0) it.wasserstein(float(factor[WASSERSTEIN]));
   if (factor[CRPS] != 0) it.crps(float(factor[CRPS]), load(bin), load(share), load(outside));
   if (factor[CUMULATIVE] != 0) hard |= it.cumulative(float(factor[CUMULATIVE]));

@@ -38,10 +38,22 @@ template <class C> struct Ground {
   const C* width;            // of the bin
 };
 
+// The cuts of a tree as nodes, each behind the one around it. Node 0 holds all classes and
+// is no cut.
+struct Forest {
+  int64_t nodes;
+  const int32_t* parent;
+  const int32_t *start, *end;  // the run of ranks below each node
+  const double* weight;
+  const int32_t* leaf;       // of each class: the lowest node that holds it
+  const int32_t* rank;       // of each class: its place in the order
+};
+
 struct Task {
   const Job* job;
   Ground<float> single;
   Ground<double> twice;
+  Forest forest;
   int64_t lanes;             // rows to a unit: 1, or as many as a vector has lanes
   int64_t groups;            // units to one `outer`
 };
