@@ -1,7 +1,9 @@
 """The Triton twins: a whole row in registers, one read and one write of the logits.
 
 Formulas as in native/row.hpp, with the slopes summed outward from the heaviest class of
-each row, so that nothing cancels whichever class that is.
+each row, so that nothing cancels whichever class that is. Rows too long for registers are
+read three times, a chunk at a time: for the mass of each chunk, for the steps of its
+slopes, and for the gradient.
 """
 
 # Triton's stubs do not type what its compiler accepts.
@@ -46,6 +48,48 @@ def _outward(steps, k, origin):
     right = tl.where(k >= origin, steps, 0.0)
     left = tl.where(k < origin, steps, 0.0)
     return tl.cumsum(right, 1) - right - tl.cumsum(left, 1, reverse=True)
+
+
+@triton.jit
+def _log_sum(logs):
+    """log of the summed exponentials along a row."""
+    m = tl.max(logs, 1)[:, None]
+    finite = m > -float("inf")
+    some = tl.exp(logs - tl.where(finite, m, 0.0))
+    return tl.where(finite, m + tl.log(tl.sum(some, 1)[:, None]), m)
+
+
+@triton.jit
+def _near_the_number(a, b, pt, wt, s):
+    """Of the bin the number lies in: slope at its class, on its sides, and the score."""
+    low, up = wt * s, wt * (1.0 - s)
+    c, g = a + pt * s, b + pt * (1.0 - s)
+    at = (low * s * (a + 2.0 * c) + up * (1.0 - s) * (b + 2.0 * g)) / 3.0
+    score = low * (a * a + a * c + c * c) + up * (b * b + b * g + g * g)
+    return at, low * (a + c), up * (b + g), score
+
+
+@triton.jit
+def _crps_steps(p, p_after, below, above, w, w_after, k, t, at, left, right):
+    """How the slope of the CRPS changes from each class to the next.
+
+    Both parts of a step have one sign away from the number: summed from the heaviest
+    class outward nothing cancels, as differences of slopes would.
+    """
+    here = tl.where(k < t, -w * (below - p / 3.0), w * (above + p / 3.0))
+    here = tl.where(k == t, right - at, here)
+    after = w_after * (above - p_after / 3.0)
+    after = tl.where(k + 1 < t, -w_after * (below + p_after / 3.0), after)
+    return here + tl.where(k + 1 == t, at - left, after)
+
+
+@triton.jit
+def _crps_squares(p, below, above, w, k, t):
+    """Integral of the squared miss over each bin but that of the number, times 3."""
+    outer = tl.where(k < t, below - p, above)
+    inner = tl.where(k < t, below, above + p)
+    squares = outer * outer + outer * inner + inner * inner
+    return tl.where(k == t, 0.0, w * squares)
 
 
 @triton.jit
@@ -115,7 +159,7 @@ def _rows(
         d = tl.load(gap + columns, mask=columns < n_classes, other=0.0)[None, :]
         away = tl.load(place + columns, mask=columns < n_classes, other=0.0)[None, :]
         away = tl.abs(away - tl.load(place + y))
-    if EMD2 or CCE:
+    if EMD2 or CCE or CRPS:
         # A suffix sum less its own term would cancel: the next class is read again.
         follows = real[:, None] & (k < n_classes - 1)
         after = tl.load(cell + x_class, mask=follows, other=nothing).to(tl.float32)
@@ -132,9 +176,11 @@ def _rows(
             cost = tl.where(away > 0, tl.exp(power * tl.log(some)), 0.0)
         value += w1 * tl.sum(p * cost, 1)[:, None]
         h += w1 * (cost - tl.sum(tl.where(k == mode, cost, 0.0), 1)[:, None])
-    if EMD2:
+    if EMD2 or CRPS:
         p_after = tl.where(follows, tl.exp(after - top), 0.0) / norm
-        f = tl.where(below, tl.cumsum(p, 1), tl.cumsum(p_after, 1, reverse=True))
+        up_to, beyond = tl.cumsum(p, 1), tl.cumsum(p_after, 1, reverse=True)
+    if EMD2:
+        f = tl.where(below, up_to, beyond)
         value += emd2 * tl.sum(d * f * f, 1)[:, None]
         h += emd2 * 2.0 * _outward(d * tl.where(below, -f, f), k, mode)
     if CCE:
@@ -157,44 +203,32 @@ def _rows(
         # Where only impossible classes lie on the right side no logit can help.
         left = tl.where(left < float("inf"), left + tl.log(d_before), nothing)
         right = tl.where(right < float("inf"), right + tl.log(d), nothing)
-        up_to = tl.associative_scan(left, 1, _log_add)
+        so_far = tl.associative_scan(left, 1, _log_add)
         from_here = tl.associative_scan(right, 1, _log_add, reverse=True)
-        whole_left = tl.max(up_to, 1)[:, None]
+        whole_left = tl.max(so_far, 1)[:, None]
         whole_right = tl.max(from_here, 1)[:, None]
         light = tl.where(
-            k <= y, _log_add(up_to, whole_right), _log_add(from_here, whole_left)
+            k <= y, _log_add(so_far, whole_right), _log_add(from_here, whole_left)
         )
         push += cce * (p * away - tl.exp(log_p + light))
     if CRPS:
         t = tl.load(bin_of + r, mask=real, other=0).to(tl.int32)[:, None]
         s = tl.load(share + r, mask=real, other=0.0)[:, None]
         w = tl.load(width + columns, mask=columns < n_classes, other=0.0)[None, :]
-        inner_mass = tl.where(k <= t, tl.cumsum(p, 1), 0.0)
-        upper = tl.cumsum(p, 1, reverse=True)
-        inner_mass = tl.where(k < t, inner_mass, upper)
-        outer_mass = inner_mass - p
-        sides = tl.where(k == t, 0.0, w)
-        squares = outer_mass * outer_mass + outer_mass * inner_mass
-        squares = tl.sum(sides * (squares + inner_mass * inner_mass), 1)[:, None]
-        slope = sides * (outer_mass + inner_mass)
-        own = sides * (outer_mass + 2.0 * inner_mass) / 3.0
-        lower = tl.where(k < t, slope, 0.0)
-        higher = tl.where(k > t, slope, 0.0)
-        lower = tl.cumsum(lower, 1, reverse=True) - lower
-        higher = tl.cumsum(higher, 1) - higher
+        next_in = columns < n_classes - 1
+        w_after = tl.load(width + columns + 1, mask=next_in, other=0.0)[None, :]
         a = tl.sum(tl.where(k < t, p, 0.0), 1)[:, None]
         b = tl.sum(tl.where(k > t, p, 0.0), 1)[:, None]
         pt = tl.sum(tl.where(k == t, p, 0.0), 1)[:, None]
         wt = tl.sum(tl.where(k == t, w, 0.0), 1)[:, None]
-        low, up = wt * s, wt * (1.0 - s)
-        c, g = a + pt * s, b + pt * (1.0 - s)
-        ends = low * (a * a + a * c + c * c) + up * (b * b + b * g + g * g)
-        beyond = tl.load(outside + r, mask=real, other=0.0)[:, None]
-        value += crps * ((squares + ends) / 3.0 + beyond)
-        at = (low * s * (a + 2.0 * c) + up * (1.0 - s) * (b + 2.0 * g)) / 3.0
-        side = tl.where(k < t, lower + low * (a + c), higher + up * (b + g))
-        slopes = tl.where(k == t, at, own + side)
-        h += crps * (slopes - tl.sum(tl.where(k == mode, slopes, 0.0), 1)[:, None])
+        at, left, right, score = _near_the_number(a, b, pt, wt, s)
+        squares = tl.sum(_crps_squares(p, up_to, beyond, w, k, t), 1)[:, None]
+        far_out = tl.load(outside + r, mask=real, other=0.0)[:, None]
+        value += crps * ((squares + score) / 3.0 + far_out)
+        steps = _crps_steps(
+            p, p_after, up_to, beyond, w, w_after, k, t, at, left, right
+        )
+        h += crps * _outward(tl.where(follows, steps, 0.0), k, mode)
 
     value = tl.where(known[:, None], value, float("nan"))
     tl.store(loss + r[:, None], value, mask=real[:, None])
@@ -264,7 +298,7 @@ class Task:
         wide = triton.next_power_of_2(max(k, 16))
         # Few warps to a row: a running sum crosses warps through shared memory.
         rows, warps = (4, 4) if wide <= 32 else (1, max(1, min(8, wide // 1024)))
-        ce, w1, emd2, cce, crps = self.factors
+        ce, w1, emd2, cce, crps, _ = self.factors
         out = logits if gradient is None else gradient
         _rows[(triton.cdiv(n_rows, rows),)](
             logits,
