@@ -55,6 +55,33 @@ def test_every_row_is_near_float64(twin, name, dtype, margin):
         assert farthest(slopes, steep) <= most
 
 
+@pytest.fixture
+def _chunks(monkeypatch, twin):
+    """Rows of more than 16 classes count as too long for a program."""
+    monkeypatch.setattr(twin, "LONGEST", 16)
+    monkeypatch.setattr(twin, "CHUNK", 16)
+
+
+@pytest.mark.usefixtures("_chunks")
+@pytest.mark.parametrize(
+    ("name", "dtype"),
+    [*((name, torch.float32) for name in TERMS), ("all", torch.bfloat16)],
+    ids=str,
+)
+def test_long_rows_are_read_in_chunks(twin, name, dtype):
+    batches = [batch(40, rows=1, margin=margin) for margin in (0, 12, -12)]
+    logits = torch.cat([some for some, _ in batches]).to(dtype)
+    target = torch.cat([some for _, some in batches])
+    logits[0, :16] -= 200.0  # a chunk without mass
+    task = numbers(name, target, 40)
+    value, slopes = twin.Task(*task).loss_and_gradient(logits, 1.0)
+    right, steep = _library.Task(*task).loss_and_gradient(logits.double(), 1.0)
+    assert_close(value.double(), right, rtol=5e-6, atol=1e-12)
+    most = 5e-6 if dtype == torch.float32 else 8e-3
+    assert farthest(slopes, steep) <= most
+    assert torch.equal(twin.Task(*task).loss(logits), value)
+
+
 @pytest.mark.parametrize("power", [2.0, 1.5])
 def test_any_power_of_the_distance(twin, power):
     logits, target = batch(10, rows=5)
@@ -76,8 +103,11 @@ def test_classes_on_axis_1(twin):
     assert slopes.stride() == logits.stride()
 
 
+@pytest.mark.parametrize("longest", [16384, 0], ids=["tile", "chunks"])
 @pytest.mark.parametrize("name", TERMS)
-def test_impossible_targets_and_logits(twin, name):
+def test_impossible_targets_and_logits(twin, monkeypatch, name, longest):
+    monkeypatch.setattr(twin, "LONGEST", longest)
+    monkeypatch.setattr(twin, "CHUNK", 16)
     logits, target = batch(5, rows=6)
     logits = logits.float()
     logits[1, 2] = -torch.inf

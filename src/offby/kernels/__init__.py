@@ -20,7 +20,6 @@ from offby.kernels import _compiled, _library
 from offby.kernels._autograd import Plain, Task, rows
 from offby.kernels._impl import Impl, using, wanted
 
-_MOST_CLASSES_OF_TRITON = 16384
 _FEEL_DISTANCE = ("wasserstein", "squared_emd", "cumulative_cross_entropy")
 _PLACE = {name: place for place, name in enumerate(_library.TERMS)}
 
@@ -123,8 +122,6 @@ def triton_cannot(logits: Tensor, target: Tensor | None, terms: Sequence[Term]) 
         return why
     if logits.dtype == torch.float64:
         return "logits must be float32 or bfloat16, got torch.float64"
-    if logits.shape[-1] > _MOST_CLASSES_OF_TRITON:
-        return f"at most {_MOST_CLASSES_OF_TRITON} classes fit into registers"
     return triton_missing()
 
 

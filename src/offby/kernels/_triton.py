@@ -10,14 +10,22 @@ slopes, and for the gradient.
 # pyright: reportArgumentType=false, reportCallIssue=false
 # pyright: reportPossiblyUnboundVariable=false
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 
 import torch
 import triton
 import triton.language as tl
 from torch import Tensor
+from torch.utils.weak import WeakTensorKeyDictionary
 
 from offby.kernels._library import empty_gradient, walkable
+
+LONGEST = 16384
+"""Classes that fit into the registers of a program."""
+CHUNK = 4096
+"""Of longer rows so many are held at a time."""
 
 
 @triton.jit
@@ -240,6 +248,223 @@ def _rows(
         tl.store(to, g.to(gradient.dtype.element_ty), mask=here)
 
 
+@triton.jit
+def _long_rows(
+    logits,
+    index,
+    share,
+    outside,
+    bin_of,
+    gap,
+    place,
+    width,
+    loss,
+    gradient,
+    inner,
+    n_classes,
+    x_outer,
+    x_inner,
+    x_class,
+    g_outer,
+    g_inner,
+    g_class,
+    chunks,
+    ce,
+    w1,
+    emd2,
+    cce,
+    crps,
+    power,
+    CE: tl.constexpr,
+    W1: tl.constexpr,
+    EMD2: tl.constexpr,
+    CCE: tl.constexpr,
+    CRPS: tl.constexpr,
+    LINE: tl.constexpr,
+    POWER: tl.constexpr,
+    SLOPES: tl.constexpr,
+    MOST: tl.constexpr,
+    WIDE: tl.constexpr,
+):
+    """One row, a chunk of WIDE classes at a time. Vectors of MOST hold what each chunk adds
+    up to: what lies before a chunk, and what after it, is then a sum of a few numbers."""
+    r = tl.program_id(0).to(tl.int64)
+    row = logits + (r // inner) * x_outer + (r % inner) * x_inner
+    to = gradient + (r // inner) * g_outer + (r % inner) * g_inner
+    columns = tl.arange(0, WIDE)[None, :]
+    chunk = tl.arange(0, MOST)[None, :]
+    nothing = -float("inf")
+    none = tl.zeros([1, MOST], tl.float32)
+    zero = tl.zeros([1, 1], tl.float32)
+
+    y = tl.load(index + r)
+    known = (y >= 0) & (y < n_classes)
+    y = zero.to(tl.int32) + tl.where(known, y, 0).to(tl.int32)
+    xy = tl.load(row + y.to(tl.int64) * x_class).to(tl.float32)
+    t = y
+    if CRPS:
+        t = zero.to(tl.int32) + tl.load(bin_of + r).to(tl.int32)
+
+    # Heaviest class, and the mass of each chunk relative to the heaviest one in it.
+    top, mode = zero + nothing, y
+    tops, sums = none + nothing, none
+    a, b, pt = zero, zero, zero
+    for c in range(0, chunks):
+        k = c * WIDE + columns
+        x = tl.load(row + k.to(tl.int64) * x_class, mask=k < n_classes, other=nothing)
+        x = x.to(tl.float32)
+        m = tl.max(x, 1)[:, None]
+        mode = tl.where(m > top, c * WIDE + tl.argmax(x, 1)[:, None], mode)
+        higher = tl.maximum(m, top)
+        e = tl.where(k < n_classes, tl.exp(x - tl.where(m > nothing, m, 0.0)), 0.0)
+        tops = tl.where(chunk == c, m, tops)
+        sums = tl.where(chunk == c, tl.sum(e, 1)[:, None], sums)
+        if CRPS:
+            now = tl.where(m > nothing, tl.exp(m - higher), 0.0)
+            old = tl.where(top > nothing, tl.exp(top - higher), 0.0)
+            a = a * old + now * tl.sum(tl.where(k < t, e, 0.0), 1)[:, None]
+            b = b * old + now * tl.sum(tl.where(k > t, e, 0.0), 1)[:, None]
+            pt = pt * old + now * tl.sum(tl.where(k == t, e, 0.0), 1)[:, None]
+        top = higher
+    mass = sums * tl.exp(tops - top)
+    norm = tl.sum(mass, 1)[:, None]
+    mass = mass / norm
+    log_norm = tl.log(norm)
+    if CCE:
+        log_mass = (tops - top) + (tl.log(sums) - log_norm)
+        log_mass = tl.where(sums > 0, log_mass, nothing)
+    if LINE:
+        here = tl.load(place + y)
+        at_mode = tl.abs(tl.load(place + mode) - here)
+        if POWER:
+            some = tl.where(at_mode > 0, at_mode, 1.0)
+            at_mode = tl.where(at_mode > 0, tl.exp(power * tl.log(some)), 0.0)
+    if CRPS:
+        s = zero + tl.load(share + r)
+        wt = tl.load(width + tl.maximum(t, 0))
+        at, left_end, right_end, score = _near_the_number(
+            a / norm, b / norm, pt / norm, wt, s
+        )
+
+    # First all chunks for the loss and the sums of their steps, then all for the gradient.
+    value, rest, mean = zero, zero, zero
+    right_steps, left_steps, local = none, none, none
+    left_logs, right_logs = none + nothing, none + nothing
+    sweeps = 2 if SLOPES else 1
+    for turn in range(0, sweeps * chunks):
+        c = turn % chunks
+        first = turn + 0 * y < chunks
+        k = c * WIDE + columns
+        inside = k < n_classes
+        follows = k < n_classes - 1
+        # Neighbors of another chunk count with that chunk.
+        cell = row + k.to(tl.int64) * x_class
+        x = tl.load(cell, mask=inside, other=nothing).to(tl.float32)
+        p = tl.where(inside, tl.exp(x - top), 0.0) / norm
+        h = tl.zeros([1, WIDE], tl.float32)
+        steps = tl.zeros([1, WIDE], tl.float32)
+        push = tl.zeros([1, WIDE], tl.float32)
+        found = zero
+        if LINE:
+            d = tl.load(gap + k, mask=inside, other=0.0)
+            away = tl.abs(tl.load(place + k, mask=inside, other=0.0) - here)
+        if EMD2 or CCE or CRPS:
+            after = tl.load(cell + x_class, mask=follows, other=nothing).to(tl.float32)
+            ends = columns == WIDE - 1
+        if CE:
+            rest += tl.where(first, tl.sum(tl.where(k == y, 0.0, p), 1)[:, None], 0.0)
+            push += ce * tl.where(k == y, -rest, p)
+        if W1:
+            cost = away
+            if POWER:
+                some = tl.where(away > 0, away, 1.0)
+                cost = tl.where(away > 0, tl.exp(power * tl.log(some)), 0.0)
+            found += w1 * tl.sum(p * cost, 1)[:, None]
+            h += w1 * (cost - at_mode)
+        if EMD2 or CRPS:
+            p_after = tl.where(follows, tl.exp(after - top), 0.0) / norm
+            before_it = tl.sum(tl.where(chunk < c, mass, 0.0), 1)[:, None]
+            after_it = tl.sum(tl.where(chunk > c, mass, 0.0), 1)[:, None]
+            up_to = before_it + tl.cumsum(p, 1)
+            within = tl.where(ends, 0.0, p_after)
+            beyond = after_it + tl.cumsum(within, 1, reverse=True)
+        if EMD2:
+            f = tl.where(k < y, up_to, beyond)
+            found += emd2 * tl.sum(d * f * f, 1)[:, None]
+            steps += emd2 * 2.0 * (d * tl.where(k < y, -f, f))
+        if CRPS:
+            w = tl.load(width + k, mask=inside, other=0.0)
+            w_after = tl.load(width + k + 1, mask=follows, other=0.0)
+            squares = _crps_squares(p, up_to, beyond, w, k, t)
+            found += crps * (tl.sum(squares, 1)[:, None] / 3.0)
+            change = _crps_steps(
+                p, p_after, up_to, beyond, w, w_after, k, t, at, left_end, right_end
+            )
+            steps += crps * tl.where(follows, change, 0.0)
+        if CCE:
+            behind = (k > 0) & inside
+            before = tl.load(cell - x_class, mask=behind, other=nothing).to(tl.float32)
+            d_before = tl.load(gap + k - 1, mask=behind, other=0.0)
+            log_p = (x - top) - log_norm
+            before = tl.where(columns > 0, (before - top) - log_norm, nothing)
+            after = tl.where(ends, nothing, (after - top) - log_norm)
+            lighter = _log_sum(tl.where(chunk < c, log_mass, nothing))
+            heavier = _log_sum(tl.where(chunk > c, log_mass, nothing))
+            from_left = _log_add(lighter, tl.associative_scan(before, 1, _log_add))
+            to_right = tl.associative_scan(log_p, 1, _log_add, reverse=True)
+            to_right = _log_add(heavier, to_right)
+            left = tl.where(behind & (k <= y), from_left - to_right, nothing)
+            from_left = _log_add(lighter, tl.associative_scan(log_p, 1, _log_add))
+            to_right = tl.associative_scan(after, 1, _log_add, reverse=True)
+            to_right = _log_add(heavier, to_right)
+            right = tl.where(follows & (k >= y), to_right - from_left, nothing)
+            every = d_before * _softplus(left) + d * _softplus(right)
+            found += cce * tl.sum(every, 1)[:, None]
+            left = tl.where(left < float("inf"), left + tl.log(d_before), nothing)
+            right = tl.where(right < float("inf"), right + tl.log(d), nothing)
+            so_far = tl.associative_scan(left, 1, _log_add)
+            from_here = tl.associative_scan(right, 1, _log_add, reverse=True)
+            whole = tl.max(so_far, 1)[:, None]
+            left_logs = tl.where(first & (chunk == c), whole, left_logs)
+            whole = tl.max(from_here, 1)[:, None]
+            right_logs = tl.where(first & (chunk == c), whole, right_logs)
+            so_far = _log_add(_log_sum(tl.where(chunk < c, left_logs, nothing)), so_far)
+            later = _log_sum(tl.where(chunk > c, right_logs, nothing))
+            from_here = _log_add(later, from_here)
+            light = tl.where(
+                k <= y,
+                _log_add(so_far, _log_sum(right_logs)),
+                _log_add(from_here, _log_sum(left_logs)),
+            )
+            push += cce * (p * away - tl.exp(log_p + light))
+        value += tl.where(first, found, 0.0)
+        if SLOPES:
+            h += _outward(steps, k, mode)
+            total = tl.sum(tl.where(k >= mode, steps, 0.0), 1)[:, None]
+            right_steps = tl.where(first & (chunk == c), total, right_steps)
+            total = tl.sum(tl.where(k < mode, steps, 0.0), 1)[:, None]
+            left_steps = tl.where(first & (chunk == c), total, left_steps)
+            total = tl.sum(p * h, 1)[:, None]
+            local = tl.where(first & (chunk == c), total, local)
+            # From the heaviest class to each chunk.
+            way = tl.cumsum(right_steps, 1) - right_steps
+            way -= tl.cumsum(left_steps, 1, reverse=True) - left_steps
+            mean = tl.sum(local + mass * way, 1)[:, None]
+            h += tl.sum(tl.where(chunk == c, way, 0.0), 1)[:, None]
+            g = tl.where(known, push + p * (h - mean), 0.0)
+            out = to + k.to(tl.int64) * g_class
+            tl.store(out, g.to(gradient.dtype.element_ty), mask=inside & (turn + 0 * k >= chunks))
+
+    if CE:
+        near = _log_of_one_and(rest * norm)
+        far = log_norm + (top - xy)
+        value += ce * tl.where(norm == norm, tl.where(xy == top, near, far), norm)
+    if CRPS:
+        value += crps * (score / 3.0 + tl.load(outside + r))
+    value = tl.where(known, value, float("nan"))
+    tl.store(loss + r + 0 * y, value)
+
+
 @dataclass(frozen=True, eq=False)
 class Task:
     """A sum of losses, to be computed for every row of some logits on the GPU.
@@ -292,65 +517,98 @@ class Task:
         n_rows = loss.numel()
         if n_rows == 0:
             return loss
-        position, width, bin_of, share, outside = self._numbers(k, device, loss)
-        gap = torch.cat([position.diff(), position.new_zeros(1)]).float()
+        gap, place = _line(self.positions, k, device)
+        width, bin_of, share, outside = self._numbers(k, loss, place)
         index = bin_of if self.index is None else self.index
+        ce, w1, emd2, cce, crps, _ = self.factors
+        out = logits if gradient is None else gradient
+        numbers = (
+            *(logits, index, share, outside, bin_of, gap, place, width, loss, out),
+            *((n_rows,) if k <= LONGEST else ()),
+            *(layout.inner, k, *layout.strides),
+            *(k * layout.inner, 1, layout.inner),
+            *((triton.cdiv(k, CHUNK),) if k > LONGEST else ()),
+            *(ce, w1, emd2, cce, crps, self.power),
+        )
+        terms = {
+            "CE": ce != 0,
+            "W1": w1 != 0,
+            "EMD2": emd2 != 0,
+            "CCE": cce != 0,
+            "CRPS": crps != 0,
+            "LINE": any((w1, emd2, cce)),
+            "POWER": self.power != 1,
+            "SLOPES": gradient is not None,
+        }
+        if k > LONGEST:
+            most = triton.next_power_of_2(triton.cdiv(k, CHUNK))
+            _long_rows[(n_rows,)](*numbers, **terms, MOST=most, WIDE=CHUNK, num_warps=8)
+            return loss
         wide = triton.next_power_of_2(max(k, 16))
         # Few warps to a row: a running sum crosses warps through shared memory.
         rows, warps = (4, 4) if wide <= 32 else (1, max(1, min(8, wide // 1024)))
-        ce, w1, emd2, cce, crps, _ = self.factors
-        out = logits if gradient is None else gradient
-        _rows[(triton.cdiv(n_rows, rows),)](
-            logits,
-            index,
-            share,
-            outside,
-            bin_of,
-            gap,
-            (position - position[0]).float(),
-            width,
-            loss,
-            out,
-            n_rows,
-            layout.inner,
-            k,
-            *layout.strides,
-            k * layout.inner,
-            1,
-            layout.inner,
-            ce,
-            w1,
-            emd2,
-            cce,
-            crps,
-            self.power,
-            CE=ce != 0,
-            W1=w1 != 0,
-            EMD2=emd2 != 0,
-            CCE=cce != 0,
-            CRPS=crps != 0,
-            LINE=any((w1, emd2, cce)),
-            POWER=self.power != 1,
-            SLOPES=gradient is not None,
-            ROWS=rows,
-            WIDE=wide,
-            num_warps=warps,
-        )
+        grid = (triton.cdiv(n_rows, rows),)
+        _rows[grid](*numbers, **terms, ROWS=rows, WIDE=wide, num_warps=warps)
         return loss
 
-    def _numbers(self, k: int, device: torch.device, loss: Tensor):
-        """Positions, widths, and where each number cuts the grid."""
-        position = torch.arange(k, dtype=torch.float64, device=device)
-        if self.positions is not None:
-            position = self.positions.to(device)
+    def _numbers(self, k: int, loss: Tensor, unused: Tensor):
+        """Widths of the bins, and where each number cuts the grid."""
         if self.value is None or self.edges is None:
-            none = torch.zeros_like(loss)
-            return position, position.float(), none.long(), none, none
-        edges, y = self.edges.to(device), self.value
+            return unused, unused, unused, unused
+        edges, width = _grid(self.edges, loss.device)
+        y = self.value
         bin_of = (torch.searchsorted(edges, y, right=True) - 1).clamp(0, k - 1)
-        width = edges.diff()
-        share = ((y - edges[bin_of]) / width[bin_of]).clamp(0, 1).float()
+        share = ((y - edges[bin_of]) / edges.diff()[bin_of]).clamp(0, 1).float()
         outside = (edges[0] - y).clamp(min=0) + (y - edges[-1]).clamp(min=0)
         # NaN is no number, and so has no bin.
         bin_of = bin_of.masked_fill(y.isnan(), -1)
-        return position, width.float(), bin_of, share, outside.float()
+        return width, bin_of, share, outside.float()
+
+
+def _line(positions: Tensor | None, k: int, device: torch.device) -> tuple[Tensor, ...]:
+    """Gap behind each class, and its place from the first."""
+    if positions is None:
+        return _regular(k, device)
+
+    def made() -> tuple[Tensor, ...]:
+        here = positions.to(device)
+        gap = torch.cat([here.diff(), here.new_zeros(1)])
+        return gap.float(), (here - here[0]).float()
+
+    return _kept(positions, device, made)
+
+
+@cache
+def _regular(k: int, device: torch.device) -> tuple[Tensor, ...]:
+    gap = torch.ones(k, device=device)
+    gap[-1:].zero_()
+    return gap, torch.arange(k, dtype=torch.float32, device=device)
+
+
+def _grid(edges: Tensor, device: torch.device) -> tuple[Tensor, ...]:
+    """Edges, and widths of the bins between them."""
+
+    def made() -> tuple[Tensor, ...]:
+        here = edges.to(device)
+        return here, here.diff().float()
+
+    return _kept(edges, device, made)
+
+
+_made: WeakTensorKeyDictionary = WeakTensorKeyDictionary()
+
+
+def _kept(
+    numbers: Tensor, device: torch.device, made: Callable[[], tuple[Tensor, ...]]
+) -> tuple[Tensor, ...]:
+    """What was made of a ground's numbers, once for each device.
+
+    A copy to the device at every call would take longer than the loss, and could not be
+    recorded in a CUDA graph. Numbers written over are copied anew.
+    """
+    held = _made.setdefault(numbers, {})
+    version, found = held.get(device, (None, ()))
+    if version != numbers._version:
+        found = made()
+        held[device] = numbers._version, found
+    return found
