@@ -1,13 +1,19 @@
 """The Triton twins in Triton's interpreter: right numbers without a GPU."""
 
 import importlib
+import os
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 import torch
 from torch import Tensor
+from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.testing import assert_close
+from torch.utils._python_dispatch import TorchDispatchMode
 
-from offby import kernels
+from offby import kernels, nn
 from offby.kernels import _library
 from tests.cases import grid, uneven
 from tests.test_kernels import batch, farthest, library
@@ -142,3 +148,79 @@ def test_on_the_cpu_it_does_not_run():
     assert "on cuda" in kernels.triton_cannot(
         logits, target, [kernels.Term("squared_emd")]
     )
+
+
+def test_a_second_call_waits_for_no_device_and_copies_nothing_there(twin):
+    """What a CUDA graph could not record."""
+    logits, target = batch(6, rows=4)
+    task = twin.Task(*numbers("all", target, 6))
+    task.loss_and_gradient(logits.float(), 1.0)
+    with Seen() as seen:
+        task.gradient(logits.float(), torch.ones(4))
+    waits = {"_local_scalar_dense", "nonzero", "diff", "arange", "masked_select"}
+    assert "searchsorted" in seen.names
+    assert not seen.names & waits
+
+
+class Seen(TorchDispatchMode):
+    """Names of the operators that ran."""
+
+    def __init__(self):
+        super().__init__()
+        self.names: set[str] = set()
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        self.names.add(func._schema.name.split("::")[-1])
+        return func(*args, **(kwargs or {}))
+
+
+def test_positions_written_over_are_seen(twin):
+    positions = torch.tensor([0.0, 1.0, 2.0], dtype=torch.float64)
+    task = twin.Task((0, 1.0, 0, 0, 0, 0), torch.tensor([0]), positions=positions)
+    logits = torch.zeros(1, 3)
+    assert_close(task.loss(logits), torch.tensor([1.0]))
+    positions.mul_(2)
+    assert_close(task.loss(logits), torch.tensor([2.0]))
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")
+def test_on_cuda_a_compiler_sees_one_operator(monkeypatch):
+    """Traced with tensors that have a device and no numbers: there is no GPU here."""
+
+    def ready():
+        return True
+
+    ready._dynamo_marked_constant = True  # pyright: ignore[reportFunctionMemberAccess]
+    monkeypatch.setattr(kernels, "_triton_ready", ready)
+    graphs = []
+
+    def backend(graph, inputs):
+        graphs.append(graph)
+        return graph
+
+    mixed = nn.MixedLoss([(1.0, nn.CrossEntropyLoss()), (1.0, nn.SquaredEMDLoss())])
+    torch.compiler.reset()
+    with FakeTensorMode():
+        logits = torch.zeros(4, 6, device="cuda", dtype=torch.bfloat16)
+        target = torch.zeros(4, device="cuda", dtype=torch.int64)
+        found = torch.compile(mixed, fullgraph=True, backend=backend)(logits, target)
+    assert found.device.type == "cuda"
+    assert found.dtype == torch.float32
+    (graph,) = graphs
+    assert graph.code.count("offby.rows") == 1
+    assert "softmax" not in graph.code
+
+
+@pytest.mark.slow
+def test_the_kernels_compile_for_a_gpu(tmp_path):
+    quiet = {"TRITON_INTERPRET": "0", "TRITON_CACHE_DIR": str(tmp_path)}
+    done = subprocess.run(
+        [sys.executable, str(Path(__file__).with_name("triton_ahead.py"))],
+        env=os.environ | quiet | {"PYTHONPATH": os.pathsep.join(sys.path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert all(int(size) > 1000 for size in done.stdout.split())

@@ -90,17 +90,25 @@ def _choose_compiled(
     impl: Impl, logits: Tensor, target: Tensor | None, terms: Sequence[Term]
 ) -> Callable[[Plain], Tensor] | None:
     """The same for a compiler, which can follow no environment and no numbers."""
-    why = (
-        _kind_cannot(logits, target, terms, "cpu")
-        or ("" if _one_ground(terms) else "all terms must have one ground")
-        or ("" if _compiled.ready() else "offby doctor says why")
-    )
-    if impl == "torch" or (impl == "auto" and why):
+    if impl == "torch":
         return None
-    if why or impl == "triton":
+    form = impl
+    if impl == "auto":
+        form = "cpp" if logits.is_cpu else "triton"
+    kind_cannot, ready = {
+        "cpp": (_kind_cannot, _compiled.ready),
+        "triton": (_triton_kind_cannot, _triton_ready),
+    }[form]
+    why = (
+        kind_cannot(logits, target, terms)
+        or ("" if _one_ground(terms) else "all terms must have one ground")
+        or ("" if ready() else "offby doctor says why")
+    )
+    if impl == "auto" and why:
+        return None
+    if why:
         raise RuntimeError(f'impl="{impl}" cannot run inside torch.compile: {why}')
-    task = _task("cpp", target, terms)
-    assert isinstance(task, _library.Task)
+    task = _parts(form, target, terms)
     return lambda plain: _compiled.rows(task, logits)
 
 
@@ -110,7 +118,7 @@ def _one_ground(terms: Sequence[Term]) -> bool:
 
 def cpp_cannot(logits: Tensor, target: Tensor | None, terms: Sequence[Term]) -> str:
     """Why the C++ twins cannot compute this; empty if they can."""
-    if why := _cannot(logits, target, terms, "cpu"):
+    if why := _cannot(logits, target, terms) or _kind_cannot(logits, target, terms):
         return why
     library = _library.load()
     return library if isinstance(library, str) else ""
@@ -118,11 +126,17 @@ def cpp_cannot(logits: Tensor, target: Tensor | None, terms: Sequence[Term]) -> 
 
 def triton_cannot(logits: Tensor, target: Tensor | None, terms: Sequence[Term]) -> str:
     """Why the Triton twins cannot compute this; empty if they can."""
-    if why := _cannot(logits, target, terms, "cuda"):
+    if why := _cannot(logits, target, terms):
         return why
+    return _triton_kind_cannot(logits, target, terms) or triton_missing()
+
+
+def _triton_kind_cannot(
+    logits: Tensor, target: Tensor | None, terms: Sequence[Term]
+) -> str:
     if logits.dtype == torch.float64:
         return "logits must be float32 or bfloat16, got torch.float64"
-    return triton_missing()
+    return _kind_cannot(logits, target, terms, "cuda")
 
 
 @cache
@@ -135,17 +149,21 @@ def triton_missing() -> str:
     return ""
 
 
-def _cannot(
-    logits: Tensor, target: Tensor | None, terms: Sequence[Term], device: str
-) -> str:
-    """Why no twin on this kind of device can compute this."""
+def _triton_ready() -> bool:
+    """Whether Triton runs here."""
+    return not triton_missing()
+
+
+_triton_ready._dynamo_marked_constant = True  # pyright: ignore[reportFunctionMemberAccess] # as `_compiled.ready`
+
+
+def _cannot(logits: Tensor, target: Tensor | None, terms: Sequence[Term]) -> str:
+    """Why no twin can see the numbers of this."""
     if why := transformed():
         return why
     for tensor in _tensors(logits, target, terms):
         if why := _out_of_reach(tensor):
             return why
-    if why := _kind_cannot(logits, target, terms, device):
-        return why
     if len(terms) > 1 and not _agree(terms):
         return "all terms must have one ground and one power"
     return ""
@@ -168,7 +186,10 @@ def _tensors(
 
 
 def _kind_cannot(
-    logits: Tensor, target: Tensor | None, terms: Sequence[Term], device: str
+    logits: Tensor,
+    target: Tensor | None,
+    terms: Sequence[Term],
+    device: str = "cpu",
 ) -> str:
     """Why not, as far as types, dtypes and devices tell."""
     if logits.dtype not in _library.DTYPES:
@@ -228,6 +249,18 @@ def _same(ground: Ground | Bins | None, other: Ground | Bins | None) -> bool:
 
 
 def _task(form: Impl, target: Tensor | None, terms: Sequence[Term]) -> Task:
+    parts = _parts(form, target, terms)
+    if form == "cpp":
+        return parts
+    from offby.kernels import _triton
+
+    return _triton.Task(*parts[:-1])  # no tree
+
+
+def _parts(
+    form: Impl, target: Tensor | None, terms: Sequence[Term]
+) -> _library.Task:
+    """What is to be computed, on the device where it is."""
     factors = [0.0] * len(_library.TERMS)
     power, positions, value, edges, cuts = 1.0, None, None, None, None
     for term in terms:
@@ -249,13 +282,9 @@ def _task(form: Impl, target: Tensor | None, terms: Sequence[Term]) -> Task:
         None if each is None else _numbers(each, device)
         for each in (value, positions, edges)
     )
-    if form == "cpp":
-        if cuts is not None:
-            cuts = Cuts(*(each.cpu() for each in _library.cuts_of(cuts)))
-        return _library.Task(sums, index, value, positions, edges, power, cuts)
-    from offby.kernels import _triton
-
-    return _triton.Task(sums, index, value, positions, edges, power)
+    if cuts is not None:
+        cuts = Cuts(*(each.cpu() for each in _library.cuts_of(cuts)))
+    return _library.Task(sums, index, value, positions, edges, power, cuts)
 
 
 def _numbers(numbers: Tensor, device: torch.device | None) -> Tensor:

@@ -1,4 +1,4 @@
-"""The C++ twins inside `torch.compile`: one operator, opaque to the compiler."""
+"""The twins inside `torch.compile`: one operator, opaque to the compiler."""
 
 import torch
 from torch import Tensor
@@ -7,7 +7,7 @@ from offby.grounds import Cuts
 from offby.kernels._library import Library, Task, cuts_of, load
 
 
-@torch.library.custom_op("offby::rows", mutates_args=())
+@torch.library.custom_op("offby::rows", mutates_args=(), device_types="cpu")
 def _rows(
     logits: Tensor,
     index: Tensor | None,
@@ -21,6 +21,15 @@ def _rows(
     """Loss and gradient of every row."""
     tree = Cuts(*cuts) if cuts else None
     task = Task(tuple(factors), index, value, positions, edges, power, tree)
+    return task.loss_and_gradient(logits.contiguous(), 1.0)
+
+
+@_rows.register_kernel("cuda")
+def _(logits, index, value, positions, edges, cuts, factors, power):
+    from offby.kernels import _triton
+
+    assert not cuts  # refused before
+    task = _triton.Task(tuple(factors), index, value, positions, edges, power)
     return task.loss_and_gradient(logits.contiguous(), 1.0)
 
 

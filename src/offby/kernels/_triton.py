@@ -68,6 +68,12 @@ def _log_sum(logs):
 
 
 @triton.jit
+def _raised(distance, power):
+    some = tl.where(distance > 0, distance, 1.0)
+    return tl.where(distance > 0, tl.exp(power * tl.log(some)), 0.0)
+
+
+@triton.jit
 def _near_the_number(a, b, pt, wt, s):
     """Of the bin the number lies in: slope at its class, on its sides, and the score."""
     low, up = wt * s, wt * (1.0 - s)
@@ -180,8 +186,7 @@ def _rows(
     if W1:
         cost = away
         if POWER:
-            some = tl.where(away > 0, away, 1.0)
-            cost = tl.where(away > 0, tl.exp(power * tl.log(some)), 0.0)
+            cost = _raised(away, power)
         value += w1 * tl.sum(p * cost, 1)[:, None]
         h += w1 * (cost - tl.sum(tl.where(k == mode, cost, 0.0), 1)[:, None])
     if EMD2 or CRPS:
@@ -337,8 +342,7 @@ def _long_rows(
         here = tl.load(place + y)
         at_mode = tl.abs(tl.load(place + mode) - here)
         if POWER:
-            some = tl.where(at_mode > 0, at_mode, 1.0)
-            at_mode = tl.where(at_mode > 0, tl.exp(power * tl.log(some)), 0.0)
+            at_mode = _raised(at_mode, power)
     if CRPS:
         s = zero + tl.load(share + r)
         wt = tl.load(width + tl.maximum(t, 0))
@@ -377,8 +381,7 @@ def _long_rows(
         if W1:
             cost = away
             if POWER:
-                some = tl.where(away > 0, away, 1.0)
-                cost = tl.where(away > 0, tl.exp(power * tl.log(some)), 0.0)
+                cost = _raised(away, power)
             found += w1 * tl.sum(p * cost, 1)[:, None]
             h += w1 * (cost - at_mode)
         if EMD2 or CRPS:
@@ -522,12 +525,15 @@ class Task:
         index = bin_of if self.index is None else self.index
         ce, w1, emd2, cce, crps, _ = self.factors
         out = logits if gradient is None else gradient
+        # Sums of logarithms are long code: a wide chunk would compile for minutes.
+        chunk = min(CHUNK, 1024) if cce else CHUNK
+        chunks = triton.cdiv(k, chunk)
         numbers = (
             *(logits, index, share, outside, bin_of, gap, place, width, loss, out),
             *((n_rows,) if k <= LONGEST else ()),
             *(layout.inner, k, *layout.strides),
             *(k * layout.inner, 1, layout.inner),
-            *((triton.cdiv(k, CHUNK),) if k > LONGEST else ()),
+            *((chunks,) if k > LONGEST else ()),
             *(ce, w1, emd2, cce, crps, self.power),
         )
         terms = {
@@ -541,8 +547,8 @@ class Task:
             "SLOPES": gradient is not None,
         }
         if k > LONGEST:
-            most = triton.next_power_of_2(triton.cdiv(k, CHUNK))
-            _long_rows[(n_rows,)](*numbers, **terms, MOST=most, WIDE=CHUNK, num_warps=8)
+            most = triton.next_power_of_2(chunks)
+            _long_rows[(n_rows,)](*numbers, **terms, MOST=most, WIDE=chunk, num_warps=8)
             return loss
         wide = triton.next_power_of_2(max(k, 16))
         # Few warps to a row: a running sum crosses warps through shared memory.
