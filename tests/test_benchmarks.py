@@ -1,12 +1,32 @@
 """The scripts in benchmarks/ run."""
 
+import json
 import runpy
 import warnings
 from pathlib import Path
 
 import pytest
 
-BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
+from benchmarks import cpu
+
+ROOT = Path(__file__).parents[1]
+BENCHMARKS = ROOT / "benchmarks"
+
+
+@pytest.mark.parametrize(
+    ("page", "shown"), [("README.md", cpu.summary), ("docs/kernels.md", cpu.table)]
+)
+def test_pages_show_the_speeds_that_were_measured(page, shown):
+    record = json.loads((BENCHMARKS / "results" / "cpu.json").read_text())
+    assert shown(record) in (ROOT / page).read_text(encoding="utf-8")
+
+
+def test_a_missed_goal_is_set_in_bold():
+    record = json.loads((BENCHMARKS / "results" / "cpu.json").read_text())
+    for name, goals in cpu.GOALS.items():
+        for shape, goal in zip(cpu.SHAPES, goals, strict=True):
+            record["ratios"][shape][name]["ratio"] = goal + 0.1
+    assert cpu.table(record).count("**") >= 2 * len(cpu.GOALS) * len(cpu.SHAPES)
 
 
 @pytest.mark.slow

@@ -348,6 +348,7 @@ def test_a_named_kernel_never_falls_back():
     logits, target = batch(5)
     soft = logits.softmax(-1)
     for call, why in (
+        (lambda: losses.wasserstein(logits, target, tree(5), impl="cpp"), "on a tree"),
         (lambda: losses.squared_emd(logits, soft, impl="cpp"), "class indices"),
         (lambda: losses.cross_entropy(logits.half(), target, impl="cpp"), "float16"),
         (lambda: losses.cross_entropy(logits, target, impl="triton"), "on cuda"),
@@ -383,6 +384,32 @@ def test_a_sum_is_computed_in_one_pass(monkeypatch, weight, reduction):
         expected = _slopes_of(mixed, logits, target)
     assert len(runs) == 1
     assert_close(got, expected)
+
+
+@pytest.mark.parametrize("weight", [None, torch.tensor([1.0, 2.0, 0.0, 0.5, 1.0])])
+@pytest.mark.parametrize("ignored", [0, 3])
+def test_weighed_and_ignored_rows_run_in_the_kernels(monkeypatch, weight, ignored):
+    runs = []
+    run = _library.Task.loss_and_gradient
+    monkeypatch.setattr(
+        _library.Task,
+        "loss_and_gradient",
+        lambda *a: runs.append(a[0].factors) or run(*a),
+    )
+    logits, target = batch(5)
+    target[:ignored] = -100
+    criteria = [
+        nn.CrossEntropyLoss(weight=weight),
+        nn.WassersteinLoss(weight=weight),
+        nn.SquaredEMDLoss(Line(uneven(5)), weight=weight),
+        nn.SquaredEMDLoss(tree(5), weight=weight),
+        nn.CumulativeCrossEntropyLoss(weight=weight),
+    ]
+    for number, criterion in enumerate(criteria):
+        got = _slopes_of(criterion, logits, target)
+        assert len(runs) == number + 1
+        with kernels.using("torch"):
+            assert_close(got, _slopes_of(criterion, logits, target))
 
 
 def _slopes_of(criterion, logits, target):
@@ -424,6 +451,21 @@ def test_training_ends_at_the_same_scores_with_kernels_on_or_off(monkeypatch, na
         scores.append(min(net.curve))
     # 15 epochs multiply a difference of one rounding, 1e-7, by far less than 1e4.
     assert scores[0] == pytest.approx(scores[1], rel=1e-3)
+
+
+@pytest.mark.slow
+def test_a_classifier_of_wine_predicts_the_same_with_kernels_on_or_off(monkeypatch):
+    from offby import OrdinalClassifier
+    from offby.datasets import load
+
+    rows = np.genfromtxt(load("wine-red"), delimiter=",", skip_header=1)
+    X, y = rows[:300, :-1], rows[:300, -1].astype(int)
+    found = []
+    for impl in ("auto", "torch"):
+        monkeypatch.setenv("OFFBY_KERNELS", impl)
+        model = OrdinalClassifier(loss="ce+emd2", max_iter=5, random_state=0)
+        found.append(model.fit(X, y).predict_proba(X))
+    assert np.abs(found[0] - found[1]).max() <= 1e-3
 
 
 def reloaded(monkeypatch, file):

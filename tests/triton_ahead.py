@@ -1,5 +1,7 @@
-"""Compiles the Triton kernels for an H100, on any machine. Run, not imported: Triton must
-not have been told to interpret."""
+"""Compiles the Triton kernels for an H100, on any machine.
+
+Run, not imported: Triton must not have been told to interpret.
+"""
 
 import triton
 from triton.backends.compiler import GPUTarget

@@ -134,9 +134,11 @@ def triton_cannot(logits: Tensor, target: Tensor | None, terms: Sequence[Term]) 
 def _triton_kind_cannot(
     logits: Tensor, target: Tensor | None, terms: Sequence[Term]
 ) -> str:
+    if why := _kind_cannot(logits, target, terms, "cuda"):
+        return why
     if logits.dtype == torch.float64:
         return "logits must be float32 or bfloat16, got torch.float64"
-    return _kind_cannot(logits, target, terms, "cuda")
+    return ""
 
 
 @cache
@@ -254,12 +256,13 @@ def _task(form: Impl, target: Tensor | None, terms: Sequence[Term]) -> Task:
         return parts
     from offby.kernels import _triton
 
-    return _triton.Task(*parts[:-1])  # no tree
+    line = parts.positions
+    return _triton.Task(
+        parts.factors, parts.index, parts.value, line, parts.edges, parts.power
+    )
 
 
-def _parts(
-    form: Impl, target: Tensor | None, terms: Sequence[Term]
-) -> _library.Task:
+def _parts(form: Impl, target: Tensor | None, terms: Sequence[Term]) -> _library.Task:
     """What is to be computed, on the device where it is."""
     factors = [0.0] * len(_library.TERMS)
     power, positions, value, edges, cuts = 1.0, None, None, None, None

@@ -30,8 +30,8 @@ TERMS = (
 """The losses that have a twin, in the order of `enum Term`."""
 
 
-# `struct Job` of native/job.hpp: pointers, sizes and strides, numbers, two small integers.
-# Packed in one go, for filling a `ctypes.Structure` costs more than a small batch does.
+# `struct Job` of native/job.hpp: pointers, sizes and strides, numbers, small integers.
+# Packed in one go: to fill a `ctypes.Structure` costs more than a small batch does.
 _JOB = struct.Struct("@12P10q8d2i")
 
 
@@ -138,7 +138,8 @@ def layout_of(logits: Tensor) -> Layout | None:
     return None
 
 
-class Task(NamedTuple):
+@dataclass(frozen=True, eq=False)
+class Task:
     """A sum of losses, to be computed for every row of some logits."""
 
     factors: tuple[float, ...]
@@ -189,9 +190,7 @@ class Task(NamedTuple):
         library = _loaded()
         run = library.handle.offby_rescale if exact else library.handle.offby_run
         run(
-            self._job(
-                library, logits, layout, gradient, upstream=upstream, scale=scale
-            )
+            self._job(library, logits, layout, gradient, upstream=upstream, scale=scale)
         )
         return gradient
 

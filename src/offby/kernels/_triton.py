@@ -1,9 +1,9 @@
 """The Triton twins: a whole row in registers, one read and one write of the logits.
 
 Formulas as in native/row.hpp, with the slopes summed outward from the heaviest class of
-each row, so that nothing cancels whichever class that is. Rows too long for registers are
-read three times, a chunk at a time: for the mass of each chunk, for the steps of its
-slopes, and for the gradient.
+each row, so that nothing cancels whichever class that is. Rows too long for registers
+are read three times, a chunk at a time: for the mass of each chunk, for the steps of
+its slopes, and for the gradient.
 """
 
 # Triton's stubs do not type what its compiler accepts.
@@ -75,7 +75,7 @@ def _raised(distance, power):
 
 @triton.jit
 def _near_the_number(a, b, pt, wt, s):
-    """Of the bin the number lies in: slope at its class, on its sides, and the score."""
+    """Of the bin with the number: slope at its class, on either side, and the score."""
     low, up = wt * s, wt * (1.0 - s)
     c, g = a + pt * s, b + pt * (1.0 - s)
     at = (low * s * (a + 2.0 * c) + up * (1.0 - s) * (b + 2.0 * g)) / 3.0
@@ -291,8 +291,11 @@ def _long_rows(
     MOST: tl.constexpr,
     WIDE: tl.constexpr,
 ):
-    """One row, a chunk of WIDE classes at a time. Vectors of MOST hold what each chunk adds
-    up to: what lies before a chunk, and what after it, is then a sum of a few numbers."""
+    """One row, a chunk of WIDE classes at a time.
+
+    Vectors of MOST hold what each chunk adds up to: what lies before a chunk, and what
+    after it, is then a sum of a few numbers, with nothing subtracted.
+    """
     r = tl.program_id(0).to(tl.int64)
     row = logits + (r // inner) * x_outer + (r % inner) * x_inner
     to = gradient + (r // inner) * g_outer + (r % inner) * g_inner
@@ -350,7 +353,7 @@ def _long_rows(
             a / norm, b / norm, pt / norm, wt, s
         )
 
-    # First all chunks for the loss and the sums of their steps, then all for the gradient.
+    # First all chunks for the loss and the sums of their steps, then for the gradient.
     value, rest, mean = zero, zero, zero
     right_steps, left_steps, local = none, none, none
     left_logs, right_logs = none + nothing, none + nothing
@@ -456,7 +459,11 @@ def _long_rows(
             h += tl.sum(tl.where(chunk == c, way, 0.0), 1)[:, None]
             g = tl.where(known, push + p * (h - mean), 0.0)
             out = to + k.to(tl.int64) * g_class
-            tl.store(out, g.to(gradient.dtype.element_ty), mask=inside & (turn + 0 * k >= chunks))
+            tl.store(
+                out,
+                g.to(gradient.dtype.element_ty),
+                mask=inside & (turn + 0 * k >= chunks),
+            )
 
     if CE:
         near = _log_of_one_and(rest * norm)
@@ -612,7 +619,9 @@ def _kept(
     A copy to the device at every call would take longer than the loss, and could not be
     recorded in a CUDA graph. Numbers written over are copied anew.
     """
-    held = _made.setdefault(numbers, {})
+    if numbers not in _made:
+        _made[numbers] = {}
+    held = _made[numbers]
     version, found = held.get(device, (None, ()))
     if version != numbers._version:
         found = made()
