@@ -98,8 +98,16 @@ def main() -> None:
                 for shape, figures in found.items()
             },
         }
+        if options.out.resolve() == RESULT and set(found) == {*SHAPES, "images"}:
+            renew_pages(json.loads(RESULT.read_text(encoding="utf-8")), record)
         options.out.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
-        print(f"\n{summary(record)}\n\n{table(record)}")
+
+
+def renew_pages(old: dict, new: dict) -> None:
+    """Put the new figures where the old ones stand."""
+    for page, shown in PAGES.items():
+        text = page.read_text(encoding="utf-8")
+        page.write_text(text.replace(shown(old), shown(new)), encoding="utf-8")
 
 
 SUMMARY = {
@@ -121,7 +129,9 @@ def summary(record: dict) -> str:
         mine, base = (ratios[shape][name]["mib"] for name in ("squared_emd", BASE))
         cells.append(f"{mine / base:.2f}")
     lines.append(_line("memory of `offby.losses.squared_emd`, likewise", cells))
-    return "\n".join(lines)
+    images = f"{ratios['images']['squared_emd']['ratio']:.2f}"
+    last = f"Images ({_images()}), classes on axis 1: {images}. {conditions(record)}"
+    return "\n".join([*lines, "", last])
 
 
 def table(record: dict) -> str:
@@ -133,9 +143,27 @@ def table(record: dict) -> str:
         cells = list(map(_beside_goal, reached, goals))
         lines.append(_line(f"`{name}`", cells))
     ratio, (goal,) = ratios["images"]["squared_emd"]["ratio"], IMAGE_GOALS.values()
-    shape = " x ".join(map(str, IMAGES))
-    last = f"`squared_emd`, `dim=1`, {shape}: {_beside_goal(ratio, goal)}"
-    return "\n".join([*lines, "", last])
+    last = f"`squared_emd`, `dim=1`, {_images()}: {_beside_goal(ratio, goal)}."
+    return "\n".join([*lines, "", last, conditions(record)])
+
+
+ROOT = Path(__file__).resolve().parents[1]
+RESULT = ROOT / "benchmarks" / "results" / "cpu.json"
+PAGES = {ROOT / "README.md": summary, ROOT / "docs" / "kernels.md": table}
+CLOCK_NAMES = {"wall": "on the wall", "cpu": "of processor time, beside other work"}
+
+
+def conditions(record: dict) -> str:
+    """What the figures hang on."""
+    machine, rounds = record["machine"], record["ratios"][SHAPES[0]][BASE]["rounds"]
+    return (
+        f"Medians of {rounds} rounds {CLOCK_NAMES[record['clock']]}, "
+        f"{machine['threads']} threads, {machine['kernels']}."
+    )
+
+
+def _images() -> str:
+    return " x ".join(map(str, IMAGES))
 
 
 def _head(title: str) -> list[str]:

@@ -463,7 +463,14 @@ def test_a_classifier_of_wine_predicts_the_same_with_kernels_on_or_off(monkeypat
     found = []
     for impl in ("auto", "torch"):
         monkeypatch.setenv("OFFBY_KERNELS", impl)
-        model = OrdinalClassifier(loss="ce+emd2", max_iter=5, random_state=0)
+        model = OrdinalClassifier(
+            "ce+emd2",
+            hidden_layer_sizes=(16,),
+            n_members=2,
+            n_bags=1,
+            max_iter=5,
+            random_state=0,
+        )
         found.append(model.fit(X, y).predict_proba(X))
     assert np.abs(found[0] - found[1]).max() <= 1e-3
 
