@@ -5,6 +5,7 @@
 #include <cstring>
 #include <limits>
 #include <random>
+#include <utility>
 #include <vector>
 
 #include "job.hpp"
@@ -48,6 +49,33 @@ struct Array {
   }
 };
 
+// Runs of leaves, one inside the other or apart: the cuts of a tree.
+struct Cuts {
+  std::vector<int64_t> order, start, end;
+  std::vector<double> weights;
+  explicit Cuts(int64_t K) : order(K) {
+    for (int64_t k = 0; k < K; k++) order[k] = k;
+    for (int64_t k = K - 1; k > 0; k--) std::swap(order[k], order[dice() % (k + 1)]);
+    grow(0, K);
+    for (size_t i = weights.size(); i > 1; i--) {
+      size_t j = dice() % i;
+      std::swap(start[i - 1], start[j]);
+      std::swap(end[i - 1], end[j]);
+    }
+  }
+  void grow(int64_t from, int64_t to) {
+    if (dice() % 8) {
+      start.push_back(from);
+      end.push_back(to);
+      weights.push_back(0.5 + double(dice() % 4));
+    }
+    if (to - from < 2) return;
+    int64_t middle = from + 1 + int64_t(dice() % (to - from - 1));
+    grow(from, middle);
+    grow(middle, to);
+  }
+};
+
 int main() {
   int runs = 0;
   for (int32_t level = 0; offby_level(level); level++)
@@ -86,6 +114,12 @@ int main() {
       for (double& x : positions) x = at += 0.01 + double(dice() % 100) / 50;
       at = -3;
       for (double& x : edges) x = at += 0.01 + double(dice() % 100) / (10 * double(K));
+      Cuts cuts(K);
+      job.order = cuts.order.data();
+      job.start = cuts.start.data();
+      job.end = cuts.end.data();
+      job.weights = cuts.weights.data();
+      job.cuts = int64_t(cuts.weights.size());
       for (double& factor : job.factor) factor = dice() % 2 ? 0 : 0.5 + double(dice() % 4);
       job.logits = logits.data();
       job.gradient = dice() % 5 ? gradient.data() : nullptr;

@@ -1,12 +1,29 @@
 """The scripts in benchmarks/ run."""
 
+import json
 import runpy
 import warnings
 from pathlib import Path
 
 import pytest
 
+from benchmarks import cpu
+
 BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
+
+
+@pytest.mark.parametrize("page", cpu.PAGES, ids=lambda page: page.name)
+def test_pages_show_the_speeds_that_were_measured(page):
+    record = json.loads(cpu.RESULT.read_text(encoding="utf-8"))
+    assert cpu.PAGES[page](record) in page.read_text(encoding="utf-8")
+
+
+def test_a_missed_goal_is_set_in_bold():
+    record = json.loads(cpu.RESULT.read_text(encoding="utf-8"))
+    for name, goals in cpu.GOALS.items():
+        for shape, goal in zip(cpu.SHAPES, goals, strict=True):
+            record["ratios"][shape][name]["ratio"] = goal + 0.1
+    assert cpu.table(record).count("**") >= 2 * len(cpu.GOALS) * len(cpu.SHAPES)
 
 
 @pytest.mark.slow

@@ -1,6 +1,7 @@
 import dataclasses
 import warnings
 from collections.abc import Callable
+from functools import cache
 
 import mpmath as mp
 import numpy as np
@@ -15,7 +16,7 @@ from offby import Bins, Line, kernels, losses, nn
 from offby.catalog import parse
 from offby.kernels import _library
 from offby.training import Settings, Task, train
-from tests.cases import grid, uneven
+from tests.cases import grid, tree, uneven
 from tests.reference import exact, softmax
 
 library = _library.load()
@@ -37,6 +38,11 @@ def _crps(z, y, impl):
     return losses.histogram_crps(z, value, bins, impl=impl)
 
 
+def _on_tree(z, y, impl):
+    return losses.squared_emd(z, y, _tree(z.shape[-1]), impl=impl)
+
+
+_tree = cache(tree)
 LOSSES: dict[str, Callable[..., Tensor]] = {
     "cross_entropy": losses.cross_entropy,
     "wasserstein": losses.wasserstein,
@@ -45,6 +51,7 @@ LOSSES: dict[str, Callable[..., Tensor]] = {
     "wasserstein-p1.5": _on_line(losses.wasserstein, p=1.5),
     "squared_emd": losses.squared_emd,
     "squared_emd-uneven": _on_line(losses.squared_emd),
+    "squared_emd-tree": _on_tree,
     "cumulative": losses.cumulative_cross_entropy,
     "cumulative-uneven": _on_line(losses.cumulative_cross_entropy),
     "histogram_crps": _crps,
@@ -244,7 +251,7 @@ def test_classes_on_axis_1_are_not_copied():
     layout = _library.layout_of(logits)
     assert layout == _library.Layout(3, 30, (210, 1, 30))
     _, gradient = _library.Task(
-        (1.0, 0, 0, 0, 0), torch.zeros(3, 5, 6).long()
+        (1.0, 0, 0, 0, 0, 0), torch.zeros(3, 5, 6).long()
     ).loss_and_gradient(logits, 1.0)
     assert gradient.stride() == logits.stride()
 
@@ -341,6 +348,7 @@ def test_a_named_kernel_never_falls_back():
     logits, target = batch(5)
     soft = logits.softmax(-1)
     for call, why in (
+        (lambda: losses.wasserstein(logits, target, tree(5), impl="cpp"), "on a tree"),
         (lambda: losses.squared_emd(logits, soft, impl="cpp"), "class indices"),
         (lambda: losses.cross_entropy(logits.half(), target, impl="cpp"), "float16"),
         (lambda: losses.cross_entropy(logits, target, impl="triton"), "on cuda"),
@@ -371,11 +379,37 @@ def test_a_sum_is_computed_in_one_pass(monkeypatch, weight, reduction):
     logits, target = batch(5)
     target[:3] = -100
     got = _slopes_of(mixed, logits, target)
-    assert runs == [(1.0, 2.0, 0.5, 0.0, 0.0)]
+    assert runs == [(1.0, 2.0, 0.5, 0.0, 0.0, 0.0)]
     with kernels.using("torch"):
         expected = _slopes_of(mixed, logits, target)
     assert len(runs) == 1
     assert_close(got, expected)
+
+
+@pytest.mark.parametrize("weight", [None, torch.tensor([1.0, 2.0, 0.0, 0.5, 1.0])])
+@pytest.mark.parametrize("ignored", [0, 3])
+def test_weighed_and_ignored_rows_run_in_the_kernels(monkeypatch, weight, ignored):
+    runs = []
+    run = _library.Task.loss_and_gradient
+    monkeypatch.setattr(
+        _library.Task,
+        "loss_and_gradient",
+        lambda *a: runs.append(a[0].factors) or run(*a),
+    )
+    logits, target = batch(5)
+    target[:ignored] = -100
+    criteria = [
+        nn.CrossEntropyLoss(weight=weight),
+        nn.WassersteinLoss(weight=weight),
+        nn.SquaredEMDLoss(Line(uneven(5)), weight=weight),
+        nn.SquaredEMDLoss(tree(5), weight=weight),
+        nn.CumulativeCrossEntropyLoss(weight=weight),
+    ]
+    for number, criterion in enumerate(criteria):
+        got = _slopes_of(criterion, logits, target)
+        assert len(runs) == number + 1
+        with kernels.using("torch"):
+            assert_close(got, _slopes_of(criterion, logits, target))
 
 
 def _slopes_of(criterion, logits, target):
@@ -417,6 +451,28 @@ def test_training_ends_at_the_same_scores_with_kernels_on_or_off(monkeypatch, na
         scores.append(min(net.curve))
     # 15 epochs multiply a difference of one rounding, 1e-7, by far less than 1e4.
     assert scores[0] == pytest.approx(scores[1], rel=1e-3)
+
+
+@pytest.mark.slow
+def test_a_classifier_of_wine_predicts_the_same_with_kernels_on_or_off(monkeypatch):
+    from offby import OrdinalClassifier
+    from offby.datasets import load
+
+    rows = np.genfromtxt(load("wine-red"), delimiter=",", skip_header=1)
+    X, y = rows[:300, :-1], rows[:300, -1].astype(int)
+    found = []
+    for impl in ("auto", "torch"):
+        monkeypatch.setenv("OFFBY_KERNELS", impl)
+        model = OrdinalClassifier(
+            "ce+emd2",
+            hidden_layer_sizes=(16,),
+            n_members=2,
+            n_bags=1,
+            max_iter=5,
+            random_state=0,
+        )
+        found.append(model.fit(X, y).predict_proba(X))
+    assert np.abs(found[0] - found[1]).max() <= 1e-3
 
 
 def reloaded(monkeypatch, file):

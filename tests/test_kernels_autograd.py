@@ -5,7 +5,7 @@ from torch.testing import assert_close
 from torch.utils.checkpoint import checkpoint
 
 from offby import Line, kernels, losses, nn
-from tests.cases import grid, uneven
+from tests.cases import grid, tree, uneven
 from tests.test_kernels import LOSSES, batch, every_loss, library
 
 pytestmark = pytest.mark.skipif(isinstance(library, str), reason=str(library))
@@ -129,6 +129,7 @@ def test_compiled_whole():
         nn.CrossEntropyLoss(): target,
         nn.WassersteinLoss(line, p=2): target,
         nn.SquaredEMDLoss(line): target,
+        nn.SquaredEMDLoss(tree(6)): target,
         nn.CumulativeCrossEntropyLoss(): target,
         nn.HistogramCRPSLoss(bins): value,
         nn.MixedLoss(

@@ -37,7 +37,8 @@ class Cuts:
 
     def rank(self, index: Int[Tensor, "*batch"]) -> Int[Tensor, "*batch"]:
         """Place of a class in the order."""
-        return self.order.argsort().to(index.device)[index]
+        # Not [index]: under vmap a single index would be read on the host.
+        return self.order.argsort().to(index.device)[index[..., None]].squeeze(-1)
 
     def hold(self, index: Int[Tensor, "*batch"]) -> Bool[Tensor, "*batch cuts"]:
         """Which runs a class belongs to."""

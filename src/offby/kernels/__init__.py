@@ -8,19 +8,20 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.util import find_spec
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 from torch.autograd import forward_ad
 
 from offby.bins import Bins
-from offby.grounds import Ground, Line
+from offby.grounds import Cuts, Ground, Line, Tree
 from offby.kernels import _compiled, _library
 from offby.kernels._autograd import Plain, Task, rows
 from offby.kernels._impl import Impl, using, wanted
 
-_MOST_CLASSES_OF_TRITON = 16384
-_ON_A_LINE = ("wasserstein", "squared_emd", "cumulative_cross_entropy")
+_FEEL_DISTANCE = ("wasserstein", "squared_emd", "cumulative_cross_entropy")
+_PLACE = {name: place for place, name in enumerate(_library.TERMS)}
 
 __all__ = [
     "Check",
@@ -29,13 +30,13 @@ __all__ = [
     "choose",
     "cpp_cannot",
     "diagnosis",
+    "transformed",
     "using",
     "wanted",
 ]
 
 
-@dataclass(frozen=True, eq=False)
-class Term:
+class Term(NamedTuple):
     """One loss of a sum, as the twins know it."""
 
     loss: str
@@ -71,15 +72,16 @@ def choose(
     form = wanted(impl)
     if form == "torch":
         return None
-    by_name = {"cpp": cpp_cannot, "triton": triton_cannot}
-    if form == "auto":
-        form = "cpp" if logits.device.type == "cpu" else "triton"
-        if by_name[form](logits, target, terms):
-            return None
-    elif why := by_name[form](logits, target, terms):
+    named = form != "auto"
+    if not named:
+        form = "cpp" if logits.is_cpu else "triton"
+    why = (cpp_cannot if form == "cpp" else triton_cannot)(logits, target, terms)
+    if why and named:
         raise RuntimeError(
             f'impl="{form}" cannot run here: {why}; use impl="auto" or "torch"'
         )
+    if why:
+        return None
     task = _task(form, target, terms)
     return lambda plain: rows(task, plain, logits)
 
@@ -88,27 +90,35 @@ def _choose_compiled(
     impl: Impl, logits: Tensor, target: Tensor | None, terms: Sequence[Term]
 ) -> Callable[[Plain], Tensor] | None:
     """The same for a compiler, which can follow no environment and no numbers."""
-    why = (
-        _kind_cannot(logits, target, terms, "cpu")
-        or ("" if _one_ground(terms) else "all terms must have one ground")
-        or ("" if _compiled.ready() else "offby doctor says why")
-    )
-    if impl == "torch" or (impl == "auto" and why):
+    if impl == "torch":
         return None
-    if why or impl == "triton":
+    form = impl
+    if impl == "auto":
+        form = "cpp" if logits.is_cpu else "triton"
+    kind_cannot, ready = {
+        "cpp": (_kind_cannot, _compiled.ready),
+        "triton": (_triton_kind_cannot, _triton_ready),
+    }[form]
+    why = (
+        kind_cannot(logits, target, terms)
+        or ("" if _one_ground(terms) else "all terms must have one ground")
+        or ("" if ready() else "offby doctor says why")
+    )
+    if impl == "auto" and why:
+        return None
+    if why:
         raise RuntimeError(f'impl="{impl}" cannot run inside torch.compile: {why}')
-    task = _task("cpp", target, terms)
-    assert isinstance(task, _library.Task)
+    task = _parts(form, target, terms)
     return lambda plain: _compiled.rows(task, logits)
 
 
 def _one_ground(terms: Sequence[Term]) -> bool:
-    return sum(term.loss in _ON_A_LINE for term in terms) <= 1
+    return sum(term.loss in _FEEL_DISTANCE for term in terms) <= 1
 
 
 def cpp_cannot(logits: Tensor, target: Tensor | None, terms: Sequence[Term]) -> str:
     """Why the C++ twins cannot compute this; empty if they can."""
-    if why := _cannot(logits, target, terms, "cpu"):
+    if why := _cannot(logits, target, terms) or _kind_cannot(logits, target, terms):
         return why
     library = _library.load()
     return library if isinstance(library, str) else ""
@@ -116,13 +126,19 @@ def cpp_cannot(logits: Tensor, target: Tensor | None, terms: Sequence[Term]) -> 
 
 def triton_cannot(logits: Tensor, target: Tensor | None, terms: Sequence[Term]) -> str:
     """Why the Triton twins cannot compute this; empty if they can."""
-    if why := _cannot(logits, target, terms, "cuda"):
+    if why := _cannot(logits, target, terms):
+        return why
+    return _triton_kind_cannot(logits, target, terms) or triton_missing()
+
+
+def _triton_kind_cannot(
+    logits: Tensor, target: Tensor | None, terms: Sequence[Term]
+) -> str:
+    if why := _kind_cannot(logits, target, terms, "cuda"):
         return why
     if logits.dtype == torch.float64:
         return "logits must be float32 or bfloat16, got torch.float64"
-    if logits.shape[-1] > _MOST_CLASSES_OF_TRITON:
-        return f"at most {_MOST_CLASSES_OF_TRITON} classes fit into registers"
-    return triton_missing()
+    return ""
 
 
 @cache
@@ -135,40 +151,74 @@ def triton_missing() -> str:
     return ""
 
 
-def _cannot(
-    logits: Tensor, target: Tensor | None, terms: Sequence[Term], device: str
-) -> str:
-    """Why no twin on this kind of device can compute this."""
+def _triton_ready() -> bool:
+    """Whether Triton runs here."""
+    return not triton_missing()
+
+
+_triton_ready._dynamo_marked_constant = True  # pyright: ignore[reportFunctionMemberAccess] # as `_compiled.ready`
+
+
+def _cannot(logits: Tensor, target: Tensor | None, terms: Sequence[Term]) -> str:
+    """Why no twin can see the numbers of this."""
+    if why := transformed():
+        return why
+    for tensor in _tensors(logits, target, terms):
+        if why := _out_of_reach(tensor):
+            return why
+    if len(terms) > 1 and not _agree(terms):
+        return "all terms must have one ground and one power"
+    return ""
+
+
+def transformed() -> str:
+    """What stands between a call and the numbers of its tensors; empty if nothing."""
     if torch._C._are_functorch_transforms_active():
         return "under torch.func the plain form is transformed"
     if forward_ad._current_level >= 0 or torch._C._len_torch_dispatch_stack():
         return "forward-mode derivatives and dispatch modes need the plain form"
-    for tensor in (logits, target, *(term.value for term in terms)):
-        if tensor is not None and (why := _out_of_reach(tensor)):
-            return why
-    if why := _kind_cannot(logits, target, terms, device):
-        return why
-    return "" if _agree(terms) else "all terms must have one ground and one power"
+    return ""
+
+
+def _tensors(
+    logits: Tensor, target: Tensor | None, terms: Sequence[Term]
+) -> list[Tensor]:
+    given = [logits] if target is None else [logits, target]
+    return given + [term.value for term in terms if term.value is not None]
 
 
 def _kind_cannot(
-    logits: Tensor, target: Tensor | None, terms: Sequence[Term], device: str
+    logits: Tensor,
+    target: Tensor | None,
+    terms: Sequence[Term],
+    device: str = "cpu",
 ) -> str:
     """Why not, as far as types, dtypes and devices tell."""
     if logits.dtype not in _library.DTYPES:
         return f"logits must be float32, bfloat16 or float64, got {logits.dtype}"
     if target is not None and target.is_floating_point():
         return "target must hold class indices, got probabilities"
-    for tensor in (logits, target, *(term.value for term in terms)):
-        if tensor is not None and tensor.device.type != device:
+    for tensor in _tensors(logits, target, terms):
+        if not (tensor.is_cpu if device == "cpu" else tensor.is_cuda):
             return f"tensors must be on {device}, got one on {tensor.device}"
     for term in terms:
-        if not isinstance(term.ground, Line | Bins | None):
-            return f"the ground must be a Line, got {term.ground}"
-        if getattr(term.ground, "tails", "none") != "none":
+        if why := _term_cannot(term, device):
+            return why
+    return ""
+
+
+def _term_cannot(term: Term, device: str) -> str:
+    ground = term.ground
+    if isinstance(ground, Bins):
+        if ground.tails != "none":
             return "bins must end at their edges, got half-normal tails"
-        if term.value is not None and term.value.requires_grad:
-            return "value must not require grad"
+    elif isinstance(ground, Tree):
+        if term.loss != "squared_emd" or device != "cpu":
+            return f"on a tree there is squared_emd on the CPU, not {term.loss}"
+    elif ground is not None and not isinstance(ground, Line):
+        return f"the ground must be a Line or a Tree, got {ground}"
+    if term.value is not None and term.value.requires_grad:
+        return "value must not require grad"
     return ""
 
 
@@ -183,7 +233,7 @@ def _out_of_reach(tensor: Tensor) -> str:
 
 def _agree(terms: Sequence[Term]) -> bool:
     """Whether one line, one grid and one power serve all terms."""
-    far = [term for term in terms if term.loss in _ON_A_LINE]
+    far = [term for term in terms if term.loss in _FEEL_DISTANCE]
     powers = {term.power for term in far if term.loss == "wasserstein"}
     numbers = [term for term in terms if term.value is not None]
     return (
@@ -201,31 +251,47 @@ def _same(ground: Ground | Bins | None, other: Ground | Bins | None) -> bool:
 
 
 def _task(form: Impl, target: Tensor | None, terms: Sequence[Term]) -> Task:
-    factors: dict[str, float] = dict.fromkeys(_library.TERMS, 0.0)
-    power, positions, value, edges = 1.0, None, None, None
-    for term in terms:
-        factors[term.loss] += term.factor
-        if term.loss == "wasserstein":
-            power = float(term.power)
-        if isinstance(term.ground, Line):
-            positions = term.ground.positions
-        if isinstance(term.ground, Bins):
-            edges, value = term.ground.edges, term.value
-    index = None if target is None else target.long().contiguous()
-    value, positions, edges = (
-        None if each is None else each.detach().double().contiguous()
-        for each in (value, positions, edges)
-    )
-    sums = tuple(factors.values())
+    parts = _parts(form, target, terms)
     if form == "cpp":
-        # A grid may lie on a device where the logits do not.
-        value, positions, edges = (
-            each if each is None else each.cpu() for each in (value, positions, edges)
-        )
-        return _library.Task(sums, index, value, positions, edges, power)
+        return parts
     from offby.kernels import _triton
 
-    return _triton.Task(sums, index, value, positions, edges, power)
+    line = parts.positions
+    return _triton.Task(
+        parts.factors, parts.index, parts.value, line, parts.edges, parts.power
+    )
+
+
+def _parts(form: Impl, target: Tensor | None, terms: Sequence[Term]) -> _library.Task:
+    """What is to be computed, on the device where it is."""
+    factors = [0.0] * len(_library.TERMS)
+    power, positions, value, edges, cuts = 1.0, None, None, None, None
+    for term in terms:
+        ground, name = term.ground, term.loss
+        if name == "wasserstein":
+            power = float(term.power)
+        if isinstance(ground, Line):
+            positions = ground.positions
+        elif isinstance(ground, Bins):
+            edges, value = ground.edges, term.value
+        elif isinstance(ground, Tree):
+            name, cuts = "squared_emd on a tree", ground.cuts
+        factors[_PLACE[name]] += term.factor
+    index = None if target is None else target.long().contiguous()
+    sums = tuple(factors)
+    # A ground may lie on a device where the logits do not.
+    device = torch.device("cpu") if form == "cpp" else None
+    value, positions, edges = (
+        None if each is None else _numbers(each, device)
+        for each in (value, positions, edges)
+    )
+    if cuts is not None:
+        cuts = Cuts(*(each.cpu() for each in _library.cuts_of(cuts)))
+    return _library.Task(sums, index, value, positions, edges, power, cuts)
+
+
+def _numbers(numbers: Tensor, device: torch.device | None) -> Tensor:
+    return numbers.detach().to(device, torch.float64).contiguous()
 
 
 @dataclass(frozen=True)

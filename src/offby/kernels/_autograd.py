@@ -61,7 +61,7 @@ class _Rows(torch.autograd.Function):
     @staticmethod
     def forward(ctx, logits: Tensor, task: Task, plain: Plain) -> Tensor:
         ctx.scale = task.guess(logits.numel() // logits.shape[-1])
-        loss, ctx.gradient = task.loss_and_gradient(logits.detach(), ctx.scale)
+        loss, ctx.gradient = task.loss_and_gradient(logits, ctx.scale)
         ctx.save_for_backward(logits)
         ctx.task, ctx.plain = task, plain
         return loss
@@ -76,7 +76,7 @@ class _Rows(torch.autograd.Function):
             return gradient, None, None
         (logits,) = ctx.saved_tensors
         made = None if gradient is None else (gradient, ctx.scale)
-        return ctx.task.gradient(logits.detach(), upstream, made), None, None
+        return ctx.task.gradient(logits, upstream, made), None, None
 
 
 def _differentiable(ctx: FunctionCtx, upstream: Tensor) -> Tensor:

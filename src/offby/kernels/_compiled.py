@@ -1,35 +1,47 @@
-"""The C++ twins inside `torch.compile`: one operator, opaque to the compiler."""
+"""The twins inside `torch.compile`: one operator, opaque to the compiler."""
 
 import torch
 from torch import Tensor
 
-from offby.kernels._library import Library, Task, load
+from offby.grounds import Cuts
+from offby.kernels._library import Library, Task, cuts_of, load
 
 
-@torch.library.custom_op("offby::rows", mutates_args=())
+@torch.library.custom_op("offby::rows", mutates_args=(), device_types="cpu")
 def _rows(
     logits: Tensor,
     index: Tensor | None,
     value: Tensor | None,
     positions: Tensor | None,
     edges: Tensor | None,
+    cuts: list[Tensor],
     factors: list[float],
     power: float,
 ) -> tuple[Tensor, Tensor]:
     """Loss and gradient of every row."""
-    task = Task(tuple(factors), index, value, positions, edges, power)
+    tree = Cuts(*cuts) if cuts else None
+    task = Task(tuple(factors), index, value, positions, edges, power, tree)
+    return task.loss_and_gradient(logits.contiguous(), 1.0)
+
+
+@_rows.register_kernel("cuda")
+def _(logits, index, value, positions, edges, cuts, factors, power):
+    from offby.kernels import _triton
+
+    assert not cuts  # refused before
+    task = _triton.Task(tuple(factors), index, value, positions, edges, power)
     return task.loss_and_gradient(logits.contiguous(), 1.0)
 
 
 @_rows.register_fake
-def _(logits, index, value, positions, edges, factors, power):
+def _(logits, index, value, positions, edges, cuts, factors, power):
     wide = torch.promote_types(logits.dtype, torch.float32)
     loss = logits.new_empty(logits.shape[:-1], dtype=wide)
     return loss, logits.new_empty(logits.shape)
 
 
 def _keep_gradient(ctx, inputs, output) -> None:
-    del inputs
+    ctx.n_cuts = len(inputs[5])
     ctx.save_for_backward(output[1])
     ctx.set_materialize_grads(False)
 
@@ -42,7 +54,7 @@ def _backward(ctx, upstream, upstream_of_gradient):
         )
     (gradient,) = ctx.saved_tensors
     scaled = gradient * upstream[..., None].to(gradient.dtype)
-    return scaled, None, None, None, None, None, None
+    return scaled, None, None, None, None, [None] * ctx.n_cuts, None, None
 
 
 _rows.register_autograd(_backward, setup_context=_keep_gradient)
@@ -51,7 +63,8 @@ _rows.register_autograd(_backward, setup_context=_keep_gradient)
 def rows(task: Task, logits: Tensor) -> Tensor:
     """Loss of each row."""
     numbers = task.index, task.value, task.positions, task.edges
-    loss, _ = _rows(logits, *numbers, list(task.factors), task.power)
+    cuts = [] if task.cuts is None else list(cuts_of(task.cuts))
+    loss, _ = _rows(logits, *numbers, cuts, list(task.factors), task.power)
     return loss
 
 

@@ -9,6 +9,7 @@ from typing import Literal, cast, get_args
 Impl = Literal["auto", "torch", "cpp", "triton"]
 """Which form runs: the fastest that can, the plain one, or a twin by name."""
 
+_KNOWN = get_args(Impl)
 _in_use: ContextVar[Impl | None] = ContextVar("offby_impl", default=None)
 
 
@@ -38,8 +39,6 @@ def wanted(impl: Impl = "auto") -> Impl:
 
 
 def _known(name: str, impl: str) -> Impl:
-    if impl not in get_args(Impl):
-        raise ValueError(
-            f"{name} must be one of {', '.join(get_args(Impl))}, got {impl!r}"
-        )
+    if impl not in _KNOWN:
+        raise ValueError(f"{name} must be one of {', '.join(_KNOWN)}, got {impl!r}")
     return cast(Impl, impl)

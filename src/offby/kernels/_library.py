@@ -2,49 +2,37 @@
 
 import ctypes
 import math
+import struct
 import warnings
-from ctypes import POINTER, Structure, c_char_p, c_double, c_int32, c_int64, c_void_p
+from ctypes import c_char_p, c_double, c_int32, c_int64, c_void_p
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
+from offby.grounds import Cuts
+
 FILE = Path(__file__).with_name("offby_kernels.so")
-_VERSION = 1
+_VERSION = 2
 DTYPES = {torch.float32: 0, torch.bfloat16: 1, torch.float64: 2}
+_WIDE = {dtype: torch.promote_types(dtype, torch.float32) for dtype in DTYPES}
 TERMS = (
     "cross_entropy",
     "wasserstein",
     "squared_emd",
     "cumulative_cross_entropy",
     "histogram_crps",
+    "squared_emd on a tree",
 )
 """The losses that have a twin, in the order of `enum Term`."""
 
 
-class _Job(Structure):
-    """`struct Job` of native/job.hpp, field by field."""
-
-    _fields_ = (
-        ("logits", c_void_p),
-        ("gradient", c_void_p),
-        ("loss", c_void_p),
-        ("index", c_void_p),
-        ("value", c_void_p),
-        ("positions", c_void_p),
-        ("edges", c_void_p),
-        ("upstream", c_void_p),
-        *((name, c_int64) for name in ("outer", "inner", "classes")),
-        *((f"logits_{axis}", c_int64) for axis in ("outer", "inner", "class")),
-        *((f"gradient_{axis}", c_int64) for axis in ("outer", "inner", "class")),
-        ("factor", c_double * len(TERMS)),
-        ("power", c_double),
-        ("scale", c_double),
-        ("dtype", c_int32),
-        ("level", c_int32),
-    )
+# `struct Job` of native/job.hpp: pointers, sizes and strides, numbers, small integers.
+# Packed in one go: to fill a `ctypes.Structure` costs more than a small batch does.
+_JOB = struct.Struct("@12P10q8d2i")
 
 
 @dataclass(frozen=True)
@@ -86,13 +74,14 @@ def _opened(file: Path) -> Library:
     handle = ctypes.CDLL(str(file))
     handle.offby_level.restype = c_char_p
     handle.offby_level.argtypes = (c_int32,)
-    handle.offby_run.argtypes = handle.offby_rescale.argtypes = (POINTER(_Job),)
+    # The job goes as the bytes it is made of.
+    handle.offby_run.argtypes = handle.offby_rescale.argtypes = (c_char_p,)
     handle.offby_run.restype = handle.offby_rescale.restype = None
     handle.offby_use_threads.argtypes = (c_void_p, c_int64)
     handle.offby_use_threads.restype = None
     handle.offby_is_scale.argtypes = (c_void_p, c_int64, c_double, c_int32)
     found = handle.offby_version(), handle.offby_sizeof_job()
-    if found != (_VERSION, ctypes.sizeof(_Job)):
+    if found != (_VERSION, _JOB.size):
         raise RuntimeError(f"it was built for another offby ({found})")
     levels = []
     while (name := handle.offby_level(len(levels))) is not None:
@@ -114,8 +103,7 @@ def _torch_parallel_for() -> c_void_p | None:
     return None
 
 
-@dataclass(frozen=True)
-class Layout:
+class Layout(NamedTuple):
     """How rows of classes lie in memory; strides of outer, inner and the classes."""
 
     outer: int
@@ -162,24 +150,25 @@ class Task:
     """Of the classes; None: 0, 1, 2, ..."""
     edges: Tensor | None = None
     power: float = 1.0
+    cuts: Cuts | None = None
+    """Of a tree."""
 
     def loss(self, logits: Tensor) -> Tensor:
         """Loss of each row."""
         logits, layout = walkable(logits)
         loss = _empty_loss(logits)
-        job = self._job(logits, layout, None)
-        job.loss = loss.data_ptr()
-        _loaded().handle.offby_run(job)
+        library = _loaded()
+        library.handle.offby_run(self._job(library, logits, layout, loss=loss))
         return loss
 
     def loss_and_gradient(self, logits: Tensor, scale: float) -> tuple[Tensor, Tensor]:
         """Loss of each row, and `scale` times its gradient."""
         logits, layout = walkable(logits)
         loss, gradient = _empty_loss(logits), empty_gradient(logits, layout)
-        job = self._job(logits, layout, gradient)
-        job.loss = loss.data_ptr()
-        job.scale = scale
-        _loaded().handle.offby_run(job)
+        library = _loaded()
+        library.handle.offby_run(
+            self._job(library, logits, layout, gradient, loss, scale=scale)
+        )
         return loss, gradient
 
     def gradient(
@@ -196,13 +185,13 @@ class Task:
         upstream = upstream.contiguous()
         # A scale that equals no number: then every row is computed.
         gradient, scale = scaled or (empty_gradient(logits, layout), math.nan)
-        job = self._job(logits, layout, gradient)
-        job.upstream = upstream.data_ptr()
-        job.scale = scale
         # Multiplying is as exact as computing if the old scale is a power of two.
         exact = logits.dtype != torch.bfloat16 and math.frexp(scale)[0] == 0.5
-        library = _loaded().handle
-        (library.offby_rescale if exact else library.offby_run)(job)
+        library = _loaded()
+        run = library.handle.offby_rescale if exact else library.handle.offby_run
+        run(
+            self._job(library, logits, layout, gradient, upstream=upstream, scale=scale)
+        )
         return gradient
 
     def guess(self, n_rows: int) -> float:
@@ -211,32 +200,58 @@ class Task:
 
     def is_scale(self, upstream: Tensor, scale: float) -> bool:
         """Whether every number is the scale."""
-        upstream = upstream.contiguous()
+        n = upstream.numel()
+        if any(upstream.stride()):
+            upstream = upstream.contiguous()
+        else:
+            n = min(n, 1)  # of a mean: one number, repeated
         dtype = DTYPES[upstream.dtype]
-        numbers, n = upstream.data_ptr(), upstream.numel()
-        return bool(_loaded().handle.offby_is_scale(numbers, n, scale, dtype))
+        return bool(
+            _loaded().handle.offby_is_scale(upstream.data_ptr(), n, scale, dtype)
+        )
 
-    def _job(self, logits: Tensor, layout: Layout, gradient: Tensor | None) -> _Job:
-        job = _Job()
-        job.logits = logits.data_ptr()
-        job.index = _pointer(self.index)
-        job.value = _pointer(self.value)
-        job.positions = _pointer(self.positions)
-        job.edges = _pointer(self.edges)
+    def _job(
+        self,
+        library: Library,
+        logits: Tensor,
+        layout: Layout,
+        gradient: Tensor | None = None,
+        loss: Tensor | None = None,
+        upstream: Tensor | None = None,
+        scale: float = 1.0,
+    ) -> bytes:
+        """`struct Job`, in its order."""
+        outer, inner, strides = layout
         k = logits.shape[-1]
-        job.outer, job.inner, job.classes = layout.outer, layout.inner, k
-        job.logits_outer, job.logits_inner, job.logits_class = layout.strides
-        if gradient is not None:
-            job.gradient = gradient.data_ptr()
-            job.gradient_outer = k * layout.inner
-            job.gradient_inner = 1
-            job.gradient_class = layout.inner
-        job.factor = self.factors
-        job.power = self.power
-        job.scale = 1.0
-        job.dtype = DTYPES[logits.dtype]
-        job.level = _loaded().level
-        return job
+        cuts = self.cuts
+        return _JOB.pack(
+            logits.data_ptr(),
+            _pointer(gradient),
+            _pointer(loss),
+            _pointer(self.index),
+            _pointer(self.value),
+            _pointer(self.positions),
+            _pointer(self.edges),
+            _pointer(upstream),
+            *(_NO_CUTS if cuts is None else map(Tensor.data_ptr, cuts_of(cuts))),
+            *(outer, inner, k),
+            0 if cuts is None else len(cuts.weights),
+            *strides,
+            *(k * inner, 1, inner),
+            *self.factors,
+            self.power,
+            scale,
+            DTYPES[logits.dtype],
+            library.level,
+        )
+
+
+_NO_CUTS = (0, 0, 0, 0)
+
+
+def cuts_of(cuts: Cuts) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Cuts as the kernels read them."""
+    return cuts.order, cuts.start, cuts.end, cuts.weights
 
 
 def _loaded() -> Library:
@@ -256,18 +271,16 @@ def walkable(logits: Tensor) -> tuple[Tensor, Layout]:
 
 
 def _empty_loss(logits: Tensor) -> Tensor:
-    wide = torch.promote_types(logits.dtype, torch.float32)
-    return torch.empty(logits.shape[:-1], dtype=wide)
+    return torch.empty(logits.shape[:-1], dtype=_WIDE[logits.dtype])
 
 
 def empty_gradient(logits: Tensor, layout: Layout) -> Tensor:
     """Of the shape of the logits, its rows side by side where theirs are."""
-    k = logits.shape[-1]
     if layout.inner == 1:
         return logits.new_empty(logits.shape)
-    memory = logits.new_empty((layout.outer, k, layout.inner))
+    memory = logits.new_empty((layout.outer, logits.shape[-1], layout.inner))
     return memory.movedim(1, -1).view(logits.shape)
 
 
-def _pointer(numbers: Tensor | None) -> int | None:
-    return None if numbers is None else numbers.data_ptr()
+def _pointer(numbers: Tensor | None) -> int:
+    return 0 if numbers is None else numbers.data_ptr()

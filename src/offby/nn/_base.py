@@ -103,7 +103,8 @@ class Criterion(nn.Module):
     ) -> Tensor:
         """What `rows` gives for class indices, reduced as this criterion does."""
         check_logits(logits)
-        logits = logits.movedim(self.dim, -1)
+        if self.dim != -1:
+            logits = logits.movedim(self.dim, -1)
         _check_weight(self.weight, logits.shape[-1])
         if target.is_floating_point():
             return self._of_probabilities(logits, target, sample_weight)
@@ -112,9 +113,11 @@ class Criterion(nn.Module):
         check_target(logits, target)
         check_sample_weight(sample_weight, target.shape)
         target = target.long()
-        counted = target != self.ignore_index
-        # An ignored row is computed against class 0 and then weighed with nothing.
-        target = target.where(counted, 0)
+        counted = None
+        if _may_hold(target, self.ignore_index):
+            counted = target != self.ignore_index
+            # An ignored row is computed against class 0, then weighed with nothing.
+            target = target.where(counted, 0)
         row_weight = _class_weight(self.weight, target)
         loss = rows(logits, target)
         return reduce(loss, self.reduction, counted, row_weight, sample_weight)
@@ -144,6 +147,19 @@ class Criterion(nn.Module):
         a whole.
         """
         return target
+
+
+def _may_hold(target: Tensor, index: int) -> bool:
+    """Whether a target may hold an index: no, if a look costs nothing and finds none.
+
+    On the CPU a look is cheaper than to weigh every row; a GPU it would wait for, and a
+    transform cannot take it.
+    """
+    if torch.compiler.is_compiling() or kernels.transformed():
+        return True
+    if not target.is_cpu or type(target) is not Tensor:
+        return True
+    return bool((target == index).any())
 
 
 def reduce_alike(one: nn.Module, other: nn.Module) -> bool:
@@ -202,9 +218,8 @@ def reduce(
     if counted is not None:
         loss = loss.where(counted, loss.detach().new_zeros(()))
         given.append(counted.to(loss.dtype))
-    if not given:
-        total = loss.new_tensor(float(max(loss.numel(), 1)))
-    else:
+    total = None
+    if given:
         weight = torch.ones_like(loss)
         for factor in given:
             weight = weight * factor
@@ -218,4 +233,6 @@ def reduce(
         case "sum":
             return loss.sum()
         case "mean":
+            if total is None:
+                return loss.mean() if loss.numel() else loss.sum()
             return loss.sum() / total

@@ -10,22 +10,22 @@ typedef f32v V;
 typedef i32v M;
 constexpr int n = lanes<float>;
 
+// As many rows as a row has numbers here, turned into columns. In registers.
 #if defined(__AVX512F__)
-// 16 rows of 16 numbers, turned into 16 columns.
-OFFBY_INLINE void turn(const float* const* rows, float* columns) {
+OFFBY_INLINE void turn(V (&v)[n]) {
   __m512 r[16], s[16];
-  for (int i = 0; i < 16; i++) r[i] = _mm512_loadu_ps(rows[i]);
+  for (int i = 0; i < 16; i++) r[i] = (__m512)v[i];
   for (int i = 0; i < 8; i++) {
     s[2 * i] = _mm512_unpacklo_ps(r[2 * i], r[2 * i + 1]);
     s[2 * i + 1] = _mm512_unpackhi_ps(r[2 * i], r[2 * i + 1]);
   }
   for (int i = 0; i < 4; i++) {
     __m512d p = _mm512_castps_pd(s[4 * i]), q = _mm512_castps_pd(s[4 * i + 2]);
-    __m512d u = _mm512_castps_pd(s[4 * i + 1]), v = _mm512_castps_pd(s[4 * i + 3]);
+    __m512d u = _mm512_castps_pd(s[4 * i + 1]), w = _mm512_castps_pd(s[4 * i + 3]);
     r[4 * i] = _mm512_castpd_ps(_mm512_unpacklo_pd(p, q));
     r[4 * i + 1] = _mm512_castpd_ps(_mm512_unpackhi_pd(p, q));
-    r[4 * i + 2] = _mm512_castpd_ps(_mm512_unpacklo_pd(u, v));
-    r[4 * i + 3] = _mm512_castpd_ps(_mm512_unpackhi_pd(u, v));
+    r[4 * i + 2] = _mm512_castpd_ps(_mm512_unpacklo_pd(u, w));
+    r[4 * i + 3] = _mm512_castpd_ps(_mm512_unpackhi_pd(u, w));
   }
   for (int j = 0; j < 4; j++) {
     s[j] = _mm512_shuffle_f32x4(r[j], r[4 + j], 0x88);
@@ -34,17 +34,16 @@ OFFBY_INLINE void turn(const float* const* rows, float* columns) {
     s[12 + j] = _mm512_shuffle_f32x4(r[8 + j], r[12 + j], 0xdd);
   }
   for (int j = 0; j < 4; j++) {
-    _mm512_storeu_ps(columns + j * 16, _mm512_shuffle_f32x4(s[j], s[8 + j], 0x88));
-    _mm512_storeu_ps(columns + (8 + j) * 16, _mm512_shuffle_f32x4(s[j], s[8 + j], 0xdd));
-    _mm512_storeu_ps(columns + (4 + j) * 16, _mm512_shuffle_f32x4(s[4 + j], s[12 + j], 0x88));
-    _mm512_storeu_ps(columns + (12 + j) * 16, _mm512_shuffle_f32x4(s[4 + j], s[12 + j], 0xdd));
+    v[j] = (V)_mm512_shuffle_f32x4(s[j], s[8 + j], 0x88);
+    v[8 + j] = (V)_mm512_shuffle_f32x4(s[j], s[8 + j], 0xdd);
+    v[4 + j] = (V)_mm512_shuffle_f32x4(s[4 + j], s[12 + j], 0x88);
+    v[12 + j] = (V)_mm512_shuffle_f32x4(s[4 + j], s[12 + j], 0xdd);
   }
 }
 #elif defined(__AVX2__)
-// 8 rows of 8 numbers, turned into 8 columns.
-OFFBY_INLINE void turn(const float* const* rows, float* columns) {
+OFFBY_INLINE void turn(V (&v)[n]) {
   __m256 r[8], s[8];
-  for (int i = 0; i < 8; i++) r[i] = _mm256_loadu_ps(rows[i]);
+  for (int i = 0; i < 8; i++) r[i] = (__m256)v[i];
   for (int i = 0; i < 4; i++) {
     s[2 * i] = _mm256_unpacklo_ps(r[2 * i], r[2 * i + 1]);
     s[2 * i + 1] = _mm256_unpackhi_ps(r[2 * i], r[2 * i + 1]);
@@ -56,30 +55,31 @@ OFFBY_INLINE void turn(const float* const* rows, float* columns) {
     r[4 * i + 3] = _mm256_shuffle_ps(s[4 * i + 1], s[4 * i + 3], 0xee);
   }
   for (int j = 0; j < 4; j++) {
-    _mm256_storeu_ps(columns + j * 8, _mm256_permute2f128_ps(r[j], r[4 + j], 0x20));
-    _mm256_storeu_ps(columns + (4 + j) * 8, _mm256_permute2f128_ps(r[j], r[4 + j], 0x31));
+    v[j] = (V)_mm256_permute2f128_ps(r[j], r[4 + j], 0x20);
+    v[4 + j] = (V)_mm256_permute2f128_ps(r[j], r[4 + j], 0x31);
   }
 }
 #else
-OFFBY_INLINE void turn(const float* const* rows, float* columns) {
+OFFBY_INLINE void turn(V (&v)[n]) {
+  V r[n];
   for (int i = 0; i < n; i++)
-    for (int k = 0; k < n; k++) columns[k * n + i] = rows[i][k];
+    for (int k = 0; k < n; k++) r[k][i] = v[i][k];
+  for (int i = 0; i < n; i++) v[i] = r[i];
 }
 #endif
 
 // A few numbers, at most a vector of them.
-OFFBY_INLINE void widen(const float* from, float* to, int64_t width) {
-  store(to, load_some(from, width, 0));
+OFFBY_INLINE V load_few(const float* from, int64_t count) { return load_some(from, count, 0); }
+OFFBY_INLINE void store_few(float* to, V v, int64_t count) { store_some(to, v, count); }
+OFFBY_INLINE V load_few(const bfloat16* from, int64_t count) {
+  alignas(64) float wide[n] = {};
+  for (int64_t k = 0; k < count; k++) wide[k] = number(from[k]);
+  return load(wide);
 }
-OFFBY_INLINE void narrow(const float* from, float* to, int64_t width) {
-  store_some(to, load(from), width);
-}
-OFFBY_INLINE void widen(const bfloat16* from, float* to, int64_t width) {
-  if (width == n) return store(to, load(from));
-  for (int64_t k = 0; k < width; k++) to[k] = number(from[k]);
-}
-OFFBY_INLINE void narrow(const float* from, bfloat16* to, int64_t width) {
-  for (int64_t k = 0; k < width; k++) put(to + k, from[k]);
+OFFBY_INLINE void store_few(bfloat16* to, V v, int64_t count) {
+  alignas(64) float wide[n];
+  store(wide, v);
+  for (int64_t k = 0; k < count; k++) put(to + k, wide[k]);
 }
 
 // A sum of many numbers in two steps: its rounding errors are those of a few.
@@ -92,10 +92,24 @@ struct Running {
   }
 };
 
+// Numbers of the rows of a unit, gathered one by one: in memory, for a vector in a
+// register would go there and back for each.
+template <class C> struct Gathered {
+  alignas(64) C numbers[n] = {};
+  C& operator[](int i) { return numbers[i]; }
+};
+OFFBY_INLINE V load(const Gathered<float>& from) { return load(from.numbers); }
+OFFBY_INLINE M load(const Gathered<int32_t>& from) {
+  M v;
+  memcpy(&v, from.numbers, sizeof(v));
+  return v;
+}
+
 // What the terms of a block have in common. Arrays hold K vectors.
 struct Block {
   const Job& job;
   const Ground<float>& ground;
+  const Forest& forest;
   int64_t K;
   M y;
   float *e, *h, *a;
@@ -122,42 +136,86 @@ struct Block {
 
   void squared_emd(float factor, V right_of_truth) {
     Running F, B, squares;
-    V at_truth{};
+    V at_truth{}, minus_right = -right_of_truth;
     for (int64_t k = 0; k < K; k++) {
-      V m = load(e + k * n);
-      M lt = left_of_truth(k), eq = true_class(k);
-      // What is left of the mass right of the truth: an error of rounding is small beside
-      // the first of these tails, which weighs in every slope on that side.
-      F.recent = select(eq, V{}, F.recent + select(lt, m, -m));
-      F.moved = select(eq, right_of_truth, F.moved);
-      V mass = greater(F.value(), V{}), before = B.value();
+      M eq = true_class(k);
+      // Mass up to here; from the truth on minus what is left of the mass right of it: an
+      // error of rounding is small beside the first of these tails, which weighs in every
+      // slope on that side.
+      F.recent = select(eq, V{}, F.recent + load(e + k * n));
+      F.moved = select(eq, minus_right, F.moved);
+      V mass = F.value(), before = B.value();
       store(h + k * n, before);
       at_truth = select(eq, before, at_truth);
       V f = ground.gap[k] * mass;
       squares.recent += f * mass;
-      B.recent += select(lt, -f, f);
+      B.recent += f;
       if (k % 32 == 31) F.move(), B.move(), squares.move();
     }
-    // Falling to the truth, rising from it: the slopes, but for the constant.
+    // Rising to the truth, falling from it: the slopes upside down, but for the constant.
     offset = -at_truth;
-    times = 2 * factor * iZ;
+    times = -2 * factor * iZ;
     fresh = false;
     V value = squares.value() * iZ * iZ;
     loss += factor * value;
     mu += 2 * factor * value;
   }
 
+  // As in row.hpp.
+  void tree(float factor, const Gathered<int32_t>& rank, const Gathered<int32_t>& leaf) {
+    const Forest& in = forest;
+    const int64_t nodes = in.nodes;
+    const M there = load(rank);
+    thread_local Memory memory;
+    float* far = (float*)memory.of(3 * nodes * n * sizeof(float));
+    float *mass = far + nodes * n, *slope = mass + nodes * n;
+    auto on_way = [&](int64_t i) { return (all(in.start[i]) <= there) & (there < all(in.end[i])); };
+    auto add = [](float* to, V v) { store(to, load(to) + v); };
+    settle();
+    for (int64_t i = 0; i < nodes; i++) store(far + i * n, V{});
+    for (int64_t k = 0; k < K; k++) add(far + in.leaf[k] * n, load(e + k * n));
+    for (int64_t i = nodes - 1; i > 0; i--)
+      add(far + in.parent[i] * n, select(on_way(i), V{}, load(far + i * n)));
+    Running squares, mean;
+    store(mass, V{});
+    store(slope, V{});
+    for (int64_t i = 1; i < nodes; i++) {
+      const int64_t up = in.parent[i] * n;
+      M way = on_way(i);
+      V m = select(way, load(mass + up) + load(far + up), load(far + i * n));
+      V f = float(in.weight[i]) * m;
+      store(mass + i * n, m);
+      squares.recent += f * m;
+      store(slope + i * n, load(slope + up) + select(way, -f, f));
+      if (i % 32 == 0) squares.move();
+    }
+    Gathered<float> found;
+    for (int i = 0; i < n; i++) found[i] = slope[leaf.numbers[i] * n + i];
+    V at_truth = load(found), origin = select(2 * ey > Z, at_truth, V{}), c = 2 * factor * iZ;
+    for (int64_t k = 0; k < K; k++) {
+      V v = load(slope + in.leaf[k] * n) - origin;
+      mean.recent += load(e + k * n) * v;
+      store(h + k * n, slopes(k) + c * v);
+      if (k % 32 == 31) mean.move();
+    }
+    hy += c * (at_truth - origin);
+    fresh = false;
+    loss += factor * squares.value() * iZ * iZ;
+    mu += c * iZ * (mean.value() + ey * (at_truth - origin));
+  }
+
   void wasserstein(float factor) {
-    V total{};
+    Running total;
     settle();
     double p = job.power;
     for (int64_t k = 0; k < K; k++) {
       V c = raised(distance(k), p);
-      total += load(e + k * n) * c;
+      total.recent += load(e + k * n) * c;
       store(h + k * n, slopes(k) + factor * c);
+      if (k % 32 == 31) total.move();
     }
     fresh = false;
-    V value = total * iZ;
+    V value = total.value() * iZ;
     loss += factor * value;
     mu += factor * value;
   }
@@ -260,78 +318,79 @@ template <class T> static void block(const Task& task, int64_t first, int64_t co
   const Job& job = *task.job;
   const int64_t K = job.classes;
   const double* factor = job.factor;
+  const bool beside = job.inner > 1 || job.logits_class != 1;  // rows lie side by side
+  const T* x = logits_of<T>(job, first);
+  const int64_t x_row = beside ? 1 : job.logits_outer;
   thread_local Memory memory;
   float* e = (float*)memory.of((3 * (K + 16) * n + n) * sizeof(float));
-  Block it{job, task.single, K, M{}, e, e + (K + 16) * n, e + 2 * (K + 16) * n, V{}, V{}, V{}, V{}, V{}};
+  Block it{job, task.single, task.forest, K, M{}, e, e + (K + 16) * n, e + 2 * (K + 16) * n, V{}, V{}, V{}, V{}, V{}};
 
-  M known = below<float>(count), t{};
-  V share{}, outside{}, size{};
+  Gathered<int32_t> truth, known, bin, rank, leaf;
+  Gathered<float> share, outside, size, place, crumb, own;
   for (int i = 0; i < count; i++) {
+    known[i] = -1;
     if (factor[CRPS] != 0) {
       double value = job.value[first + i];
       if (std::isnan(value)) known[i] = 0;
       Cut cut = cut_at(job.edges, K, std::isnan(value) ? job.edges[0] : value);
-      t[i] = int32_t(cut.bin);
+      bin[i] = int32_t(cut.bin);
       share[i] = float(cut.share);
       outside[i] = float(cut.outside);
     }
-    int64_t y = job.index ? job.index[first + i] : t[i];
+    int64_t y = job.index ? job.index[first + i] : bin[i];
     if (y < 0 || y >= K) known[i] = 0, y = 0;
-    it.y[i] = int32_t(y);
+    truth[i] = int32_t(y);
+    if (factor[TREE] != 0) rank[i] = task.forest.rank[y], leaf[i] = task.forest.leaf[y];
     size[i] = scales ? scales[i] : float(job.scale);
-    it.place[i] = task.single.place[y];
-    it.crumb[i] = task.single.crumb[y];
+    place[i] = task.single.place[y];
+    crumb[i] = task.single.crumb[y];
+    own[i] = number(x[i * x_row + y * job.logits_class]);
   }
+  it.y = load(truth);
+  it.place = load(place);
+  it.crumb = load(crumb);
 
-  const bool beside = job.inner > 1 || job.logits_class != 1;  // rows lie side by side
-  const T* x = logits_of<T>(job, first);
+  V m = all(-std::numeric_limits<float>::infinity());
+  auto take = [&](int64_t k, V v) {
+    store(e + k * n, v);
+    m = greater(v, m);
+  };
   if (beside && count == n)
-    for (int64_t k = 0; k < K; k++) store(e + k * n, load(x + k * job.logits_class));
+    for (int64_t k = 0; k < K; k++) take(k, load(x + k * job.logits_class));
   else if (beside)
-    for (int64_t k = 0; k < K; k++)
-      for (int i = 0; i < n; i++)
-        e[k * n + i] = i < count ? number(x[k * job.logits_class + i]) : 0.f;
-  else {
-    alignas(64) float spare[n * n];
-    const float* rows[n];
+    for (int64_t k = 0; k < K; k++) take(k, load_few(x + k * job.logits_class, count));
+  else
     for (int64_t k = 0; k < K; k += n) {
-      // The last columns once more, together with those before them; or, of fewer classes
-      // than fill a vector, from a copy.
+      // The last columns once more, together with those before them, or fewer.
       if (k + n > K && K >= n) k = K - n;
-      const int64_t width = K < n ? K : n;
-      const bool direct = sizeof(T) == sizeof(float) && width == n;
+      V v[n];
       for (int i = 0; i < n; i++) {
         const T* from = x + (i < count ? i : 0) * job.logits_outer + k;
-        rows[i] = direct ? (const float*)from : spare + i * n;
-        if (!direct) widen(from, spare + i * n, width);
+        v[i] = K < n ? load_few(from, K) : load(from);
       }
-      turn(rows, e + k * n);
+      turn(v);
+      for (int i = 0; i < n; i++)
+        if (k + i < K) take(k + i, v[i]);
     }
-  }
 
-  V m = all(-std::numeric_limits<float>::infinity()), xy{};
-  for (int64_t k = 0; k < K; k++) m = greater(load(e + k * n), m);
-  for (int i = 0; i < n; i++) {
-    float* at = e + int64_t(it.y[i]) * n + i;
-    xy[i] = *at;
-    *at = -INFINITY;
-  }
   Running total, upper;
   const bool halves = factor[SQUARED_EMD] != 0;
   for (int64_t k = 0; k < K; k++) {
     V v = exponential(load(e + k * n) - m);
+    v = select(it.true_class(k), V{}, v);
     store(e + k * n, v);
     total.recent += v;
-    if (halves) upper.recent += select(all(int32_t(k)) > it.y, v, V{});
+    if (halves) upper.recent += select(it.left_of_truth(k), V{}, v);
     if (k % 32 == 31) total.move(), upper.move();
   }
-  V rest = total.value(), right = upper.value();
+  const V rest = total.value(), right = upper.value(), xy = load(own);
   it.ey = exponential(xy - m);
   it.Z = rest + it.ey;
   it.iZ = 1 / it.Z;
 
   const float ce = float(factor[CROSS_ENTROPY]);
-  const bool sloped = factor[WASSERSTEIN] != 0 || factor[SQUARED_EMD] != 0 || factor[CRPS] != 0;
+  const bool sloped = factor[WASSERSTEIN] != 0 || factor[SQUARED_EMD] != 0 ||
+                      factor[CRPS] != 0 || factor[TREE] != 0;
   M hard{};
   if (sloped) hard = (it.Z < all(2.f)) & (it.ey < all(1.f));
   if (ce != 0) {
@@ -340,51 +399,52 @@ template <class T> static void block(const Task& task, int64_t first, int64_t co
     it.loss += ce * select(it.Z == it.Z, select(xy == m, near, far), it.Z);
   }
   if (factor[SQUARED_EMD] != 0) it.squared_emd(float(factor[SQUARED_EMD]), right);
+  if (factor[TREE] != 0) it.tree(float(factor[TREE]), rank, leaf);
   if (factor[WASSERSTEIN] != 0) it.wasserstein(float(factor[WASSERSTEIN]));
-  if (factor[CRPS] != 0) it.crps(float(factor[CRPS]), t, share, outside);
+  if (factor[CRPS] != 0) it.crps(float(factor[CRPS]), load(bin), load(share), load(outside));
   if (factor[CUMULATIVE] != 0) hard |= it.cumulative(float(factor[CUMULATIVE]));
 
   if (job.loss) {
-    V value = select(known, it.loss, all(std::numeric_limits<float>::quiet_NaN()));
-    for (int i = 0; i < count; i++) ((float*)job.loss)[first + i] = value[i];
+    V value = select(load(known), it.loss, all(std::numeric_limits<float>::quiet_NaN()));
+    store_some((float*)job.loss + first, value, count);
   }
   if (job.gradient) {
-    V gy = (it.ey * it.iZ * (it.hy - it.mu) - ce * rest * it.iZ) * size;
-    V times = it.fresh ? V{} : it.times * it.iZ;
-    V shift = times * it.offset - (it.mu - ce) * it.iZ;
-    if (it.fresh)
-      for (int64_t k = 0; k < K; k++) store(e + k * n, load(e + k * n) * shift * size);
-    else
-      for (int64_t k = 0; k < K; k++)
-        store(e + k * n, load(e + k * n) * (load(it.h + k * n) * times + shift) * size);
-    for (int i = 0; i < n; i++) {
-      if (known[i]) e[int64_t(it.y[i]) * n + i] = gy[i];
-      else for (int64_t k = 0; k < K; k++) e[k * n + i] = 0;
-    }
+    const V times = it.fresh ? V{} : it.times * it.iZ, sizes = load(size);
+    const V shift = times * it.offset - (it.mu - ce) * it.iZ;
+    auto slope = [&](int64_t k) {
+      V v = it.fresh ? shift : load(it.h + k * n) * times + shift;
+      return load(e + k * n) * v * sizes;
+    };
     T* g = gradient_of<T>(job, first);
+    const int64_t g_row = beside ? 1 : job.gradient_outer;
     if (beside && count == n)
-      for (int64_t k = 0; k < K; k++) store(g + k * job.gradient_class, load(e + k * n));
+      for (int64_t k = 0; k < K; k++) store(g + k * job.gradient_class, slope(k));
     else if (beside)
-      for (int64_t k = 0; k < K; k++)
-        for (int i = 0; i < count; i++) put(g + k * job.gradient_class + i, e[k * n + i]);
-    else {
-      alignas(64) float spare[n * n];
-      const float* columns[n];
+      for (int64_t k = 0; k < K; k++) store_few(g + k * job.gradient_class, slope(k), count);
+    else
       for (int64_t k = 0; k < K; k += n) {
         if (k + n > K && K >= n) k = K - n;
-        const int64_t width = K < n ? K : n;
-        for (int i = 0; i < n; i++) columns[i] = e + (k + i) * n;
-        turn(columns, spare);
-        for (int i = 0; i < count; i++) {
-          T* to = g + i * job.gradient_outer + k;
-          if (width == n) store(to, load(spare + i * n));
-          else narrow(spare + i * n, to, width);
-        }
+        V v[n];
+        for (int i = 0; i < n; i++) v[i] = slope(k + i);
+        turn(v);
+        for (int i = 0; i < n; i++)
+          if (i < count) {
+            T* to = g + i * job.gradient_outer + k;
+            if (K < n) store_few(to, v[i], K);
+            else store(to, v[i]);
+          }
       }
+    Gathered<float> gy;
+    store(gy.numbers, (it.ey * it.iZ * (it.hy - it.mu) - ce * rest * it.iZ) * sizes);
+    for (int i = 0; i < count; i++) {
+      T* to = g + i * g_row;
+      if (known[i]) put(to + truth[i] * job.gradient_class, gy[i]);
+      else for (int64_t k = 0; k < K; k++) put(to + k * job.gradient_class, 0.f);
     }
   }
-  for (int i = 0; i < count; i++)
-    if (hard[i] && known[i]) row<T, double>(task, first + i, size[i]);
+  if (any(hard))
+    for (int i = 0; i < count; i++)
+      if (hard[i] && known[i]) row<T, double>(task, first + i, size[i]);
 }
 
 }  // namespace OFFBY_LEVEL

@@ -1,6 +1,8 @@
 // The C interface: picks the instruction set, cuts the work into units, hands them out.
+#include <algorithm>
 #include <cstdlib>
 #include <cstring>
+#include <numeric>
 #include <thread>
 #include <vector>
 #if defined(__linux__)
@@ -68,8 +70,10 @@ void in_parallel(int64_t units, int64_t grain, void (*work)(int64_t, int64_t, vo
 // Rows of few classes go side by side into one vector; so do rows that already lie so. It
 // saves the shuffles of running sums, and costs those of turning the rows.
 int64_t few_classes(const Job& job) {
+  // On a tree the way through the nodes is the same for all rows.
+  if (job.factor[TREE] != 0) return INT64_MAX;
   bool sums = job.factor[SQUARED_EMD] != 0 || job.factor[CUMULATIVE] != 0 || job.factor[CRPS] != 0;
-  return sums ? 1024 : 64;
+  return sums ? 1024 : 320;
 }
 
 template <class C> struct Numbers {
@@ -95,6 +99,43 @@ template <class C> struct Numbers {
   }
 };
 
+struct Nodes {
+  std::vector<int32_t> parent, start, end, leaf, rank;
+  std::vector<double> weight;
+  Forest of(const Job& job) {
+    const int64_t K = job.classes, n = job.factor[TREE] != 0 ? job.cuts : 0;
+    if (job.factor[TREE] == 0) return {};
+    std::vector<int64_t> outward(n);
+    std::iota(outward.begin(), outward.end(), 0);
+    std::sort(outward.begin(), outward.end(), [&](int64_t a, int64_t b) {
+      if (job.start[a] != job.start[b]) return job.start[a] < job.start[b];
+      return job.end[a] > job.end[b];
+    });
+    parent = {0};
+    start = {0};
+    end = {int32_t(K)};
+    weight = {0};
+    leaf.resize(K);
+    rank.resize(K);
+    std::vector<int32_t> open = {0};
+    auto next = outward.begin();
+    for (int64_t r = 0; r < K; r++) {
+      while (end[open.back()] <= r) open.pop_back();
+      for (; next != outward.end() && job.start[*next] == r; ++next) {
+        parent.push_back(open.back());
+        start.push_back(int32_t(r));
+        end.push_back(int32_t(job.end[*next]));
+        weight.push_back(job.weights[*next]);
+        open.push_back(int32_t(end.size()) - 1);
+      }
+      leaf[job.order[r]] = open.back();
+      rank[job.order[r]] = int32_t(r);
+    }
+    return {int64_t(parent.size()), parent.data(), start.data(), end.data(),
+            weight.data(), leaf.data(), rank.data()};
+  }
+};
+
 struct Work {
   Task task;
   const Level* level;
@@ -106,10 +147,12 @@ void run(const Job& job, int how) {
   const Level& level = levels[job.level];
   Numbers<float> single;
   Numbers<double> twice;
-  Work work{{&job, {}, {}, 1, 1}, &level, how};
+  Nodes nodes;
+  Work work{{&job, {}, {}, {}, 1, 1}, &level, how};
   if (how == 0) {
     if (job.dtype != FLOAT64) work.task.single = single.of(job);
     work.task.twice = twice.of(job);
+    work.task.forest = nodes.of(job);
   }
   Task& task = work.task;
   bool beside = job.inner > 1 || job.logits_class != 1;
@@ -140,7 +183,7 @@ void run(const Job& job, int how) {
 }  // namespace
 
 // Goes up whenever `Job` or a function here changes.
-OFFBY_API int32_t offby_version() { return 1; }
+OFFBY_API int32_t offby_version() { return 2; }
 OFFBY_API int32_t offby_sizeof_job() { return int32_t(sizeof(Job)); }
 // Name of a level; null past the last, empty if this machine lacks it.
 OFFBY_API const char* offby_level(int32_t i) {

@@ -3,7 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 
-enum Term { CROSS_ENTROPY, WASSERSTEIN, SQUARED_EMD, CUMULATIVE, CRPS, N_TERMS };
+enum Term { CROSS_ENTROPY, WASSERSTEIN, SQUARED_EMD, CUMULATIVE, CRPS, TREE, N_TERMS };
 enum Dtype : int32_t { FLOAT32, BFLOAT16, FLOAT64 };
 
 // Rows of classes lie at  logits + i * outer_stride + j * inner_stride + k * class_stride,
@@ -17,7 +17,10 @@ struct Job {
   const double* positions;  // of the classes; null: 0, 1, 2, ...
   const double* edges;      // of the bins, classes + 1 of them
   const void* upstream;     // one number per row, of the loss's type; null: `scale`
-  int64_t outer, inner, classes;
+  const int64_t* order;     // of a tree: the classes as they lie along its leaves
+  const int64_t *start, *end;  // of each cut: the run of leaves below it
+  const double* weights;    // of each cut
+  int64_t outer, inner, classes, cuts;
   int64_t logits_outer, logits_inner, logits_class;
   int64_t gradient_outer, gradient_inner, gradient_class;
   double factor[N_TERMS];
@@ -35,10 +38,22 @@ template <class C> struct Ground {
   const C* width;            // of the bin
 };
 
+// The cuts of a tree as nodes, each behind the one around it. Node 0 holds all classes and
+// is no cut.
+struct Forest {
+  int64_t nodes;
+  const int32_t* parent;
+  const int32_t *start, *end;  // the run of ranks below each node
+  const double* weight;
+  const int32_t* leaf;       // of each class: the lowest node that holds it
+  const int32_t* rank;       // of each class: its place in the order
+};
+
 struct Task {
   const Job* job;
   Ground<float> single;
   Ground<double> twice;
+  Forest forest;
   int64_t lanes;             // rows to a unit: 1, or as many as a vector has lanes
   int64_t groups;            // units to one `outer`
 };

@@ -52,6 +52,7 @@ template <class T, class C> struct Row {
   static constexpr int n = lanes<C>;
   const Job& job;
   const Ground<C>& ground;
+  const Forest& forest;
   int64_t K, y;
   C *e, *h, *a, *b;
   C ey, Z, iZ;
@@ -80,6 +81,7 @@ template <class T, class C> struct Row {
   }
 
   void squared_emd(C factor);
+  void tree(C factor);
   void wasserstein(C factor);
   void crps(C factor, const Cut& cut);
   bool cumulative(C factor);
@@ -156,6 +158,48 @@ template <class T, class C> void Row<T, C>::squared_emd(C factor) {
   C value = sum(squares) * iZ * iZ;
   loss += factor * value;
   mu += 2 * factor * value;  // the mean of its own slopes, a quadratic form of p
+}
+
+// Mass on the far side of every cut: the sum below it, or, if it holds the truth (it lies on
+// the way), what lies outside. Nothing is subtracted: of a node on the way `far` is at first
+// the mass below it apart from the way. The slopes are 0 at the root, as most classes are
+// near to one another compared with the way to the truth; or at the truth, if that holds
+// most of the mass.
+template <class T, class C> void Row<T, C>::tree(C factor) {
+  const Forest& in = forest;
+  const int64_t nodes = in.nodes, there = in.rank[y];
+  thread_local Memory memory;
+  C* far = (C*)memory.of(3 * nodes * sizeof(C));
+  C *mass = far + nodes, *slope = mass + nodes;
+  auto on_way = [&](int64_t i) { return in.start[i] <= there && there < in.end[i]; };
+  settle();
+  for (int64_t i = 0; i < nodes; i++) far[i] = 0;
+  for (int64_t k = 0; k < K; k++) far[in.leaf[k]] += e[k];
+  for (int64_t i = nodes - 1; i > 0; i--)
+    if (!on_way(i)) far[in.parent[i]] += far[i];
+  C squares = mass[0] = slope[0] = 0;
+  for (int64_t i = 1; i < nodes; i++) {
+    const int64_t up = in.parent[i];
+    const bool way = on_way(i);
+    mass[i] = way ? mass[up] + far[up] : far[i];
+    C f = C(in.weight[i]) * mass[i];
+    squares += f * mass[i];
+    slope[i] = way ? slope[up] - f : slope[up] + f;
+  }
+  const C at_truth = slope[in.leaf[y]], c = 2 * factor * iZ;
+  const C origin = 2 * ey > Z ? at_truth : C(0);
+  C mean = ey * (at_truth - origin);
+  for (int64_t k = 0; k < K; k++) {
+    C v = slope[in.leaf[k]] - origin;
+    mean += e[k] * v;
+    h[k] = (fresh ? C(0) : h[k]) + c * v;
+  }
+  for (int64_t k = K; fresh && k < (K + n - 1) / n * n; k++) h[k] = 0;
+  h[y] = 0;
+  hy += c * (at_truth - origin);
+  fresh = false;
+  loss += factor * squares * iZ * iZ;
+  mu += c * mean * iZ;
 }
 
 template <class T, class C> void Row<T, C>::wasserstein(C factor) {
@@ -393,7 +437,7 @@ template <class T, class C> static void row(const Task& task, int64_t r, double 
   thread_local Memory memory;
   const int64_t stride = (K + 63) / 64 * 64 + 64;
   C* e = (C*)memory.of((64 + 4 * stride) * sizeof(C)) + 64;
-  Row<T, C> it{job, ground_of<C>(task), K, y, e, e + stride, e + 2 * stride, e + 3 * stride, 0, 0, 0};
+  Row<T, C> it{job, ground_of<C>(task), task.forest, K, y, e, e + stride, e + 2 * stride, e + 3 * stride, 0, 0, 0};
 
   const T* x = logits_of<T>(job, r);
   V top = all(-std::numeric_limits<C>::infinity());
@@ -439,7 +483,8 @@ template <class T, class C> static void row(const Task& task, int64_t r, double 
   it.Z = rest + it.ey;
   it.iZ = 1 / it.Z;
 
-  const bool sloped = factor[WASSERSTEIN] != 0 || factor[SQUARED_EMD] != 0 || factor[CRPS] != 0;
+  const bool sloped = factor[WASSERSTEIN] != 0 || factor[SQUARED_EMD] != 0 ||
+                      factor[CRPS] != 0 || factor[TREE] != 0;
   const bool wrong = sloped && it.Z < 2 && it.ey < 1;
   if constexpr (sizeof(C) == sizeof(float))
     if (wrong) return row<T, double>(task, r, scale);
@@ -449,6 +494,7 @@ template <class T, class C> static void row(const Task& task, int64_t r, double 
     it.loss += ce * (it.Z != it.Z ? it.Z : xy == m ? near : far);
   }
   if (factor[SQUARED_EMD] != 0) it.squared_emd(C(factor[SQUARED_EMD]));
+  if (factor[TREE] != 0) it.tree(C(factor[TREE]));
   if (factor[WASSERSTEIN] != 0) it.wasserstein(C(factor[WASSERSTEIN]));
   if (factor[CRPS] != 0) it.crps(C(factor[CRPS]), cut);
   const C cumulative = C(factor[CUMULATIVE]);

@@ -65,6 +65,12 @@ OFFBY_INLINE void store(bfloat16* p, f32v v) {
   *(u16u*)p = (u16u)__builtin_convertvector(r, u16v);
 }
 
+OFFBY_INLINE bool any(i32v m) {
+  int32_t found = 0;
+  for (int i = 0; i < lanes<float>; i++) found |= m[i];
+  return found != 0;
+}
+
 // Up to a vector of numbers; the lanes beyond them hold `other`, or are not written.
 OFFBY_INLINE f32v load_some(const float* p, int64_t count, float other) {
 #if defined(__AVX512F__)
