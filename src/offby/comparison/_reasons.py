@@ -1,12 +1,45 @@
-"""What the data tell about the losses, in the light of a study of many data sets."""
+"""What the data tell about the losses, in the light of a study of many problems.
+
+The study is benchmarks/why.py, what it says is in docs/why.md; `why.json` beside this
+file holds the same numbers.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from functools import cache
+from importlib.resources import files
+from typing import Any
 
 import numpy as np
 
-from offby.comparison._fits import Problem
+from offby.comparison._fits import Fit, Problem
+from offby.comparison._result import NoiseShare, Reason, Score
+
+_STUDIED = ("ce+emd2", "emd2", "cce")
+"""Losses whose gain over ce was studied: the first that is compared is told of."""
+
+
+def reasons(
+    problem: Problem,
+    scores: Sequence[Score],
+    fits: Mapping[str, Sequence[Fit]],
+    noise: NoiseShare | None,
+) -> tuple[Reason, ...]:
+    """One for each factor that may tell which loss does better."""
+    base = "ce" if "ce" in fits else next(iter(fits))
+    far = [s.value for s in scores if s.method == base and s.metric == "far"]
+    share = float(np.mean([value for value in far if value is not None]))
+    known = factors(problem, share, None if noise is None else noise.share)
+    facts = _facts(problem, base, known, noise)
+    studied = [loss for loss in _STUDIED if loss in fits and base == "ce"]
+    return tuple(
+        _reason(problem.kind, factor, known[factor], fact, studied[:1])
+        for factor, fact in facts.items()
+    )
 
 
 def factors(problem: Problem, far: float, noise: float | None) -> dict[str, float]:
-    """What may tell which loss wins: shares, and rows as a number."""
+    """What may tell which loss does better, as numbers."""
     fold = problem.folds[0]
     n_bins = fold.line.n_classes
     counts = np.bincount(fold.labels(fold.learned).index.numpy(), minlength=n_bins)
@@ -19,28 +52,77 @@ def factors(problem: Problem, far: float, noise: float | None) -> dict[str, floa
     return found if noise is None else found | {"noise": noise}
 
 
-def reasons(problem: Problem, scores, fits, noise) -> tuple[str, ...]:
-    base = "ce" if "ce" in fits else next(iter(fits))
-    far = [s.value for s in scores if s.method == base and s.metric == "far"]
-    share = 100 * float(np.mean([value for value in far if value is not None]))
-    what = (
-        "two or more classes off"
-        if problem.kind == "classes"
-        else "off by more than the spread of the target"
-    )
-    rows = len(problem.y) / problem.folds[0].line.n_classes
-    place = "class" if problem.kind == "classes" else "bin"
-    reasons = [
-        f"{share:.1f} % of the held-out predictions of {base} are {what}; "
-        "where few are, a distance-aware loss has few wild misses to win back.",
-        f"There are {rows:.0f} rows per {place} on average.",
-    ]
-    if problem.kind == "classes":
-        most = np.bincount(problem.y).max() / len(problem.y)
-        reasons.append(f"The largest class holds {100 * most:.0f} % of the rows.")
-    if noise is not None:
-        reasons.append(
-            f"The noise of the target, {noise.spread:.3g}, would move "
-            f"{100 * noise.share:.0f} % of the rows to another {place}."
+def _facts(
+    problem: Problem, base: str, known: Mapping[str, float], noise: NoiseShare | None
+) -> dict[str, str]:
+    """What the data are like, by factor."""
+    classes = problem.kind == "classes"
+    what = "two or more classes off" if classes else "off by more than a spread"
+    place, places = ("class", "classes") if classes else ("bin", "bins")
+    far, rows, bins = known["far"], known["rows"], known["bins"]
+    found = {
+        "far": f"{100 * far:.1f} % of the held-out predictions of {base} are {what}",
+        "rows": f"There are {rows:.3g} rows per {place} to learn from",
+        "bins": f"There are {bins:.0f} {places}",
+    }
+    if classes:
+        most = known["imbalance"]
+        found["imbalance"] = (
+            f"The largest class holds {100 * most / bins:.0f} % of the rows, "
+            f"{most:.1f} times an even share"
         )
-    return tuple(reasons)
+    if noise is not None:
+        found["noise"] = (
+            f"The noise of the target, {noise.spread:.3g}, would move "
+            f"{100 * noise.share:.0f} % of the rows to another {place}"
+        )
+    return found
+
+
+def _reason(
+    kind: str, factor: str, value: float, fact: str, studied: Sequence[str]
+) -> Reason:
+    metric = "rps" if kind == "classes" else "crps"
+    for loss in studied:
+        found = _found(kind, factor, loss, metric)
+        rank, low, high = found["rank_correlation"]
+        if low * high <= 0:
+            said = (
+                f"; in the study that did not tell what {loss} gains over ce (rank "
+                f"correlation {rank:+.2f}, {low:+.2f} to {high:+.2f})."
+            )
+            return Reason(factor, value, "", fact + said)
+        band = found["bands"][int(np.searchsorted(found["edges"], value))]
+        favors = _favored(band, loss)
+        q1, q2, q3 = ("infinite" if q is None else q for q in band["quartiles"])
+        said = (
+            f"; that favors {favors or 'neither ce nor ' + loss}: with {loss}, "
+            f"{band['gained']} of {band['problems']} studied problems like it had a "
+            f"better {metric.upper()} than with ce, the middle one by {_percent(q2)} "
+            f"(half of them {_percent(q1)} to {_percent(q3)})."
+        )
+        return Reason(factor, value, favors, fact + said)
+    return Reason(factor, value, "", fact + ".")
+
+
+def _favored(band: Mapping[str, Any], loss: str) -> str:
+    """The loss that did better in three of four problems; nothing if neither did."""
+    low, _, high = band["quartiles"]
+    if low is not None and low > 0:
+        return loss
+    return "ce" if high is None or high < 0 else ""
+
+
+def _percent(gain: float) -> str:
+    return f"{100 * gain:+.1f} %"
+
+
+@cache
+def _study() -> dict[str, Any]:
+    text = files("offby.comparison").joinpath("why.json").read_text(encoding="utf-8")
+    return json.loads(text)
+
+
+def _found(kind: str, factor: str, loss: str, metric: str) -> dict[str, Any]:
+    wanted = {"kind": kind, "factor": factor, "loss": loss, "metric": metric}
+    return next(each for each in _study()["found"] if wanted.items() <= each.items())

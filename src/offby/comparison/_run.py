@@ -188,6 +188,7 @@ def compare(
         best = by_loss[said[0].best if said else str(named[0])]
         first = [fit for fit in best if fit.seed == 0]
         share = _noise.noise_share(problem, first, target_noise)
+    why = reasons(problem, scores, by_loss, share)
     return Comparison(
         data=data,
         methods=methods,
@@ -195,7 +196,8 @@ def compare(
         scores=scores,
         differences=found,
         verdicts=said,
-        why=reasons(problem, scores, by_loss, share),
+        why=tuple(reason.sentence for reason in why),
+        reasons=why,
         rows=telling_rows(problem, by_loss),
         pushes=tuple(pushed),
         calibration=tuple(calibration(problem, k, f) for k, f in by_loss.items()),
