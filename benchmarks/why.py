@@ -229,7 +229,7 @@ FACTORS = {
     "noise": "rows that noise would move",
 }
 METRICS = {"classes": ("rps", "log_score"), "number": ("crps", "log_score")}
-_DRAWS = 1000
+_DRAWS = 200
 
 
 def gain(cell: dict, loss: str, metric: str) -> float:

@@ -94,12 +94,12 @@ def _reason(
             return Reason(factor, value, "", fact + said)
         band = found["bands"][int(np.searchsorted(found["edges"], value))]
         favors = _favored(band, loss)
-        q1, q2, q3 = ("infinite" if q is None else q for q in band["quartiles"])
+        q1, q2, q3 = band["quartiles"]
         said = (
-            f"; that favors {favors or 'neither ce nor ' + loss}: with {loss}, "
-            f"{band['gained']} of {band['problems']} studied problems like it had a "
-            f"better {metric.upper()} than with ce, the middle one by {_percent(q2)} "
-            f"(half of them {_percent(q1)} to {_percent(q3)})."
+            f"; that favors {favors or 'neither ce nor ' + loss}: of the studied "
+            f"problems like it, {band['gained']} of {band['problems']} had a better "
+            f"{metric.upper()} with {loss} than with ce, the middle one by "
+            f"{100 * q2:.1f} % (half of them by {100 * q1:.1f} to {100 * q3:.1f} %)."
         )
         return Reason(factor, value, favors, fact + said)
     return Reason(factor, value, "", fact + ".")
@@ -108,13 +108,9 @@ def _reason(
 def _favored(band: Mapping[str, Any], loss: str) -> str:
     """The loss that did better in three of four problems; nothing if neither did."""
     low, _, high = band["quartiles"]
-    if low is not None and low > 0:
+    if low > 0:
         return loss
-    return "ce" if high is None or high < 0 else ""
-
-
-def _percent(gain: float) -> str:
-    return f"{100 * gain:+.1f} %"
+    return "ce" if high < 0 else ""
 
 
 @cache
