@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from offby import tables
+from offby.tables import _memory
 
 pl = pytest.importorskip("polars")
 
@@ -301,7 +302,7 @@ def test_a_sample_of_a_file_is_that_of_the_whole_table(tmp_path, suffix):
     text = ['so, "so"', "a\nb", "", "ü", None] * 60
     table = frame([1, 2, 3] * 100, word=text, more=[None, 0.5, 2.0] * 100)
     path = write(table, tmp_path / f"t.{suffix}")
-    rules = {"sample": 40, "drop": ["more"], "seed": 5}
+    rules: dict[str, Any] = {"sample": 40, "drop": ["more"], "seed": 5}
     whole = tables.prepare(tables.read(path), "y", **rules)
     found = tables.prepare(tables.scan(path), "y", **rules)
     assert found.X.equals(whole.X)
@@ -322,6 +323,7 @@ def test_types_of_a_sampled_csv_are_those_of_its_rows(tmp_path):
 _PEAK = """
 import sys
 from offby import tables
+from offby.tables import _memory
 
 def peak():
     with open("/proc/self/status") as lines:
@@ -361,9 +363,9 @@ def test_of_a_large_file_only_what_is_taken_is_in_memory(tmp_path):
 
 def test_rows_that_do_not_fit_are_refused_with_a_number_that_does(monkeypatch):
     table = tables.scan("wine-red")
-    rules = {"folds": 5, "losses": 5, "seeds": 3}
+    rules: dict[str, Any] = {"folds": 5, "losses": 5, "seeds": 3}
     tables.check_room(table, "quality", **rules)
-    monkeypatch.setattr(tables._memory, "available", lambda: 500_000)
+    monkeypatch.setattr(_memory, "available", lambda: 500_000)
     with pytest.raises(ValueError, match=r"got 1,599 that need .* MB or more") as said:
         tables.check_room(table, "quality", **rules)
     assert "5 folds, 5 losses, 3 seeds and 6 bins), and 500 kB are free" in str(said)
@@ -380,17 +382,17 @@ def test_a_packed_file_larger_than_memory_is_not_unpacked(tmp_path, monkeypatch)
     path = tmp_path / "t.csv.gz"
     path.write_bytes(gzip.compress(b"a,y\n" + b"1,2\n" * 10_000))
     assert tables.scan(path).n_rows == 10_000
-    monkeypatch.setattr(tables._memory, "available", lambda: 30_000)
+    monkeypatch.setattr(_memory, "available", lambda: 30_000)
     with pytest.raises(ValueError, match=r"of 40 kB or more.*unpack it with gunzip"):
         tables.scan(path)
 
 
 def test_what_a_container_may_use_counts_as_memory(tmp_path, monkeypatch):
-    free = tables._memory.available()
+    free = _memory.available()
     assert free > 1e6
     (tmp_path / "memory.max").write_text("5000\n")
     (tmp_path / "memory.current").write_text("2000\n")
-    monkeypatch.setattr(tables._memory, "_GROUP", tmp_path)
-    assert tables._memory.available() == 3000
+    monkeypatch.setattr(_memory, "_GROUP", tmp_path)
+    assert _memory.available() == 3000
     (tmp_path / "memory.max").write_text("max\n")
-    assert tables._memory.available() > 1e6
+    assert _memory.available() > 1e6
