@@ -1,4 +1,4 @@
-.PHONY: demo test lint bench page clean
+.PHONY: demo test lint bench reports page clean
 
 # The lock holds the build backend too: nothing is fetched beside what it names.
 # The editable install compiles the kernels too.
@@ -23,6 +23,10 @@ lint: .venv/stamp
 # Seconds beside F.cross_entropy, and memory; the rivals come with the extra "bench".
 bench: .venv/stamp
 	.venv/bin/python benchmarks/cpu.py --out benchmarks/results/cpu.json
+
+# DATA=FOLDER takes the tables from elsewhere, CASES="wine-red abalone" makes these only.
+reports: .venv/stamp
+	.venv/bin/python benchmarks/reports.py $(if $(DATA),--data $(DATA)) $(CASES)
 
 # Needed after a change in web/ only: the built page is committed.
 page:

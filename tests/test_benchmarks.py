@@ -37,3 +37,25 @@ def test_cost_of_the_family_is_measured():
     assert ours <= measured
     assert all(point["us_per_row"] >= 0 for point in found["points"])
     assert script["draw"](found["points"]).startswith("<svg")
+
+
+@pytest.mark.slow
+def test_a_report_is_made(tmp_path, capsys):
+    script = runpy.run_path(str(BENCHMARKS / "reports.py"))
+    assert {case.name for case in script["CASES"]} > {"wine-red", "bikes", "abalone"}
+    script["main"](["--quick", "--out", str(tmp_path), "concrete"])
+    page = (tmp_path / "concrete.html").read_text(encoding="utf-8")
+    assert "compressive_strength" in page
+    assert "concrete.html  " in capsys.readouterr().out
+    with pytest.raises(SystemExit):
+        script["main"](["nonsense"])
+
+
+def test_every_report_has_its_table():
+    script = runpy.run_path(str(BENCHMARKS / "reports.py"))
+    for case in script["CASES"]:
+        problem = script["prepared"](case, script["HOME"] / "data")
+        assert problem.kind == ("classes" if case.bins is None else "number")
+        assert len(problem.y) <= (case.sample or 1599)
+        if case.clip is not None:
+            assert len(problem.labels) <= case.clip[1] - case.clip[0] + 1

@@ -73,6 +73,23 @@ def test_wrong_usage_or_data_is_a_sentence_and_code_2(words, says):
     assert result.stdout == ""
 
 
+def test_a_table_over_memory_is_a_sentence_with_the_sample_to_take(monkeypatch):
+    from offby.tables import _memory
+
+    monkeypatch.setattr(_memory, "available", lambda: 10_000)
+    result = call("compare", "small.csv", "-t", "y")
+    assert result.exit_code == 2
+    assert "and 10 kB are free; take some at random with --sample" in result.stderr
+    assert result.stdout == ""
+
+
+def test_the_losses_shown_as_the_default_are_those_of_compare():
+    from offby.comparison._run import DEFAULT_LOSSES
+
+    (losses,) = [p for p in main.commands["compare"].params if p.name == "losses"]
+    assert losses.default == ",".join(DEFAULT_LOSSES)
+
+
 def test_a_failed_run_is_a_sentence_and_code_1(monkeypatch):
     def fail(*args, **settings):
         raise RuntimeError("the training must stay finite")

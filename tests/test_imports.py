@@ -24,6 +24,7 @@ LEVELS = [
     {"metrics"},
     {"comparison"},
     {"report", "explain"},
+    {"_output", "_terminal"},
     {"cli", "__main__"},
 ]
 ANYWHERE = {"datasets", "__init__"}

@@ -1,5 +1,4 @@
 import inspect
-import sys
 from typing import Any
 
 import numpy as np
@@ -374,10 +373,31 @@ def test_corp_of_classes_that_never_occur():
     assert found.score == pytest.approx(metrics.ranked_probability_score(y, p))
 
 
-def test_corp_says_what_it_needs(monkeypatch):
-    monkeypatch.setitem(sys.modules, "model_diagnostics.scoring", None)
-    with pytest.raises(RuntimeError, match=r'pip install "offby\[compare\]"'):
-        metrics.corp_decomposition([0, 1], [[0.5, 0.5]] * 2)
+def test_corp_of_forecasts_that_differ_in_the_last_bit():
+    # A network that is sure sums to 1 in one row and to the float below it in another.
+    below = np.array([0.5, 0.6, np.nextafter(1, 0), 1.0])
+    found = metrics.corp_decomposition([0, 1, 1, 0], np.stack([below, 1 - below], -1))
+    # Recalibrated to (1/3, 1/3, 1/3, 1); all the same, to 1/2.
+    assert found.miscalibration == pytest.approx((0.5**2 + 0.6**2 + 1) / 4 - 1 / 6)
+    assert found.discrimination == pytest.approx(1 / 4 - 1 / 6)
+    assert found.uncertainty == 1 / 4
+
+
+@pytest.mark.parametrize("weigh", [False, True])
+def test_corp_agrees_with_model_diagnostics(weigh):
+    from model_diagnostics.scoring import SquaredError, decompose
+
+    rng = np.random.default_rng(6)
+    p = rng.dirichlet(np.ones(2), 300).round(2)
+    y = rng.integers(0, 2, 300)
+    w = rng.uniform(0.1, 3, 300) if weigh else np.ones(300)
+    found = metrics.corp_decomposition(y, p, sample_weight=w)
+    expected = decompose(1 - y, p[:, 0], w, scoring_function=SquaredError()).row(0)
+    parts = found.miscalibration, found.discrimination, found.uncertainty
+    assert parts == pytest.approx(expected[:3])
+
+
+def test_corp_needs_a_score_it_knows():
     with pytest.raises(ValueError, match='score must be "rps" or "brier"'):
         metrics.corp_decomposition([0, 1], [[0.5, 0.5]] * 2, score="log")  # pyright: ignore[reportArgumentType]
 

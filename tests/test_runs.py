@@ -14,7 +14,8 @@ import joblib
 import numpy as np
 import pytest
 
-from offby.comparison import Timing, _run, _store, _work, compare
+from offby.comparison import Timing, _store, _work, compare
+from offby.comparison import _jobs as making
 from offby.comparison._fits import Fit, Problem
 from offby.comparison._store import Store
 from offby.comparison._work import Job, batches, finish
@@ -49,13 +50,13 @@ def kept(folder):
 def trained(monkeypatch):
     """Every fold and seed that is trained, as it happens."""
     seen = []
-    real = _run.fit_loss
+    real = making.fit_loss
 
     def fit_loss(places, **rules):
         seen.extend((str(rules["loss"]), fold.number, seed) for fold, seed in places)
         return real(places, **rules)
 
-    monkeypatch.setattr(_run, "fit_loss", fit_loss)
+    monkeypatch.setattr(making, "fit_loss", fit_loss)
     return seen
 
 
@@ -157,18 +158,18 @@ def test_whatever_changes_a_fit_changes_its_key(tmp_path, trained, change):
 
 
 def test_ctrl_c_loses_only_what_was_under_way(tmp_path, monkeypatch, trained):
-    real = _run.fit_loss
+    real = making.fit_loss
 
     def stop(places, **rules):
         if str(rules["loss"]) == "emd2":
             raise KeyboardInterrupt
         return real(places, **rules)
 
-    monkeypatch.setattr(_run, "fit_loss", stop)
+    monkeypatch.setattr(making, "fit_loss", stop)
     rules = {"losses": ["ce", "emd2"], "references": False}
     with pytest.raises(KeyboardInterrupt):
         run(tmp_path, **rules, folds=3)
-    monkeypatch.setattr(_run, "fit_loss", real)
+    monkeypatch.setattr(making, "fit_loss", real)
     assert kept(tmp_path) == 6
     trained.clear()
     again = run(tmp_path, **rules, folds=3)

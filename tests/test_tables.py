@@ -1,10 +1,13 @@
 import gzip
+import subprocess
+import sys
 from typing import Any
 
 import numpy as np
 import pytest
 
 from offby import tables
+from offby.tables import _memory
 
 pl = pytest.importorskip("polars")
 
@@ -276,3 +279,120 @@ def test_a_role_that_a_column_cannot_play_is_refused(column, role, says):
     roles: Any = {role: "c"}
     with pytest.raises(ValueError, match=says):
         tables.prepare(frame([1, 2, 3] * 10, c=column), "y", **roles)
+
+
+# Tables larger than memory
+
+
+def write(table, path):
+    match path.suffix:
+        case ".csv":
+            table.write_csv(path)
+        case ".parquet":
+            table.write_parquet(path, row_group_size=50)
+        case ".feather":
+            table.write_ipc(path)
+        case _:
+            table.write_ndjson(path)
+    return path
+
+
+@pytest.mark.parametrize("suffix", ["csv", "parquet", "feather", "ndjson"])
+def test_a_sample_of_a_file_is_that_of_the_whole_table(tmp_path, suffix):
+    text = ['so, "so"', "a\nb", "", "ü", None] * 60
+    table = frame([1, 2, 3] * 100, word=text, more=[None, 0.5, 2.0] * 100)
+    path = write(table, tmp_path / f"t.{suffix}")
+    rules: dict[str, Any] = {"sample": 40, "drop": ["more"], "seed": 5}
+    whole = tables.prepare(tables.read(path), "y", **rules)
+    found = tables.prepare(tables.scan(path), "y", **rules)
+    assert found.X.equals(whole.X)
+    assert found.y.tolist() == whole.y.tolist()
+    assert found.notes == whole.notes
+    assert "40 of 300 rows taken at random" in found.notes
+
+
+def test_types_of_a_sampled_csv_are_those_of_its_rows(tmp_path):
+    # Half a million rows further down, a number may turn out to be a word.
+    table = frame([1, 2, 3] * 1000, word=["7"] * 2999 + ["seven"])
+    path = write(table, tmp_path / "t.csv")
+    assert tables.read(path)["word"].dtype == pl.String
+    found = tables.prepare(tables.scan(path), "y", sample=100)
+    assert found.X["word"].dtype == pl.Float64
+
+
+_PEAK = """
+import sys
+from offby import tables
+from offby.tables import _memory
+
+def peak():
+    with open("/proc/self/status") as lines:
+        return next(int(x.split()[1]) for x in lines if x.startswith("VmHWM")) / 1024
+
+table = tables.scan(sys.argv[1])
+before = peak()
+if sys.argv[2] == "sample":
+    tables.prepare(table, "y", sample=1000, drop=["b"])
+elif sys.argv[2] == "columns":
+    table.take(["a", "y"], None)
+else:
+    table.take(table.columns, None)
+print(peak() - before)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+@pytest.mark.skipif(pl.__version__ < "2", reason="polars 1 reads ahead, to the end")
+def test_of_a_large_file_only_what_is_taken_is_in_memory(tmp_path):
+    # 4 M rows of 8 columns: 256 MB in memory, next to nothing in the file.
+    wide = {name: pl.int_range(4_000_000, eager=True) % 97 for name in "abcdefg"}
+    table = pl.DataFrame({**wide, "y": wide["a"] % 3})
+    path = tmp_path / "large.parquet"
+    table.write_parquet(path, row_group_size=100_000, compression="snappy")
+
+    def took(what):
+        words = [sys.executable, "-c", _PEAK, str(path), what]
+        said = subprocess.run(words, capture_output=True, text=True, check=True)
+        return float(said.stdout)
+
+    whole = took("all")
+    assert whole > 200
+    assert took("columns") < whole / 2
+    assert took("sample") < whole / 2
+
+
+def test_rows_that_do_not_fit_are_refused_with_a_number_that_does(monkeypatch):
+    table = tables.scan("wine-red")
+    rules: dict[str, Any] = {"folds": 5, "losses": 5, "seeds": 3}
+    tables.check_room(table, "quality", **rules)
+    monkeypatch.setattr(_memory, "available", lambda: 500_000)
+    with pytest.raises(ValueError, match=r"got 1,599 that need .* MB or more") as said:
+        tables.check_room(table, "quality", **rules)
+    assert "5 folds, 5 losses, 3 seeds and 6 bins), and 500 kB are free" in str(said)
+    fits = int(str(said.value).rpartition(" ")[2])
+    assert 100 < fits < 1599
+    tables.check_room(table, "quality", sample=fits, **rules)
+    with pytest.raises(ValueError, match="and 300 bins"):
+        tables.check_room(table, "quality", sample=fits, bins=300, **rules)
+    with pytest.raises(ValueError, match="got 1,599"):
+        tables.check_room(table, "quality", sample=5000, **rules)
+
+
+def test_a_packed_file_larger_than_memory_is_not_unpacked(tmp_path, monkeypatch):
+    path = tmp_path / "t.csv.gz"
+    path.write_bytes(gzip.compress(b"a,y\n" + b"1,2\n" * 10_000))
+    assert tables.scan(path).n_rows == 10_000
+    monkeypatch.setattr(_memory, "available", lambda: 30_000)
+    with pytest.raises(ValueError, match=r"of 40 kB or more.*unpack it with gunzip"):
+        tables.scan(path)
+
+
+def test_what_a_container_may_use_counts_as_memory(tmp_path, monkeypatch):
+    free = _memory.available()
+    assert free > 1e6
+    (tmp_path / "memory.max").write_text("5000\n")
+    (tmp_path / "memory.current").write_text("2000\n")
+    monkeypatch.setattr(_memory, "_GROUP", tmp_path)
+    assert _memory.available() == 3000
+    (tmp_path / "memory.max").write_text("max\n")
+    assert _memory.available() > 1e6

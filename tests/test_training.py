@@ -1,13 +1,15 @@
+from dataclasses import replace
+
 import joblib
 import numpy as np
 import pytest
 import torch
 
-from offby.catalog import TABLE, parse
-from offby.comparison import Comparison, compare
+from offby.catalog import TABLE, Labels, parse
+from offby.comparison import Comparison, _references, compare
 from offby.comparison._fits import Problem, fit_loss
 from offby.grounds import Line
-from offby.training import Settings, Task, train
+from offby.training import Settings, Task, inner_split, score_of, train
 
 SHORT = Settings(max_iter=6, hidden_layer_sizes=(16,))
 
@@ -91,3 +93,121 @@ def test_trains_on_rows_that_may_only_be_read():
         rows.inputs.flags.writeable = rows.y.flags.writeable = False
     (fit,) = fit_loss([(fold, 0)], loss=parse("ce"), settings=SHORT, stop_on="own")
     assert fit.probs_of(fold.held_out.inputs).shape[1] == 3
+
+
+# The rows that say when to stop
+
+
+def generator(seed=0):
+    return torch.Generator().manual_seed(seed)
+
+
+def test_any_row_may_be_held_out_where_none_belong_together():
+    learned, held_out = inner_split(50, 0.15, generator())
+    shuffled = torch.randperm(50, generator=generator())
+    assert torch.equal(torch.cat([held_out, learned]), shuffled)
+    assert len(held_out) == 8
+
+
+@pytest.mark.parametrize("sizes", [[5] * 20, [1] * 100, [60, 3, 9, 9, 9, 10], [40, 60]])
+def test_no_group_is_learned_from_and_held_out(sizes):
+    groups = torch.arange(len(sizes)).repeat_interleave(torch.tensor(sizes))
+    groups = groups[torch.randperm(100, generator=generator(1))]
+    for seed in range(20):
+        learned, held_out = inner_split(100, 0.15, generator(seed), groups=groups)
+        assert not set(groups[learned].tolist()) & set(groups[held_out].tolist())
+        assert sorted([*learned.tolist(), *held_out.tolist()]) == list(range(100))
+        assert 0 < len(held_out) <= max(15, min(sizes))
+
+
+def test_the_latest_rows_are_held_out():
+    time = torch.arange(100) // 4
+    time = time[torch.randperm(100, generator=generator(1))]
+    learned, held_out = inner_split(100, 0.15, generator(), time=time)
+    assert time[learned].max() < time[held_out].min()
+    assert len(held_out) == 16  # whole times only
+    assert len(learned) == 84
+
+
+@pytest.mark.parametrize("name", ["groups", "time"])
+def test_rows_of_one_group_or_time_are_cut_at_random(name):
+    one = {name: torch.zeros(40, dtype=torch.int64)}
+    found = inner_split(40, 0.15, generator(), **one)
+    assert all(map(torch.equal, found, inner_split(40, 0.15, generator())))
+
+
+@pytest.mark.parametrize("stop_on", ["score", "own"])
+def test_the_rows_that_say_when_to_stop_are_weighted(stop_on):
+    weight = torch.where(torch.arange(90) % 3 == 0, 9.0, 0.5)
+    one = replace(task(0), sample_weight=weight)
+    (net,) = train([one], parse("ce"), SHORT, stop_on=stop_on)
+    _, held_out = inner_split(90, SHORT.validation_fraction, generator())
+    labels = Labels(one.index[held_out], one.line)
+    judge = score_of if stop_on == "score" else lambda at, z: parse("ce").rows(z, at)
+    logits = net.logits(one.inputs[held_out])
+    best = np.average(judge(labels, logits), weights=weight[held_out])
+    assert net.curve[net.best_epoch] == pytest.approx(best, rel=1e-5)
+
+
+@pytest.mark.parametrize("kind", ["classes", "number"])
+@pytest.mark.parametrize("by", ["groups", "time"])
+def test_every_method_stops_on_rows_apart(monkeypatch, kind, by):
+    X, y = small(kind)
+    apart = np.array([f"2026-01-{1 + i // 5:02d}" for i in range(120)])
+    if by == "time":
+        apart = apart.astype("datetime64[D]")
+    known = np.unique(apart, return_inverse=True)[1]
+    # The group is an input, so that it can be told from the rows a model is given.
+    X = np.column_stack([X, known])
+    places = (0.0, 1.0, 2.0) if kind == "classes" else ()
+    problem = Problem(X, y, kind, places, 5, "quantile", 2, 0, **{by: apart})
+    seen = []
+
+    def check(inputs, judged):
+        learned, judged = set(inputs[:, 3].tolist()), set(judged[:, 3].tolist())
+        assert not learned & judged
+        assert by == "groups" or max(learned) < min(judged)
+        seen.append(judged)
+
+    def net(tasks, *rest, **rules):
+        for one in tasks:
+            sides = inner_split(
+                len(one.index), 0.15, generator(), groups=one.groups, time=one.time
+            )
+            check(*(one.inputs[rows] for rows in sides))
+        return train(tasks, *rest, **rules)
+
+    trees = [
+        getattr(_references, f"HistGradientBoosting{name}")
+        for name in ("Classifier", "Regressor")
+    ]
+    for model in trees:
+
+        def fit(self, X, y, sample_weight, X_val, fit=model.fit, **rest):
+            check(X, X_val)
+            return fit(self, X, y, sample_weight, X_val=X_val, **rest)
+
+        monkeypatch.setattr(model, "fit", fit)
+    monkeypatch.setattr("offby.comparison._fits.train", net)
+    monkeypatch.setattr("offby.comparison._references.train", net)
+    monkeypatch.setattr("offby.comparison._references.LEVELS", (0.25, 0.5, 0.75))
+    fold = problem.folds[1]
+    fit_loss([(fold, 0)], loss=parse("ce"), settings=SHORT, stop_on="score")
+    if kind == "classes":
+        _references.boosted_classes(fold)
+        assert len(seen) == 2
+    else:
+        _references.boosted_quantiles(fold)
+        _references.network_quantiles([(fold, 0)], settings=SHORT)
+        assert len(seen) == 5
+
+
+def test_a_fit_is_known_by_its_groups():
+    X, y = small("classes")
+    folds = [
+        Problem(X, y, "classes", (0.0, 1.0, 2.0), 0, "quantile", 2, 0, **rules).folds[0]
+        for rules in ({}, {"groups": np.arange(120)})
+    ]
+    rows = [{"learned": replace(f.learned, **{"groups": None})} for f in folds]
+    assert replace(folds[1], **rows[1]).digest != folds[1].digest
+    assert replace(folds[0], **rows[0]).digest == folds[0].digest

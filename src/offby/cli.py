@@ -3,21 +3,22 @@
 Heavy modules are imported inside the commands, so that `offby --help` answers at once.
 """
 
-import os
 import shlex
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from offby import _terminal
+from offby._output import check_writable, file_name, write
+from offby._terminal import Progress
+
 if TYPE_CHECKING:
     from offby.comparison import Comparison
-
-Progress = Callable[[int, int, str], None]
+    from offby.tables import Problem
 
 
 class _Commands(click.Group):
@@ -69,7 +70,12 @@ def main() -> None:
     help="Data of the report to write; - prints them, and nothing else, on stdout.  "
     "[default: the report's name with .json]",
 )
-@click.option("--losses", help="Losses by name, as ce,emd2,ce+0.3*emd1.")
+@click.option(
+    "--losses",
+    default="ce,emd1,emd2,cce,ce+emd2",
+    show_default=True,
+    help="Losses by name, or sums as ce+0.3*emd1.",
+)
 @click.option(
     "--bins",
     type=click.IntRange(min=2),
@@ -172,7 +178,7 @@ def compare(
     target: str,
     out: Path | None,
     json_out: str | None,
-    losses: str | None,
+    losses: str,
     bins: int | None,
     strategy: str,
     order: str,
@@ -206,41 +212,55 @@ def compare(
     Exit code: 0 if the report is written, also if no loss is better; 1 if a run failed;
     2 for wrong usage or data; 130 on Ctrl-C.
     """
-    out = out or Path(f"{_file_name(target)}_compare.html")
+    out = out or Path(f"{file_name(target)}_compare.html")
     only_json = json_out == "-"
     try:
-        _check_writable(out)
+        from offby.tables import split_list
+
+        check_writable(out)
         json_path = None if only_json else Path(json_out or out.with_suffix(".json"))
-        _check_writable(json_path)
+        check_writable(json_path)
         if json_path == out:
             raise ValueError(
                 f"--out and --json must be two files, got {str(out)!r} for both; "
                 "rename one"
             )
-        _check_writable(predictions)
+        check_writable(predictions)
+        named = split_list(losses)
+        if not named:
+            raise ValueError("--losses must name a loss, got none; run offby losses")
         n_folds, n_seeds = _SIZES[size]
+        folds, seeds = folds or n_folds, seeds or n_seeds
+        problem = _prepared(
+            data,
+            target,
+            table={
+                "order": split_list(order),
+                "drop": split_list(drop),
+                "groups": groups,
+                "time": time_,
+                "weights": weights,
+                "min_class": min_class,
+                "sample": sample,
+                "seed": seed,
+            },
+            bins=bins,
+            folds=folds,
+            seeds=seeds,
+            losses=named,
+            quiet=quiet,
+        )
         with _cluster(dask):
             comparison = _compared(
-                data,
-                target,
-                table={
-                    "order": order,
-                    "drop": drop,
-                    "groups": groups,
-                    "time": time_,
-                    "weights": weights,
-                    "min_class": min_class,
-                    "sample": sample,
-                    "seed": seed,
-                },
-                bins=bins,
-                folds=folds or n_folds,
-                progress=None if quiet else _progress(),
-                quiet=quiet,
+                problem,
+                progress=None if quiet else _terminal.progress(),
                 settings={
-                    "losses": losses,
+                    "losses": named,
+                    "name": Path(data).name,
+                    "target": target,
                     "strategy": strategy,
-                    "seeds": seeds or n_seeds,
+                    "folds": folds,
+                    "seeds": seeds,
                     "seed": seed,
                     "stop_on": stop_on,
                     "rope": rope,
@@ -250,7 +270,8 @@ def compare(
                     "predictions": predictions,
                     "run_dir": run_dir,
                     "n_jobs": jobs,
-                },
+                }
+                | ({} if bins is None else {"bins": bins}),
             )
     except ValueError as error:
         raise _Refusal(str(error)) from error
@@ -260,15 +281,15 @@ def compare(
         from offby import report
 
         beside = _explainer(comparison, out)
-        _write(out, report.render(comparison, explainer=beside and beside.name))
+        write(out, report.render(comparison, explainer=beside and beside.name))
         if json_path is not None:
-            _write(json_path, comparison.to_json())
+            write(json_path, comparison.to_json())
     except (OSError, RuntimeError, ImportError) as error:
         raise click.ClickException(str(error)) from error
     if only_json:
         click.echo(comparison.to_json())
     elif not quiet:
-        _print_comparison(comparison)
+        _terminal.print_comparison(comparison)
     if not quiet:
         click.echo(f"\nReport  {out}", err=only_json)
         if beside is not None:
@@ -278,7 +299,7 @@ def compare(
         if predictions is not None:
             click.echo(f"Rows    {predictions}", err=only_json)
         if (settling := comparison.settling()) is not None:
-            click.echo(_next_step(*settling, jobs, run_dir), err=only_json)
+            click.echo(_terminal.next_step(*settling, jobs, run_dir), err=only_json)
     if open_report:
         click.launch(str(out))
 
@@ -306,7 +327,7 @@ def explain(comparison: Path | None, out: Path, open_page: bool) -> None:
     opens on a row of your own data, predicted under each loss.
     """
     try:
-        _check_writable(out)
+        check_writable(out)
         if comparison is not None and out.resolve() == comparison.resolve():
             raise ValueError(
                 f"--out must not be the comparison itself, got {str(out)!r} for both; "
@@ -315,7 +336,7 @@ def explain(comparison: Path | None, out: Path, open_page: bool) -> None:
         from offby import explain as explainer
 
         read = None if comparison is None else explainer.read(comparison)
-        _write(out, explainer.render(read))
+        write(out, explainer.render(read))
     except ValueError as error:
         raise _Refusal(str(error)) from error
     except OSError as error:
@@ -330,25 +351,7 @@ def losses() -> None:
     """Show the losses and what each is good for."""
     from offby.catalog import TABLE
 
-    try:
-        from rich.table import Table
-    except ImportError as error:
-        raise click.ClickException(_NEEDS_RICH) from error
-    table = Table(box=None, pad_edge=False)
-    for head in ("name", "loss", "formula", "feels distance", "proper", "also called"):
-        table.add_column(head, overflow="fold", no_wrap=head == "name")
-    for entry in TABLE:
-        feels = "yes" if entry.feels_distance else "no"
-        table.add_row(
-            *map(
-                _plain,
-                (entry.name, entry.title, entry.formula, feels),
-            ),
-            _plain(entry.proper),
-            _plain(entry.also),
-        )
-    _console().print(table)
-    click.echo("\nSums work as well: --losses ce,emd2,ce+0.3*emd1")
+    _terminal.print_losses(TABLE)
 
 
 @main.command()
@@ -376,67 +379,56 @@ def doctor() -> None:
         raise click.ClickException(f"OFFBY_KERNELS={asked} cannot run here")
 
 
-_BEST = "\u203a"
-_NEEDS_RICH = 'tables on the terminal need rich; run pip install "offby[compare]"'
-
-
-def _compared(
+def _prepared(
     data: str,
     target: str,
     *,
     table: dict[str, Any],
     bins: int | None,
     folds: int,
-    progress: "Progress | None",
+    seeds: int,
+    losses: Sequence[str],
     quiet: bool,
-    settings: dict[str, Any],
-) -> "Comparison":
+) -> "Problem":
+    """What there is to learn, as the flags ask; said on stderr."""
     from offby import tables
 
-    frame = tables.read(data)
-    for name in ("order", "drop"):
-        table[name] = tables.split_list(table[name])
+    scanned = tables.scan(data)
+    tables.check_room(
+        scanned,
+        target,
+        drop=table["drop"],
+        sample=table["sample"],
+        folds=folds,
+        losses=len(losses),
+        seeds=seeds,
+        bins=bins,
+    )
     problem = tables.prepare(
-        frame,
+        scanned,
         target,
         **table,
         kind="auto" if bins is None else "number",
         folds=folds,
         source=data,
     )
-    names = settings.pop("losses")
-    if names is not None:
-        settings["losses"] = tables.split_list(names)
-        if not settings["losses"]:
-            raise ValueError("--losses must name a loss, got none; run offby losses")
-    if bins is not None:
-        settings["bins"] = bins
-    if problem.kind == "classes":
-        settings |= {"labels": problem.labels, "positions": problem.positions}
     if not quiet:
-        what = (
-            f"{len(problem.labels)} ordered classes {', '.join(problem.labels)}"
-            if problem.kind == "classes"
-            else "a number"
-        )
-        click.echo(
-            f"{data}  {frame.height:,} rows, {frame.width} columns  target {target}: "
-            f"{what}",
-            err=True,
-        )
-        for note in problem.notes:
-            click.echo(f"! {note}", err=True)
+        _terminal.print_problem(data, scanned, target, problem)
+    return problem
 
+
+def _compared(
+    problem: "Problem", *, progress: Progress | None, settings: dict[str, Any]
+) -> "Comparison":
     import offby
 
+    if problem.kind == "classes":
+        settings |= {"labels": problem.labels, "positions": problem.positions}
     try:
         return offby.compare(
             problem.X,
             problem.y,
             kind=problem.kind,
-            folds=folds,
-            name=Path(data).name,
-            target=target,
             notes=problem.notes,
             groups=problem.groups,
             time=problem.time,
@@ -455,7 +447,7 @@ def _compared(
         )
         raise
     finally:
-        if isinstance(progress, _Bar):
+        if isinstance(progress, _terminal.Bar):
             progress.close()
 
 
@@ -497,198 +489,8 @@ def _explainer(comparison: "Comparison", out: Path) -> Path | None:
     except ValueError:  # Too many bins.
         return None
     beside = out.with_name(f"{out.stem}_explain.html")
-    _write(beside, page)
+    write(beside, page)
     return beside
-
-
-def _next_step(seeds: int, seconds: float, jobs: int, run_dir: Path | None) -> str:
-    """How to end a "can't tell"."""
-    cores = jobs if jobs > 0 else os.cpu_count() or 1
-    where = f" --run-dir {shlex.quote(str(run_dir))}" if run_dir else ""
-    return (
-        f"Next    --seeds {seeds}{where} would settle part of what can't be told yet; "
-        f"the seeds to add take about {_duration(seconds / cores)}"
-    )
-
-
-def _file_name(target: str) -> str:
-    """A column's name without what a file's name cannot hold."""
-    kept = "".join(c if c.isalnum() or c in "-_." else "_" for c in target)
-    return kept.lstrip(".") or "target"
-
-
-def _check_writable(path: Path | None) -> None:
-    """Refuse before an hour of training, not after it."""
-    if path is None:
-        return
-    if path.is_dir():
-        raise ValueError(
-            f"the output must be a file, got the folder {str(path)!r}; name a file"
-        )
-    if not path.parent.is_dir():
-        raise ValueError(
-            f"the output must lie in a folder that exists, got {str(path)!r}; make "
-            f"{str(path.parent)!r} first"
-        )
-    if not os.access(path.parent, os.W_OK):
-        raise ValueError(
-            f"the output must lie where you may write, got {str(path)!r}; choose "
-            "another folder with --out"
-        )
-
-
-def _write(path: Path, text: str) -> None:
-    """The whole file or none of it."""
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        draft.write_text(text, encoding="utf-8")
-        os.replace(draft, path)
-    finally:
-        draft.unlink(missing_ok=True)
-
-
-def _progress() -> "Progress":
-    # Not rich's own test: it takes FORCE_COLOR for a terminal and floods CI logs.
-    if sys.stderr.isatty():
-        try:
-            return _Bar()
-        except ImportError:
-            pass
-    return _Lines()
-
-
-class _Lines:
-    """A line for each finished group of fits."""
-
-    def __init__(self) -> None:
-        self._start = time.monotonic()
-
-    def __call__(self, done: int, total: int, text: str) -> None:
-        left = ""
-        if 0 < done < total:
-            seconds = (time.monotonic() - self._start) / done * (total - done)
-            left = f"  about {_duration(seconds)} left"
-        click.echo(f"{done}/{total}  {text}{left}", err=True)
-
-
-class _Bar:
-    """A bar that moves."""
-
-    def __init__(self) -> None:
-        from rich.console import Console
-        from rich.progress import Progress, TimeRemainingColumn
-
-        self._bar = Progress(
-            *Progress.get_default_columns()[:-1],
-            TimeRemainingColumn(elapsed_when_finished=True),
-            console=Console(stderr=True),
-        )
-        self._task = None
-
-    def __call__(self, done: int, total: int, text: str) -> None:
-        from rich.markup import escape
-
-        if self._task is None:
-            self._bar.start()
-            self._task = self._bar.add_task("", total=total)
-        self._bar.update(
-            self._task, completed=done, total=total, description=escape(text)
-        )
-
-    def close(self) -> None:
-        """Leave the terminal as it was."""
-        self._bar.stop()
-
-
-def _duration(seconds: float) -> str:
-    return f"{seconds / 60:.0f} min" if seconds >= 90 else f"{seconds:.0f} s"
-
-
-def _console() -> Any:
-    try:
-        from rich.console import Console
-    except ImportError as error:
-        raise click.ClickException(_NEEDS_RICH) from error
-    tty = sys.stdout.isatty()
-    # A pipe has no width: rich would take 80 and break the table.
-    return Console(force_terminal=tty, width=None if tty else 160, highlight=False)
-
-
-def _plain(text: str) -> Any:
-    """Text in which brackets are brackets, not markup."""
-    from rich.text import Text
-
-    return Text(text)
-
-
-def _print_comparison(comparison: "Comparison") -> None:
-    from rich.table import Table
-    from rich.text import Text
-
-    console = _console()
-    table = Table(box=None, pad_edge=False)
-    table.add_column("loss", no_wrap=True)
-    table.add_column("")
-    for metric in comparison.metrics:
-        arrow = "↓" if metric.lower_is_better else "↑"
-        table.add_column(_plain(f"{metric.title} {arrow}"), justify="right")
-    table.add_column("fit s", justify="right")
-    seconds = comparison.timing.fits
-    columns = [_column(comparison, metric) for metric in comparison.metrics]
-    methods = sorted(comparison.methods, key=lambda method: method.reference)
-    for place, method in enumerate(methods):
-        if method.reference and place and not methods[place - 1].reference:
-            table.add_row("")
-            table.add_row(Text("for scale", style="dim"))
-        cells = [column[method.key] for column in columns]
-        took = f"{seconds[method.key]:.1f}" if method.key in seconds else "-"
-        table.add_row(
-            _plain(method.key),
-            _plain("" if method.title == method.key else method.title),
-            *(Text(cell, style="bold" * cell.startswith(_BEST)) for cell in cells),
-            took,
-        )
-    console.print(table)
-    verdicts = [answer.sentence for answer in comparison.verdicts]
-    parts = ("", verdicts), ("Why", comparison.why), ("Noise", comparison.flips)
-    for title, sentences in parts:
-        if sentences:
-            click.echo(f"\n{title}".rstrip(" "))
-            for sentence in sentences:
-                click.echo(f"  {sentence}")
-
-
-def _column(comparison: "Comparison", metric: Any) -> dict[str, str]:
-    """The cells of a metric, its best loss marked."""
-    values, infinite = {}, {}
-    for method in comparison.methods:
-        values[method.key] = comparison.mean(method.key, metric.key)
-        infinite[method.key] = comparison.infinite_rows(method.key, metric.key)
-    rivals = {
-        method.key: values[method.key]
-        for method in comparison.methods
-        if not method.reference
-        and values[method.key] is not None
-        and not infinite[method.key]
-    }
-    choose = min if metric.lower_is_better else max
-    best = choose(rivals, key=rivals.__getitem__) if rivals else None
-    size = max(
-        (abs(value) for value in values.values() if value is not None), default=1
-    )
-    # Three digits behind the point, or more where all scores are tiny; none from 1000.
-    digits = next((d for d in range(3, 9) if size >= 10.0 ** (2 - d)), 9)
-    digits = 0 if size >= 10_000 else digits
-    cells = {}
-    for key, value in values.items():
-        if infinite[key]:
-            cell = f"∞ ({infinite[key]} row{'s' * (infinite[key] != 1)})"
-        elif value is None:
-            cell = "-"
-        else:
-            cell = f"{value:,.{digits}f}"
-        cells[key] = f"{_BEST} {cell}" if key == best else cell
-    return cells
 
 
 if __name__ == "__main__":

@@ -46,6 +46,10 @@ class Task:
     bins: Bins | None
     seed: int
     sample_weight: Tensor | None = None
+    groups: Tensor | None = None
+    """Group of each row: none is learned from and held out."""
+    time: Tensor | None = None
+    """When each row came: the latest are held out."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -205,7 +209,7 @@ class _Crowd:
                 if self.stop_on == "own"
                 else score_of(labels, logits)
             )
-            member.note(epoch, float(judged.double().mean()), own)
+            member.note(epoch, member.mean(judged.double()), own)
 
     def _send_home(self) -> None:
         stay = [row for row, member in enumerate(self.members) if not member.done]
@@ -227,7 +231,9 @@ class _Member:
         weight = task.sample_weight
         self.row_weight = torch.ones(n) if weight is None else weight.float()
         fraction = settings.validation_fraction
-        self.learned, self.held_out = inner_split(n, fraction, self.generator)
+        self.learned, self.held_out = inner_split(
+            n, fraction, self.generator, groups=task.groups, time=task.time
+        )
         self.batch_size = batch_size(len(self.learned), settings.batch_size)
         self.first = self._first_weights()
         self.best, self.best_score, self.best_epoch = self.first, math.inf, 0
@@ -265,6 +271,15 @@ class _Member:
             for i in range(n_batches)
         ]
 
+    def mean(self, judged: Tensor) -> float:
+        """Of the scores of the held-out rows, weighted as the rows are."""
+        if self.task.sample_weight is None:
+            return float(judged.mean())
+        weight = self.row_weight[self.held_out].double()
+        # Rows that do not count are better than none.
+        weight = weight if weight.sum() > 0 else torch.ones_like(weight)
+        return float((judged * weight).sum() / weight.sum())
+
     def rate(self) -> float:
         return self.settings.learning_rate_init
 
@@ -292,15 +307,56 @@ def _stacked(labels: Sequence[Labels]) -> Labels:
 
 
 def inner_split(
-    n_rows: int, validation_fraction: float, generator: torch.Generator
+    n_rows: int,
+    validation_fraction: float,
+    generator: torch.Generator,
+    *,
+    groups: Tensor | None = None,
+    time: Tensor | None = None,
 ) -> tuple[Tensor, Tensor]:
-    """Rows to learn from, and rows held out to say when to stop."""
-    shuffled = torch.randperm(n_rows, generator=generator)
+    """Rows to learn from, and rows held out to say when to stop.
+
+    Held out is what the network is to meet: rows of other groups, or later rows. The
+    rows of one group, or of one time, stay on one side; if there is no other, any row
+    may be held out.
+    """
     # So few rows that none can be spared are judged by themselves.
     n_held_out = math.ceil(validation_fraction * n_rows) if n_rows > 3 else 0
+    held_out = None
+    if n_held_out and time is not None:
+        held_out = _latest(time, n_held_out)
+    elif n_held_out and groups is not None:
+        held_out = _whole_groups(groups, n_held_out, generator)
+    if held_out is not None:
+        return torch.nonzero(~held_out)[:, 0], torch.nonzero(held_out)[:, 0]
+    shuffled = torch.randperm(n_rows, generator=generator)
     if not n_held_out:
         return shuffled, shuffled
     return shuffled[n_held_out:], shuffled[:n_held_out]
+
+
+def _latest(time: Tensor, wanted: int) -> Tensor | None:
+    """Which rows came last: as near to so many as whole times allow."""
+    times, counts = time.unique(return_counts=True)
+    if len(times) == 1:
+        return None
+    later = len(time) - counts.cumsum(0)[:-1]
+    return time > times[(later - wanted).abs().argmin()]
+
+
+def _whole_groups(
+    groups: Tensor, wanted: int, generator: torch.Generator
+) -> Tensor | None:
+    """Rows of groups drawn at random: at most so many, but at least one group's."""
+    _, code, counts = groups.unique(return_inverse=True, return_counts=True)
+    if len(counts) == 1:
+        return None
+    sizes, drawn, n_rows = counts.tolist(), [], 0
+    for group in torch.randperm(len(sizes), generator=generator).tolist():
+        if n_rows + sizes[group] <= wanted:
+            drawn.append(group)
+            n_rows += sizes[group]
+    return torch.isin(code, torch.tensor(drawn or [int(counts.argmin())]))
 
 
 def batch_size(n_rows: int, wanted: int | Literal["auto"]) -> int:

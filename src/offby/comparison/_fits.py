@@ -40,6 +40,10 @@ class Rows:
     inputs: np.ndarray
     y: np.ndarray
     weight: np.ndarray | None
+    groups: np.ndarray | None = None
+    """Group of each row, as a whole number."""
+    time: np.ndarray | None = None
+    """When each row came: 0 for the first time there is, then 1, 2, ..."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,15 +79,17 @@ class Fold:
     def task(self, seed: int) -> Task:
         """What a network of this fold learns from."""
         labels = self.labels(self.learned)
-        weight = self.learned.weight
+        learned = self.learned
         return Task(
-            torch.tensor(self.learned.inputs),
+            torch.tensor(learned.inputs),
             labels.index,
             labels.value,
             self.line,
             self.bins,
             child_seed(self.seed, self.number, seed),
-            None if weight is None else torch.tensor(weight),
+            tensor(learned.weight),
+            tensor(learned.groups),
+            tensor(learned.time),
         )
 
     @cached_property
@@ -91,9 +97,9 @@ class Fold:
         """A hash of everything a fit on this fold can depend on."""
         found = hashlib.sha256(f"{self.number} {self.seed} {self.positions}".encode())
         for rows in (self.learned, self.held_out):
-            for part in (rows.numbers, rows.inputs, rows.y, rows.weight):
+            for name, part in vars(rows).items():
                 if part is not None:
-                    found.update(f"{part.shape} {part.dtype}".encode())
+                    found.update(f"{name} {part.shape} {part.dtype}".encode())
                     found.update(np.ascontiguousarray(part).tobytes())
         if self.bins is not None:
             found.update(self.bins.edges.numpy().tobytes())
@@ -133,12 +139,17 @@ class Problem:
 
     def _fold(self, number: int, learned: np.ndarray, held_out: np.ndarray) -> Fold:
         encode = encoder(self.X).fit(rows_of(self.X, learned))
+        by_row = {
+            "weight": self.weight,
+            "groups": _numbered(self.groups),
+            "time": _numbered(self.time),
+        }
         sides = [
             Rows(
                 rows,
                 encoded(encode, rows_of(self.X, rows)),
                 self.y[rows],
-                None if self.weight is None else self.weight[rows],
+                **{k: None if v is None else v[rows] for k, v in by_row.items()},
             )
             for rows in (learned, held_out)
         ]
@@ -156,6 +167,16 @@ class Problem:
     def grid(self, values: np.ndarray) -> Bins:
         """Bins over the values."""
         return Bins.around(values, self.n_bins, self.strategy)
+
+
+def _numbered(column: np.ndarray | None) -> np.ndarray | None:
+    """Each value by its place among the sorted ones."""
+    return None if column is None else np.unique(column, return_inverse=True)[1]
+
+
+def tensor(column: np.ndarray | None) -> Tensor | None:
+    """A column of the data as a tensor, if there is one."""
+    return None if column is None else torch.tensor(column)
 
 
 def rows_of(X, rows: np.ndarray):

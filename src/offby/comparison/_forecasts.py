@@ -50,16 +50,9 @@ def _of_classes(problem: Problem, fits, y: np.ndarray, weight: np.ndarray):
     return _parts(y, probs, places, weight), spread, guesses
 
 
-def _parts(y, probs, places, weight) -> tuple[float, float, float] | None:
-    try:
-        found = metrics.corp_decomposition(
-            y, probs, labels=places, sample_weight=weight
-        )
-    except RuntimeError:  # offby without its extra "compare" has no such parts
-        return None
-    parts = found.miscalibration, found.discrimination, found.uncertainty
-    # Isotonic regression of model-diagnostics gives NaN for some forecasts.
-    return parts if np.isfinite(parts).all() else None
+def _parts(y, probs, places, weight) -> tuple[float, float, float]:
+    found = metrics.corp_decomposition(y, probs, labels=places, sample_weight=weight)
+    return found.miscalibration, found.discrimination, found.uncertainty
 
 
 def _of_numbers(problem: Problem, fits):

@@ -15,10 +15,10 @@ from threadpoolctl import threadpool_limits
 from torch import Tensor
 
 from offby.catalog import Entry, Labels, NamedLoss
-from offby.comparison._fits import Fit, Fold, Form, rows_of
+from offby.comparison._fits import Fit, Fold, Form, rows_of, tensor
 from offby.distribution import BinnedDistribution
 from offby.grounds import Line
-from offby.training import Settings, Task, child_seed, train
+from offby.training import Settings, Task, child_seed, inner_split, train
 
 LEVELS = tuple((i + 1) / 20 for i in range(19))
 """Levels of the quantiles of the reference rows."""
@@ -48,18 +48,22 @@ def class_frequencies(fold: Fold) -> Forecast:
 
 def boosted_classes(fold: Fold) -> Forecast:
     """Class probabilities of scikit-learn's gradient boosting, stopped early."""
-    y = fold.learned.y
+    rows, judged = _inner_split(fold)
+    y = fold.learned.y[rows]
     seen = np.unique(y)
     probs = np.zeros((len(fold.held_out.y), fold.line.n_classes))
     if len(seen) == 1:
         probs[:, seen[0]] = 1
         return "probs", probs
-    # Its inner split needs two rows of every class, and room for all of them.
-    stops: Any = bool(np.bincount(y)[seen].min() >= 2 and len(y) >= 10 * len(seen))
+    # It knows no other classes.
+    judged = judged[np.isin(fold.learned.y[judged], seen)]
+    # Its own inner split needs two rows of every class, and room for all of them.
+    roomy = np.bincount(y)[seen].min() >= 2 and len(y) >= 10 * len(seen)
+    stops: Any = bool(len(judged) or roomy)
     model: Any = HistGradientBoostingClassifier(early_stopping=stops, random_state=0)
     # One thread, so that the sums have one order on every machine.
     with threadpool_limits(1):
-        model.fit(fold.learned.inputs, y, sample_weight=fold.learned.weight)
+        model.fit(**_given(fold, rows), **_given(fold, judged, "_val"))
         probs[:, model.classes_] = model.predict_proba(fold.held_out.inputs)
     return "probs", probs
 
@@ -67,16 +71,45 @@ def boosted_classes(fold: Fold) -> Forecast:
 def boosted_quantiles(fold: Fold) -> Forecast:
     """19 quantiles of scikit-learn's gradient boosting, in order: rows x 19."""
     stops: Any = True
+    rows, judged = _inner_split(fold)
     with threadpool_limits(1):
         columns = [
             HistGradientBoostingRegressor(
                 loss="quantile", quantile=level, early_stopping=stops, random_state=0
             )
-            .fit(fold.learned.inputs, fold.learned.y, sample_weight=fold.learned.weight)
+            .fit(**_given(fold, rows), **_given(fold, judged, "_val"))
             .predict(fold.held_out.inputs)
             for level in LEVELS
         ]
     return "quantiles", np.sort(np.stack(columns, -1), -1)
+
+
+def _inner_split(fold: Fold) -> tuple[np.ndarray, np.ndarray]:
+    """Rows to learn from, and rows to stop by; none where the model may choose them."""
+    learned = fold.learned
+    if learned.groups is None and learned.time is None:
+        return np.arange(len(learned.y)), np.arange(0)
+    rows, judged = inner_split(
+        len(learned.y),
+        Settings().validation_fraction,
+        torch.Generator().manual_seed(child_seed(fold.seed, fold.number, 0)),
+        groups=tensor(learned.groups),
+        time=tensor(learned.time),
+    )
+    return rows.numpy(), judged.numpy()
+
+
+def _given(fold: Fold, rows: np.ndarray, name: str = "") -> dict[str, Any]:
+    """Arguments of scikit-learn's `fit` for some of the rows learned from."""
+    learned = fold.learned
+    if not len(rows):
+        return {}
+    weight = None if learned.weight is None else learned.weight[rows]
+    return {
+        f"X{name}": learned.inputs[rows],
+        f"y{name}": learned.y[rows],
+        f"sample_weight{name}": weight,
+    }
 
 
 def pinball_rows(outputs: Tensor, labels: Labels) -> Tensor:
@@ -99,16 +132,18 @@ def network_quantiles(
     fits = []
     for fold, seed in places:
         begun = time.perf_counter()
-        y, weight = fold.learned.y, fold.learned.weight
+        learned, y = fold.learned, fold.learned.y
         mean, spread = y.mean(), y.std()
         task = Task(
-            torch.tensor(fold.learned.inputs),
+            torch.tensor(learned.inputs),
             torch.zeros(len(y), dtype=torch.int64),
             torch.tensor((y - mean) / spread),
             Line.regular(len(LEVELS)),
             None,
             child_seed(fold.seed, fold.number, seed),
-            None if weight is None else torch.tensor(weight),
+            tensor(learned.weight),
+            tensor(learned.groups),
+            tensor(learned.time),
         )
         (net,) = train([task], _PINBALL, settings, stop_on="own")
         with torch.no_grad():

@@ -117,6 +117,21 @@ class Answer:
 
 
 @dataclass(frozen=True)
+class Reason:
+    """Something about the data that may tell which loss does better."""
+
+    factor: str
+    """far, rows, bins, imbalance, noise"""
+    value: float
+    """Share of far errors, rows per bin, bins, largest class in even shares, or share
+    of rows that noise would move."""
+    favors: str
+    """The loss that did better on most studied problems like this; or nothing."""
+    sentence: str
+    """All of it in words, with what the study found."""
+
+
+@dataclass(frozen=True)
 class Row:
     """A held-out row, and what each loss predicts for it."""
 
@@ -281,6 +296,8 @@ class Comparison:
     forecasts: tuple[Forecasts, ...] = ()
     noise_share: NoiseShare | None = None
     noise: tuple[Noise, ...] = ()
+    reasons: tuple[Reason, ...] = ()
+    """What `why` says, in parts."""
     flips: tuple[str, ...] = ()
     """Per kind of noise: from where on another loss is the better one."""
     reliability: tuple[Reliability, ...] = ()
@@ -318,6 +335,7 @@ class Comparison:
             "scores": Score,
             "differences": Difference,
             "verdicts": Answer,
+            "reasons": Reason,
             "rows": Row,
             "pushes": Pushes,
             "calibration": Calibration,

@@ -53,9 +53,6 @@ def corp_decomposition(
     Returns:
         The parts, in the units of the score.
 
-    Raises:
-        RuntimeError: If model-diagnostics is not installed.
-
     References:
         Dimitriadis, Gneiting, Jordan (2021), Stable reliability diagrams for
         probabilistic classifiers, PNAS 118, doi:10.1073/pnas.2016191118.
@@ -89,19 +86,21 @@ def corp_decomposition(
 def _parts(
     happened: np.ndarray, predicted: np.ndarray, weight: np.ndarray
 ) -> tuple[float, float, float]:
-    try:
-        from model_diagnostics.scoring import SquaredError, decompose
-    except ImportError as error:
-        raise RuntimeError(
-            "corp_decomposition needs model-diagnostics; "
-            'run pip install "offby[compare]"'
-        ) from error
-    counted = weight > 0  # Isotonic regression makes 0 / 0 of the others.
-    found = decompose(
-        happened[counted].astype(np.float64),
-        predicted[counted],
-        weights=weight[counted],
-        scoring_function=SquaredError(),
+    """Of the Brier score of one event."""
+    from sklearn.isotonic import isotonic_regression  # slow to import
+
+    counted = weight > 0
+    happened, predicted, weight = happened[counted], predicted[counted], weight[counted]
+    # Forecasts that differ in the last bit only are different forecasts: a map that
+    # takes them for one and interpolates has nothing to say of the higher one.
+    at, place = np.unique(predicted, return_inverse=True)
+    rows = np.bincount(place, weight, minlength=len(at))
+    share = np.bincount(place, weight * happened, minlength=len(at)) / rows
+    recalibrated = isotonic_regression(share, sample_weight=rows)[place]
+    always = np.average(happened, weights=weight)
+    as_said, at_best, uncertainty = (
+        float(np.average((guess - happened) ** 2, weights=weight))
+        for guess in (predicted, recalibrated, always)
     )
-    miscalibration, discrimination, uncertainty, _ = found.row(0)
-    return miscalibration, discrimination, uncertainty
+    # Nothing recalibrated is worse than what it was made from, but for rounding.
+    return max(0.0, as_said - at_best), max(0.0, uncertainty - at_best), uncertainty

@@ -41,8 +41,7 @@ def mean_absolute_error(
     >>> mean_absolute_error(["low"], ["high"], labels=["low", "mid", "high"])
     2.0
     """
-    true, guess = _inputs.values(y_true, y_pred, labels)
-    return _inputs.mean(np.abs(guess - true), sample_weight)
+    return _inputs.mean(_off(y_true, y_pred, labels), sample_weight)
 
 
 def average_mean_absolute_error(
@@ -177,8 +176,8 @@ def accuracy_within(
     >>> accuracy_within([0, 4, 4], [2, 4, 3])
     0.6666666666666666
     """
-    true, guess = _inputs.values(y_true, y_pred, labels)
-    return _inputs.mean(np.abs(guess - true) <= distance, sample_weight)
+    off = _off(y_true, y_pred, labels)
+    return _inputs.mean(off <= distance, sample_weight)
 
 
 def far_error_rate(
@@ -204,8 +203,14 @@ def far_error_rate(
     >>> far_error_rate([0, 4, 4, 4], [2, 4, 3, 4])
     0.25
     """
+    off = _off(y_true, y_pred, labels)
+    return _inputs.mean(off >= distance, sample_weight)
+
+
+def _off(y_true, y_pred, labels) -> np.ndarray:
+    """How far off each guess is."""
     true, guess = _inputs.values(y_true, y_pred, labels)
-    return _inputs.mean(np.abs(guess - true) >= distance, sample_weight)
+    return np.abs(guess - true)
 
 
 def _per_class(y_true, y_pred, labels, sample_weight) -> np.ndarray:

@@ -1,0 +1,154 @@
+"""A target as ordered classes or as a number: which, and in which order."""
+
+import shlex
+from collections.abc import Sequence
+
+import numpy as np
+
+from offby.tables._wording import row_count, some
+
+MANY = 20
+"""A target with more different numbers than this is a number, not classes."""
+
+# Scales people use, lowest first: they only make the suggested command likelier to be
+# right, never the order that is used.
+_SCALES = (
+    "none very-low low lower medium mid middle moderate high higher very-high severe",
+    "terrible very-poor poor bad fair average okay ok good very-good great excellent",
+    "never rarely seldom sometimes often usually always",
+    "xs s m l xl xxl",
+    "tiny small medium large huge",
+    "no maybe yes",
+)
+
+
+def kind_of(column, kind: str, order: Sequence[str], notes: list[str]):
+    import polars
+
+    dtype = column.dtype
+    is_number = dtype.is_numeric() or dtype == polars.Boolean
+    is_text = dtype in (polars.String, polars.Categorical, polars.Enum)
+    if not is_number and not is_text:
+        raise ValueError(
+            f"target {column.name!r} must hold numbers or text, got {dtype}; turn it "
+            "into numbers first"
+        )
+    if kind == "number":
+        if is_text or order:
+            raise ValueError(
+                f"bins are for a target of numbers, got target {column.name!r} with "
+                f"{'text' if is_text else '--order'}; leave --bins out"
+            )
+        return "number"
+    if kind == "classes" or is_text or order:
+        return "classes"
+    distinct = column.n_unique()
+    if distinct > MANY:
+        return "number"
+    whole = dtype == polars.Boolean or bool((column == column.round()).all())
+    if not whole and 2 * distinct > len(column):
+        return "number"
+    notes.append(
+        f"target read as {distinct} ordered classes; --bins N treats it as a number"
+    )
+    return "classes"
+
+
+def classes(column, order: Sequence[str], source: str, notes: list[str]):
+    """The class of every row as text, and the classes in order with their places."""
+    import polars
+
+    dtype = column.dtype
+    is_number = dtype.is_numeric() or dtype == polars.Boolean
+    if is_number and not order:
+        values = sorted(set(column.cast(polars.Float64).to_list()))
+        words = [_name(value) for value in column.cast(polars.Float64).to_list()]
+        labels = [_name(value) for value in values]
+        return words, labels, [float(value) for value in values]
+    if is_number:
+        words = [_name(value) for value in column.cast(polars.Float64).to_list()]
+    else:
+        words = [str(word).strip() for word in column.to_list()]
+    found = list(dict.fromkeys(words))
+    if not order and dtype == polars.Enum:
+        # An Enum is the one text type whose order its author wrote down.
+        order = [word for word in dtype.categories.to_list() if word in found]
+    if not order:
+        _refuse_text(column.name, found, source)
+    if len(set(order)) < len(order):
+        raise ValueError(
+            f"--order must name each class once, got {','.join(order)}; remove the "
+            "repeated one"
+        )
+    lacking = [word for word in found if word not in order]
+    if lacking:
+        raise ValueError(
+            f"--order must name every class of target {column.name!r}, got none of "
+            f"{some(lacking)}; add them to --order, or remove their rows"
+        )
+    unseen = [word for word in order if word not in found]
+    if unseen:
+        notes.append(f"no rows of class {some(unseen)}: left out of the order")
+    labels = [word for word in order if word in found]
+    return words, labels, [float(k) for k in range(len(labels))]
+
+
+def _refuse_text(target: str, found: list[str], source: str):
+    if len(found) > MANY:
+        raise ValueError(
+            f"the target must be numbers or ordered classes, got {target!r} with "
+            f"{len(found)} different texts ({some(found)}); name another column"
+        )
+    ranked = _guessed_order(found)
+    items = ",".join(f'"{item}"' if "," in item else item for item in ranked)
+    call = shlex.join(["offby", "compare", source, "-t", target, "--order", items])
+    raise ValueError(
+        f"target {target!r} holds text ({some(found)}), and its order is not known; "
+        f"name the classes, lowest first:\n  Try:  {call}"
+    )
+
+
+def _guessed_order(found: list[str]) -> list[str]:
+    plain = {word: word.lower().replace(" ", "-").replace("_", "-") for word in found}
+    for scale in _SCALES:
+        places = {word: place for place, word in enumerate(scale.split())}
+        if all(name in places for name in plain.values()):
+            return sorted(found, key=lambda word: places[plain[word]])
+    return sorted(found)
+
+
+def merged(words, labels, positions, folds: int, least: int, notes: list[str]):
+    """Classes with fewer rows than the least counted as their nearest neighbor."""
+    members = {label: [label] for label in labels}
+    places = dict(zip(labels, positions, strict=True))
+    counts = {label: words.count(label) for label in labels}
+    while len(counts) > 1 and min(counts.values()) < least:
+        small = min(counts, key=counts.__getitem__)
+        others = [label for label in counts if label != small]
+        near = min(others, key=lambda label: abs(places[label] - places[small]))
+        rows = counts.pop(small)
+        notes.append(
+            f"{row_count(rows)} in class {small}: "
+            + (
+                f"too few for {folds} folds"
+                if least == folds
+                else f"fewer than {least}"
+            )
+            + f"; counted as class {near}"
+        )
+        counts[near] += rows
+        members[near] += members.pop(small)
+    if len(counts) < 2:
+        raise ValueError(
+            f"at least two classes must have {least} rows or more, got {len(words)} "
+            f"rows in {len(labels)} classes; use fewer --folds, a smaller --min-class, "
+            "or treat a target of numbers as one with --bins N"
+        )
+    kept = list(counts)
+    code = {word: k for k, label in enumerate(kept) for word in members[label]}
+    codes = np.array([code[word] for word in words], dtype=np.int64)
+    return codes, tuple(kept), tuple(places[label] for label in kept)
+
+
+def _name(value: float) -> str:
+    return str(int(value)) if value == int(value) else repr(float(value))

@@ -1,0 +1,167 @@
+"""What a table and its target ask to be learned."""
+
+import csv
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from offby.tables._classes import classes, kind_of, merged
+from offby.tables._columns import (
+    check_column,
+    features,
+    group_numbers,
+    known_rows,
+    note_copies,
+    times,
+    weights_of,
+)
+from offby.tables._files import Table, in_memory
+from offby.tables._wording import column_list
+
+if TYPE_CHECKING:
+    import polars
+
+
+@dataclass(frozen=True, eq=False)
+class Problem:
+    """What there is to learn: the columns, and the target as classes or as numbers."""
+
+    X: "polars.DataFrame"
+    y: np.ndarray
+    """Codes of the classes from 0, or the numbers themselves."""
+    kind: Literal["classes", "number"]
+    labels: tuple[str, ...]
+    """Names of the classes in order; empty for numbers."""
+    positions: tuple[float, ...]
+    """Values of the classes if they have any, else 0, 1, ...; empty for numbers."""
+    notes: tuple[str, ...]
+    """What was dropped, merged or read in a way of two, a sentence each."""
+    groups: np.ndarray | None = None
+    """Group of each row, a whole number."""
+    time: np.ndarray | None = None
+    """When each row came."""
+    weights: np.ndarray | None = None
+
+
+def prepare(
+    table: "polars.DataFrame | Table",
+    target: str,
+    *,
+    order: Sequence[str] = (),
+    drop: Sequence[str] = (),
+    kind: Literal["auto", "classes", "number"] = "auto",
+    folds: int = 5,
+    min_class: int | None = None,
+    groups: str | None = None,
+    time: str | None = None,
+    weights: str | None = None,
+    sample: int | None = None,
+    seed: int = 0,
+    source: str = "DATA",
+) -> Problem:
+    """The columns to learn from and the target to learn, checked and cleaned.
+
+    An integer target with at most 20 different values is ordered classes; so are other
+    numbers that repeat as much. Text needs `order`. Everything else is a number.
+
+    Args:
+        table: A frame, or a table in a file (`scan`), of which no more is read than is
+            needed.
+        target: Its column to predict.
+        order: The classes, lowest first.
+        drop: Columns to leave out.
+        kind: `"number"` to cut an integer target into bins all the same.
+        folds: Number of folds that the rows must be enough for.
+        min_class: A class with fewer rows joins its nearest neighbor; `folds` by
+            default.
+        groups: Column of the group of each row, which is not learned from.
+        time: Column that says when each row came, which is not learned from.
+        weights: Column of the weight of each row, which is not learned from.
+        sample: Take this many rows at random, where there are more.
+        seed: Where their choice comes from.
+        source: The file, for the command that a message suggests.
+
+    Raises:
+        ValueError: If nothing can be learned from the table as asked.
+    """
+    notes: list[str] = []
+    if not isinstance(table, Table):
+        table = in_memory(table)
+    roles = {"--groups": groups, "--time": time, "--weights": weights}
+    named = {flag: name for flag, name in roles.items() if name is not None}
+    _check_names(table.columns, target, drop, named)
+    kept = [name for name in table.columns if name not in drop]
+    frame = table.take(kept, _sampled(table.n_rows, sample, seed, notes))
+    frame = known_rows(frame, target, notes)
+    if groups and time:
+        raise ValueError(
+            "rows are cut by groups or by time, got both --groups and --time; name the "
+            "one across which the model will be used"
+        )
+    if named:
+        notes.append(
+            f"not learned from: {column_list([*named.values()])}, which say how rows "
+            "are cut or weighed"
+        )
+    by_row = {
+        "groups": None if groups is None else group_numbers(frame[groups]),
+        "time": None if time is None else times(frame[time]),
+        "weights": None if weights is None else weights_of(frame[weights]),
+    }
+    X = features(frame.drop(target, *named.values()), notes)
+    note_copies(X.with_columns(frame[target].alias("")), notes)
+    column = frame[target]
+    kind = kind_of(column, kind, order, notes)
+    if kind == "number":
+        values = column.cast(float).to_numpy().astype(float)
+        if len(values) < 2 * folds:
+            raise ValueError(
+                f"{folds} folds need at least {2 * folds} rows, got {len(values)}; use "
+                "fewer --folds or more data"
+            )
+        return Problem(X, values, "number", (), (), tuple(notes), **by_row)
+    words, labels, positions = classes(column, order, source, notes)
+    codes, labels, positions = merged(
+        words, labels, positions, folds, min_class or folds, notes
+    )
+    return Problem(X, codes, "classes", labels, positions, tuple(notes), **by_row)
+
+
+def _check_names(columns: Sequence[str], target: str, drop, named) -> None:
+    """Refuse names of no column, and columns of two uses."""
+    for name in (target, *drop, *named.values()):
+        check_column(columns, name)
+    for flag, name in named.items():
+        if name == target or name in drop or list(named.values()).count(name) > 1:
+            raise ValueError(
+                f"{flag} must name a column with no other use, got {name!r}; name "
+                "another"
+            )
+    if target in drop:
+        raise ValueError(
+            f"the target must stay in the table, got {target!r} among the columns to "
+            "drop; take it out of --drop"
+        )
+
+
+def _sampled(
+    n_rows: int, sample: int | None, seed: int, notes: list[str]
+) -> np.ndarray | None:
+    """Numbers of the rows to take; None for all of them."""
+    if sample is None or sample >= n_rows:
+        return None
+    notes.append(f"{sample:,} of {n_rows:,} rows taken at random")
+    rng = np.random.default_rng(seed)
+    return np.sort(rng.choice(n_rows, sample, replace=False, shuffle=False))
+
+
+def split_list(text: str) -> tuple[str, ...]:
+    """The items of a comma-separated list; one with a comma stands in double quotes.
+
+    >>> split_list('low, "so, so",high')
+    ('low', 'so, so', 'high')
+    """
+    items = next(csv.reader([text], skipinitialspace=True), [])
+    return tuple(item.strip() for item in items if item.strip())

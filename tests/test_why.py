@@ -1,0 +1,126 @@
+"""What is said of the data is what was studied."""
+
+import json
+import runpy
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from offby.comparison import Comparison, _reasons, compare
+from offby.training import Settings
+
+ROOT = Path(__file__).parents[1]
+WHY = runpy.run_path(str(ROOT / "benchmarks" / "why.py"))
+SHORT = Settings(max_iter=3, hidden_layer_sizes=(8,))
+
+
+def test_page_and_package_tell_what_was_measured():
+    found = WHY["summary"](json.loads(WHY["OUT"].read_text()))
+    assert json.loads(WHY["PACKAGED"].read_text()) == found
+    text = (ROOT / "docs" / "why.md").read_text(encoding="utf-8")
+    for kind, metrics in WHY["METRICS"].items():
+        for metric in metrics:
+            assert WHY["ranks_table"](found, kind, metric) in text
+            assert WHY["bands_table"](found, kind, metric) in text
+
+
+def test_a_rank_correlation_has_the_interval_of_its_sets():
+    rng = np.random.default_rng(0)
+    sets = np.repeat(np.arange(20), 5)
+    x = rng.normal(size=100)
+    assert WHY["rank_correlation"](x, np.exp(x), sets) == pytest.approx((1, 1, 1))
+    _, low, high = WHY["rank_correlation"](x, rng.normal(size=100), sets)
+    assert low < 0 < high
+    # What differs between sets only is known from 20 of them, not from 100 problems.
+    by_set = rng.normal(size=(2, 20)).repeat(5, axis=1)
+    _, low, high = WHY["rank_correlation"](*by_set, sets)
+    _, lower, higher = WHY["rank_correlation"](*by_set, np.arange(100))
+    assert high - low > 1.5 * (higher - lower)
+
+
+def test_a_loss_without_a_finite_log_score_gains_nothing():
+    cell = {"scores": {"ce": {"log_score": 1.0}, "emd2": {"log_score": None}}}
+    assert WHY["gain"](cell, "emd2", "log_score") == -np.inf
+    assert WHY["_band"](np.array([-np.inf, -np.inf, 1.0]))["quartiles"][1] is None
+
+
+@pytest.mark.slow
+def test_a_cell_of_the_study_is_measured():
+    X, y = WHY["drawn"]("wild", 0.4, 160, 0)
+    y = WHY["in_classes"](y, 5, "uneven")
+    batch = [WHY["_cell"](X, y, "classes", 5, 60, "wild")] * 2
+    (row,) = WHY["measure"](batch)
+    assert row["factors"]["rows"] == 12
+    assert row["factors"]["imbalance"] > 1.1
+    assert set(row["scores"]) == {"ce", *WHY["LOSSES"]}
+    assert 0 < row["scores"]["cce"]["rps"] < 2
+
+
+def found_by(kind, losses, noise=False):
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(90, 3))
+    y = X[:, 0] + 0.3 * rng.normal(size=90)
+    if kind == "classes":
+        y = np.searchsorted([-0.5, 0.5, 1.5], y)
+    return compare(
+        X,
+        y,
+        kind=kind,
+        losses=losses,
+        bins=6,
+        folds=3,
+        seeds=1,
+        noise=noise,
+        references=False,
+        settings=SHORT,
+    )
+
+
+def test_reasons_quote_the_study():
+    found = found_by("classes", ["ce", "emd2"])
+    assert found.why == tuple(reason.sentence for reason in found.reasons)
+    assert Comparison.from_json(found.to_json()) == found
+    by_factor = {reason.factor: reason for reason in found.reasons}
+    assert list(by_factor) == ["far", "rows", "bins", "imbalance"]
+    rows = by_factor["rows"]
+    assert rows.value == 15
+    told = _reasons._found("classes", "rows", "emd2", "rps")
+    band = told["bands"][0]
+    assert told["edges"][0] > 15
+    low, middle, high = (100 * share for share in band["quartiles"])
+    assert rows.favors == ("emd2" if low > 0 else "ce" if high < 0 else "")
+    assert rows.sentence == (
+        "There are 15 rows per class to learn from; that favors emd2: of the studied "
+        f"problems like it, {band['gained']} of {band['problems']} had a better RPS "
+        f"with emd2 than with ce, the middle one by {middle:.1f} % (half of them by "
+        f"{low:.1f} to {high:.1f} %)."
+    )
+    rank, low, high = _reasons._found("classes", "far", "emd2", "rps")[
+        "rank_correlation"
+    ]
+    assert low < 0 < high
+    assert by_factor["far"].favors == ""
+    assert by_factor["far"].sentence.endswith(
+        "two or more classes off; in the study that did not tell what emd2 gains over "
+        f"ce (rank correlation {rank:+.2f}, {low:+.2f} to {high:+.2f})."
+    )
+
+
+def test_noise_and_bins_of_a_number_are_reasons():
+    found = found_by("number", ["ce", "ce+emd2"], noise=True)
+    assert [reason.factor for reason in found.reasons] == [
+        "far",
+        "rows",
+        "bins",
+        "noise",
+    ]
+    assert all("ce+emd2" in reason.sentence for reason in found.reasons)
+
+
+@pytest.mark.parametrize("losses", [["emd2", "cce"], ["ce", "emd1"]])
+def test_what_was_not_studied_is_not_told(losses):
+    for reason in found_by("classes", losses).reasons:
+        assert "stud" not in reason.sentence
+        assert reason.sentence.endswith(".")
+        assert reason.favors == ""
