@@ -179,7 +179,8 @@ def test_targets_far_from_zero():
 def test_whole_numbers_are_numbers_too():
     y = np.clip(np.round(2 * Y), -2, 2).astype(int)
     model = regressor(max_iter=40).fit(X, y)
-    assert model.bins_.edges.tolist() == [-2.5, -1.5, -0.5, 0.5, 1.5, 2.5]
+    # Between the tails.
+    assert model.bins_.edges[1:-1].tolist() == [-2.5, -1.5, -0.5, 0.5, 1.5, 2.5]
     assert model.score(X, y) > 0.7
 
 

@@ -121,16 +121,17 @@ def grid(scale, y: np.ndarray, n_bins: int, strategy: Strategy, tails: Tails) ->
     inner = edges[1:-1]
     if tails == "none":
         return Bins(np.concatenate([ends[:1], inner, ends[1:]]))
-    # Half of a tail lies within one standard deviation of the numbers: on the scale or
-    # on their own, whichever is further and can be told on the scale.
+    # Half of a tail lies within one standard deviation of the numbers: of those on the
+    # scale, or of their own if that is further and not out of all proportion there.
     away = np.array([-1.0, 1.0])
     room = on_scale.std() or float(made.widths[0])
-    wide = _unscaled(scale, scaled(scale, ends) + away * room)
-    wide = np.where(np.isfinite(wide), wide, ends)
+    start = scaled(scale, ends)
     plain = ends + away * (y.std() or ends[1] - ends[0])
-    further = np.array([min(wide[0], plain[0]), max(wide[1], plain[1])])
     with np.errstate(invalid="ignore", divide="ignore"):
-        beyond = np.where(np.isfinite(scaled(scale, further)), further, wide)
+        steps = np.abs(scaled(scale, plain) - start)
+    wide = _unscaled(scale, start + away * room)
+    use_plain = ~np.isfinite(wide) | ((steps > room) & (steps < 10 * room))
+    beyond = np.where(use_plain, plain, wide)
     parts = [beyond[:1], ends[:1], inner, ends[1:], beyond[1:]]
     return Bins(np.concatenate(parts), tails=tails)
 
