@@ -32,6 +32,12 @@ from offby import BinnedRegressor, OrdinalClassifier
 from offby.metrics import ranked_probability_score
 
 OUT = Path(__file__).parents[1] / "docs" / "rivals.json"
+TABLES = (
+    ("classes", "RPS"),
+    ("numbers", "CRPS"),
+    ("numbers", "log likelihood"),
+    ("numbers", "coverage"),
+)
 MOST_ROWS = 5_000
 Rows = dict[str, np.ndarray]
 """Scores of each row."""
@@ -331,7 +337,8 @@ def table(known: dict, part: str, score: str) -> str:
             for value in row
         ]
         n_folds = len(cells[models[0]])
-        lines.append(f"| {name}, {n_folds} folds | " + " | ".join(texts) + " |")
+        folds_of = "1 fold" if n_folds == 1 else f"{n_folds} folds"
+        lines.append(f"| {name}, {folds_of} | " + " | ".join(texts) + " |")
     return "\n".join(lines)
 
 
@@ -343,9 +350,7 @@ def main(*words: str) -> None:
     """Measure one part, or print the tables."""
     if words == ("table",):
         known = json.loads(OUT.read_text())
-        scores = ("CRPS", "log likelihood", "coverage")
-        parts = [("classes", "RPS"), *(("numbers", score) for score in scores)]
-        sys.stdout.write("\n\n".join(table(known, *each) for each in parts) + "\n")
+        sys.stdout.write("\n\n".join(table(known, *each) for each in TABLES) + "\n")
         return
     folder, part, *only = words
     names = [word for word in only if not word.isdigit()]

@@ -1,6 +1,7 @@
 """The pages keep their word: links lead somewhere, named tests and files exist."""
 
 import ast
+import importlib
 import json
 import re
 from pathlib import Path
@@ -182,3 +183,12 @@ def test_estimators_page_tells_what_was_measured() -> None:
     (took,) = REACHED["time"]
     assert f"take {took['fit, s']:.0f} s on two cores" in text
     assert f"100,000 rows {took['forecast of 100,000, s']:.1f} s" in text
+
+
+def test_estimators_page_shows_the_rivals_as_measured(monkeypatch) -> None:
+    monkeypatch.syspath_prepend(ROOT / "benchmarks")
+    rivals = importlib.import_module("rivals")
+    known = json.loads((ROOT / "docs/rivals.json").read_text())
+    text = (ROOT / "docs/estimators.md").read_text(encoding="utf-8")
+    for part, score in rivals.TABLES:
+        assert rivals.table(known, part, score) in text
