@@ -234,6 +234,14 @@ def test_a_notebook_shows_the_page_in_a_frame(monkeypatch):
     assert data._repr_html_() is None
 
 
+def test_at_the_prompt_it_says_what_it_found_and_no_more():
+    data = comparison()
+    said = repr(data)
+    assert said.startswith("Comparison of ce, ")
+    assert all(answer.sentence in said for answer in data.verdicts)
+    assert len(said) < 2_000
+
+
 def test_every_method_is_in_the_leaderboard(case):
     data, page = case
     table = re.search(r'<table class="board".*?</table>', page, flags=re.S)

@@ -360,6 +360,11 @@ class Comparison:
             **parts,
         )
 
+    def __repr__(self) -> str:
+        losses = ", ".join(each.key for each in self.methods if not each.reference)
+        title = f"Comparison of {losses} on {self.data.name}, {self.data.n_rows:,} rows"
+        return "\n".join([title, *(answer.sentence for answer in self.verdicts)])
+
     def _repr_html_(self) -> str | None:
         """The report in a frame: what a notebook shows."""
         # Found by name, and only when shown: the report is a level above its data.

@@ -5,6 +5,7 @@ import time as clock
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing, nullcontext
 from dataclasses import replace
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal
 
@@ -217,6 +218,7 @@ def compare(
                 "torch": torch.__version__,
                 "scikit-learn": sklearn.__version__,
                 "numpy": np.__version__,
+                "offby": version("offby"),
             },
             not_tested=not_tested(problem, noise),
             split=split_of(problem),

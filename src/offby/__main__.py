@@ -1,0 +1,5 @@
+"""`python -m offby`: the command line."""
+
+from offby.cli import main
+
+main()
