@@ -194,9 +194,17 @@ def duration(folder: str, names: list[str], _) -> Iterator[dict]:
 
 def show(row: dict) -> dict:
     """The row, printed."""
-    cells = (f"{k} {v:.4g}" if isinstance(v, float) else f"{v}" for k, v in row.items())
-    print("  ".join(cells), flush=True)
+    print("  ".join(f"{key} {_text(value)}" for key, value in row.items()), flush=True)
     return row
+
+
+def _text(value) -> str:
+    match value:
+        case float():
+            return f"{value:.4g}"
+        case dict():
+            return " / ".join(map(_text, value.values()))
+    return str(value)
 
 
 def main(folder: str, part: str, *only: str) -> None:
