@@ -35,5 +35,5 @@ page:
 
 clean:
 	rm -f src/offby/kernels/*.so
-	rm -rf build dist .pytest_cache .ruff_cache .hypothesis demo-report.html demo-report.json
+	rm -rf build dist .pytest_cache .ruff_cache .hypothesis demo-report*
 	find src tests -name __pycache__ -type d -prune -exec rm -rf {} +
