@@ -24,14 +24,20 @@ from sklearn.utils.validation import (
 from offby.calibration import Isotonic, Temperature, as_it_is
 from offby.catalog import parse
 from offby.encoding import column_of, piecewise_encoder
-from offby.learning import Plan, advance, learn, pooled, splits, threads
+from offby.learning import (
+    Plan,
+    advance,
+    learn,
+    pooled,
+    rows_at_once,
+    splits,
+    threads,
+)
 from offby.networks import Ensemble, own_module
 from offby.training import Task
 
 _FEW = 5000
 """Below so many rows, five bags: each row is held out once and still learned from."""
-_CHUNK = 1024
-"""Rows encoded and forecast at once: what they need of memory stays small."""
 
 
 def checked(
@@ -243,7 +249,7 @@ def _held_out(network, task: Task, cuts) -> tuple[np.ndarray, np.ndarray]:
     for bag, (_, rows) in enumerate(cuts):
         parts = [
             pooled(_logits(network, task.inputs[part]))[bag]
-            for part in rows.split(_CHUNK)
+            for part in rows.split(rows_at_once(task.inputs.shape[1]))
         ]
         probs.append(torch.cat(parts).double().exp().cpu().numpy())
     rows = torch.cat([rows for _, rows in cuts]).numpy()
@@ -276,11 +282,11 @@ def _encoded(model: Any, X) -> torch.Tensor:
     return torch.from_numpy(np.asarray(found, dtype=np.float32))
 
 
-def _part(X, start: int):
-    """The rows of a chunk."""
+def _part(X, start: int, size: int):
+    """So many rows from the first on."""
     if isinstance(X, np.ndarray):
-        return X[start : start + _CHUNK]
-    return nw.from_native(X, eager_only=True)[start : start + _CHUNK].to_native()
+        return X[start : start + size]
+    return nw.from_native(X, eager_only=True)[start : start + size].to_native()
 
 
 def _normalized(probs: np.ndarray) -> np.ndarray:
@@ -303,9 +309,10 @@ def probabilities(model: Any, X) -> np.ndarray:
     # too little to see: a row's forecast does not depend on its company.
     device = device_of(model)
     network = copy.deepcopy(model.network_).double().to(device)
+    size = rows_at_once(len(column_of(model.encoder_)))
     with threads(model.n_jobs):
-        for start in range(0, len(X), _CHUNK):
-            inputs = _encoded(model, _part(X, start)).double().to(device)
+        for start in range(0, len(X), size):
+            inputs = _encoded(model, _part(X, start, size)).double().to(device)
             probs = _logits(network, inputs).softmax(-1).mean((0, 1))
             parts.append(probs.cpu().numpy())
     return model.correction_(_normalized(np.concatenate(parts)))

@@ -201,7 +201,9 @@ def _scores(network, task, weight, held_out: Sequence[Tensor]) -> list[float]:
     longest = max(map(len, held_out))
     window = torch.arange(longest)
     rows = torch.stack([held[window % len(held)] for held in held_out])
-    judged = score_of(_labels(task, rows), pooled(network(task.inputs[rows])))
+    parts = rows.split(rows_at_once(task.inputs.shape[1]), 1)
+    forecasts = [pooled(network(task.inputs[part])) for part in parts]
+    judged = score_of(_labels(task, rows), torch.cat(forecasts, 1))
     scores = []
     for bag, held in enumerate(held_out):
         share = weight[held].double()
@@ -209,6 +211,11 @@ def _scores(network, task, weight, held_out: Sequence[Tensor]) -> list[float]:
         values = judged[bag, : len(held)].double()
         scores.append(float((values * share).sum() / share.sum()))
     return scores
+
+
+def rows_at_once(n_inputs: int) -> int:
+    """Rows of that many encoded inputs to forecast at once, to be quick and small."""
+    return max(16, min(1024, 2**20 // max(n_inputs, 1)))
 
 
 def pooled(logits: Tensor) -> Tensor:
