@@ -7,6 +7,7 @@ import pytest
 from click.testing import CliRunner
 
 import offby
+import offby.report
 from offby.cli import main
 
 from .report_data import comparison
@@ -51,6 +52,7 @@ QUICK = ("--losses", "ce,emd2", "--folds", "2", "--seeds", "1", "--no-noise")
         (["small.csv", "-t", "y", "-o", "no/r.html"], "make 'no' first"),
         (["small.csv", "-t", "y", "-o", "."], "got the folder"),
         (["small.csv", "-t", "y", "-o", "r", "--json", "r"], "two files"),
+        (["small.csv", "-t", "y", "-o", "r", "--json", "r_explain.html"], "two files"),
         (["small.csv", "-t", "y", "--groups", "q"], "must be in the table"),
         (["small.csv", "-t", "y", "--groups", "y"], "a column with no other use"),
         (["small.csv", "-t", "y", "--groups", "a", "--time", "a"], "no other use"),
@@ -194,6 +196,29 @@ def test_rows_link_to_a_page_beside_only_if_it_can_be_drawn(
     assert (tmp_path / "r_explain.html").exists() == drawn
     assert ("Explain r_explain.html" in result.stdout) == drawn
     assert page.count('href="r_explain.html#') == 3 * drawn
+
+
+def test_a_page_that_cannot_be_written_is_refused_before_the_work(
+    monkeypatch, tmp_path
+):
+    (tmp_path / "r_explain.html").mkdir()
+    monkeypatch.setattr(offby, "compare", lambda *a, **b: pytest.fail())
+    result = call("compare", "small.csv", "-t", "y", "-o", "r.html")
+    assert result.exit_code == 2
+    assert "got the folder 'r_explain.html'" in result.output
+
+
+def test_the_numbers_are_kept_if_a_page_fails(monkeypatch, tmp_path):
+    made = replace(comparison("number", 12), noise=())
+    monkeypatch.setattr(offby, "compare", lambda *args, **settings: made)
+
+    def fail(*args, **settings):
+        raise RuntimeError("no picture")
+
+    monkeypatch.setattr(offby.report, "render", fail)
+    result = call("compare", "small.csv", "-t", "y", "-o", "r.html")
+    assert result.exit_code == 1
+    assert json.loads((tmp_path / "r.json").read_text())["data"]["kind"] == "number"
 
 
 @pytest.mark.slow

@@ -220,10 +220,12 @@ def compare(
         check_writable(out)
         json_path = None if only_json else Path(json_out or out.with_suffix(".json"))
         check_writable(json_path)
-        if json_path == out:
+        beside = out.with_name(f"{out.stem}_explain.html")
+        check_writable(beside)
+        if json_path in (out, beside):
             raise ValueError(
-                f"--out and --json must be two files, got {str(out)!r} for both; "
-                "rename one"
+                "a page (--out) and the data (--json) must be two files, got "
+                f"{str(json_path)!r} for both; rename one"
             )
         check_writable(predictions)
         named = split_list(losses)
@@ -280,10 +282,12 @@ def compare(
     try:
         from offby import report
 
-        beside = _explainer(comparison, out)
-        write(out, report.render(comparison, explainer=beside and beside.name))
+        # The numbers first: from them the pages can be made anew.
         if json_path is not None:
             write(json_path, comparison.to_json())
+        drawn = _write_explainer(comparison, beside)
+        link = beside.name if drawn else None
+        write(out, report.render(comparison, explainer=link))
     except (OSError, RuntimeError, ImportError) as error:
         raise click.ClickException(str(error)) from error
     if only_json:
@@ -292,7 +296,7 @@ def compare(
         _terminal.print_comparison(comparison)
     if not quiet:
         click.echo(f"\nReport  {out}", err=only_json)
-        if beside is not None:
+        if drawn:
             click.echo(f"Explain {beside}   drag the mass of its rows", err=only_json)
         if json_path is not None:
             click.echo(f"Data    {json_path}")
@@ -480,17 +484,16 @@ def _cluster(address: str | None) -> Iterator[None]:
         yield
 
 
-def _explainer(comparison: "Comparison", out: Path) -> Path | None:
-    """The page beside the report to which it links; none where it cannot be drawn."""
+def _write_explainer(comparison: "Comparison", path: Path) -> bool:
+    """The page to which the report links, unless its bins are too many to draw."""
     from offby import explain
 
     try:
         page = explain.render(comparison)
-    except ValueError:  # Too many bins.
-        return None
-    beside = out.with_name(f"{out.stem}_explain.html")
-    write(beside, page)
-    return beside
+    except ValueError:
+        return False
+    write(path, page)
+    return True
 
 
 if __name__ == "__main__":
