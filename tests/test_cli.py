@@ -202,7 +202,7 @@ def test_a_page_that_cannot_be_written_is_refused_before_the_work(
     monkeypatch, tmp_path
 ):
     (tmp_path / "r_explain.html").mkdir()
-    monkeypatch.setattr(offby, "compare", lambda *a, **b: pytest.fail())
+    monkeypatch.setattr(offby, "compare", lambda *a, **b: pytest.fail("ran"))
     result = call("compare", "small.csv", "-t", "y", "-o", "r.html")
     assert result.exit_code == 2
     assert "got the folder 'r_explain.html'" in result.output
