@@ -269,6 +269,8 @@ def _between_means(numbers: np.ndarray, n_bins: int, max_iter: int = 300) -> np.
     """Edges halfway between the means of the sorted numbers that each is nearest to.
 
     On a line the nearest numbers lie side by side: so a step of k-means is a search.
+    scikit-learn's KBinsDiscretizer drops bins narrower than 1e-8 whatever the unit, and
+    stops before every number is in the bin of its nearest mean.
     """
     different = np.unique(numbers)
     means = different
