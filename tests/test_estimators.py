@@ -420,3 +420,15 @@ def test_no_number_has_density_zero():
             assert (density > least).all(), (target, transform)
             # Beyond all numbers there is next to no mass.
             assert model.predict_dist(X).probs[:, [0, -1]].max() < 0.01
+
+
+def test_quantiles_and_variance_are_those_of_the_distribution():
+    X, y = rows()
+    model = fitted(BinnedRegressor, X, y)
+    predicted = model.predict_dist(X)
+    levels = [0.05, 0.5, 0.95]
+    found = model.predict_quantiles(X, alpha=levels)
+    assert found.shape == (len(X), 3)
+    for column, level in zip(found.T, levels, strict=True):
+        np.testing.assert_allclose(column, predicted.ppf(level))
+    np.testing.assert_allclose(model.predict_var(X), predicted.var())

@@ -2,7 +2,7 @@
 
 import math
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Literal
@@ -15,8 +15,6 @@ from offby import losses
 from offby.bins import Bins
 from offby.catalog import Labels, NamedLoss
 from offby.grounds import Line
-
-Judge = Callable[[Tensor, Labels], Tensor]
 
 
 @dataclass(frozen=True)
@@ -186,7 +184,7 @@ class _Crowd:
         for member, on in zip(self.members, active.tolist(), strict=True):
             member.steps += on
         t = torch.tensor([float(member.steps) for member in self.members])
-        rate = torch.tensor([member.rate() for member in self.members]) * active
+        rate = torch.full_like(t, self.settings.learning_rate_init) * active
         parts = zip(self.weights, grads, self.moments, strict=True)
         for w, g, (first, second) in parts:
             column = (-1,) + (1,) * (w.ndim - 1)
@@ -279,9 +277,6 @@ class _Member:
         # Rows that do not count are better than none.
         weight = weight if weight.sum() > 0 else torch.ones_like(weight)
         return float((judged * weight).sum() / weight.sum())
-
-    def rate(self) -> float:
-        return self.settings.learning_rate_init
 
     def note(self, epoch: int, score: float, weights: tuple[Tensor, ...]) -> None:
         self.curve.append(score)
