@@ -84,6 +84,7 @@ template <class C> struct Numbers {
     bool lines = wants(WASSERSTEIN) || wants(SQUARED_EMD) || wants(CUMULATIVE);
     auto position = [&](int64_t k) { return job.positions ? job.positions[k] : double(k); };
     size_t size = size_t(K) + 128;
+    bool whole = true;
     gap.assign(lines ? size : 0, 0);
     place.assign(size, 0);
     crumb.assign(size, 0);
@@ -92,10 +93,11 @@ template <class C> struct Numbers {
       if (k + 1 < K) gap[64 + k] = C(position(k + 1) - position(k));
       place[64 + k] = C(position(k));
       crumb[64 + k] = C(position(k) - double(place[64 + k]));
+      whole &= crumb[64 + k] == 0;
     }
     for (int64_t k = 0; wants(CRPS) && k < K; k++)
       width[64 + k] = C(job.edges[k + 1] - job.edges[k]);
-    return {gap.data() + 64, place.data() + 64, crumb.data() + 64, width.data() + 64};
+    return {gap.data() + 64, place.data() + 64, crumb.data() + 64, whole, width.data() + 64};
   }
 };
 

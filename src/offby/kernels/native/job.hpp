@@ -4,6 +4,8 @@
 #include <cstdint>
 
 enum Term { CROSS_ENTROPY, WASSERSTEIN, SQUARED_EMD, CUMULATIVE, CRPS, TREE, N_TERMS };
+// The terms that a loop is compiled for, as bits; ANY: those of the job, looked up.
+constexpr unsigned ANY = 1u << N_TERMS;
 enum Dtype : int32_t { FLOAT32, BFLOAT16, FLOAT64 };
 
 // Rows of classes lie at  logits + i * outer_stride + j * inner_stride + k * class_stride,
@@ -30,11 +32,22 @@ struct Job {
   int32_t level;            // instruction set, index into the names of `offby_levels`
 };
 
+template <unsigned Terms> inline bool asks(const Job& job, Term term) {
+  return Terms == ANY ? job.factor[term] != 0 : Terms >> term & 1;
+}
+// Whether the job has no other terms than these, and all of them.
+template <unsigned Terms> inline bool just(const Job& job) {
+  for (int t = 0; t < N_TERMS; t++)
+    if ((job.factor[t] != 0) != bool(Terms >> t & 1)) return false;
+  return true;
+}
+
 // Numbers about the classes, in the type the loops compute in. All are padded with zeros:
 // 64 behind, and gap and width 64 in front.
 template <class C> struct Ground {
   const C* gap;              // to the next class
   const C *place, *crumb;    // position = place + crumb: together exact, also in float
+  bool whole;                // no crumbs
   const C* width;            // of the bin
 };
 

@@ -19,7 +19,7 @@ OFFBY_INLINE Rows rows_of(const Task& task, int64_t u) {
   return {u / task.groups * span + start, left < task.lanes ? left : task.lanes};
 }
 
-template <class T, class L> static void unit(const Task& task, int64_t u) {
+template <class T, class L, unsigned Terms> static void unit(const Task& task, int64_t u) {
   const Job& job = *task.job;
   Rows rows = rows_of(task, u);
   const L* upstream = (const L*)job.upstream;
@@ -30,13 +30,13 @@ template <class T, class L> static void unit(const Task& task, int64_t u) {
   }
   if (task.lanes > 1) {
     if constexpr (sizeof(T) < sizeof(double)) {
-      block<T>(task, rows.first, rows.count, (const float*)upstream + (upstream ? rows.first : 0));
+      block<T, Terms>(task, rows.first, rows.count, (const float*)upstream + (upstream ? rows.first : 0));
       return;
     }
   }
   for (int64_t r = rows.first; r < rows.first + rows.count; r++) {
     double scale = upstream ? double(upstream[r]) : job.scale;
-    row<T, L>(task, r, scale);
+    row<T, L, Terms>(task, r, scale);
   }
 }
 
@@ -62,15 +62,37 @@ template <class T> static void multiply(const Task& task, int64_t u) {
   }
 }
 
+
+template <class T, class L, unsigned Terms>
+static void units(const Task& task, int64_t begin, int64_t end) {
+  for (int64_t u = begin; u < end; u++) unit<T, L, Terms>(task, u);
+}
+// The sums of terms that are asked for most have loops of their own.
+template <class T, class L, unsigned... Most>
+static void units(const Task& task, int64_t begin, int64_t end, std::integer_sequence<unsigned, Most...>) {
+  const Job& job = *task.job;
+  bool done = ((just<Most>(job) && (units<T, L, Most>(task, begin, end), true)) || ...);
+  if (!done) units<T, L, ANY>(task, begin, end);
+}
+using Most = std::integer_sequence<
+    unsigned, 1 << CROSS_ENTROPY, 1 << WASSERSTEIN, 1 << SQUARED_EMD, 1 << CUMULATIVE, 1 << CRPS,
+    1 << CROSS_ENTROPY | 1 << SQUARED_EMD>;
+
 }  // namespace OFFBY_LEVEL
 
 using namespace OFFBY_LEVEL;
 
 // how: 0 computes; 1 multiplies the gradient by upstream / scale.
 extern "C" void OFFBY_RUN(const Task* task, int how, int64_t begin, int64_t end) {
-  for (int64_t u = begin; u < end; u++) switch (task->job->dtype) {
-      case FLOAT32: how ? multiply<float>(*task, u) : unit<float, float>(*task, u); break;
-      case BFLOAT16: unit<bfloat16, float>(*task, u); break;
-      case FLOAT64: how ? multiply<double>(*task, u) : unit<double, double>(*task, u); break;
-    }
+  const int32_t dtype = task->job->dtype;
+  if (how == 0) {
+    if (dtype == FLOAT32) units<float, float>(*task, begin, end, Most{});
+    if (dtype == BFLOAT16) units<bfloat16, float>(*task, begin, end, Most{});
+    if (dtype == FLOAT64) units<double, double, ANY>(*task, begin, end);
+    return;
+  }
+  for (int64_t u = begin; u < end; u++) {
+    if (dtype == FLOAT32) multiply<float>(*task, u);
+    if (dtype == FLOAT64) multiply<double>(*task, u);
+  }
 }

@@ -4,15 +4,16 @@
 // Masses are left unnormalized, e_j = exp(x_j - max), Z = sum e. Each term of the loss has
 // slopes h_j in the masses, up to a constant; the gradient is  p_j (h_j - sum_i p_i h_i).
 // The constant is chosen so that h is 0 on the true class: where that class holds most of
-// the mass nothing cancels. Where another class does, h - sum p h cancels on it; such rows
-// are computed in float64 with the constant chosen there.
+// the mass nothing cancels. Where another class does, h - sum p h would cancel on it: there
+// the constant is chosen so that h is 0 on that class, the mode.
 #pragma once
 #include "job.hpp"
 #include "vectors.hpp"
 
 namespace OFFBY_LEVEL {
 
-template <class T, class C> static void row(const Task& task, int64_t r, double scale);
+template <class T, class C, unsigned Terms = ANY>
+static void row(const Task& task, int64_t r, double scale);
 
 template <class T> OFFBY_INLINE const T* logits_of(const Job& job, int64_t r) {
   return (const T*)job.logits + r / job.inner * job.logits_outer + r % job.inner * job.logits_inner;
@@ -47,7 +48,7 @@ OFFBY_INLINE Cut cut_at(const double* edges, int64_t K, double y) {
 
 // What the terms of one row have in common. Arrays hold K numbers and are padded: 64 zeros
 // in front of e, and 64 behind all.
-template <class T, class C> struct Row {
+template <class T, class C, unsigned Terms> struct Row {
   using V = vec<C>;
   static constexpr int n = lanes<C>;
   const Job& job;
@@ -56,6 +57,7 @@ template <class T, class C> struct Row {
   int64_t K, y;
   C *e, *h, *a, *b;
   C ey, Z, iZ;
+  int64_t mode = -1;       // a wrong class that holds most of the mass; -1: none does
   C hy = 0;                // slope on the true class
   C mu = 0;                // sum of p h
   C loss = 0;
@@ -65,16 +67,21 @@ template <class T, class C> struct Row {
   C times = 1;
   V offset[3] = {};
   bool settled = true;
+  // To it comes `far` times the distance to the power of the job.
+  C far = 0;
 
   V slopes(int64_t k) const {
-    if (fresh) return V{};
     int64_t boundary = y / n * n;
-    return offset[k < boundary ? 0 : k == boundary ? 1 : 2] + times * load(h + k);
+    V v = fresh ? offset[0] : offset[k < boundary ? 0 : k == boundary ? 1 : 2] + times * load(h + k);
+    if (asks<Terms>(job, WASSERSTEIN) && far != 0) v += far * power_of(distance(k));
+    return v;
   }
   void settle() {
     if (settled) return;
     for (int64_t k = 0; k < K; k += n) store(h + k, slopes(k));
     h[y] = 0;
+    fresh = false;
+    far = 0;
     times = 1;
     offset[0] = offset[1] = offset[2] = V{};
     settled = true;
@@ -86,11 +93,13 @@ template <class T, class C> struct Row {
   void crps(C factor, const Cut& cut);
   bool cumulative(C factor);
   void cumulative_in_logs(C factor, const T* x, C largest);
-  void move_origin_to_mode();
-  V distance(int64_t k) const {
-    V place = load(ground.place + k) - all(ground.place[y]);
-    return magnitude(place + (load(ground.crumb + k) - all(ground.crumb[y])));
+  V apart(int64_t k, int64_t from) const {
+    V place = load(ground.place + k) - all(ground.place[from]);
+    if (ground.whole) return place;
+    return place + (load(ground.crumb + k) - all(ground.crumb[from]));
   }
+  V distance(int64_t k) const { return magnitude(apart(k, y)); }
+  V power_of(V c) const { return job.power == 1 ? c : c * c; }
 };
 
 // A running sum over thousands of vectors, which in float32 alone would cost three digits:
@@ -110,7 +119,7 @@ template <class C> struct Carry {
   double sum() const { return total + double(recent[0]); }
 };
 
-template <class T, class C> void Row<T, C>::squared_emd(C factor) {
+template <class T, class C, unsigned Terms> void Row<T, C, Terms>::squared_emd(C factor) {
   // From the left: F_k = mass up to k, f = gap F, h_j = sum of f over j <= k < y. Held as
   // the sum before j, to be taken from the whole. From the right the same, mirrored.
   const C* gap = ground.gap;
@@ -148,24 +157,37 @@ template <class T, class C> void Row<T, C>::squared_emd(C factor) {
   backward(boundary, select(not_higher, V{}, load(gap + boundary - 1)));
 
   store(h + boundary, select(lower, kept, load(h + boundary)));
-  C c = 2 * factor * iZ;
-  V from_left = all(c * C(left.sum())), from_right = all(c * C(right.sum()));
-  offset[0] = from_left;
-  offset[1] = select(lower, from_left, from_right);
-  offset[2] = from_right;
+  C c = 2 * factor * iZ, value = sum(squares) * iZ * iZ;
+  C from_left = c * C(left.sum()), from_right = c * C(right.sum());
+  C origin = 0, mean = 2 * factor * value;  // of its own slopes, a quadratic form of p
+  loss += factor * value;
+  if (mode >= 0) {
+    // The sums on either side start at the far end, so they are exact beside a mode there.
+    const C beyond = c * h[mode], whole = mode < y ? from_left : from_right;
+    origin = whole - beyond;
+    from_left = mode < y ? beyond : from_left - origin;
+    from_right = mode < y ? from_right - origin : beyond;
+  }
+  offset[0] = all(from_left);
+  offset[1] = select(lower, all(from_left), all(from_right));
+  offset[2] = all(from_right);
   times = -c;
   fresh = settled = false;
-  C value = sum(squares) * iZ * iZ;
-  loss += factor * value;
-  mu += 2 * factor * value;  // the mean of its own slopes, a quadratic form of p
+  if (mode >= 0) {
+    V sums{};
+    for (k = 0; k < K; k += n) sums += load(e + k) * slopes(k);
+    mean = (sum(sums) - ey * origin) * iZ;
+  }
+  hy -= origin;
+  mu += mean;
 }
 
 // Mass on the far side of every cut: the sum below it, or, if it holds the truth (it lies on
 // the way), what lies outside. Nothing is subtracted: of a node on the way `far` is at first
 // the mass below it apart from the way. The slopes are 0 at the root, as most classes are
-// near to one another compared with the way to the truth; or at the truth, if that holds
-// most of the mass.
-template <class T, class C> void Row<T, C>::tree(C factor) {
+// near to one another compared with the way to the truth; or at the class that holds most of
+// the mass.
+template <class T, class C, unsigned Terms> void Row<T, C, Terms>::tree(C factor) {
   const Forest& in = forest;
   const int64_t nodes = in.nodes, there = in.rank[y];
   thread_local Memory memory;
@@ -187,7 +209,7 @@ template <class T, class C> void Row<T, C>::tree(C factor) {
     slope[i] = way ? slope[up] - f : slope[up] + f;
   }
   const C at_truth = slope[in.leaf[y]], c = 2 * factor * iZ;
-  const C origin = 2 * ey > Z ? at_truth : C(0);
+  const C origin = mode >= 0 ? slope[in.leaf[mode]] : 2 * ey > Z ? at_truth : C(0);
   C mean = ey * (at_truth - origin);
   for (int64_t k = 0; k < K; k++) {
     C v = slope[in.leaf[k]] - origin;
@@ -202,22 +224,43 @@ template <class T, class C> void Row<T, C>::tree(C factor) {
   mu += c * mean * iZ;
 }
 
-template <class T, class C> void Row<T, C>::wasserstein(C factor) {
-  V total{};
+template <class T, class C, unsigned Terms> void Row<T, C, Terms>::wasserstein(C factor) {
+  const bool plain = job.power == 1 || job.power == 2;
+  V total{}, means{};
+  if (plain && mode < 0) {
+    for (int64_t k = 0; k < K; k += n) total += load(e + k) * power_of(distance(k));
+    far = factor;
+    settled = false;
+    C value = factor * sum(total) * iZ;
+    loss += value;
+    mu += value;
+    return;
+  }
   settle();
-  double p = job.power;
+  const int64_t o = mode < 0 ? y : mode;
+  const C away = apart(y, o)[0];
+  C at_mode = raised(all(std::abs(away)), job.power)[0];
+  // Distance to the truth less that of the mode: on the side of the mode what lies between
+  // the two, for there the distances may be large and nearly the same.
+  auto nearer = [&](V s, V beside) {
+    V c = select(s * -away < V{}, magnitude(s) - std::abs(away), away > 0 ? -beside : beside);
+    return job.power == 1 ? c : c * (magnitude(s) + std::abs(away));
+  };
   for (int64_t k = 0; k < K; k += n) {
-    V c = raised(distance(k), p);
-    total += load(e + k) * c;
-    store(h + k, slopes(k) + factor * c);
+    V p = load(e + k), c = raised(distance(k), job.power), v = c - at_mode;
+    if (plain) v = nearer(apart(k, y), apart(k, o));
+    total += p * c;
+    means += p * v;
+    store(h + k, slopes(k) + factor * v);
   }
   fresh = false;
-  C value = sum(total) * iZ;
-  loss += factor * value;
-  mu += factor * value;
+  h[y] = 0;
+  hy -= factor * at_mode;
+  loss += factor * sum(total) * iZ;
+  mu += factor * (sum(means) - ey * at_mode) * iZ;
 }
 
-template <class T, class C> void Row<T, C>::crps(C factor, const Cut& cut) {
+template <class T, class C, unsigned Terms> void Row<T, C, Terms>::crps(C factor, const Cut& cut) {
   const C* width = ground.width;
   const int64_t t = cut.bin;
   settle();
@@ -265,14 +308,24 @@ template <class T, class C> void Row<T, C>::crps(C factor, const Cut& cut) {
   V from_left = all(C(left.sum()) + l * (mass_below + lower_end) - ht);
   V from_right = all(C(right.sum()) + r * (mass_above + upper_end) - ht);
   C c = factor * iZ;
+  store(a + boundary, select(lower, kept, load(a + boundary)));
+  C at_bin = 0;
+  if (mode >= 0 && mode != t) {
+    // From the bin of the truth to the mode; the sums on its side start at the far end.
+    const C beyond = a[mode];
+    const V side = mode < t ? from_left : from_right;
+    at_bin = -(beyond + side[0]);
+    from_left = mode < t ? all(-beyond) : from_left + at_bin;
+    from_right = mode < t ? from_right + at_bin : all(-beyond);
+  }
   V mean{};
   auto finish = [&](int64_t k, V v) {
     mean += load(e + k) * v;
     store(h + k, slopes(k) + v);
   };
   for (k = 0; k < boundary; k += n) finish(k, c * (load(a + k) + from_left));
-  V v = c * select(lower, kept + from_left, load(a + k) + from_right);
-  v = select(below<C>(t - boundary), v, select(not_higher, V{}, v));
+  V v = c * (load(a + k) + select(lower, from_left, from_right));
+  v = select(lower, v, select(not_higher, all(c * at_bin), v));
   finish(k, v);
   for (k += n; k < K; k += n) finish(k, c * (load(a + k) + from_right));
   fresh = false;
@@ -288,7 +341,7 @@ template <class T, class C> void Row<T, C>::crps(C factor, const Cut& cut) {
 // Cross-entropy of every cut. r = mass on the wrong side / mass on the right side; the
 // slopes  |x_j - x_y| - sum of gap r over the cuts that j lies right of  need no mean taken
 // off. False if a right side is too light for float32.
-template <class T, class C> bool Row<T, C>::cumulative(C factor) {
+template <class T, class C, unsigned Terms> bool Row<T, C, Terms>::cumulative(C factor) {
   const C* gap = ground.gap;
   settle();
   e[y] = ey;
@@ -312,7 +365,7 @@ template <class T, class C> bool Row<T, C>::cumulative(C factor) {
   Carry<C> left, right;
   auto cuts = [&](int64_t k, V wrong, V other, mask<C> here) {
     V w = select(here, load(gap + k), V{});
-    V ratio = wrong / other;
+    V ratio = quotient(wrong, other);
     lightest = select(here, lesser(other, lightest), lightest);
     ratio = select(w > V{}, ratio, V{});
     total += w * log_of_one_and(ratio);
@@ -359,8 +412,8 @@ OFFBY_INLINE double log_of_sum(double a, double b) {
 }
 
 // The same in logarithms: any logits, no hurry. The gradient, without the factor, is left in b.
-template <class T, class C>
-void Row<T, C>::cumulative_in_logs(C factor, const T* x, C largest) {
+template <class T, class C, unsigned Terms>
+void Row<T, C, Terms>::cumulative_in_logs(C factor, const T* x, C largest) {
   const C* gap = ground.gap;
   const double top = double(largest), norm = std::log(double(Z));
   auto log_p = [&](int64_t k) { return double(number(x[k * job.logits_class])) - top - norm; };
@@ -394,22 +447,6 @@ void Row<T, C>::cumulative_in_logs(C factor, const T* x, C largest) {
   loss += factor * C(value);
 }
 
-// Slopes relative to that of the heaviest class, and their mean summed directly.
-template <class T, class C> void Row<T, C>::move_origin_to_mode() {
-  int64_t mode = 0;
-  while (mode < K && !(e[mode] == 1)) mode++;
-  if (mode == K) return;  // NaN
-  settle();
-  V origin = all(h[mode]), mean{};
-  for (int64_t k = 0; k < K; k += n) {
-    V v = load(h + k) - origin;
-    store(h + k, v);
-    mean += load(e + k) * v;
-  }
-  hy -= origin[0];
-  mu = (sum(mean) + ey * hy) * iZ;
-}
-
 template <class T, class C> static void no_class(const Job& job, int64_t r) {
   if (job.loss) {
     if (job.dtype == FLOAT64) ((double*)job.loss)[r] = NAN;
@@ -420,14 +457,15 @@ template <class T, class C> static void no_class(const Job& job, int64_t r) {
   for (int64_t k = 0; k < job.classes; k++) put(g + k * job.gradient_class, C(0));
 }
 
-template <class T, class C> static void row(const Task& task, int64_t r, double scale) {
+template <class T, class C, unsigned Terms>
+static void row(const Task& task, int64_t r, double scale) {
   using V = vec<C>;
   constexpr int n = lanes<C>;
   const Job& job = *task.job;
   const int64_t K = job.classes;
   const double* factor = job.factor;
   Cut cut{0, 0, 0};
-  if (factor[CRPS] != 0) {
+  if (asks<Terms>(job, CRPS)) {
     if (std::isnan(job.value[r])) return no_class<T, C>(job, r);
     cut = cut_at(job.edges, K, job.value[r]);
   }
@@ -437,7 +475,7 @@ template <class T, class C> static void row(const Task& task, int64_t r, double 
   thread_local Memory memory;
   const int64_t stride = (K + 63) / 64 * 64 + 64;
   C* e = (C*)memory.of((64 + 4 * stride) * sizeof(C)) + 64;
-  Row<T, C> it{job, ground_of<C>(task), task.forest, K, y, e, e + stride, e + 2 * stride, e + 3 * stride, 0, 0, 0};
+  Row<T, C, Terms> it{job, ground_of<C>(task), task.forest, K, y, e, e + stride, e + 2 * stride, e + 3 * stride, 0, 0, 0};
 
   const T* x = logits_of<T>(job, r);
   V top = all(-std::numeric_limits<C>::infinity());
@@ -483,25 +521,28 @@ template <class T, class C> static void row(const Task& task, int64_t r, double 
   it.Z = rest + it.ey;
   it.iZ = 1 / it.Z;
 
-  const bool sloped = factor[WASSERSTEIN] != 0 || factor[SQUARED_EMD] != 0 ||
-                      factor[CRPS] != 0 || factor[TREE] != 0;
-  const bool wrong = sloped && it.Z < 2 && it.ey < 1;
-  if constexpr (sizeof(C) == sizeof(float))
-    if (wrong) return row<T, double>(task, r, scale);
-  const C ce = C(factor[CROSS_ENTROPY]);
-  if (ce != 0) {
+  const bool sloped = asks<Terms>(job, WASSERSTEIN) || asks<Terms>(job, SQUARED_EMD) ||
+                      asks<Terms>(job, CRPS) || asks<Terms>(job, TREE);
+  const bool sure = sloped && it.Z < 2 && it.ey < 1;  // of a wrong class
+  if (sure && sizeof(C) == sizeof(float)) {
+    const bool powers = asks<Terms>(job, WASSERSTEIN) && job.power != 1 && job.power != 2;
+    if (powers || asks<Terms>(job, TREE)) return row<T, double>(task, r, scale);
+  }
+  if (sure)
+    for (it.mode = 0; it.mode < K && e[it.mode] != 1;) it.mode++;
+  const C ce = asks<Terms>(job, CROSS_ENTROPY) ? C(factor[CROSS_ENTROPY]) : 0;
+  if (asks<Terms>(job, CROSS_ENTROPY)) {
     C near = std::log1p(rest), far = std::log(it.Z) + (m - xy);
     it.loss += ce * (it.Z != it.Z ? it.Z : xy == m ? near : far);
   }
-  if (factor[SQUARED_EMD] != 0) it.squared_emd(C(factor[SQUARED_EMD]));
-  if (factor[TREE] != 0) it.tree(C(factor[TREE]));
-  if (factor[WASSERSTEIN] != 0) it.wasserstein(C(factor[WASSERSTEIN]));
-  if (factor[CRPS] != 0) it.crps(C(factor[CRPS]), cut);
-  const C cumulative = C(factor[CUMULATIVE]);
+  if (asks<Terms>(job, SQUARED_EMD)) it.squared_emd(C(factor[SQUARED_EMD]));
+  if (asks<Terms>(job, TREE)) it.tree(C(factor[TREE]));
+  if (asks<Terms>(job, WASSERSTEIN)) it.wasserstein(C(factor[WASSERSTEIN]));
+  if (asks<Terms>(job, CRPS)) it.crps(C(factor[CRPS]), cut);
+  const C cumulative = asks<Terms>(job, CUMULATIVE) ? C(factor[CUMULATIVE]) : 0;
   if constexpr (sizeof(C) == sizeof(float)) {
     if (cumulative != 0 && !it.cumulative(cumulative)) return row<T, double>(task, r, scale);
   } else {
-    if (wrong) it.move_origin_to_mode();
     if (cumulative != 0) it.cumulative_in_logs(cumulative, x, m);
   }
 
@@ -515,11 +556,11 @@ template <class T, class C> static void row(const Task& task, int64_t r, double 
   T* g = gradient_of<T>(job, r);
   V size = all(C(scale)), shift = all((it.mu - ce) * it.iZ);
   for (V& offset : it.offset) offset = offset * it.iZ - shift;
-  if (it.fresh) it.offset[0] = it.offset[1] = it.offset[2] = -shift, it.times = 0;
   it.times *= it.iZ;
+  it.far *= it.iZ;
   const bool logs = sizeof(C) == sizeof(double) && cumulative != 0;
   auto slope = [&](int64_t k) {
-    V v = load(it.e + k) * (it.fresh ? it.offset[0] : it.slopes(k));
+    V v = load(it.e + k) * it.slopes(k);
     if (logs) v += all(cumulative) * load(it.b + k);
     return v * size;
   };

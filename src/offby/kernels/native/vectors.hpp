@@ -157,7 +157,7 @@ template <class V> OFFBY_INLINE V turned(V v) {
   return turned(v, std::make_integer_sequence<int, sizeof(V) / sizeof(v[0])>{});
 }
 template <class V, int... I> OFFBY_INLINE V last_of(V v, std::integer_sequence<int, I...>) {
-  return __builtin_shufflevector(v, v, (I, int(sizeof...(I)) - 1)...);
+  return __builtin_shufflevector(v, v, (I * 0 + int(sizeof...(I)) - 1)...);
 }
 template <class V> OFFBY_INLINE V last_of(V v) {
   return last_of(v, std::make_integer_sequence<int, sizeof(V) / sizeof(v[0])>{});
@@ -173,19 +173,22 @@ template <class V> OFFBY_INLINE V summed(V v) {
   return v;
 }
 
-// e^x for x <= 0, to about one unit in the last place; 0 below -87.7; NaN for NaN.
+// e^x for x <= 0, to two units in the last place; 1 at 0; 0 below -87.7; NaN for NaN.
 OFFBY_INLINE f32v exponential(f32v x) {
   x = greater(all(-88.f), x);  // in this order a NaN stays one
   f32v t = x * 1.44269504088896341f + 12582912.f;  // the sum rounds to an integer
   f32v n = t - 12582912.f;
-  f32v r = x - n * 0.693145751953125f;
+#if defined(__FMA__) || defined(__aarch64__)
+  f32v r = x - n * 0.693147180559945f;
+#else
+  f32v r = x - n * 0.693145751953125f;  // the product is exact
   r = r - n * 1.42860682030941723212e-6f;
-  f32v p = all(1.9875691500e-4f);
-  p = p * r + 1.3981999507e-3f;
-  p = p * r + 8.3334519073e-3f;
-  p = p * r + 4.1665795894e-2f;
-  p = p * r + 1.6666665459e-1f;
-  p = p * r + 5.0000001201e-1f;
+#endif
+  // Of all such polynomials the nearest, 1.05e-7 off at most.
+  f32v p = all(8.3125209e-3f);
+  p = p * r + 4.1890159e-2f;
+  p = p * r + 1.6667115e-1f;
+  p = p * r + 4.9999231e-1f;
   p = p * r + 1.0f;
   p = p * r + 1.0f;
   // t holds n in its low bits; n = -127 makes the power of two a zero.
@@ -241,10 +244,24 @@ OFFBY_INLINE f64v logarithm(f64v x) {
   for (int i = 0; i < lanes<double>; i++) x[i] = std::log(x[i]);
   return x;
 }
+// a / b for a normal b, sooner than by a division; NaN where b is 0.
+template <class V> OFFBY_INLINE V quotient(V a, V b) { return a / b; }
+#if defined(__AVX2__)
+OFFBY_INLINE f32v quotient(f32v a, f32v b) {
+#if defined(__AVX512F__)
+  f32v r = (f32v)_mm512_rcp14_ps((__m512)b);
+#else
+  f32v r = (f32v)_mm256_rcp_ps((__m256)b);
+#endif
+  f32v q = a * r;  // to three digits
+  return q + r * (a - b * q);
+}
+#endif
 // log(1 + x) for x >= 0, also where 1 + x rounds to 1.
 OFFBY_INLINE f32v log_of_one_and(f32v x) {
   f32v u = 1.0f + x;
-  return logarithm(u) + (x - (u - 1.0f)) / u;
+  // What the sum lost is to be divided by u, but where u is not near 1 it matters no more.
+  return logarithm(u) + select(u >= all(4.f), f32v{}, x - (u - 1.0f));
 }
 
 // Distance to the power p.

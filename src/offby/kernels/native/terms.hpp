@@ -1,0 +1,320 @@
+// The terms of the loss for as many rows at once as a vector has lanes: lanes are rows, loops
+// run over the classes. float32; the formulas are those of row.hpp.
+#pragma once
+#include "row.hpp"
+#include "turn.hpp"
+
+namespace OFFBY_LEVEL {
+
+// A sum of many numbers in two steps: its rounding errors are those of a few.
+struct Running {
+  V moved{}, recent{};
+  V value() const { return moved + recent; }
+  void move() {
+    moved += recent;
+    recent = V{};
+  }
+};
+
+// What the terms of a block have in common. Arrays hold K vectors.
+template <unsigned Terms> struct Block {
+  const Job& job;
+  const Ground<float>& ground;
+  const Forest& forest;
+  int64_t K;
+  M y;
+  float *e, *h, *a;
+  V place{}, crumb{};  // of the truth
+  V ey{}, Z{}, iZ{};
+  // Lanes where a wrong class holds most of the mass, and which.
+  M sure{}, mode{};
+  bool some_sure = false;
+  // Slopes are 0 on the truth, in `sure` lanes on the mode, but for CRPS and CUMULATIVE.
+  V hy{}, mu{}, loss{};  // slope on the truth, mean of all
+
+  // What is in h is to be added to `offset` and multiplied by `times`. To it comes `far`
+  // times the distance to the power of the job.
+  bool fresh = true;
+  V offset{}, times = all(1.f);
+  float far = 0;
+
+  M true_class(int64_t k) const { return all(int32_t(k)) == y; }
+  M left_of_truth(int64_t k) const { return all(int32_t(k)) < y; }
+  // Masses are stored without the true class.
+  V mass(int64_t k) const { return select(true_class(k), ey, load(e + k * n)); }
+  V slopes(int64_t k) const {
+    V v = fresh ? V{} : times * (offset + load(h + k * n));
+    if (asks<Terms>(job, WASSERSTEIN) && far != 0) v += far * power_of(distance(k));
+    return v;
+  }
+  void settle() {
+    if (fresh && far == 0) return;
+    for (int64_t k = 0; k < K; k++) store(h + k * n, slopes(k));
+    offset = V{};
+    times = all(1.f);
+    fresh = false;
+    far = 0;
+  }
+  // Of each lane the number of another class.
+  V at_class(const float* numbers, M k) const {
+    Gathered<float> found;
+    for (int i = 0; i < n; i++) found[i] = numbers[k[i] * n + i];
+    return load(found);
+  }
+  V apart(int64_t k, V place, V crumb) const {
+    V v = ground.place[k] - place;
+    return ground.whole ? v : v + (ground.crumb[k] - crumb);
+  }
+  V distance(int64_t k) const { return magnitude(apart(k, place, crumb)); }
+  V power_of(V c) const { return job.power == 1 ? c : c * c; }
+
+  void find_modes() {
+    some_sure = any(sure);
+    if (!some_sure) return;
+    for (int64_t k = 0; k < K; k++)
+      mode = select(load(e + k * n) == all(1.f), all(int32_t(k)), mode);
+    mode = select(sure, mode, y);
+  }
+
+  void squared_emd(float factor, V left_of_truth, V right_of_truth) {
+    Running F, B, squares;
+    V minus_right = -right_of_truth;
+    for (int64_t k = 0; k < K; k++) {
+      M eq = true_class(k);
+      // Mass up to here; from the truth on minus what is left of the mass right of it: an
+      // error of rounding is small beside the first of these tails, which weighs in every
+      // slope on that side.
+      F.recent = select(eq, V{}, F.recent + load(e + k * n));
+      F.moved = select(eq, minus_right, F.moved);
+      V mass = F.value();
+      store(h + k * n, B.value());
+      V f = ground.gap[k] * mass;
+      squares.recent += f * mass;
+      B.recent += f;
+      if (k % 32 == 31) F.move(), B.move(), squares.move();
+    }
+    if (some_sure) from_the_right(-left_of_truth);
+    // Rising to the truth, falling from it: the slopes upside down, but for the constant.
+    fresh = false;
+    times = -2 * factor * iZ;
+    V at_truth = at_class(h, y), value = squares.value() * iZ * iZ, mean = 2 * factor * value;
+    offset = -at_truth;
+    loss += factor * value;
+    if (some_sure) {
+      offset = -at_class(h, mode);
+      V slope = times * (at_truth + offset);
+      Running sums;
+      for (int64_t k = 0; k < K; k++) {
+        sums.recent += load(e + k * n) * (load(h + k * n) + offset);
+        if (k % 32 == 31) sums.move();
+      }
+      hy += slope;
+      mean = select(sure, iZ * (times * sums.value() + ey * slope), mean);
+    }
+    mu += mean;
+  }
+  // The same sums in lanes that are sure of a class right of the truth: beside a mode there
+  // the sums from the left would be small differences of large ones.
+  void from_the_right(V minus_left) {
+    M right = sure & (mode > y);
+    if (!any(right)) return;
+    Running F, B;
+    for (int64_t k = K - 1; k >= 0; k--) {
+      M eq = true_class(k);
+      B.recent += ground.gap[k] * F.value();
+      store(h + k * n, select(right, B.value(), load(h + k * n)));
+      F.recent = select(eq, V{}, F.recent + load(e + k * n));
+      F.moved = select(eq, minus_left, F.moved);
+      if (k % 32 == 0) F.move(), B.move();
+    }
+  }
+
+  // As in row.hpp.
+  void tree(float factor, const Gathered<int32_t>& rank, const Gathered<int32_t>& leaf) {
+    const Forest& in = forest;
+    const int64_t nodes = in.nodes;
+    const M there = load(rank);
+    thread_local Memory memory;
+    float* far = (float*)memory.of(3 * nodes * n * sizeof(float));
+    float *mass = far + nodes * n, *slope = mass + nodes * n;
+    auto on_way = [&](int64_t i) { return (all(in.start[i]) <= there) & (there < all(in.end[i])); };
+    auto add = [](float* to, V v) { store(to, load(to) + v); };
+    settle();
+    for (int64_t i = 0; i < nodes; i++) store(far + i * n, V{});
+    for (int64_t k = 0; k < K; k++) add(far + in.leaf[k] * n, load(e + k * n));
+    for (int64_t i = nodes - 1; i > 0; i--)
+      add(far + in.parent[i] * n, select(on_way(i), V{}, load(far + i * n)));
+    Running squares, mean;
+    store(mass, V{});
+    store(slope, V{});
+    for (int64_t i = 1; i < nodes; i++) {
+      const int64_t up = in.parent[i] * n;
+      M way = on_way(i);
+      V m = select(way, load(mass + up) + load(far + up), load(far + i * n));
+      V f = float(in.weight[i]) * m;
+      store(mass + i * n, m);
+      squares.recent += f * m;
+      store(slope + i * n, load(slope + up) + select(way, -f, f));
+      if (i % 32 == 0) squares.move();
+    }
+    Gathered<float> found;
+    for (int i = 0; i < n; i++) found[i] = slope[leaf.numbers[i] * n + i];
+    V at_truth = load(found), origin = select(2 * ey > Z, at_truth, V{}), c = 2 * factor * iZ;
+    for (int64_t k = 0; k < K; k++) {
+      V v = load(slope + in.leaf[k] * n) - origin;
+      mean.recent += load(e + k * n) * v;
+      store(h + k * n, slopes(k) + c * v);
+      if (k % 32 == 31) mean.move();
+    }
+    hy += c * (at_truth - origin);
+    fresh = false;
+    loss += factor * squares.value() * iZ * iZ;
+    mu += c * iZ * (mean.value() + ey * (at_truth - origin));
+  }
+
+  void wasserstein(float factor) {
+    const bool plain = job.power == 1 || job.power == 2;
+    if (some_sure || !plain) settle();
+    Running total, mean;
+    V o{}, oc{};
+    if (some_sure) {
+      Gathered<float> places, crumbs;
+      for (int i = 0; i < n; i++) {
+        places[i] = ground.place[mode[i]];
+        crumbs[i] = ground.crumb[mode[i]];
+      }
+      o = load(places), oc = load(crumbs);
+    }
+    const V away = (o - place) + (oc - crumb);
+    // Distance to the truth less that of the mode: on the side of the mode what lies
+    // between the two, for there the distances may be large and nearly the same.
+    auto nearer = [&](int64_t k) {
+      V s = apart(k, place, crumb), beside = apart(k, o, oc);
+      V c = select(s * away < V{}, magnitude(s) - magnitude(away), select(away < V{}, -beside, beside));
+      return job.power == 1 ? c : c * (magnitude(s) + magnitude(away));
+    };
+    for (int64_t k = 0; k < K; k++) {
+      V c = distance(k), p = load(e + k * n);
+      c = plain ? power_of(c) : raised(c, job.power);
+      total.recent += p * c;
+      if (some_sure && plain) {
+        V v = nearer(k);
+        mean.recent += p * v;
+        store(h + k * n, slopes(k) + factor * select(sure, v, c));
+      } else if (!plain) store(h + k * n, slopes(k) + factor * c);
+      if (k % 32 == 31) total.move(), mean.move();
+    }
+    V value = factor * total.value() * iZ;
+    loss += value;
+    if (some_sure || !plain) fresh = false;
+    else far = factor;
+    if (some_sure && plain) {
+      V slope = -factor * power_of(magnitude(away));
+      hy += slope;
+      value = select(sure, iZ * (factor * mean.value() + ey * slope), value);
+    }
+    mu += value;
+  }
+
+  void crps(float factor, M t, V share, V outside) {
+    V F{}, sums{}, squares{}, mass_below{}, mass_above{}, et{}, wt{};
+    settle();
+    for (int64_t k = 0; k < K; k++) {
+      V m = mass(k), w = all(ground.width[k]);
+      M here = all(int32_t(k)) == t, lower = all(int32_t(k)) < t;
+      mass_below = select(here, F, mass_below);
+      et = select(here, m, et);
+      wt = select(here, w, wt);
+      V outer = F;
+      F += m;
+      w = select(lower, w, V{});
+      squares += w * (outer * outer + outer * F + F * F);
+      sums += w * (outer + F);
+      store(a + k * n, w * (outer + 2 * F) * (1.f / 3) - sums);
+    }
+    V left = sums;
+    F = V{};
+    sums = V{};
+    for (int64_t k = K - 1; k >= 0; k--) {
+      V m = mass(k), w = all(ground.width[k]);
+      M here = all(int32_t(k)) == t, higher = all(int32_t(k)) > t;
+      mass_above = select(here, F, mass_above);
+      V outer = F;
+      F += m;
+      w = select(higher, w, V{});
+      squares += w * (outer * outer + outer * F + F * F);
+      sums += w * (outer + F);
+      V other = w * (outer + 2 * F) * (1.f / 3) - sums;
+      store(a + k * n, select(higher, other, load(a + k * n)));
+    }
+    V s = share, l = wt * s, r = wt * (1 - s);
+    V lower_end = mass_below + et * s, upper_end = mass_above + et * (1 - s);
+    V ht = (l * s * (mass_below + 2 * lower_end) + r * (1 - s) * (mass_above + 2 * upper_end)) *
+           (1.f / 3);
+    V from_left = left + l * (mass_below + lower_end) - ht;
+    V from_right = sums + r * (mass_above + upper_end) - ht;
+    V at_bin{};
+    if (some_sure) {
+      // From the bin of the truth to the mode; the sums on its side start at the far end.
+      V at = at_class(a, mode), other = select(mode < t, from_left, from_right);
+      M moved = sure & (mode != t);
+      at_bin = select(moved, -(at + other), V{});
+      from_left = select(moved, from_left - other - at, from_left);
+      from_right = select(moved, from_right - other - at, from_right);
+    }
+    V c = factor * iZ, mean{};
+    for (int64_t k = 0; k < K; k++) {
+      M lower = all(int32_t(k)) < t, here = all(int32_t(k)) == t;
+      V v = c * select(here, at_bin, load(a + k * n) + select(lower, from_left, from_right));
+      mean += mass(k) * v;
+      hy = select(true_class(k), hy + v, hy);
+      store(h + k * n, slopes(k) + v);
+    }
+    fresh = false;
+    mu += mean * iZ;
+    V whole = squares + l * (mass_below * mass_below + mass_below * lower_end + lower_end * lower_end) +
+              r * (mass_above * mass_above + mass_above * upper_end + upper_end * upper_end);
+    loss += factor * (whole * iZ * iZ * (1.f / 3) + outside);
+  }
+
+  // Lanes whose right side is too light for float32.
+  M cumulative(float factor) {
+    settle();
+    Running P;
+    for (int64_t k = 0; k < K; k++) {
+      P.recent += mass(k);
+      store(a + k * n, P.value());
+      if (k % 32 == 31) P.move();
+    }
+    V total{}, lightest = all(std::numeric_limits<float>::max());
+    V left{}, right{};
+    Running tail;
+    for (int64_t k = K - 2; k >= 0; k--) {
+      tail.recent += mass(k + 1);
+      M lt = left_of_truth(k);
+      V below = load(a + k * n), above = tail.value();
+      if (k % 32 == 0) tail.move();
+      V wrong = select(lt, below, above), other = select(lt, above, below);
+      lightest = lesser(other, lightest);
+      V ratio = quotient(wrong, other), w = all(ground.gap[k]), v = w * ratio;
+      total += w * log_of_one_and(ratio);
+      left += select(lt, v, V{});
+      right += select(lt, V{}, v);
+      store(a + k * n, select(lt, v, right));
+    }
+    V before{};
+    for (int64_t k = 0; k < K; k++) {
+      M lt = left_of_truth(k), eq = true_class(k);
+      V held = k + 1 < K ? load(a + k * n) : V{};
+      V light = select(lt | eq, right + before, left + held);
+      before += select(lt, held, V{});
+      store(h + k * n, slopes(k) + factor * (distance(k) - light));
+    }
+    fresh = false;
+    hy -= factor * (left + right);
+    loss += factor * total;
+    return ~(lightest > 1e-25f * Z) & (Z == Z);
+  }
+};
+
+}  // namespace OFFBY_LEVEL
