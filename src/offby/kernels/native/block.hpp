@@ -112,9 +112,9 @@ static void block(const Task& task, int64_t first, int64_t count, const float* s
     const V sizes = scales ? load(size) : all(float(job.scale));
     const bool far = asks<Terms>(job, WASSERSTEIN) && it.far != 0;
     const V times = it.fresh ? V{} : it.times * it.iZ, away = it.far * it.iZ;
-    const V shift = times * it.offset - (it.mu - ce) * it.iZ;
+    const V offset = it.offset, shift = (ce - it.mu) * it.iZ;
     auto slope = [&](int64_t k) {
-      V v = it.fresh ? shift : load(it.h + k * n) * times + shift;
+      V v = it.fresh ? shift : (load(it.h + k * n) + offset) * times + shift;
       if (far) v += it.power_of(it.distance(k)) * away;
       return load(e + k * n) * v * sizes;
     };

@@ -62,8 +62,8 @@ template <class T, class C, unsigned Terms> struct Row {
   C mu = 0;                // sum of p h
   C loss = 0;
   bool fresh = true;       // nothing is in h yet
-  // What is in h is to be multiplied by `times` and added to one of three vectors: that of
-  // the classes below the vector with the true class, of that vector, of those above.
+  // What is in h is to be added to one of three vectors (that of the classes below the
+  // vector with the true class, of that vector, of those above) and multiplied by `times`.
   C times = 1;
   V offset[3] = {};
   bool settled = true;
@@ -72,7 +72,8 @@ template <class T, class C, unsigned Terms> struct Row {
 
   V slopes(int64_t k) const {
     int64_t boundary = y / n * n;
-    V v = fresh ? offset[0] : offset[k < boundary ? 0 : k == boundary ? 1 : 2] + times * load(h + k);
+    V v{};
+    if (!fresh) v = times * (offset[k < boundary ? 0 : k == boundary ? 1 : 2] + load(h + k));
     if (asks<Terms>(job, WASSERSTEIN) && far != 0) v += far * power_of(distance(k));
     return v;
   }
@@ -99,6 +100,14 @@ template <class T, class C, unsigned Terms> struct Row {
     return place + (load(ground.crumb + k) - all(ground.crumb[from]));
   }
   V distance(int64_t k) const { return magnitude(apart(k, y)); }
+  C mass(int64_t from, int64_t to) const {
+    C some = 0;
+    V sums{};
+    for (; from < to && from % n; from++) some += e[from];
+    for (; from + n <= to; from += n) sums += load(e + from);
+    for (; from < to; from++) some += e[from];
+    return some + sum(sums);
+  }
   V power_of(V c) const { return job.power == 1 ? c : c * c; }
 };
 
@@ -157,29 +166,32 @@ template <class T, class C, unsigned Terms> void Row<T, C, Terms>::squared_emd(C
   backward(boundary, select(not_higher, V{}, load(gap + boundary - 1)));
 
   store(h + boundary, select(lower, kept, load(h + boundary)));
-  C c = 2 * factor * iZ, value = sum(squares) * iZ * iZ;
-  C from_left = c * C(left.sum()), from_right = c * C(right.sum());
-  C origin = 0, mean = 2 * factor * value;  // of its own slopes, a quadratic form of p
+  C value = sum(squares) * iZ * iZ, mean = 2 * factor * value;
+  C from_left = -C(left.sum()), from_right = -C(right.sum()), at_truth = 0;
   loss += factor * value;
   if (mode >= 0) {
-    // The sums on either side start at the far end, so they are exact beside a mode there.
-    const C beyond = c * h[mode], whole = mode < y ? from_left : from_right;
-    origin = whole - beyond;
-    from_left = mode < y ? beyond : from_left - origin;
-    from_right = mode < y ? from_right - origin : beyond;
+    // The sums on either side start at the far end, so they are exact beside a mode there. Not
+    // on it: there one was taken off that holds the mode.
+    if (mode < y) h[mode] = mode == 0 ? C(0) : h[mode - 1] + gap[mode - 1] * mass(0, mode);
+    else h[mode] = mode == K - 1 ? C(0) : h[mode + 1] + gap[mode] * mass(mode + 1, K);
+    const C beyond = -h[mode];
+    at_truth = beyond - (mode < y ? from_left : from_right);
+    from_left = mode < y ? beyond : from_left + at_truth;
+    from_right = mode < y ? from_right + at_truth : beyond;
   }
   offset[0] = all(from_left);
   offset[1] = select(lower, all(from_left), all(from_right));
   offset[2] = all(from_right);
-  times = -c;
+  times = -2 * factor * iZ;
   fresh = settled = false;
   if (mode >= 0) {
+    const C slope = times * at_truth;
     V sums{};
     for (k = 0; k < K; k += n) sums += load(e + k) * slopes(k);
-    mean = (sum(sums) - ey * origin) * iZ;
+    mean = (sum(sums) + ey * slope) * iZ;
+    hy += slope;
   }
-  hy -= origin;
-  mu += mean;
+  mu += mean;  // without a mode the slopes are those of a quadratic form of p
 }
 
 // Mass on the far side of every cut: the sum below it, or, if it holds the truth (it lies on
@@ -555,12 +567,11 @@ static void row(const Task& task, int64_t r, double scale) {
   // power of two has the bits of one made for the other.
   T* g = gradient_of<T>(job, r);
   V size = all(C(scale)), shift = all((it.mu - ce) * it.iZ);
-  for (V& offset : it.offset) offset = offset * it.iZ - shift;
   it.times *= it.iZ;
   it.far *= it.iZ;
   const bool logs = sizeof(C) == sizeof(double) && cumulative != 0;
   auto slope = [&](int64_t k) {
-    V v = load(it.e + k) * it.slopes(k);
+    V v = load(it.e + k) * (it.slopes(k) - shift);
     if (logs) v += all(cumulative) * load(it.b + k);
     return v * size;
   };
