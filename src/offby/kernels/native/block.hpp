@@ -101,6 +101,8 @@ static void block(const Task& task, int64_t first, int64_t count, const float* s
   if (asks<Terms>(job, SQUARED_EMD)) it.squared_emd(float(factor[SQUARED_EMD]), rest - right, right);
   if (asks<Terms>(job, TREE)) it.tree(float(factor[TREE]), rank, leaf);
   if (asks<Terms>(job, WASSERSTEIN)) it.wasserstein(float(factor[WASSERSTEIN]));
+  if (asks<Terms>(job, CRPS) || asks<Terms>(job, CUMULATIVE))
+    for (int i = 0; i < n; i++) e[truth[i] * n + i] = it.ey[i];
   if (asks<Terms>(job, CRPS)) it.crps(float(factor[CRPS]), load(bin), load(share), load(outside));
   if (asks<Terms>(job, CUMULATIVE)) hard |= it.cumulative(float(factor[CUMULATIVE]));
 

@@ -97,7 +97,10 @@ template <class C> struct Numbers {
     }
     for (int64_t k = 0; wants(CRPS) && k < K; k++)
       width[64 + k] = C(job.edges[k + 1] - job.edges[k]);
-    return {gap.data() + 64, place.data() + 64, crumb.data() + 64, whole, width.data() + 64};
+    const C* from = gap.data() + 64;
+    bool even = lines && K > 1;
+    for (int64_t k = 1; even && k + 1 < K; k++) even = from[k] == from[0];
+    return {from, even ? from[0] : C(0), place.data() + 64, crumb.data() + 64, whole, width.data() + 64};
   }
 };
 

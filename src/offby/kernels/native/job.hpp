@@ -46,6 +46,7 @@ template <unsigned Terms> inline bool just(const Job& job) {
 // 64 behind, and gap and width 64 in front.
 template <class C> struct Ground {
   const C* gap;              // to the next class
+  C step;                    // that of all of them; 0 if they differ
   const C *place, *crumb;    // position = place + crumb: together exact, also in float
   bool whole;                // no crumbs
   const C* width;            // of the bin

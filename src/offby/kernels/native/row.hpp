@@ -375,12 +375,14 @@ template <class T, class C, unsigned Terms> bool Row<T, C, Terms>::cumulative(C 
 
   V total{}, lightest = all(std::numeric_limits<C>::max());
   Carry<C> left, right;
+  Logs logs;
   auto cuts = [&](int64_t k, V wrong, V other, mask<C> here) {
     V w = select(here, load(gap + k), V{});
     V ratio = quotient(wrong, other);
     lightest = select(here, lesser(other, lightest), lightest);
     ratio = select(w > V{}, ratio, V{});
-    total += w * log_of_one_and(ratio);
+    if (ground.step != 0) logs.add(ratio);
+    else total += w * log_of_one_and(ratio);
     return w * ratio;
   };
   mask<C> every = below<C>(n);
@@ -403,7 +405,9 @@ template <class T, class C, unsigned Terms> bool Row<T, C, Terms>::cumulative(C 
   };
   for (k = (K - 1) / n * n; k > boundary; k -= n) backward(k, every);
   backward(boundary, ~lower);
-  if (!(least(lightest) > C(1e-25) * Z) && Z == Z) return false;
+  logs.move();
+  const C value = ground.step * sum(logs.total) + sum(total);
+  if (!(least(lightest) > C(1e-25) * Z && value == value) && Z == Z) return false;
 
   for (k = 0; k < boundary; k += n)
     store(h + k, slopes(k) + factor * (distance(k) - (load(a + k) + right.value())));
@@ -414,7 +418,7 @@ template <class T, class C, unsigned Terms> bool Row<T, C, Terms>::cumulative(C 
   fresh = false;
   h[y] = 0;
   hy -= factor * C(left.sum() + right.sum());
-  loss += factor * sum(total);
+  loss += factor * value;
   return true;
 }
 

@@ -25,7 +25,7 @@ template <unsigned Terms> struct Block {
   M y;
   float *e, *h, *a;
   V place{}, crumb{};  // of the truth
-  V ey{}, Z{}, iZ{};
+  V ey{}, Z{}, iZ{};  // mass of the truth, which e holds only for CRPS and CUMULATIVE; of all
   // Lanes where a wrong class holds most of the mass, and which.
   M sure{}, mode{};
   bool some_sure = false;
@@ -40,8 +40,6 @@ template <unsigned Terms> struct Block {
 
   M true_class(int64_t k) const { return all(int32_t(k)) == y; }
   M left_of_truth(int64_t k) const { return all(int32_t(k)) < y; }
-  // Masses are stored without the true class.
-  V mass(int64_t k) const { return select(true_class(k), ey, load(e + k * n)); }
   V slopes(int64_t k) const {
     V v = fresh ? V{} : times * (offset + load(h + k * n));
     if (asks<Terms>(job, WASSERSTEIN) && far != 0) v += far * power_of(distance(k));
@@ -220,7 +218,7 @@ template <unsigned Terms> struct Block {
     V F{}, sums{}, squares{}, mass_below{}, mass_above{}, et{}, wt{};
     settle();
     for (int64_t k = 0; k < K; k++) {
-      V m = mass(k), w = all(ground.width[k]);
+      V m = load(e + k * n), w = all(ground.width[k]);
       M here = all(int32_t(k)) == t, lower = all(int32_t(k)) < t;
       mass_below = select(here, F, mass_below);
       et = select(here, m, et);
@@ -236,7 +234,7 @@ template <unsigned Terms> struct Block {
     F = V{};
     sums = V{};
     for (int64_t k = K - 1; k >= 0; k--) {
-      V m = mass(k), w = all(ground.width[k]);
+      V m = load(e + k * n), w = all(ground.width[k]);
       M here = all(int32_t(k)) == t, higher = all(int32_t(k)) > t;
       mass_above = select(here, F, mass_above);
       V outer = F;
@@ -266,7 +264,7 @@ template <unsigned Terms> struct Block {
     for (int64_t k = 0; k < K; k++) {
       M lower = all(int32_t(k)) < t, here = all(int32_t(k)) == t;
       V v = c * select(here, at_bin, load(a + k * n) + select(lower, from_left, from_right));
-      mean += mass(k) * v;
+      mean += load(e + k * n) * v;
       hy = select(true_class(k), hy + v, hy);
       store(h + k * n, slopes(k) + v);
     }
@@ -277,30 +275,38 @@ template <unsigned Terms> struct Block {
     loss += factor * (whole * iZ * iZ * (1.f / 3) + outside);
   }
 
-  // Lanes whose right side is too light for float32.
+  // Lanes whose right side is too light for float32. Masses with the true class, from here on.
   M cumulative(float factor) {
     settle();
     Running P;
     for (int64_t k = 0; k < K; k++) {
-      P.recent += mass(k);
+      P.recent += load(e + k * n);
       store(a + k * n, P.value());
       if (k % 32 == 31) P.move();
     }
     V total{}, lightest = all(std::numeric_limits<float>::max());
     V left{}, right{};
     Running tail;
-    for (int64_t k = K - 2; k >= 0; k--) {
-      tail.recent += mass(k + 1);
+    Logs logs;
+    auto cut = [&](int64_t k) {
+      tail.recent += load(e + (k + 1) * n);
       M lt = left_of_truth(k);
       V below = load(a + k * n), above = tail.value();
       if (k % 32 == 0) tail.move();
       V wrong = select(lt, below, above), other = select(lt, above, below);
       lightest = lesser(other, lightest);
-      V ratio = quotient(wrong, other), w = all(ground.gap[k]), v = w * ratio;
-      total += w * log_of_one_and(ratio);
+      V ratio = quotient(wrong, other), v = ground.gap[k] * ratio;
       left += select(lt, v, V{});
       right += select(lt, V{}, v);
       store(a + k * n, select(lt, v, right));
+      return ratio;
+    };
+    if (ground.step != 0) {
+      for (int64_t k = K - 2; k >= 0; k--) logs.add(cut(k));
+      logs.move();
+      total = ground.step * logs.total;
+    } else {
+      for (int64_t k = K - 2; k >= 0; k--) total += ground.gap[k] * log_of_one_and(cut(k));
     }
     V before{};
     for (int64_t k = 0; k < K; k++) {
@@ -313,7 +319,7 @@ template <unsigned Terms> struct Block {
     fresh = false;
     hy -= factor * (left + right);
     loss += factor * total;
-    return ~(lightest > 1e-25f * Z) & (Z == Z);
+    return ~((lightest > 1e-25f * Z) & (total == total)) & (Z == Z);
   }
 };
 

@@ -264,6 +264,23 @@ OFFBY_INLINE f32v log_of_one_and(f32v x) {
   return logarithm(u) + select(u >= all(4.f), f32v{}, x - (u - 1.0f));
 }
 
+// The sum of log(1 + x) over many x, four at a time: the logarithm of a product. Infinite or
+// NaN if that is too large.
+struct Logs {
+  f32v total{}, product{};  // the latter less 1
+  int held = 0;
+  void add(f32v x) {
+    product += x + product * x;
+    if (++held == 4) move();
+  }
+  void move() {
+    total += select(product < all(std::numeric_limits<float>::infinity()), log_of_one_and(product),
+                    all(std::numeric_limits<float>::quiet_NaN()));
+    product = f32v{};
+    held = 0;
+  }
+};
+
 // Distance to the power p.
 template <class V> OFFBY_INLINE V raised(V c, double p) {
   if (p == 1) return c;
