@@ -121,6 +121,39 @@ def test_every_row_is_near_float64(name, level, margin, dtype, most):
         assert farthest(slopes, steep) <= most, n
 
 
+@every_loss
+@every_level
+@pytest.mark.parametrize("side", [-1, 1])
+def test_rows_sure_of_a_wrong_class_beside_which_the_rest_lies(name, level, side):
+    """What slopes there are beside the mode must not drown in the way to the truth."""
+    if name.startswith("cumulative"):
+        pytest.skip("its slopes there are small differences of large ones")
+    for n in (2, 3, 10, 65, 1030, 1500):
+        rng = torch.Generator().manual_seed(n)
+        rows = torch.arange(48)
+        mode = torch.randint(n, (48,), generator=rng)
+        target = (mode + 1 + torch.randint(n - 1, (48,), generator=rng)) % n
+        logits = torch.full((48, n), -20.0)
+        beside = (mode + side).clamp(0, n - 1)
+        logits[rows, beside] = -15 * torch.rand(48, generator=rng)
+        logits[rows, mode] = 8.0
+        value, slopes = with_slopes(LOSSES[name], logits, target, "cpp")
+        right, steep = with_slopes(LOSSES[name], logits.double(), target, "cpp")
+        assert_close(value.double(), right, rtol=5e-6, atol=0)
+        assert farthest(slopes, steep) <= 5e-6, n
+
+
+def test_cuts_of_little_mass_in_a_row_do_not_overflow():
+    """The kernel multiplies the odds of four cuts before it takes a logarithm."""
+    logits = torch.linspace(0, -60, 40).repeat(20, 1)
+    target = torch.arange(20, 40)
+    loss = LOSSES["cumulative"]
+    value, slopes = with_slopes(loss, logits, target, "cpp")
+    right, steep = with_slopes(loss, logits.double(), target, "torch")
+    assert_close(value.double(), right, rtol=5e-6, atol=0)
+    assert farthest(slopes, steep) <= 5e-6
+
+
 def exact_slopes(name: str, z: Tensor, y: int) -> list:
     """Gradient in 200 digits: p_j (g_j - sum p g), g the slopes in the masses."""
     p, x = softmax(z), exact(uneven(len(z)))
@@ -416,6 +449,19 @@ def _slopes_of(criterion, logits, target):
     logits = logits.clone().requires_grad_()
     value = criterion(logits, target)
     return value.detach(), *torch.autograd.grad(value.sum(), logits)
+
+
+@pytest.mark.parametrize(
+    ("other", "message"),
+    [
+        (nn.SquaredEMDLoss(Line.regular(5)), "logits must have 5 classes"),
+        (nn.WassersteinLoss(p=0.5), "p must be at least 1"),
+    ],
+)
+def test_a_sum_refuses_what_its_terms_refuse(other, message):
+    mixed = nn.MixedLoss([(1.0, nn.CrossEntropyLoss()), (1.0, other)])
+    with pytest.raises(ValueError, match=message):
+        mixed(torch.zeros(2, 7), torch.tensor([0, 6]))
 
 
 def test_terms_that_disagree_are_computed_one_by_one():

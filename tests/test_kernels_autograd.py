@@ -63,6 +63,54 @@ def test_a_retained_graph_gives_the_same_though_gradients_are_edited():
     assert torch.equal(third, kept)
 
 
+@pytest.mark.parametrize("upstream", [1.0, 0.3, 4.0])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float64])
+def test_a_mean_is_that_of_the_rows_bit_for_bit(dtype, upstream):
+    criterion = nn.MixedLoss([(1.0, nn.CrossEntropyLoss()), (0.5, nn.SquaredEMDLoss())])
+    rows = nn.MixedLoss(
+        [
+            (1.0, nn.CrossEntropyLoss(reduction="none")),
+            (0.5, nn.SquaredEMDLoss(reduction="none")),
+        ]
+    )
+    logits, target = batch(7, rows=24)
+    logits = logits.to(dtype).requires_grad_()
+    one, mean = criterion(logits, target), rows(logits, target).mean()
+    assert torch.equal(one, mean)
+    assert type(one.grad_fn).__name__ == "_MeanBackward"
+    for loss in (one, mean):
+        loss.backward(torch.tensor(upstream, dtype=loss.dtype), retain_graph=True)
+    first, second = (
+        torch.autograd.grad(loss * upstream, logits, retain_graph=True)[0]
+        for loss in (one, mean)
+    )
+    assert torch.equal(first, second)
+    assert torch.equal(logits.grad, first + second)
+
+
+def test_a_mean_is_differentiated_twice():
+    logits, target = small("squared_emd")
+    logits.requires_grad_()
+    criterion, rows = nn.SquaredEMDLoss(), plain("squared_emd")
+    found = []
+    for loss in (criterion(logits, target), rows(logits, target).mean()):
+        (slopes,) = torch.autograd.grad(loss, logits, create_graph=True)
+        found.append(torch.autograd.grad(slopes.square().sum(), logits)[0])
+    assert_close(found[0], found[1])
+
+
+def test_a_mean_goes_backward_though_its_logits_were_written_over():
+    logits, target = small("squared_emd", torch.float32)
+    leaf = logits.clone().requires_grad_()
+    expected = torch.autograd.grad(nn.SquaredEMDLoss()(leaf, target), leaf)[0]
+    work = leaf.clone()
+    loss = nn.SquaredEMDLoss()(work, target)
+    work.detach().zero_()
+    work.add_(1)
+    loss.backward()
+    assert torch.equal(leaf.grad, expected)
+
+
 def test_gradients_of_two_backward_passes_add_up():
     logits, target = small("squared_emd", torch.float32)
     logits.requires_grad_()

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.util import find_spec
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import torch
 from torch import Tensor
@@ -17,7 +17,7 @@ from torch.autograd import forward_ad
 from offby.bins import Bins
 from offby.grounds import Cuts, Ground, Line, Tree
 from offby.kernels import _compiled, _library
-from offby.kernels._autograd import Plain, Task, rows
+from offby.kernels._autograd import Plain, Task, mean, rows
 from offby.kernels._impl import Impl, using, wanted
 
 _FEEL_DISTANCE = ("wasserstein", "squared_emd", "cumulative_cross_entropy")
@@ -51,7 +51,11 @@ class Term(NamedTuple):
 
 
 def choose(
-    impl: Impl, logits: Tensor, target: Tensor | None, *terms: Term
+    impl: Impl,
+    logits: Tensor,
+    target: Tensor | None,
+    *terms: Term,
+    reduction: Literal["mean", "none"] = "none",
 ) -> Callable[[Plain], Tensor] | None:
     """How to compute a sum of losses, or None for the plain form.
 
@@ -60,15 +64,16 @@ def choose(
         logits: Checked logits, classes last.
         target: Checked target, if a term has one.
         terms: What to add up.
+        reduction: "mean" of the rows, or "none".
 
     Returns:
-        A function of the plain form, which serves where derivatives are differentiated.
+        A function of the plain form, reduced likewise, which serves where derivatives are differentiated.
 
     Raises:
         RuntimeError: If a named twin cannot run; the message says why.
     """
     if torch.compiler.is_compiling():
-        return _choose_compiled(impl, logits, target, terms)
+        return _choose_compiled(impl, logits, target, terms, reduction)
     form = wanted(impl)
     if form == "torch":
         return None
@@ -83,11 +88,16 @@ def choose(
     if why:
         return None
     task = _task(form, target, terms)
-    return lambda plain: rows(task, plain, logits)
+    reduced = mean if reduction == "mean" else rows
+    return lambda plain: reduced(task, plain, logits)
 
 
 def _choose_compiled(
-    impl: Impl, logits: Tensor, target: Tensor | None, terms: Sequence[Term]
+    impl: Impl,
+    logits: Tensor,
+    target: Tensor | None,
+    terms: Sequence[Term],
+    reduction: Literal["mean", "none"],
 ) -> Callable[[Plain], Tensor] | None:
     """The same for a compiler, which can follow no environment and no numbers."""
     if impl == "torch":
@@ -109,6 +119,8 @@ def _choose_compiled(
     if why:
         raise RuntimeError(f'impl="{impl}" cannot run inside torch.compile: {why}')
     task = _parts(form, target, terms)
+    if reduction == "mean":
+        return lambda plain: _compiled.rows(task, logits).mean()
     return lambda plain: _compiled.rows(task, logits)
 
 
@@ -202,13 +214,18 @@ def _kind_cannot(
         if not (tensor.is_cpu if device == "cpu" else tensor.is_cuda):
             return f"tensors must be on {device}, got one on {tensor.device}"
     for term in terms:
-        if why := _term_cannot(term, device):
+        if why := _term_cannot(term, logits.shape[-1], device):
             return why
     return ""
 
 
-def _term_cannot(term: Term, device: str) -> str:
+def _term_cannot(term: Term, n_classes: int, device: str) -> str:
     ground = term.ground
+    # The plain form says it better; a twin would read what is not there.
+    if ground is not None and (n := _n_classes(ground)) != n_classes:
+        return f"the ground must have {n_classes} classes as logits have, got {n}"
+    if not term.power >= 1:
+        return f"power must be at least 1, got {term.power:g}"
     if isinstance(ground, Bins):
         if ground.tails != "none":
             return "bins must end at their edges, got half-normal tails"
@@ -220,6 +237,10 @@ def _term_cannot(term: Term, device: str) -> str:
     if term.value is not None and term.value.requires_grad:
         return "value must not require grad"
     return ""
+
+
+def _n_classes(ground: Ground | Bins) -> int:
+    return ground.n_bins if isinstance(ground, Bins) else ground.n_classes
 
 
 def _out_of_reach(tensor: Tensor) -> str:

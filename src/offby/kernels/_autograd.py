@@ -50,6 +50,13 @@ def rows(task: Task, plain: Plain, logits: Tensor) -> Tensor:
     return _Rows.apply(logits, task, plain)
 
 
+def mean(task: Task, plain: Plain, logits: Tensor) -> Tensor:
+    """Their mean, and `plain` that of the plain form: half the overhead of `rows`."""
+    if not (logits.requires_grad and torch.is_grad_enabled()):
+        return task.loss(logits).mean()
+    return _Mean.apply(logits, task, plain)
+
+
 class _Rows(torch.autograd.Function):
     """Loss and gradient in one pass.
 
@@ -70,13 +77,34 @@ class _Rows(torch.autograd.Function):
     def backward(ctx, upstream: Tensor):  # pyright: ignore[reportIncompatibleMethodOverride]
         if torch.is_grad_enabled():  # create_graph: the slopes are to be differentiated
             return _differentiable(ctx, upstream), None, None
-        # Handed over once, for its owner may write into it.
-        gradient, ctx.gradient = ctx.gradient, None
-        if gradient is not None and ctx.task.is_scale(upstream, ctx.scale):
-            return gradient, None, None
-        (logits,) = ctx.saved_tensors
-        made = None if gradient is None else (gradient, ctx.scale)
-        return ctx.task.gradient(logits, upstream, made), None, None
+        return _gradient(ctx, upstream), None, None
+
+
+class _Mean(torch.autograd.Function):
+    """The same for the mean over the rows, whose upstream number is one."""
+
+    @staticmethod
+    def forward(ctx, logits: Tensor, task: Task, plain: Plain) -> Tensor:
+        ctx.shape = logits.shape[:-1]
+        return _Rows.forward(ctx, logits, task, plain).mean()
+
+    @staticmethod
+    def backward(ctx, upstream: Tensor):  # pyright: ignore[reportIncompatibleMethodOverride]
+        if torch.is_grad_enabled():
+            return _differentiable(ctx, upstream), None, None
+        each = upstream / ctx.shape.numel()
+        return _gradient(ctx, each.expand(ctx.shape)), None, None
+
+
+def _gradient(ctx: FunctionCtx, upstream: Tensor) -> Tensor:
+    # Handed over once, for its owner may write into it.
+    gradient, ctx.gradient = ctx.gradient, None  # pyright: ignore[reportAttributeAccessIssue]
+    task, scale = ctx.task, ctx.scale  # pyright: ignore[reportAttributeAccessIssue]
+    if gradient is not None and task.is_scale(upstream, scale):
+        return gradient
+    (logits,) = ctx.saved_tensors  # pyright: ignore[reportAttributeAccessIssue]
+    made = None if gradient is None else (gradient, scale)
+    return task.gradient(logits, upstream, made)
 
 
 def _differentiable(ctx: FunctionCtx, upstream: Tensor) -> Tensor:

@@ -4,7 +4,7 @@ import ctypes
 import math
 import struct
 import warnings
-from ctypes import c_char_p, c_double, c_int32, c_int64, c_void_p
+from ctypes import c_char_p, c_double, c_float, c_int32, c_int64, c_void_p
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -18,6 +18,7 @@ from offby.grounds import Cuts
 FILE = Path(__file__).with_name("offby_kernels.so")
 _VERSION = 2
 DTYPES = {torch.float32: 0, torch.bfloat16: 1, torch.float64: 2}
+_NUMBERS = (c_float, c_float, c_double)  # of the losses, by that
 _WIDE = {dtype: torch.promote_types(dtype, torch.float32) for dtype in DTYPES}
 TERMS = (
     "cross_entropy",
@@ -200,14 +201,18 @@ class Task:
 
     def is_scale(self, upstream: Tensor, scale: float) -> bool:
         """Whether every number is the scale."""
-        n = upstream.numel()
-        if any(upstream.stride()):
-            upstream = upstream.contiguous()
-        else:
-            n = min(n, 1)  # of a mean: one number, repeated
         dtype = DTYPES[upstream.dtype]
+        if not any(upstream.stride()):  # of a mean: one number, repeated
+            if upstream.numel() == 0:
+                return True
+            number = _NUMBERS[dtype]
+            one = number.from_address(upstream.data_ptr())
+            return one.value == number(scale).value
+        upstream = upstream.contiguous()
         return bool(
-            _loaded().handle.offby_is_scale(upstream.data_ptr(), n, scale, dtype)
+            _loaded().handle.offby_is_scale(
+                upstream.data_ptr(), upstream.numel(), scale, dtype
+            )
         )
 
     def _job(

@@ -1,6 +1,6 @@
 """What all criteria share: held grounds and grids, weights, ignored rows, reduction."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import fields
 from typing import Literal
 
@@ -92,16 +92,21 @@ class Criterion(nn.Module):
             sample_weight: One weight per row; a mask (bool) also will do. A row of
                 weight 0 has no say, whatever its target.
         """
-        return self.reduced(self.rows, logits, target, sample_weight)
+        terms = [self.term(1.0)]
+        return self.reduced(self.rows, terms, logits, target, sample_weight)
 
     def reduced(
         self,
         rows: Callable[[Tensor, Tensor], Tensor],
+        terms: Sequence[kernels.Term | None],
         logits: Tensor,
         target: Tensor,
         sample_weight: Tensor | None,
     ) -> Tensor:
-        """What `rows` gives for class indices, reduced as this criterion does."""
+        """What `rows` gives for class indices, reduced as this criterion does.
+
+        `terms` is the same for a twin; one of them is None if no twin has it.
+        """
         check_logits(logits)
         if self.dim != -1:
             logits = logits.movedim(self.dim, -1)
@@ -119,6 +124,11 @@ class Criterion(nn.Module):
             # An ignored row is computed against class 0, then weighed with nothing.
             target = target.where(counted, 0)
         row_weight = _class_weight(self.weight, target)
+        alike = counted is None and row_weight is None and sample_weight is None
+        if alike and self.reduction == "mean" and target.numel() and None not in terms:
+            twin = kernels.choose("auto", logits, target, *terms, reduction="mean")  # pyright: ignore[reportArgumentType]
+            if twin is not None:
+                return twin(lambda z: rows(z, target).mean())
         loss = rows(logits, target)
         return reduce(loss, self.reduction, counted, row_weight, sample_weight)
 

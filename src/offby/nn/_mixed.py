@@ -61,7 +61,8 @@ class MixedLoss(nn.Module):
         first = self.criteria[0]
         plain = not (self.balance or self.head_start or target.is_floating_point())
         if plain and all(reduce_alike(first, each) for each in self.criteria):
-            return first.reduced(self._rows, logits, target, sample_weight)  # pyright: ignore[reportCallIssue]
+            terms = self._terms()
+            return first.reduced(self._rows, terms, logits, target, sample_weight)  # pyright: ignore[reportCallIssue]
         values = [term(logits, target, sample_weight) for term in self.criteria]
         scales = self._scales(values) if self.balance else [1.0] * len(values)
         parts = zip(self.factors, scales, values, strict=True)
@@ -73,18 +74,22 @@ class MixedLoss(nn.Module):
             [weighed[0], *(held if self.head_start else weighed[1:])]
         ).sum(0)
 
+    def _terms(self) -> list[kernels.Term | None]:
+        parts = zip(self.factors, self.criteria, strict=True)
+        return [each.term(factor) for factor, each in parts]  # pyright: ignore[reportCallIssue]
+
     def _rows(self, logits: Tensor, target: Tensor) -> Tensor:
         """Loss of each row, in one pass over the logits if it can be."""
-        parts = list(zip(self.factors, self.criteria, strict=True))
-        terms = [each.term(factor) for factor, each in parts]  # pyright: ignore[reportCallIssue]
+        terms = self._terms()
 
         def plain(z: Tensor) -> Tensor:
+            parts = zip(self.factors, self.criteria, strict=True)
             first, *others = [factor * each.rows(z, target) for factor, each in parts]  # pyright: ignore[reportCallIssue]
             return sum(others, first)
 
         twin = None
         if None not in terms:
-            twin = kernels.choose("auto", logits, target, *terms)
+            twin = kernels.choose("auto", logits, target, *terms)  # pyright: ignore[reportArgumentType]
         return plain(logits) if twin is None else twin(plain)
 
     def _scales(self, values: list[Tensor]) -> list[Tensor]:

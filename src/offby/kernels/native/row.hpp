@@ -128,11 +128,25 @@ template <class C> struct Carry {
   double sum() const { return total + double(recent[0]); }
 };
 
+// A sum of many vectors in two steps: its rounding errors are those of a few.
+template <class C> struct Total {
+  vec<C> moved{}, recent{};
+  int held = 0;
+  void operator+=(vec<C> v) {
+    recent += v;
+    if (++held < 16) return;
+    moved += recent;
+    recent = vec<C>{};
+    held = 0;
+  }
+};
+template <class C> OFFBY_INLINE C sum(const Total<C>& of) { return sum(of.moved + of.recent); }
+
 template <class T, class C, unsigned Terms> void Row<T, C, Terms>::squared_emd(C factor) {
   // From the left: F_k = mass up to k, f = gap F, h_j = sum of f over j <= k < y. Held as
   // the sum before j, to be taken from the whole. From the right the same, mirrored.
   const C* gap = ground.gap;
-  V squares{};
+  Total<C> squares;
   Carry<C> F, left, right;
   auto forward = [&](int64_t k, V w) {
     V s = summed(load(e + k));
@@ -186,7 +200,7 @@ template <class T, class C, unsigned Terms> void Row<T, C, Terms>::squared_emd(C
   fresh = settled = false;
   if (mode >= 0) {
     const C slope = times * at_truth;
-    V sums{};
+    Total<C> sums;
     for (k = 0; k < K; k += n) sums += load(e + k) * slopes(k);
     mean = (sum(sums) + ey * slope) * iZ;
     hy += slope;
@@ -238,7 +252,7 @@ template <class T, class C, unsigned Terms> void Row<T, C, Terms>::tree(C factor
 
 template <class T, class C, unsigned Terms> void Row<T, C, Terms>::wasserstein(C factor) {
   const bool plain = job.power == 1 || job.power == 2;
-  V total{}, means{};
+  Total<C> total, means;
   if (plain && mode < 0) {
     for (int64_t k = 0; k < K; k += n) total += load(e + k) * power_of(distance(k));
     far = factor;
@@ -277,7 +291,7 @@ template <class T, class C, unsigned Terms> void Row<T, C, Terms>::crps(C factor
   const int64_t t = cut.bin;
   settle();
   e[y] = ey;
-  V squares{};
+  Total<C> squares;
   Carry<C> F, left, right;
   V inner, outer;  // of the last vector: mass up to and before each bin
   auto forward = [&](int64_t k, V w) {
@@ -330,7 +344,7 @@ template <class T, class C, unsigned Terms> void Row<T, C, Terms>::crps(C factor
     from_left = mode < t ? all(-beyond) : from_left + at_bin;
     from_right = mode < t ? from_right + at_bin : all(-beyond);
   }
-  V mean{};
+  Total<C> mean;
   auto finish = [&](int64_t k, V v) {
     mean += load(e + k) * v;
     store(h + k, slopes(k) + v);
@@ -519,20 +533,20 @@ static void row(const Task& task, int64_t r, double scale) {
   for (; k < (K + n - 1) / n * n; k++) e[k] = -INFINITY;
   const C xy = e[y];
   e[y] = -INFINITY;
-  V s0{}, s1{}, vm = all(m);
+  Total<C> masses;
+  const V vm = all(m);
   for (k = 0; k + n < K; k += 2 * n) {
     V u = exponential(load(e + k) - vm), v = exponential(load(e + k + n) - vm);
     store(e + k, u);
     store(e + k + n, v);
-    s0 += u;
-    s1 += v;
+    masses += u + v;
   }
   if (k < K) {
     V u = exponential(load(e + k) - vm);
     store(e + k, u);
-    s0 += u;
+    masses += u;
   }
-  const C rest = sum(s0 + s1);
+  const C rest = sum(masses);
   it.ey = exponential_of(C(xy - m));
   it.Z = rest + it.ey;
   it.iZ = 1 / it.Z;
