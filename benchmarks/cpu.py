@@ -199,7 +199,10 @@ def on_rows(rows: int, classes: int) -> dict[str, Callable[[], None]]:
     value = (index + torch.rand(rows)) / classes
     mixed = nn.MixedLoss([(1.0, nn.CrossEntropyLoss()), (1.0, nn.SquaredEMDLoss())])
 
-    def call(loss, target=index):
+    # Of rows that are sure of a wrong class the kernels compute more.
+    sure = (8 * logits.detach()).requires_grad_()
+
+    def call(loss, target=index, logits=logits):
         def once():
             torch.autograd.grad(loss(logits, target), logits)
 
@@ -225,6 +228,9 @@ def on_rows(rows: int, classes: int) -> dict[str, Callable[[], None]]:
         "wasserstein, p=2": call(lambda z, y: losses.wasserstein(z, y, p=2).mean()),
         "nn.SquaredEMDLoss": call(nn.SquaredEMDLoss()),
         "squared_emd * 0.5": call(lambda z, y: losses.squared_emd(z, y).mean() * 0.5),
+        "squared_emd, sure rows": call(
+            lambda z, y: losses.squared_emd(z, y).mean(), logits=sure
+        ),
         "squared_emd, plain": call(
             lambda z, y: losses.squared_emd(z, y, impl="torch").mean()
         ),
@@ -264,6 +270,30 @@ def rivals(classes: int, index, value):
         yield "hl-gauss-pytorch HLGaussLoss", rival, value
     except ImportError:
         print("hl-gauss-pytorch is not installed", file=sys.stderr)
+    if classes > 4096:
+        return  # ntloss holds the distances of all pairs
+    try:
+        from ntloss import NTLoss
+    except ImportError:
+        print("ntloss is not installed", file=sys.stderr)
+        return
+    rival = NTLoss(Numerals(classes), digit_level=False, reweigh=False)
+    numbers = index.clamp(max=classes - 2)[None]
+    yield "ntloss NTLoss (Wasserstein)", lambda z, y: rival(z[None], y), numbers
+
+
+class Numerals:
+    """What ntloss takes for a tokenizer: 0, 1, 2, ..., and one word that is no number."""
+
+    def __init__(self, n_tokens: int) -> None:
+        self.n_tokens = n_tokens
+
+    def __len__(self) -> int:
+        return self.n_tokens
+
+    def get_vocab(self) -> dict[str, int]:
+        numbers = {str(i): i for i in range(self.n_tokens - 1)}
+        return {**numbers, "word": self.n_tokens - 1}
 
 
 def on_images() -> dict[str, Callable[[], None]]:
@@ -373,7 +403,7 @@ def machine() -> dict[str, str | int]:
     from offby.kernels import _library
 
     library = _library.load()
-    packages = ("torch", "offby", "dlordinal", "hl-gauss-pytorch")
+    packages = ("torch", "offby", "dlordinal", "hl-gauss-pytorch", "ntloss")
     return {
         "cpu": cpu_model(),
         "cores": os.cpu_count() or 0,

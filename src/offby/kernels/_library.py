@@ -281,6 +281,8 @@ def _empty_loss(logits: Tensor) -> Tensor:
 
 def empty_gradient(logits: Tensor, layout: Layout) -> Tensor:
     """Of the shape of the logits, its rows side by side where theirs are."""
+    if logits.is_contiguous():
+        return torch.empty_like(logits)
     if layout.inner == 1:
         return logits.new_empty(logits.shape)
     memory = logits.new_empty((layout.outer, logits.shape[-1], layout.inner))

@@ -405,7 +405,7 @@ template <class T, class C, unsigned Terms> bool Row<T, C, Terms>::cumulative(C 
   auto forward = [&](int64_t k, mask<C> here) {
     V v = cuts(k, load(a + k), load(b + k + 1), here);
     V i = summed(v);
-    V before = (i - v) + left.value();
+    V before = moved_up(i) + left.value();  // not i - v: v may be nearly all of it
     left.add(i, k);
     return before;
   };

@@ -149,6 +149,9 @@ template <int S, class V, int... I>
 OFFBY_INLINE V moved_up(V v, std::integer_sequence<int, I...>) {
   return __builtin_shufflevector(V{}, v, (I + int(sizeof...(I)) - S)...);
 }
+template <class V> OFFBY_INLINE V moved_up(V v) {
+  return moved_up<1>(v, std::make_integer_sequence<int, sizeof(V) / sizeof(v[0])>{});
+}
 template <class V, int... I>
 OFFBY_INLINE V turned(V v, std::integer_sequence<int, I...>) {
   return __builtin_shufflevector(v, v, (int(sizeof...(I)) - 1 - I)...);
