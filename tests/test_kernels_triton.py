@@ -112,6 +112,18 @@ def test_classes_on_axis_1(twin):
     assert slopes.stride() == logits.stride()
 
 
+@pytest.mark.parametrize("width", [10, 12, 24, 40])
+def test_columns_of_a_wider_table(either, width):
+    logits, target = batch(10, rows=5)
+    table = torch.full((5, width), torch.nan)
+    table[:, :10] = logits
+    task = either.Task(*numbers("squared_emd", target, 10))
+    got = task.loss_and_gradient(table[:, :10], 1.0)
+    expected = task.loss_and_gradient(logits.float(), 1.0)
+    assert torch.equal(got[0], expected[0])
+    assert torch.equal(got[1], expected[1])
+
+
 @pytest.mark.parametrize("longest", [16384, 0], ids=["tile", "chunks"])
 @pytest.mark.parametrize("name", TERMS)
 def test_impossible_targets_and_logits(twin, monkeypatch, name, longest):
@@ -141,14 +153,14 @@ def either(request, twin, monkeypatch):
     """The module, with one of its two kernels."""
     if request.param == "chunks":
         monkeypatch.setattr(twin, "LONGEST", 0)
-        monkeypatch.setattr(twin, "CHUNK", 16)
+        monkeypatch.setattr(twin, "CHUNK", 32)
     return twin
 
 
 def begun(twin, name: str = "squared_emd", dtype: torch.dtype = torch.float32):
     """A task, 6 rows, the gradient that a forward pass makes, and for which scale."""
-    logits, target = batch(20, rows=6)
-    task, logits = twin.Task(*numbers(name, target, 20)), logits.to(dtype)
+    logits, target = batch(40, rows=6)
+    task, logits = twin.Task(*numbers(name, target, 40)), logits.to(dtype)
     scale = task.guess(6)
     return task, logits, task.loss_and_gradient(logits, scale)[1], scale
 

@@ -160,30 +160,37 @@ def _empty_loss(logits: Tensor) -> Tensor:
 
 def _sizes(layout: Layout, k: int) -> dict[str, int]:
     x_outer, x_inner, x_class = layout.strides
+    # What 1000 classes can be divided by, Triton would not see.
+    by = math.gcd(16, k, x_outer)
     return {
+        "BY": by,
+        "n_classes": k // by,
         "inner": layout.inner,
-        "n_classes": k,
-        "x_outer": x_outer,
+        "x_outer": x_outer // by,
         "x_inner": x_inner,
         "x_class": x_class,
-        "g_outer": k * layout.inner,
+        "g_outer": k // by * layout.inner,
         "g_inner": 1,
         "g_class": layout.inner,
     }
 
 
 def _launch(n_rows: int, k: int, arguments: dict[str, Any]) -> None:
-    if k > LONGEST:
-        # Sums of logarithms are long code: a wide chunk would compile for minutes.
-        wide = min(CHUNK, 1024) if arguments["CCE"] else CHUNK
+    # Sums of logarithms are long code: as wide as others they compile for minutes.
+    length = 4 if arguments["CCE"] else 1
+    if k > LONGEST // length:
+        wide = CHUNK // length
         chunks = triton.cdiv(k, wide)
         most = triton.next_power_of_2(chunks)
-        shape = {"chunks": chunks, "MOST": most, "WIDE": wide, "num_warps": 8}
-        rows_in_chunks[(n_rows,)](**arguments, **shape)
+        arguments |= {"chunks": chunks, "MOST": most, "WIDE": wide, "num_warps": 8}
+        rows_in_chunks[(n_rows,)](**arguments)
         return
     wide = triton.next_power_of_2(max(k, 16))
+    # Eight numbers for each thread of a warp. Of rows that lie side by side also eight
+    # rows: memory comes in pieces of 32 bytes.
+    beside = arguments["x_class"] != 1
+    rows = min(max(8 if beside else 1, 256 // wide), max(1, 8192 // wide))
     # Few warps to a row: a running sum crosses warps through shared memory.
-    rows, warps = (4, 4) if wide <= 32 else (1, max(1, min(8, wide // 1024)))
-    shape = {"n_rows": n_rows, "ROWS": rows, "WIDE": wide, "num_warps": warps}
-    programs = (triton.cdiv(n_rows, rows),)
-    rows_in_registers[programs](**arguments, **shape)
+    warps = max(1, min(8, rows * wide * length // 1024))
+    arguments |= {"n_rows": n_rows, "ROWS": rows, "WIDE": wide, "num_warps": warps}
+    rows_in_registers[(triton.cdiv(n_rows, rows),)](**arguments)

@@ -65,6 +65,7 @@ def rows_in_chunks(
     CRPS: tl.constexpr,
     POWER: tl.constexpr,
     SLOPES: tl.constexpr,
+    BY: tl.constexpr,
     MOST: tl.constexpr,
     WIDE: tl.constexpr,
 ):
@@ -73,6 +74,7 @@ def rows_in_chunks(
     Vectors of MOST hold what each chunk adds up to: what lies before a chunk, and what
     after it, is then a sum of a few numbers, with nothing subtracted.
     """
+    n_classes, x_outer, g_outer = n_classes * BY, x_outer * BY, g_outer * BY
     r = tl.program_id(0).to(tl.int64)
     times = tl.load(upstream + r * step, mask=r < n_made, other=scale)
     if (r < n_made) & (times == scale):
