@@ -70,7 +70,7 @@ def rows_in_registers(
     Of the first `n_made` rows, all or none, the gradient is there; it is made again for
     their upstream numbers, unless the number is the scale.
     """
-    # So the compiler knows how numbers lie, and moves several at a time.
+    # What the compiler sees to be a multiple it reads and writes several at a time.
     n_classes, x_outer, g_outer = n_classes * BY, x_outer * BY, g_outer * BY
     r = tl.program_id(0).to(tl.int64) * ROWS + tl.arange(0, ROWS)
     real = r < n_rows
