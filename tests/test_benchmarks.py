@@ -6,8 +6,10 @@ import warnings
 from pathlib import Path
 
 import pytest
+import torch
 
 from benchmarks import cpu
+from offby.kernels import _library
 
 BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
 
@@ -24,6 +26,40 @@ def test_a_missed_goal_is_set_in_bold():
         for shape, goal in zip(cpu.SHAPES, goals, strict=True):
             record["ratios"][shape][name]["ratio"] = goal + 0.1
     assert cpu.table(record).count("**") >= 2 * len(cpu.GOALS) * len(cpu.SHAPES)
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")  # those of a compiler
+def test_what_a_gpu_will_be_asked_runs_on_the_cpu(tmp_path, capsys):
+    if isinstance(_library.load(), str):
+        pytest.skip("needs the C++ twins in place of the Triton ones")
+    script, out = runpy.run_path(str(BENCHMARKS / "gpu.py")), tmp_path / "gpu.json"
+    for shape in ("6x10", "4x3"):
+        assert script["main"](["--smoke", "--shapes", shape, "--out", str(out)]) == 0
+    assert "FAILED" not in capsys.readouterr().out
+    record = json.loads(out.read_text(encoding="utf-8"))
+    assert record["device"]
+    assert record["failures"] == []
+    assert len(record["figures"]) == 4
+    for figures in record["figures"].values():
+        assert {"F.cross_entropy", "copy of the logits"} <= set(figures)
+        for loss in ("squared_emd", "histogram_crps"):
+            assert figures[loss]["weighted_error"] <= 8e-3
+            assert figures[f"{loss}, plain, compiled"]["call_ratio"] > 0
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")
+def test_a_failure_on_the_gpu_is_written_down_and_the_rest_goes_on(
+    tmp_path, monkeypatch
+):
+    script, out = runpy.run_path(str(BENCHMARKS / "gpu.py")), tmp_path / "gpu.json"
+    monkeypatch.setitem(script["DTYPES"], "float32", torch.int32)  # takes no gradient
+    done = script["main"](["--smoke", "--shapes", "6x10", "--out", str(out)])
+    assert done == 1
+    record = json.loads(out.read_text(encoding="utf-8"))
+    assert list(record["figures"]) == ["6x10 bfloat16"]
+    assert len(record["failures"]) == 1
 
 
 @pytest.mark.slow

@@ -1,9 +1,11 @@
 """The Triton twins in Triton's interpreter: right numbers without a GPU."""
 
+import gc
 import importlib
 import os
 import subprocess
 import sys
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -15,12 +17,17 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from offby import kernels, nn
 from offby.kernels import _library
+from offby.kernels._autograd import rows
 from tests.cases import grid, uneven
 from tests.test_kernels import batch, farthest, library
 
 pytest.importorskip("triton", reason="Triton is not installed")
 pytestmark = [
     pytest.mark.skipif(isinstance(library, str), reason=str(library)),
+    pytest.mark.skipif(
+        torch.cuda.is_available() and os.environ.get("TRITON_INTERPRET") != "1",
+        reason="on a GPU benchmarks/gpu.py checks; here TRITON_INTERPRET=1 is needed",
+    ),
     # NumPy, in which the interpreter computes, speaks of -inf - -inf; the kernel
     # passes it over.
     pytest.mark.filterwarnings("ignore::RuntimeWarning"),
@@ -109,6 +116,18 @@ def test_classes_on_axis_1(twin):
     assert slopes.stride() == logits.stride()
 
 
+@pytest.mark.parametrize("width", [10, 12, 24, 40])
+def test_columns_of_a_wider_table(either, width):
+    logits, target = batch(10, rows=5)
+    table = torch.full((5, width), torch.nan)
+    table[:, :10] = logits
+    task = either.Task(*numbers("squared_emd", target, 10))
+    got = task.loss_and_gradient(table[:, :10], 1.0)
+    expected = task.loss_and_gradient(logits.float(), 1.0)
+    assert torch.equal(got[0], expected[0])
+    assert torch.equal(got[1], expected[1])
+
+
 @pytest.mark.parametrize("longest", [16384, 0], ids=["tile", "chunks"])
 @pytest.mark.parametrize("name", TERMS)
 def test_impossible_targets_and_logits(twin, monkeypatch, name, longest):
@@ -133,14 +152,130 @@ def test_impossible_targets_and_logits(twin, monkeypatch, name, longest):
     assert_close(slopes, steep, rtol=most, atol=most, equal_nan=True)
 
 
-def test_the_gradient_takes_its_upstream_in_place(twin):
-    logits, target = batch(6, rows=4)
-    task = twin.Task(*numbers("squared_emd", target, 6))
-    _, slopes = task.loss_and_gradient(logits.float(), 1.0)
-    up = torch.tensor([1.0, 0.0, -2.0, 0.5])
-    expected = slopes * up[:, None]
-    assert torch.equal(task.gradient(logits.float(), up, (slopes, 1.0)), expected)
-    assert torch.equal(task.gradient(logits.float(), up), expected)
+@pytest.fixture(params=["tile", "chunks"])
+def either(request, twin, monkeypatch):
+    """The module, with one of its two kernels."""
+    if request.param == "chunks":
+        monkeypatch.setattr(twin, "LONGEST", 0)
+        monkeypatch.setattr(twin, "CHUNK", 32)
+    return twin
+
+
+def begun(twin, name: str = "squared_emd", dtype: torch.dtype = torch.float32):
+    """A task, 6 rows, the gradient that a forward pass makes, and for which scale."""
+    logits, target = batch(40, rows=6)
+    task, logits = twin.Task(*numbers(name, target, 40)), logits.to(dtype)
+    scale = task.guess(6)
+    return task, logits, task.loss_and_gradient(logits, scale)[1], scale
+
+
+def test_the_mean_asks_for_the_scale():
+    for n in range(1, 20_001):
+        assert torch.ones(()) / n == torch.tensor(1.0 / n, dtype=torch.float32), n
+
+
+def test_a_backward_pass_of_the_mean_reads_no_logits(either):
+    task, logits, slopes, scale = begun(either)
+    kept, unread = slopes.clone(), torch.full_like(logits, torch.nan)
+    mean = torch.ones(()) / 6
+    for upstream in (mean.expand(6), mean.repeat(6), mean.repeat(12)[::2]):
+        assert task.gradient(unread, upstream, (slopes, scale)) is slopes
+        assert torch.equal(slopes, kept)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=str)
+def test_rows_with_other_upstream_numbers_are_made_again(either, dtype):
+    task, logits, slopes, scale = begun(either, dtype=dtype)
+    # A program holds 4 rows of the 6: some made before, and none.
+    up = torch.tensor([0.0, scale, scale, -2.0, 0.7, 1e-3])
+    unread = torch.where((up == up[1])[:, None], torch.nan, logits)
+    whole = task.gradient(logits, up)
+    assert torch.equal(task.gradient(unread, up, (slopes, scale)), whole)
+    for row, number in ((1, scale), (3, -2.0)):
+        assert torch.equal(task.loss_and_gradient(logits, number)[1][row], whole[row])
+    # Of one number repeated nothing is written down; of a view, no copy is needed.
+    for upstream in (up[3].expand(6), up.repeat_interleave(2)[::2]):
+        _, slopes = task.loss_and_gradient(logits, scale)
+        got = task.gradient(logits, upstream, (slopes, scale))
+        assert torch.equal(got, task.gradient(logits, upstream.contiguous()))
+
+
+def test_a_gradient_is_rounded_once(either):
+    task, logits, slopes, scale = begun(either, dtype=torch.bfloat16)
+    up = torch.linspace(-1.0, 1.0, 6)
+    got = task.gradient(logits, up, (slopes, scale))
+    exact = task.gradient(logits.float(), up)
+    # The interpreter cuts the digits off.
+    cut = (exact.view(torch.int32) & -(2**16)).view(torch.float32)
+    assert torch.equal(got.float(), cut)
+
+
+@pytest.mark.parametrize("name", [*TERMS, "all"])
+def test_weighted_rows_are_near_float64(either, name):
+    task, logits, _, _ = begun(either, name)
+    up = torch.tensor([3.0, 1 / 6, 0.25, -1.0, 1 / 6, 1e-3])
+    right = _library.Task(task.factors, *_rest_of(task))
+    steep = right.loss_and_gradient(logits.double(), 1.0)[1] * up[:, None]
+    z = logits.clone().requires_grad_()
+    (rows(task, torch.neg, z) * up).sum().backward()
+    assert z.grad is not None
+    assert farthest(z.grad, steep) <= 5e-6
+
+
+def _rest_of(task):
+    return task.index, task.value, task.positions, task.edges, task.power
+
+
+@pytest.mark.parametrize("shape", [(0, 4), (2, 0, 4)])
+def test_no_rows(either, shape):
+    task = either.Task((1.0, 0, 1.0, 0, 0, 0), torch.zeros(shape[:-1]).long())
+    z = torch.zeros(shape, requires_grad=True)
+    loss = rows(task, torch.neg, z)
+    assert loss.shape == shape[:-1]
+    loss.sum().backward()
+    assert z.grad is not None
+    assert z.grad.shape == shape
+
+
+def test_a_graph_that_is_kept_gives_the_same_again(either):
+    task, logits, slopes, _ = begun(either)
+    z = logits.clone().requires_grad_()
+    loss = rows(task, torch.neg, z).mean()
+    for _ in range(2):
+        (got,) = torch.autograd.grad(loss, z, retain_graph=True)
+        assert torch.equal(got, slopes)
+        got.zero_()  # its owner may
+
+
+def test_tensors_of_two_devices_are_refused(twin):
+    """The GPU would read where nothing of this lies."""
+    task = twin.Task((1.0, 0, 0, 0, 0, 0), torch.zeros(3, device="meta").long())
+    with pytest.raises(RuntimeError, match="on one device, got cpu and meta"):
+        task.loss(torch.zeros(3, 4))
+
+
+@pytest.mark.parametrize("kernel", ["rows_in_registers", "rows_in_chunks"])
+def test_it_is_launched_on_the_device_of_the_logits(twin, monkeypatch, kernel):
+    """Triton would take the current one."""
+    events = []
+
+    @contextmanager
+    def device_of(tensor):
+        events.append(tensor.device)
+        yield
+        events.append("left")
+
+    class Kernel:
+        def __getitem__(self, grid):
+            return lambda *numbers, **settings: events.append(grid)
+
+    monkeypatch.setattr(torch.cuda, "device_of", device_of)
+    monkeypatch.setattr(twin, kernel, Kernel())
+    monkeypatch.setattr(twin, "LONGEST", 8)
+    n = 4 if kernel == "rows_in_registers" else 9
+    task = twin.Task((1.0, 0, 0, 0, 0, 0), torch.zeros(1).long())
+    task.loss(torch.zeros(1, n))
+    assert events == [torch.device("cpu"), (1,), "left"]
 
 
 def test_on_the_cpu_it_does_not_run():
@@ -151,13 +286,20 @@ def test_on_the_cpu_it_does_not_run():
 
 
 def test_a_second_call_waits_for_no_device_and_copies_nothing_there(twin):
-    """What a CUDA graph could not record."""
+    """What a CUDA graph could not record. Every call views the ground anew."""
     logits, target = batch(6, rows=4)
-    task = twin.Task(*numbers("all", target, 6))
-    task.loss_and_gradient(logits.float(), 1.0)
+    logits, up = logits.float(), torch.ones(4)
+    factors, index, value, positions, edges, power = numbers("all", target, 6)
+
+    def both_ways():
+        line, cuts = positions.detach(), edges.detach()
+        task = twin.Task(factors, index, value, line, cuts, power)
+        task.gradient(logits, up, (task.loss_and_gradient(logits, 0.25)[1], 0.25))
+
+    both_ways()
     with Seen() as seen:
-        task.gradient(logits.float(), torch.ones(4))
-    waits = {"_local_scalar_dense", "nonzero", "diff", "arange", "masked_select"}
+        both_ways()
+    waits = {"_local_scalar_dense", "nonzero", "_to_copy", "diff", "arange"}
     assert "searchsorted" in seen.names
     assert not seen.names & waits
 
@@ -181,6 +323,28 @@ def test_positions_written_over_are_seen(twin):
     assert_close(task.loss(logits), torch.tensor([1.0]))
     positions.mul_(2)
     assert_close(task.loss(logits), torch.tensor([2.0]))
+
+
+def test_what_was_made_of_a_ground_goes_with_it(twin):
+    ground = importlib.import_module("offby.kernels._triton_ground")
+    ground._made.clear()
+    logits, index = torch.zeros(1, 3), torch.tensor([0])
+    for distance in (1.0, 2.0, 3.0):
+        # One piece of memory may be a line and a grid.
+        edges = distance * torch.arange(4).double()
+        task = twin.Task((0, 1.0, 0, 0, 1.0, 0), index, edges[:1], edges[:3], edges)
+        expected = _library.Task(task.factors, *_rest_of(task)).loss(logits)
+        assert_close(task.loss(logits), expected)
+        assert len(ground._made) == 2
+        del task, edges
+        gc.collect()  # the interpreter keeps what it was called with in a ring
+
+
+def test_a_ground_made_in_inference_mode_serves(twin):
+    with torch.inference_mode():
+        positions = torch.tensor([0.0, 1.0, 3.0], dtype=torch.float64)
+    task = twin.Task((0, 1.0, 0, 0, 0, 0), torch.tensor([0]), positions=positions)
+    assert_close(task.loss(torch.zeros(1, 3)), torch.tensor([4 / 3]))
 
 
 @pytest.mark.slow
