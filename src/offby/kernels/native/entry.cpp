@@ -68,12 +68,14 @@ void in_parallel(int64_t units, int64_t grain, void (*work)(int64_t, int64_t, vo
 }
 
 // Rows of few classes go side by side into one vector; so do rows that already lie so. It
-// saves the shuffles of running sums, and costs those of turning the rows.
+// saves the shuffles of running sums, and costs those of turning the rows. It pays as long as
+// the numbers of so many rows stay near. It hangs on the classes alone: a row's bits must not
+// depend on its company.
 int64_t few_classes(const Job& job) {
   // On a tree the way through the nodes is the same for all rows.
   if (job.factor[TREE] != 0) return INT64_MAX;
   bool sums = job.factor[SQUARED_EMD] != 0 || job.factor[CUMULATIVE] != 0 || job.factor[CRPS] != 0;
-  return sums ? 1024 : 320;
+  return sums ? 4096 : 320;
 }
 
 template <class C> struct Numbers {

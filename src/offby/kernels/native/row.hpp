@@ -74,7 +74,8 @@ template <class T, class C, unsigned Terms> struct Row {
     int64_t boundary = y / n * n;
     V v{};
     if (!fresh) v = times * (offset[k < boundary ? 0 : k == boundary ? 1 : 2] + load(h + k));
-    if (asks<Terms>(job, WASSERSTEIN) && far != 0) v += far * power_of(distance(k));
+    const bool feels = asks<Terms>(job, WASSERSTEIN) || asks<Terms>(job, CUMULATIVE);
+    if (feels && far != 0) v += far * power_of(distance(k));
     return v;
   }
   void settle() {
@@ -117,8 +118,8 @@ template <class C> struct Carry {
   double total = 0;
   vec<C> moved{}, recent{};
   vec<C> value() const { return moved + recent; }
-  void add(vec<C> sums, int64_t k) {  // `sums` ends with the sum of a vector
-    recent += last_of(sums);
+  void add(vec<C> sum, int64_t k) {  // of vector k, in all lanes
+    recent += sum;
     if ((k / lanes<C>) % 16 == 15) {
       total += double(recent[0]);
       moved = all(C(total));
@@ -151,12 +152,12 @@ template <class T, class C, unsigned Terms> void Row<T, C, Terms>::squared_emd(C
   auto forward = [&](int64_t k, V w) {
     V s = summed(load(e + k));
     V mass = s + F.value();
-    F.add(s, k);
+    F.add(last_of(s), k);
     V f = w * mass;
     squares += f * mass;
     V i = summed(f);
     store(h + k, (i - f) + left.value());
-    left.add(i, k);
+    left.add(last_of(i), k);
   };
   int64_t k = 0, boundary = y / n * n;
   for (; k < boundary; k += n) forward(k, load(gap + k));
@@ -166,14 +167,14 @@ template <class T, class C, unsigned Terms> void Row<T, C, Terms>::squared_emd(C
 
   F = {};
   auto backward = [&](int64_t k, V w) {
-    V s = summed(turned(load(e + k)));
-    V mass = turned(s) + F.value();
-    F.add(s, k);
+    V s = summed_back(load(e + k));
+    V mass = s + F.value();
+    F.add(first_of(s), k);
     V f = w * mass;
     squares += f * mass;
-    V i = summed(turned(f));
-    store(h + k, (turned(i) - f) + right.value());
-    right.add(i, k);
+    V i = summed_back(f);
+    store(h + k, (i - f) + right.value());
+    right.add(first_of(i), k);
   };
   for (k = (K - 1) / n * n; k > boundary; k -= n) backward(k, load(gap + k - 1));
   mask<C> not_higher = below<C>(y - boundary + 1);
@@ -298,11 +299,11 @@ template <class T, class C, unsigned Terms> void Row<T, C, Terms>::crps(C factor
     V mass = load(e + k), s = summed(mass);
     inner = s + F.value();
     outer = inner - mass;
-    F.add(s, k);
+    F.add(last_of(s), k);
     squares += w * (outer * outer + outer * inner + inner * inner);
     V i = summed(w * (outer + inner));
     store(a + k, w * (outer + 2 * inner) * C(1. / 3) - (i + left.value()));
-    left.add(i, k);
+    left.add(last_of(i), k);
   };
   int64_t k = 0, boundary = t / n * n;
   for (; k < boundary; k += n) forward(k, load(width + k));
@@ -313,14 +314,14 @@ template <class T, class C, unsigned Terms> void Row<T, C, Terms>::crps(C factor
 
   F = {};
   auto backward = [&](int64_t k, V w) {
-    V mass = load(e + k), s = summed(turned(mass));
-    inner = turned(s) + F.value();
+    V mass = load(e + k), s = summed_back(mass);
+    inner = s + F.value();
     outer = inner - mass;
-    F.add(s, k);
+    F.add(first_of(s), k);
     squares += w * (outer * outer + outer * inner + inner * inner);
-    V i = summed(turned(w * (outer + inner)));
-    store(a + k, w * (outer + 2 * inner) * C(1. / 3) - (turned(i) + right.value()));
-    right.add(i, k);
+    V i = summed_back(w * (outer + inner));
+    store(a + k, w * (outer + 2 * inner) * C(1. / 3) - (i + right.value()));
+    right.add(first_of(i), k);
   };
   for (k = (K - 1) / n * n; k > boundary; k -= n) backward(k, load(width + k));
   mask<C> not_higher = below<C>(t - boundary + 1);
@@ -376,13 +377,13 @@ template <class T, class C, unsigned Terms> bool Row<T, C, Terms>::cumulative(C 
   for (k = 0; k < K; k += n) {
     V s = summed(load(e + k));
     store(a + k, s + F.value());
-    F.add(s, k);
+    F.add(last_of(s), k);
   }
   F = {};
   for (k = (K - 1) / n * n; k >= 0; k -= n) {
-    V s = summed(turned(load(e + k)));
-    store(b + k, turned(s) + F.value());
-    F.add(s, k);
+    V s = summed_back(load(e + k));
+    store(b + k, s + F.value());
+    F.add(first_of(s), k);
   }
   e[y] = 0;
   store(b + (K + n - 1) / n * n, V{});
@@ -406,16 +407,16 @@ template <class T, class C, unsigned Terms> bool Row<T, C, Terms>::cumulative(C 
     V v = cuts(k, load(a + k), load(b + k + 1), here);
     V i = summed(v);
     V before = moved_up(i) + left.value();  // not i - v: v may be nearly all of it
-    left.add(i, k);
+    left.add(last_of(i), k);
     return before;
   };
   for (k = 0; k < boundary; k += n) store(a + k, forward(k, every));
   V kept = forward(boundary, lower);
   auto backward = [&](int64_t k, mask<C> here) {
     V v = cuts(k, load(b + k + 1), load(a + k), here);
-    V i = summed(turned(v));
-    store(a + k, turned(i) + right.value());
-    right.add(i, k);
+    V i = summed_back(v);
+    store(a + k, i + right.value());
+    right.add(first_of(i), k);
   };
   for (k = (K - 1) / n * n; k > boundary; k -= n) backward(k, every);
   backward(boundary, ~lower);
@@ -423,12 +424,22 @@ template <class T, class C, unsigned Terms> bool Row<T, C, Terms>::cumulative(C 
   const C value = ground.step * sum(logs.total) + sum(total);
   if (!(least(lightest) > C(1e-25) * Z && value == value) && Z == Z) return false;
 
-  for (k = 0; k < boundary; k += n)
-    store(h + k, slopes(k) + factor * (distance(k) - (load(a + k) + right.value())));
-  V light = select(lower, kept + all(C(right.sum())), load(a + k) + all(C(left.sum())));
-  store(h + k, slopes(k) + factor * (distance(k) - light));
-  for (k += n; k < K; k += n)
-    store(h + k, slopes(k) + factor * (distance(k) - (load(a + k) + left.value())));
+  // The slopes are the distance, less what a holds and all of the other side.
+  store(a + boundary, select(lower, kept, load(a + boundary)));
+  const V on_left = all(C(right.sum())), on_right = all(C(left.sum()));
+  const V on_both = select(lower, on_left, on_right);
+  if (fresh && far == 0 && job.power == 1) {
+    std::swap(h, a);
+    times = -factor;
+    far = factor;
+    offset[0] = on_left, offset[1] = on_both, offset[2] = on_right;
+    settled = false;
+  } else {
+    for (k = 0; k < K; k += n) {
+      V other = k < boundary ? on_left : k == boundary ? on_both : on_right;
+      store(h + k, slopes(k) + factor * (distance(k) - (load(a + k) + other)));
+    }
+  }
   fresh = false;
   h[y] = 0;
   hy -= factor * C(left.sum() + right.sum());

@@ -215,42 +215,48 @@ template <unsigned Terms> struct Block {
   }
 
   void crps(float factor, M t, V share, V outside) {
-    V F{}, sums{}, squares{}, mass_below{}, mass_above{}, et{}, wt{};
+    Running F, sums, squares;
+    V inner{}, mass_below{}, mass_above{}, et{}, wt{};
     settle();
     for (int64_t k = 0; k < K; k++) {
       V m = load(e + k * n), w = all(ground.width[k]);
       M here = all(int32_t(k)) == t, lower = all(int32_t(k)) < t;
-      mass_below = select(here, F, mass_below);
+      mass_below = select(here, inner, mass_below);
       et = select(here, m, et);
       wt = select(here, w, wt);
-      V outer = F;
-      F += m;
+      V outer = inner;
+      F.recent += m;
+      inner = F.value();
       w = select(lower, w, V{});
-      squares += w * (outer * outer + outer * F + F * F);
-      sums += w * (outer + F);
-      store(a + k * n, w * (outer + 2 * F) * (1.f / 3) - sums);
+      squares.recent += w * (outer * outer + outer * inner + inner * inner);
+      sums.recent += w * (outer + inner);
+      store(a + k * n, w * (outer + 2 * inner) * (1.f / 3) - sums.value());
+      if (k % 32 == 31) F.move(), sums.move(), squares.move();
     }
-    V left = sums;
-    F = V{};
-    sums = V{};
+    const V left = sums.value();
+    F = sums = {};
+    inner = V{};
     for (int64_t k = K - 1; k >= 0; k--) {
       V m = load(e + k * n), w = all(ground.width[k]);
       M here = all(int32_t(k)) == t, higher = all(int32_t(k)) > t;
-      mass_above = select(here, F, mass_above);
-      V outer = F;
-      F += m;
+      mass_above = select(here, inner, mass_above);
+      V outer = inner;
+      F.recent += m;
+      inner = F.value();
       w = select(higher, w, V{});
-      squares += w * (outer * outer + outer * F + F * F);
-      sums += w * (outer + F);
-      V other = w * (outer + 2 * F) * (1.f / 3) - sums;
+      squares.recent += w * (outer * outer + outer * inner + inner * inner);
+      sums.recent += w * (outer + inner);
+      V other = w * (outer + 2 * inner) * (1.f / 3) - sums.value();
       store(a + k * n, select(higher, other, load(a + k * n)));
+      if (k % 32 == 0) F.move(), sums.move(), squares.move();
     }
+    const V right = sums.value();
     V s = share, l = wt * s, r = wt * (1 - s);
     V lower_end = mass_below + et * s, upper_end = mass_above + et * (1 - s);
     V ht = (l * s * (mass_below + 2 * lower_end) + r * (1 - s) * (mass_above + 2 * upper_end)) *
            (1.f / 3);
     V from_left = left + l * (mass_below + lower_end) - ht;
-    V from_right = sums + r * (mass_above + upper_end) - ht;
+    V from_right = right + r * (mass_above + upper_end) - ht;
     V at_bin{};
     if (some_sure) {
       // From the bin of the truth to the mode; the sums on its side start at the far end.
@@ -260,17 +266,19 @@ template <unsigned Terms> struct Block {
       from_left = select(moved, from_left - other - at, from_left);
       from_right = select(moved, from_right - other - at, from_right);
     }
-    V c = factor * iZ, mean{};
+    V c = factor * iZ;
+    Running mean;
     for (int64_t k = 0; k < K; k++) {
       M lower = all(int32_t(k)) < t, here = all(int32_t(k)) == t;
       V v = c * select(here, at_bin, load(a + k * n) + select(lower, from_left, from_right));
-      mean += load(e + k * n) * v;
+      mean.recent += load(e + k * n) * v;
+      if (k % 32 == 31) mean.move();
       hy = select(true_class(k), hy + v, hy);
       store(h + k * n, slopes(k) + v);
     }
     fresh = false;
-    mu += mean * iZ;
-    V whole = squares + l * (mass_below * mass_below + mass_below * lower_end + lower_end * lower_end) +
+    mu += mean.value() * iZ;
+    V whole = squares.value() + l * (mass_below * mass_below + mass_below * lower_end + lower_end * lower_end) +
               r * (mass_above * mass_above + mass_above * upper_end + upper_end * upper_end);
     loss += factor * (whole * iZ * iZ * (1.f / 3) + outside);
   }
@@ -284,42 +292,43 @@ template <unsigned Terms> struct Block {
       store(a + k * n, P.value());
       if (k % 32 == 31) P.move();
     }
-    V total{}, lightest = all(std::numeric_limits<float>::max());
-    V left{}, right{};
-    Running tail;
+    V lightest = all(std::numeric_limits<float>::max());
+    Running tail, left, right, total;
     Logs logs;
     auto cut = [&](int64_t k) {
       tail.recent += load(e + (k + 1) * n);
       M lt = left_of_truth(k);
       V below = load(a + k * n), above = tail.value();
-      if (k % 32 == 0) tail.move();
       V wrong = select(lt, below, above), other = select(lt, above, below);
       lightest = lesser(other, lightest);
       V ratio = quotient(wrong, other), v = ground.gap[k] * ratio;
-      left += select(lt, v, V{});
-      right += select(lt, V{}, v);
-      store(a + k * n, select(lt, v, right));
+      left.recent += select(lt, v, V{});
+      right.recent += select(lt, V{}, v);
+      store(a + k * n, select(lt, v, right.value()));
+      if (k % 32 == 0) tail.move(), left.move(), right.move(), total.move();
       return ratio;
     };
     if (ground.step != 0) {
       for (int64_t k = K - 2; k >= 0; k--) logs.add(cut(k));
       logs.move();
-      total = ground.step * logs.total;
+      total.recent = ground.step * logs.total;
     } else {
-      for (int64_t k = K - 2; k >= 0; k--) total += ground.gap[k] * log_of_one_and(cut(k));
+      for (int64_t k = K - 2; k >= 0; k--) total.recent += ground.gap[k] * log_of_one_and(cut(k));
     }
-    V before{};
+    const V value = total.value(), on_left = left.value(), on_right = right.value();
+    Running before;
     for (int64_t k = 0; k < K; k++) {
       M lt = left_of_truth(k), eq = true_class(k);
       V held = k + 1 < K ? load(a + k * n) : V{};
-      V light = select(lt | eq, right + before, left + held);
-      before += select(lt, held, V{});
+      V light = select(lt | eq, on_right + before.value(), on_left + held);
+      before.recent += select(lt, held, V{});
+      if (k % 32 == 31) before.move();
       store(h + k * n, slopes(k) + factor * (distance(k) - light));
     }
     fresh = false;
-    hy -= factor * (left + right);
-    loss += factor * total;
-    return ~((lightest > 1e-25f * Z) & (total == total)) & (Z == Z);
+    hy -= factor * (on_left + on_right);
+    loss += factor * value;
+    return ~((lightest > 1e-25f * Z) & (value == value)) & (Z == Z);
   }
 };
 

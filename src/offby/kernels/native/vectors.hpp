@@ -149,30 +149,41 @@ template <int S, class V, int... I>
 OFFBY_INLINE V moved_up(V v, std::integer_sequence<int, I...>) {
   return __builtin_shufflevector(V{}, v, (I + int(sizeof...(I)) - S)...);
 }
-template <class V> OFFBY_INLINE V moved_up(V v) {
-  return moved_up<1>(v, std::make_integer_sequence<int, sizeof(V) / sizeof(v[0])>{});
+template <int S, class V, int... I>
+OFFBY_INLINE V moved_down(V v, std::integer_sequence<int, I...>) {
+  return __builtin_shufflevector(v, V{}, (I + S)...);
 }
-template <class V, int... I>
-OFFBY_INLINE V turned(V v, std::integer_sequence<int, I...>) {
-  return __builtin_shufflevector(v, v, (int(sizeof...(I)) - 1 - I)...);
+template <int L, class V, int... I> OFFBY_INLINE V only(V v, std::integer_sequence<int, I...>) {
+  return __builtin_shufflevector(v, v, (I * 0 + L)...);
 }
-template <class V> OFFBY_INLINE V turned(V v) {
-  return turned(v, std::make_integer_sequence<int, sizeof(V) / sizeof(v[0])>{});
-}
-template <class V, int... I> OFFBY_INLINE V last_of(V v, std::integer_sequence<int, I...>) {
-  return __builtin_shufflevector(v, v, (I * 0 + int(sizeof...(I)) - 1)...);
+template <class V> constexpr int count_of = sizeof(V) / sizeof(std::declval<V>()[0]);
+template <class V> OFFBY_INLINE V first_of(V v) {
+  return only<0>(v, std::make_integer_sequence<int, count_of<V>>{});
 }
 template <class V> OFFBY_INLINE V last_of(V v) {
-  return last_of(v, std::make_integer_sequence<int, sizeof(V) / sizeof(v[0])>{});
+  return only<count_of<V> - 1>(v, std::make_integer_sequence<int, count_of<V>>{});
+}
+template <class V> OFFBY_INLINE V moved_up(V v) {
+  return moved_up<1>(v, std::make_integer_sequence<int, count_of<V>>{});
 }
 // Lane i: the sum of lanes 0 to i.
 template <class V> OFFBY_INLINE V summed(V v) {
-  constexpr int n = sizeof(V) / sizeof(v[0]);
+  constexpr int n = count_of<V>;
   constexpr auto lane = std::make_integer_sequence<int, n>{};
   v += moved_up<1>(v, lane);
   if constexpr (n > 2) v += moved_up<2>(v, lane);
   if constexpr (n > 4) v += moved_up<4>(v, lane);
   if constexpr (n > 8) v += moved_up<8>(v, lane);
+  return v;
+}
+// Lane i: the sum of lanes i to the last.
+template <class V> OFFBY_INLINE V summed_back(V v) {
+  constexpr int n = count_of<V>;
+  constexpr auto lane = std::make_integer_sequence<int, n>{};
+  v += moved_down<1>(v, lane);
+  if constexpr (n > 2) v += moved_down<2>(v, lane);
+  if constexpr (n > 4) v += moved_down<4>(v, lane);
+  if constexpr (n > 8) v += moved_down<8>(v, lane);
   return v;
 }
 
