@@ -283,7 +283,7 @@ def rivals(classes: int, index, value):
 
 
 class Numerals:
-    """What ntloss takes for a tokenizer: 0, 1, 2, ..., and one word that is no number."""
+    """What ntloss takes for a tokenizer: 0, 1, 2, ..., and a word that is no number."""
 
     def __init__(self, n_tokens: int) -> None:
         self.n_tokens = n_tokens

@@ -85,6 +85,7 @@ def test_a_mean_is_that_of_the_rows_bit_for_bit(dtype, upstream):
         for loss in (one, mean)
     )
     assert torch.equal(first, second)
+    assert logits.grad is not None
     assert torch.equal(logits.grad, first + second)
 
 
@@ -108,6 +109,7 @@ def test_a_mean_goes_backward_though_its_logits_were_written_over():
     work.detach().zero_()
     work.add_(1)
     loss.backward()
+    assert leaf.grad is not None
     assert torch.equal(leaf.grad, expected)
 
 

@@ -67,7 +67,8 @@ def choose(
         reduction: "mean" of the rows, or "none".
 
     Returns:
-        A function of the plain form, reduced likewise, which serves where derivatives are differentiated.
+        A function of the plain form, reduced likewise, which serves where derivatives
+        are differentiated.
 
     Raises:
         RuntimeError: If a named twin cannot run; the message says why.
