@@ -519,44 +519,42 @@ static void row(const Task& task, int64_t r, double scale) {
   Row<T, C, Terms> it{job, ground_of<C>(task), task.forest, K, y, e, e + stride, e + 2 * stride, e + 3 * stride, 0, 0, 0};
 
   const T* x = logits_of<T>(job, r);
+  // Whole vectors are read where they lie, twice; all others from a copy in e.
+  constexpr bool alike = std::is_same_v<T, C>;
+  const int64_t whole = job.logits_class == 1 ? K / n * n : 0, ends = (K + n - 1) / n * n;
   V top = all(-std::numeric_limits<C>::infinity());
   int64_t k = 0;
-  if constexpr (sizeof(T) <= sizeof(C) && !(sizeof(T) == 4 && sizeof(C) == 8) &&
-                !(sizeof(T) == 2 && sizeof(C) == 8))
-    if (job.logits_class == 1)
-      for (; k + n <= K; k += n) {
-        V v = load(x + k);
-        store(e + k, v);
-        top = greater(v, top);
-      }
-  if constexpr (std::is_same_v<T, float> && std::is_same_v<C, float>)
-    if (job.logits_class == 1 && k < K) {
-      V v = load_some(x + k, K - k, -INFINITY);
+  if constexpr (alike)
+    for (; k < whole; k += n) top = greater(load(x + k), top);
+  else if constexpr (sizeof(C) == sizeof(float) && sizeof(T) < sizeof(C))
+    for (; k < whole; k += n) {
+      V v = load(x + k);
       store(e + k, v);
       top = greater(v, top);
-      k += n;
     }
   C m = largest(top);
   for (; k < K; k++) {
     e[k] = C(number(x[k * job.logits_class]));
     m = e[k] > m ? e[k] : m;
   }
-  for (; k < (K + n - 1) / n * n; k++) e[k] = -INFINITY;
+  for (; k < ends; k++) e[k] = -INFINITY;
+  const int64_t boundary = y / n * n;
+  if constexpr (alike)
+    if (boundary < whole) store(e + boundary, load(x + boundary));
   const C xy = e[y];
   e[y] = -INFINITY;
   Total<C> masses;
   const V vm = all(m);
-  for (k = 0; k + n < K; k += 2 * n) {
-    V u = exponential(load(e + k) - vm), v = exponential(load(e + k + n) - vm);
-    store(e + k, u);
-    store(e + k + n, v);
-    masses += u + v;
-  }
-  if (k < K) {
-    V u = exponential(load(e + k) - vm);
-    store(e + k, u);
-    masses += u;
-  }
+  auto mass = [&](int64_t k) {
+    const C* from = e + k;
+    if constexpr (alike)
+      if (k < whole && k != boundary) from = x + k;
+    V v = exponential(load(from) - vm);
+    store(e + k, v);
+    return v;
+  };
+  for (k = 0; k + n < K; k += 2 * n) masses += mass(k) + mass(k + n);
+  if (k < K) masses += mass(k);
   const C rest = sum(masses);
   it.ey = exponential_of(C(xy - m));
   it.Z = rest + it.ey;
