@@ -51,7 +51,7 @@ def rows(task: Task, plain: Plain, logits: Tensor) -> Tensor:
 
 
 def mean(task: Task, plain: Plain, logits: Tensor) -> Tensor:
-    """Their mean, and `plain` that of the plain form: half the overhead of `rows`."""
+    """Their mean, and `plain` that of the plain form: less overhead than `rows`."""
     if not (logits.requires_grad and torch.is_grad_enabled()):
         return task.loss(logits).mean()
     return _Mean.apply(logits, task, plain)
@@ -92,6 +92,10 @@ class _Mean(torch.autograd.Function):
     def backward(ctx, upstream: Tensor):  # pyright: ignore[reportIncompatibleMethodOverride]
         if torch.is_grad_enabled():
             return _differentiable(ctx, upstream), None, None
+        # Most often the mean is the loss itself. A GPU would have to be waited for.
+        if upstream.is_cpu and ctx.gradient is not None and upstream.item() == 1:
+            gradient, ctx.gradient = ctx.gradient, None
+            return gradient, None, None
         each = upstream / ctx.shape.numel()
         return _gradient(ctx, each.expand(ctx.shape)), None, None
 
