@@ -30,7 +30,14 @@ def _on_line(loss, **settings):
 
 
 def _crps(z, y, impl):
-    bins = grid(z.shape[-1])
+    return _crps_on(grid(z.shape[-1]), z, y, impl)
+
+
+def _crps_even(z, y, impl):
+    return _crps_on(Bins.uniform(-1, 3, z.shape[-1]), z, y, impl)
+
+
+def _crps_on(bins, z, y, impl):
     index = y.clamp(0, bins.n_bins - 1)
     at = index[..., None]  # under vmap a single index would be read on the host
     inside = (bins.edges[at] + 0.3 * bins.widths[at]).squeeze(-1)
@@ -55,6 +62,7 @@ LOSSES: dict[str, Callable[..., Tensor]] = {
     "cumulative": losses.cumulative_cross_entropy,
     "cumulative-uneven": _on_line(losses.cumulative_cross_entropy),
     "histogram_crps": _crps,
+    "histogram_crps-even": _crps_even,
 }
 LEVELS = (
     [] if isinstance(library, str) else [i for i, n in enumerate(library.levels) if n]

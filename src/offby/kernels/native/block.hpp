@@ -27,7 +27,7 @@ static void block(const Task& task, int64_t first, int64_t count, const float* s
     if (asks<Terms>(job, CRPS)) {
       double value = job.value[r];
       if (std::isnan(value)) known[i] = 0;
-      Cut cut = cut_at(job.edges, K, std::isnan(value) ? job.edges[0] : value);
+      Cut cut = cut_at(task, std::isnan(value) ? job.edges[0] : value);
       bin[i] = int32_t(cut.bin);
       share[i] = float(cut.share);
       outside[i] = float(cut.outside);

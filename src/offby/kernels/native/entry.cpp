@@ -1,5 +1,6 @@
 // The C interface: picks the instruction set, cuts the work into units, hands them out.
 #include <algorithm>
+#include <cmath>
 #include <cstdlib>
 #include <cstring>
 #include <numeric>
@@ -143,6 +144,16 @@ struct Nodes {
   }
 };
 
+// The bin of a number is then found by a division, and a step to a neighbor at most.
+double rate_of(const Job& job) {
+  if (job.factor[CRPS] == 0) return 0;
+  const int64_t K = job.classes;
+  const double rate = double(K) / (job.edges[K] - job.edges[0]);
+  for (int64_t k = 0; k < K; k++)
+    if (!(std::fabs((job.edges[k] - job.edges[0]) * rate - double(k)) < 0.5)) return 0;
+  return rate;
+}
+
 struct Work {
   Task task;
   const Level* level;
@@ -155,11 +166,12 @@ void run(const Job& job, int how) {
   Numbers<float> single;
   Numbers<double> twice;
   Nodes nodes;
-  Work work{{&job, {}, {}, {}, 1, 1}, &level, how};
+  Work work{{&job, {}, {}, {}, 1, 1, 0}, &level, how};
   if (how == 0) {
     if (job.dtype != FLOAT64) work.task.single = single.of(job);
     work.task.twice = twice.of(job);
     work.task.forest = nodes.of(job);
+    work.task.rate = rate_of(job);
   }
   Task& task = work.task;
   bool beside = job.inner > 1 || job.logits_class != 1;

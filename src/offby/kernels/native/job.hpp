@@ -70,4 +70,5 @@ struct Task {
   Forest forest;
   int64_t lanes;             // rows to a unit: 1, or as many as a vector has lanes
   int64_t groups;            // units to one `outer`
+  double rate;               // bins to a unit of `edges`, if they are about even; else 0
 };

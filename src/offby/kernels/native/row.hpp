@@ -33,12 +33,21 @@ struct Cut {
   double share;    // of the bin, below the number
   double outside;  // distance to the nearest edge of the grid
 };
-OFFBY_INLINE Cut cut_at(const double* edges, int64_t K, double y) {
-  int64_t low = 0, high = K;  // the last edge that is not above y
-  while (high - low > 1) {
-    int64_t middle = (low + high) / 2;
-    if (edges[middle] <= y) low = middle;
-    else high = middle;
+OFFBY_INLINE Cut cut_at(const Task& task, double y) {
+  const double* edges = task.job->edges;
+  const int64_t K = task.job->classes;
+  int64_t low = 0;  // the last edge that is not above y
+  if (task.rate != 0) {
+    double guess = (y - edges[0]) * task.rate;
+    low = guess < 0 ? 0 : guess < double(K) ? int64_t(guess) : K - 1;
+    while (low > 0 && edges[low] > y) low--;
+    while (low < K - 1 && edges[low + 1] <= y) low++;
+  } else {
+    for (int64_t left = K; left > 1;) {
+      const int64_t half = left / 2;
+      low += edges[low + half] <= y ? half : 0;  // no jump that could be foreseen wrongly
+      left -= half;
+    }
   }
   double share = (y - edges[low]) / (edges[low + 1] - edges[low]);
   share = share < 0 ? 0 : share > 1 ? 1 : share;
@@ -508,7 +517,7 @@ static void row(const Task& task, int64_t r, double scale) {
   Cut cut{0, 0, 0};
   if (asks<Terms>(job, CRPS)) {
     if (std::isnan(job.value[r])) return no_class<T, C>(job, r);
-    cut = cut_at(job.edges, K, job.value[r]);
+    cut = cut_at(task, job.value[r]);
   }
   const int64_t y = job.index ? job.index[r] : cut.bin;
   if (y < 0 || y >= K) return no_class<T, C>(job, r);

@@ -216,21 +216,20 @@ template <unsigned Terms> struct Block {
 
   void crps(float factor, M t, V share, V outside) {
     Running F, sums, squares;
-    V inner{}, mass_below{}, mass_above{}, et{}, wt{};
+    V inner{}, mass_below{}, mass_above{};
     settle();
     for (int64_t k = 0; k < K; k++) {
       V m = load(e + k * n), w = all(ground.width[k]);
       M here = all(int32_t(k)) == t, lower = all(int32_t(k)) < t;
       mass_below = select(here, inner, mass_below);
-      et = select(here, m, et);
-      wt = select(here, w, wt);
       V outer = inner;
       F.recent += m;
       inner = F.value();
       w = select(lower, w, V{});
-      squares.recent += w * (outer * outer + outer * inner + inner * inner);
-      sums.recent += w * (outer + inner);
-      store(a + k * n, w * (outer + 2 * inner) * (1.f / 3) - sums.value());
+      V both = outer + inner;
+      squares.recent += w * (outer * both + inner * inner);
+      sums.recent += w * both;
+      store(a + k * n, w * (1.f / 3) * (both + inner) - sums.value());
       if (k % 32 == 31) F.move(), sums.move(), squares.move();
     }
     const V left = sums.value();
@@ -244,13 +243,17 @@ template <unsigned Terms> struct Block {
       F.recent += m;
       inner = F.value();
       w = select(higher, w, V{});
-      squares.recent += w * (outer * outer + outer * inner + inner * inner);
-      sums.recent += w * (outer + inner);
-      V other = w * (outer + 2 * inner) * (1.f / 3) - sums.value();
+      V both = outer + inner;
+      squares.recent += w * (outer * both + inner * inner);
+      sums.recent += w * both;
+      V other = w * (1.f / 3) * (both + inner) - sums.value();
       store(a + k * n, select(higher, other, load(a + k * n)));
       if (k % 32 == 0) F.move(), sums.move(), squares.move();
     }
     const V right = sums.value();
+    Gathered<float> widths;
+    for (int i = 0; i < n; i++) widths[i] = ground.width[t[i]];
+    const V et = at_class(e, t), wt = load(widths);
     V s = share, l = wt * s, r = wt * (1 - s);
     V lower_end = mass_below + et * s, upper_end = mass_above + et * (1 - s);
     V ht = (l * s * (mass_below + 2 * lower_end) + r * (1 - s) * (mass_above + 2 * upper_end)) *
