@@ -1,7 +1,7 @@
 """The Triton twins: what is launched for the rows of some logits on the GPU.
 
 The slopes are summed outward from the heaviest class of each row, so that nothing
-cancels whichever class that is; else the formulas are those of native/row.hpp.
+cancels whichever class that is; else the formulas are those of native/row_terms.hpp.
 """
 
 import math

@@ -1,4 +1,4 @@
-"""What the two Triton kernels compute alike: formulas as in native/row.hpp."""
+"""What the two Triton kernels compute alike: formulas as in native/row_terms.hpp."""
 
 # Triton's stubs do not type what its compiler accepts.
 # pyright: reportArgumentType=false, reportCallIssue=false

@@ -1,7 +1,8 @@
 // As many rows at once as a vector has lanes: loads and turns them, sums the terms, turns and
 // stores the gradient. For few classes, and for classes that do not lie side by side (images).
 #pragma once
-#include "terms.hpp"
+#include "block_terms.hpp"
+#include "row.hpp"
 
 namespace OFFBY_LEVEL {
 

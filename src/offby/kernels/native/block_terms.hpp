@@ -1,7 +1,7 @@
 // The terms of the loss for as many rows at once as a vector has lanes: lanes are rows, loops
-// run over the classes. float32; the formulas are those of row.hpp.
+// run over the classes. float32; the formulas are those of row_terms.hpp.
 #pragma once
-#include "row.hpp"
+#include "row_terms.hpp"
 #include "turn.hpp"
 
 namespace OFFBY_LEVEL {
@@ -127,7 +127,7 @@ template <unsigned Terms> struct Block {
     }
   }
 
-  // As in row.hpp.
+  // As in row_terms.hpp.
   void tree(float factor, const Gathered<int32_t>& rank, const Gathered<int32_t>& leaf) {
     const Forest& in = forest;
     const int64_t nodes = in.nodes;
