@@ -110,4 +110,4 @@ def _run(command: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(build(LIBRARY))
+    sys.exit(build(LIBRARY) or None)

@@ -149,6 +149,17 @@ def test_rows_sure_of_a_wrong_class_beside_which_the_rest_lies(name, level, side
         assert farthest(slopes, steep) <= 5e-6, n
 
 
+@every_loss
+@every_level
+def test_many_classes_and_sure_of_the_truth(name, level):
+    """What little mass there is beside the truth must not be what rounding leaves."""
+    logits, target = batch(4099, rows=8, margin=30)
+    value, slopes = with_slopes(LOSSES[name], logits.float(), target, "cpp")
+    right, steep = with_slopes(LOSSES[name], logits.float().double(), target, "cpp")
+    assert_close(value.double(), right, rtol=5e-6, atol=0)
+    assert farthest(slopes, steep) <= 5e-6
+
+
 def test_cuts_of_little_mass_in_a_row_do_not_overflow():
     """The kernel multiplies the odds of four cuts before it takes a logarithm."""
     logits = torch.linspace(0, -60, 40).repeat(20, 1)

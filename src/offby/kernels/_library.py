@@ -18,7 +18,8 @@ from offby.grounds import Cuts
 FILE = Path(__file__).with_name("offby_kernels.so")
 _VERSION = 2
 DTYPES = {torch.float32: 0, torch.bfloat16: 1, torch.float64: 2}
-_NUMBERS = (c_float, c_float, c_double)  # of the losses, by that
+_NUMBERS = (c_float, c_float, c_double)
+"""What a loss is held in, by the place of its logits' dtype."""
 _WIDE = {dtype: torch.promote_types(dtype, torch.float32) for dtype in DTYPES}
 TERMS = (
     "cross_entropy",

@@ -72,7 +72,7 @@ static void block(const Task& task, int64_t first, int64_t count, const float* s
     own[i] = mine;
     mine = -std::numeric_limits<float>::infinity();
   }
-  Running total, upper;
+  Running<V> total, upper;
   for (int64_t k = 0; k < K; k++) {
     V v = exponential(load(e + k * n) - m);
     store(e + k * n, v);

@@ -6,16 +6,6 @@
 
 namespace OFFBY_LEVEL {
 
-// A sum of many numbers in two steps: its rounding errors are those of a few.
-struct Running {
-  V moved{}, recent{};
-  V value() const { return moved + recent; }
-  void move() {
-    moved += recent;
-    recent = V{};
-  }
-};
-
 // What the terms of a block have in common. Arrays hold K vectors.
 template <unsigned Terms> struct Block {
   const Job& job;
@@ -75,7 +65,7 @@ template <unsigned Terms> struct Block {
   }
 
   void squared_emd(float factor, V left_of_truth, V right_of_truth) {
-    Running F, B, squares;
+    Running<V> F, B, squares;
     V minus_right = -right_of_truth;
     for (int64_t k = 0; k < K; k++) {
       M eq = true_class(k);
@@ -101,7 +91,7 @@ template <unsigned Terms> struct Block {
     if (some_sure) {
       offset = -at_class(h, mode);
       V slope = times * (at_truth + offset);
-      Running sums;
+      Running<V> sums;
       for (int64_t k = 0; k < K; k++) {
         sums.recent += load(e + k * n) * (load(h + k * n) + offset);
         if (k % 32 == 31) sums.move();
@@ -116,7 +106,7 @@ template <unsigned Terms> struct Block {
   void from_the_right(V minus_left) {
     M right = sure & (mode > y);
     if (!any(right)) return;
-    Running F, B;
+    Running<V> F, B;
     for (int64_t k = K - 1; k >= 0; k--) {
       M eq = true_class(k);
       B.recent += ground.gap[k] * F.value();
@@ -142,7 +132,7 @@ template <unsigned Terms> struct Block {
     for (int64_t k = 0; k < K; k++) add(far + in.leaf[k] * n, load(e + k * n));
     for (int64_t i = nodes - 1; i > 0; i--)
       add(far + in.parent[i] * n, select(on_way(i), V{}, load(far + i * n)));
-    Running squares, mean;
+    Running<V> squares, mean;
     store(mass, V{});
     store(slope, V{});
     for (int64_t i = 1; i < nodes; i++) {
@@ -173,7 +163,7 @@ template <unsigned Terms> struct Block {
   void wasserstein(float factor) {
     const bool plain = job.power == 1 || job.power == 2;
     if (some_sure || !plain) settle();
-    Running total, mean;
+    Running<V> total, mean;
     V o{}, oc{};
     if (some_sure) {
       Gathered<float> places, crumbs;
@@ -215,7 +205,7 @@ template <unsigned Terms> struct Block {
   }
 
   void crps(float factor, M t, V share, V outside) {
-    Running F, sums, squares;
+    Running<V> F, sums, squares;
     V inner{}, mass_below{}, mass_above{};
     settle();
     for (int64_t k = 0; k < K; k++) {
@@ -270,7 +260,7 @@ template <unsigned Terms> struct Block {
       from_right = select(moved, from_right - other - at, from_right);
     }
     V c = factor * iZ;
-    Running mean;
+    Running<V> mean;
     for (int64_t k = 0; k < K; k++) {
       M lower = all(int32_t(k)) < t, here = all(int32_t(k)) == t;
       V v = c * select(here, at_bin, load(a + k * n) + select(lower, from_left, from_right));
@@ -289,14 +279,14 @@ template <unsigned Terms> struct Block {
   // Lanes whose right side is too light for float32. Masses with the true class, from here on.
   M cumulative(float factor) {
     settle();
-    Running P;
+    Running<V> P;
     for (int64_t k = 0; k < K; k++) {
       P.recent += load(e + k * n);
       store(a + k * n, P.value());
       if (k % 32 == 31) P.move();
     }
     V lightest = all(std::numeric_limits<float>::max());
-    Running tail, left, right, total;
+    Running<V> tail, left, right, total;
     Logs logs;
     auto cut = [&](int64_t k) {
       tail.recent += load(e + (k + 1) * n);
@@ -319,7 +309,7 @@ template <unsigned Terms> struct Block {
       for (int64_t k = K - 2; k >= 0; k--) total.recent += ground.gap[k] * log_of_one_and(cut(k));
     }
     const V value = total.value(), on_left = left.value(), on_right = right.value();
-    Running before;
+    Running<V> before;
     for (int64_t k = 0; k < K; k++) {
       M lt = left_of_truth(k), eq = true_class(k);
       V held = k + 1 < K ? load(a + k * n) : V{};

@@ -134,19 +134,16 @@ template <class C> struct Carry {
   double sum() const { return total + double(recent[0]); }
 };
 
-// A sum of many vectors in two steps: its rounding errors are those of a few.
-template <class C> struct Total {
-  vec<C> moved{}, recent{};
+template <class C> struct Total : Running<vec<C>> {
   int held = 0;
   void operator+=(vec<C> v) {
-    recent += v;
+    this->recent += v;
     if (++held < 16) return;
-    moved += recent;
-    recent = vec<C>{};
+    this->move();
     held = 0;
   }
 };
-template <class C> OFFBY_INLINE C sum(const Total<C>& of) { return sum(of.moved + of.recent); }
+template <class C> OFFBY_INLINE C sum(const Total<C>& of) { return sum(of.value()); }
 
 template <class T, class C, unsigned Terms> void Row<T, C, Terms>::squared_emd(C factor) {
   // From the left: F_k = mass up to k, f = gap F, h_j = sum of f over j <= k < y. Held as

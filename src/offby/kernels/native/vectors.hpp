@@ -187,6 +187,16 @@ template <class V> OFFBY_INLINE V summed_back(V v) {
   return v;
 }
 
+// A sum of many vectors in two steps: its rounding errors are those of a few.
+template <class V> struct Running {
+  V moved{}, recent{};
+  V value() const { return moved + recent; }
+  void move() {
+    moved += recent;
+    recent = V{};
+  }
+};
+
 // e^x for x <= 0, to two units in the last place; 1 at 0; 0 below -87.7; NaN for NaN.
 OFFBY_INLINE f32v exponential(f32v x) {
   x = greater(all(-88.f), x);  // in this order a NaN stays one
