@@ -2,7 +2,7 @@
 
 # The lock holds the build backend too: nothing is fetched beside what it names.
 # The editable install compiles the kernels too.
-.venv/stamp: requirements.lock pyproject.toml hatch_build.py $(wildcard src/offby/kernels/native/*)
+.venv/stamp: requirements.lock pyproject.toml hatch_build.py $(wildcard src/offby/kernels/cpp/native/*)
 	python3 -m venv .venv
 	.venv/bin/python -m pip install -r requirements.lock
 	.venv/bin/python -m pip install --no-deps --no-build-isolation -e .
@@ -34,6 +34,6 @@ page:
 	npm run build --prefix web
 
 clean:
-	rm -f src/offby/kernels/*.so
+	rm -f src/offby/kernels/cpp/*.so
 	rm -rf build dist .pytest_cache .ruff_cache .hypothesis demo-report*
 	find src tests -name __pycache__ -type d -prune -exec rm -rf {} +

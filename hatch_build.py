@@ -17,8 +17,8 @@ from typing import Any
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 HERE = Path(__file__).parent
-SOURCES = HERE / "src" / "offby" / "kernels" / "native"
-LIBRARY = HERE / "src" / "offby" / "kernels" / "offby_kernels.so"
+SOURCES = HERE / "src" / "offby" / "kernels" / "cpp" / "native"
+LIBRARY = HERE / "src" / "offby" / "kernels" / "cpp" / "offby_kernels.so"
 
 FLAGS = [
     *("-O3", "-std=c++17", "-fPIC", "-fvisibility=hidden", "-pthread"),
@@ -42,7 +42,7 @@ class CustomBuildHook(BuildHookInterface):
         platform = os.environ.get("OFFBY_PLATFORM") or sysconfig.get_platform()
         build_data["pure_python"] = False
         build_data["tag"] = f"py3-none-{platform.replace('-', '_').replace('.', '_')}"
-        build_data["artifacts"].append("src/offby/kernels/*.so")
+        build_data["artifacts"].append("src/offby/kernels/cpp/*.so")
 
 
 def build(made: Path, *flags: str, program: str = "") -> str:

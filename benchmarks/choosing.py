@@ -11,8 +11,8 @@ import sys
 from pathlib import Path
 
 from offby import compare, datasets, tables
-from offby.catalog import TABLE
 from offby.comparison import Comparison
+from offby.losses.registry import TABLE
 
 SUMS = ("ce+emd2", "ce+0.3*emd1")
 COLUMNS = {

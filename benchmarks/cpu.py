@@ -360,7 +360,7 @@ def machine() -> dict[str, str | int]:
     """What the figures hang on; no names of hosts or people."""
     import torch
 
-    from offby.kernels import _library
+    from offby.kernels.cpp import _library
 
     library = _library.load()
     packages = ("torch", "offby", "dlordinal", "hl-gauss-pytorch", "ntloss")

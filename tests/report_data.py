@@ -4,7 +4,7 @@ import math
 import random
 from typing import Literal
 
-from offby.comparison._result import (
+from offby.results.comparison import (
     Answer,
     Calibration,
     Comparison,

@@ -7,7 +7,6 @@ import torch
 from torch import Tensor
 
 from offby import losses
-from offby._anatomy import anatomy, settles_at
 from offby.grounds import Costs, Line
 from offby.losses import (
     cross_entropy,
@@ -17,6 +16,7 @@ from offby.losses import (
     squared_mass,
     wasserstein,
 )
+from offby.theory.anatomy import anatomy, settles_at
 from tests.cases import chord, circle, grid, line, points, tree
 
 P = torch.tensor([0.02, 0.30, 0.10, 0.05, 0.08, 0.40, 0.05], dtype=torch.float64)

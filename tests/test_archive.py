@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from offby import Bins
-from offby.estimators import BinnedRegressor, OrdinalClassifier
+from offby.tabular.estimators import BinnedRegressor, OrdinalClassifier
 
 QUICK: dict[str, Any] = {
     "max_iter": 3,

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from benchmarks import cpu
-from offby.kernels import _library
+from offby.kernels.cpp import _library
 
 BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
 

@@ -5,8 +5,8 @@ import pytest
 import torch
 
 from offby import BinnedRegressor, Bins, OrdinalClassifier
-from offby.catalog import TABLE, Labels, parse
 from offby.losses import cross_entropy, histogram_nll
+from offby.losses.registry import TABLE, Labels, parse
 from offby.targets import hl_gauss, two_hot
 
 BINS = Bins([0, 1, 2, 4, 5, 7, 8, 10, 11])

@@ -86,7 +86,7 @@ def test_a_table_over_memory_is_a_sentence_with_the_sample_to_take(monkeypatch):
 
 
 def test_the_losses_shown_as_the_default_are_those_of_compare():
-    from offby.comparison._run import DEFAULT_LOSSES
+    from offby.comparison.run import DEFAULT_LOSSES
 
     (losses,) = [p for p in main.commands["compare"].params if p.name == "losses"]
     assert losses.default == ",".join(DEFAULT_LOSSES)
@@ -238,7 +238,7 @@ def test_json_on_stdout_is_alone_there():
 
 
 def test_losses_lists_every_name():
-    from offby.catalog import TABLE
+    from offby.losses.registry import TABLE
 
     result = call("losses")
     assert result.exit_code == 0

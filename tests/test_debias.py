@@ -9,13 +9,13 @@ from scipy.optimize import brentq
 from torch import Tensor
 
 from offby import Bins, Costs, Line, debias, settles_at
-from offby.catalog import Labels, parse
 from offby.losses import (
     cross_entropy,
     cumulative_cross_entropy,
     squared_emd,
     wasserstein,
 )
+from offby.losses.registry import Labels, parse
 from offby.targets import hl_gauss, one_hot, smoothed
 from tests.cases import line, points
 

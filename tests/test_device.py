@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 import torch
 
-from offby import fitting, learning
-from offby.catalog import TABLE, parse
-from offby.estimators import BinnedRegressor, OrdinalClassifier
+from offby.losses.registry import TABLE, parse
+from offby.tabular import _base as fitting
+from offby.tabular import trainer as learning
+from offby.tabular.estimators import BinnedRegressor, OrdinalClassifier
 
 QUICK: dict[str, Any] = {
     "max_iter": 3,

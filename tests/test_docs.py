@@ -11,7 +11,7 @@ import torch
 
 from benchmarks.choosing import table
 from offby import Bins, anatomy
-from offby.catalog import TABLE, Entry, Labels, parse
+from offby.losses.registry import TABLE, Entry, Labels, parse
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted([*ROOT.glob("docs/**/*.md"), ROOT / "README.md"])

@@ -9,10 +9,10 @@ import pandas as pd
 import polars as pl
 import pytest
 
-from offby.dates import Dates
-from offby.encoding import column_of, piecewise_encoder
-from offby.estimators import BinnedRegressor, OrdinalClassifier
-from offby.texts import Texts
+from offby.tabular.encoders.dates import Dates
+from offby.tabular.encoders.table import column_of, piecewise_encoder
+from offby.tabular.encoders.text import Texts
+from offby.tabular.estimators import BinnedRegressor, OrdinalClassifier
 
 QUICK: dict[str, Any] = {
     "max_iter": 40,

@@ -9,7 +9,7 @@ import pytest
 import sklearn
 from sklearn.model_selection import GridSearchCV
 
-from offby.estimators import BinnedRegressor, OrdinalClassifier
+from offby.tabular.estimators import BinnedRegressor, OrdinalClassifier
 
 QUICK: dict[str, Any] = {
     "max_iter": 5,

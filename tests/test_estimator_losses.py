@@ -3,8 +3,8 @@
 import pytest
 from sklearn.utils.estimator_checks import check_estimator
 
-from offby.catalog import TABLE
-from offby.estimators import BinnedRegressor, OrdinalClassifier
+from offby.losses.registry import TABLE
+from offby.tabular.estimators import BinnedRegressor, OrdinalClassifier
 from tests.test_estimators import QUICK, WEIGHTS_ARE_NOT_COPIES
 
 # The sum that is the default goes through them in tests/test_estimators.py.

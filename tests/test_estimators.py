@@ -16,8 +16,8 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from offby.bins import Bins
-from offby.calibration import Isotonic, Temperature
-from offby.estimators import BinnedRegressor, OrdinalClassifier
+from offby.tabular.calibration import Isotonic, Temperature
+from offby.tabular.estimators import BinnedRegressor, OrdinalClassifier
 
 QUICK: dict[str, Any] = {
     "max_iter": 30,

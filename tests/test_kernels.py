@@ -13,9 +13,9 @@ from torch import Tensor
 from torch.testing import assert_close
 
 from offby import Bins, Line, kernels, losses, nn
-from offby.catalog import parse
-from offby.kernels import _library
-from offby.training import Settings, Task, train
+from offby.kernels.cpp import _library
+from offby.losses.registry import parse
+from offby.tabular.training import Settings, Task, train
 from tests.cases import grid, tree, uneven
 from tests.reference import exact, softmax
 
@@ -490,7 +490,7 @@ def test_terms_that_disagree_are_computed_one_by_one():
 
 
 def test_named_sums_agree_with_the_plain_form(monkeypatch):
-    from offby.catalog import Labels
+    from offby.losses.registry import Labels
 
     logits, target = batch(6)
     labels = Labels(target, Line(uneven(6)))

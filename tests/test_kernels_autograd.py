@@ -241,7 +241,7 @@ def test_checkpointed(name, reentrant):
 def test_without_gradients_none_is_made(monkeypatch):
     made = []
     monkeypatch.setattr(
-        "offby.kernels._library.empty_gradient", lambda *a: made.append(1)
+        "offby.kernels.cpp._library.empty_gradient", lambda *a: made.append(1)
     )
     logits, target = small("squared_emd")
     losses.squared_emd(logits, target, impl="cpp")

@@ -16,8 +16,8 @@ from torch.testing import assert_close
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from offby import kernels, nn
-from offby.kernels import _library
 from offby.kernels._autograd import rows
+from offby.kernels.cpp import _library
 from tests.cases import grid, uneven
 from tests.test_kernels import batch, farthest, library
 
@@ -40,7 +40,7 @@ TERMS = _library.TERMS[:5]  # no tree
 @pytest.fixture
 def twin():
     """The module; conftest.py has its kernels interpreted where there is no GPU."""
-    return importlib.import_module("offby.kernels._triton")
+    return importlib.import_module("offby.kernels.triton._rows")
 
 
 def numbers(name: str, target: Tensor, n: int, power: float = 1.0) -> tuple:
@@ -326,7 +326,7 @@ def test_positions_written_over_are_seen(twin):
 
 
 def test_what_was_made_of_a_ground_goes_with_it(twin):
-    ground = importlib.import_module("offby.kernels._triton_ground")
+    ground = importlib.import_module("offby.kernels.triton._ground")
     ground._made.clear()
     logits, index = torch.zeros(1, 3), torch.tensor([0])
     for distance in (1.0, 2.0, 3.0):

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from offby.networks import Ensemble
+from offby.tabular.networks import Ensemble
 
 
 def ensemble(column_of: torch.Tensor) -> Ensemble:

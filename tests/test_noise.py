@@ -5,12 +5,12 @@ import numpy as np
 import pytest
 
 from offby.bins import Bins
-from offby.catalog import parse
 from offby.comparison import Comparison, compare
-from offby.comparison import _noise as noise
-from offby.comparison._fits import Problem, fit_loss
-from offby.comparison._result import Metric, Noise
-from offby.training import Settings
+from offby.comparison.noise import study as noise
+from offby.comparison.problem import Problem, fit_loss
+from offby.losses.registry import parse
+from offby.results.comparison import Metric, Noise
+from offby.tabular.training import Settings
 
 SHORT = Settings(max_iter=40, hidden_layer_sizes=(16,))
 RPS = Metric("rps", "RPS", True, "classes", "the whole distribution")

@@ -22,10 +22,10 @@ pytest.importorskip("altair")
 pytest.importorskip("vl_convert")
 pytest.importorskip("jinja2")
 
-from offby.comparison._result import Comparison, Method
-from offby.report import _words as words
 from offby.report import frame, render
-from offby.report._look import Look, unique
+from offby.report.style import Look, unique
+from offby.results import phrases as words
+from offby.results.comparison import Comparison, Method
 from tests.report_data import METHODS, comparison
 
 GOLD = Path(__file__).parent / "gold"

@@ -14,12 +14,14 @@ import joblib
 import numpy as np
 import pytest
 
-from offby.comparison import Timing, _store, _work, compare
-from offby.comparison import _jobs as making
-from offby.comparison._fits import Fit, Problem
-from offby.comparison._store import Store
-from offby.comparison._work import Job, batches, finish
-from offby.training import Settings
+from offby.comparison import Timing, compare
+from offby.comparison import scheduler as _work
+from offby.comparison import store as _store
+from offby.comparison.methods import jobs as making
+from offby.comparison.problem import Fit, Problem
+from offby.comparison.scheduler import Job, batches, finish
+from offby.comparison.store import Store
+from offby.tabular.training import Settings
 
 SHORT = Settings(max_iter=3, hidden_layer_sizes=(8,))
 

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from scipy.stats import norm
 from sklearn.preprocessing import QuantileTransformer
 
-from offby import scales
 from offby.bins import Bins
-from offby.scales import NormalScores
+from offby.tabular import target_scales as scales
+from offby.tabular.target_scales import NormalScores
 
 NUMBERS = st.lists(st.floats(-1e6, 1e6).map(lambda x: round(x, 3)), min_size=1)
 

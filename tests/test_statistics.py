@@ -7,9 +7,7 @@ from sklearn.dummy import DummyClassifier
 from sklearn.linear_model import LinearRegression, LogisticRegression
 
 from offby.comparison import compare
-from offby.comparison._result import Method, Metric, Score
-from offby.comparison._splits import cuts
-from offby.comparison._statistics import (
+from offby.comparison.inference import (
     Interval,
     answers,
     corrected_interval,
@@ -18,7 +16,9 @@ from offby.comparison._statistics import (
     seeds_needed,
     verdict,
 )
-from offby.training import Settings
+from offby.comparison.splits import cuts
+from offby.results.comparison import Method, Metric, Score
+from offby.tabular.training import Settings
 
 SHORT = Settings(max_iter=4, hidden_layer_sizes=(8,))
 METRIC = Metric("rps", "RPS", True, "classes", "the whole distribution")

@@ -5,11 +5,12 @@ import numpy as np
 import pytest
 import torch
 
-from offby.catalog import TABLE, Labels, parse
-from offby.comparison import Comparison, _references, compare
-from offby.comparison._fits import Problem, fit_loss
+from offby.comparison import Comparison, compare
+from offby.comparison.methods import references as _references
+from offby.comparison.problem import Problem, fit_loss
 from offby.grounds import Line
-from offby.training import Settings, Task, inner_split, score_of, train
+from offby.losses.registry import TABLE, Labels, parse
+from offby.tabular.training import Settings, Task, inner_split, score_of, train
 
 SHORT = Settings(max_iter=6, hidden_layer_sizes=(16,))
 
@@ -188,9 +189,9 @@ def test_every_method_stops_on_rows_apart(monkeypatch, kind, by):
             return fit(self, X, y, sample_weight, X_val=X_val, **rest)
 
         monkeypatch.setattr(model, "fit", fit)
-    monkeypatch.setattr("offby.comparison._fits.train", net)
-    monkeypatch.setattr("offby.comparison._references.train", net)
-    monkeypatch.setattr("offby.comparison._references.LEVELS", (0.25, 0.5, 0.75))
+    monkeypatch.setattr("offby.comparison.problem.train", net)
+    monkeypatch.setattr("offby.comparison.methods.references.train", net)
+    monkeypatch.setattr("offby.comparison.methods.references.LEVELS", (0.25, 0.5, 0.75))
     fold = problem.folds[1]
     fit_loss([(fold, 0)], loss=parse("ce"), settings=SHORT, stop_on="score")
     if kind == "classes":

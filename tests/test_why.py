@@ -7,8 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from offby.comparison import Comparison, _reasons, compare
-from offby.training import Settings
+from offby.comparison import Comparison, compare
+from offby.comparison import why as _reasons
+from offby.tabular.training import Settings
 
 ROOT = Path(__file__).parents[1]
 WHY = runpy.run_path(str(ROOT / "benchmarks" / "why.py"))

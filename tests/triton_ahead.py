@@ -9,7 +9,7 @@ from triton.backends.compiler import GPUTarget
 from triton.runtime import driver
 from triton.runtime.jit import JITFunction
 
-from offby.kernels import _triton
+from offby.kernels.triton import _rows as _triton
 
 CASES = (
     *((name, 10, torch.float32) for name in ("ce", "w1", "emd2", "cce", "crps")),

@@ -5,13 +5,13 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from offby import losses, metrics, nn, targets
-    from offby._anatomy import anatomy, settles_at
-    from offby._debias import debias
     from offby.bins import Bins
     from offby.comparison import Comparison, compare
     from offby.distribution import BinnedDistribution
-    from offby.estimators import BinnedRegressor, OrdinalClassifier
     from offby.grounds import Circle, Costs, Line, Tree
+    from offby.tabular.estimators import BinnedRegressor, OrdinalClassifier
+    from offby.theory.anatomy import anatomy, settles_at
+    from offby.theory.debias import debias
 
 __all__ = [
     "BinnedDistribution",
@@ -36,22 +36,26 @@ __all__ = [
 # Imported on use: `offby --help` imports this package, and torch takes seconds.
 _HOME = {
     "BinnedDistribution": "offby.distribution",
-    "BinnedRegressor": "offby.estimators",
+    "BinnedRegressor": "offby.tabular.estimators",
     "Bins": "offby.bins",
     "Circle": "offby.grounds",
     "Comparison": "offby.comparison",
     "Costs": "offby.grounds",
     "Line": "offby.grounds",
-    "OrdinalClassifier": "offby.estimators",
+    "OrdinalClassifier": "offby.tabular.estimators",
     "Tree": "offby.grounds",
-    "anatomy": "offby._anatomy",
+    "anatomy": "offby.theory.anatomy",
     "compare": "offby.comparison",
-    "debias": "offby._debias",
-    "settles_at": "offby._anatomy",
+    "debias": "offby.theory.debias",
+    "settles_at": "offby.theory.anatomy",
 }
 
 
 def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("offby")
     if name in ("losses", "metrics", "nn", "targets"):
         return import_module(f"offby.{name}")
     if name not in _HOME:

@@ -1,6 +1,6 @@
 """`compare`: which loss should I use on my data, and why?"""
 
-from offby.comparison._result import Comparison, Timing
-from offby.comparison._run import compare
+from offby.comparison.run import compare
+from offby.results.comparison import Comparison, Timing
 
 __all__ = ["Comparison", "Timing", "compare"]

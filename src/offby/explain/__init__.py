@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from offby.comparison import Comparison
+    from offby.results.comparison import Comparison
 
 __all__ = ["MOST_BINS", "read", "render"]
 
@@ -27,7 +27,7 @@ def read(path: Path) -> "Comparison":
         ValueError: If there is no such file, or it holds something else.
     """
     # The page without a comparison is there at once: it needs no PyTorch.
-    from offby.comparison import Comparison
+    from offby.results.comparison import Comparison
 
     try:
         return Comparison.from_json(path.read_text(encoding="utf-8"))

@@ -16,9 +16,10 @@ from torch.autograd import forward_ad
 
 from offby.bins import Bins
 from offby.grounds import Cuts, Ground, Line, Tree
-from offby.kernels import _compiled, _library
+from offby.kernels import _compiled
 from offby.kernels._autograd import Plain, Task, mean, rows
 from offby.kernels._impl import Impl, using, wanted
+from offby.kernels.cpp import _library
 
 _FEEL_DISTANCE = ("wasserstein", "squared_emd", "cumulative_cross_entropy")
 _PLACE = {name: place for place, name in enumerate(_library.TERMS)}
@@ -276,7 +277,7 @@ def _task(form: Impl, target: Tensor | None, terms: Sequence[Term]) -> Task:
     parts = _parts(form, target, terms)
     if form == "cpp":
         return parts
-    from offby.kernels import _triton
+    from offby.kernels.triton import _rows as _triton
 
     line = parts.positions
     return _triton.Task(

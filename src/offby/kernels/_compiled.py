@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from offby.grounds import Cuts
-from offby.kernels._library import Library, Task, cuts_of, load
+from offby.kernels.cpp._library import Library, Task, cuts_of, load
 
 
 @torch.library.custom_op("offby::rows", mutates_args=(), device_types="cpu")
@@ -26,7 +26,7 @@ def _rows(
 
 @_rows.register_kernel("cuda")
 def _(logits, index, value, positions, edges, cuts, factors, power):
-    from offby.kernels import _triton
+    from offby.kernels.triton import _rows as _triton
 
     assert not cuts  # refused before
     task = _triton.Task(tuple(factors), index, value, positions, edges, power)

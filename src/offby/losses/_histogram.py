@@ -6,10 +6,10 @@ from torch import Tensor
 
 from offby import kernels
 from offby._checks import check_value
-from offby._half_normal import log_density
-from offby._histogram import Sides
 from offby.bins import Bins
-from offby.losses._mass import reachable, widened
+from offby.distribution.half_normal import log_density
+from offby.distribution.sides import Sides
+from offby.losses._masses import reachable, widened
 
 
 def histogram_nll(

@@ -6,9 +6,9 @@ from torch import Tensor
 
 from offby import kernels
 from offby._checks import check_target
-from offby._histogram import tails
+from offby.distribution.sides import tails
 from offby.grounds import Circle, Costs, Cuts, Ground, Line, Tree, n_classes_of
-from offby.losses._mass import far_side, known, surplus, widened
+from offby.losses._masses import far_side, known, surplus, widened
 from offby.losses._wasserstein import cdf_gap
 
 

@@ -6,7 +6,7 @@ from torch import Tensor
 
 from offby._checks import check_target
 from offby.grounds import Ground, n_classes_of
-from offby.losses._mass import known, reachable, widened
+from offby.losses._masses import known, reachable, widened
 
 
 def squared_mass(

@@ -6,9 +6,9 @@ from torch import Tensor
 
 from offby import kernels
 from offby._checks import check_target
-from offby._histogram import tails
+from offby.distribution.sides import tails
 from offby.grounds import Circle, Ground, Line, Tree, n_classes_of
-from offby.losses._mass import known, reachable, widened
+from offby.losses._masses import known, reachable, widened
 from offby.losses._transport import transport_cost
 
 

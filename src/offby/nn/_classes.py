@@ -4,7 +4,7 @@ from torch import Tensor
 
 from offby import kernels, losses
 from offby.grounds import Ground
-from offby.nn._base import Criterion, Held
+from offby.nn._criterion import Criterion, Held
 
 
 class CrossEntropyLoss(Criterion):

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from offby import kernels
-from offby.nn._base import reduce_alike
+from offby.nn._criterion import reduce_alike
 
 
 class MixedLoss(nn.Module):

@@ -5,7 +5,13 @@ from torch import Tensor, nn
 from offby import losses
 from offby._checks import check_logits
 from offby.bins import Bins
-from offby.nn._base import Held, Reduction, check_reduction, check_sample_weight, reduce
+from offby.nn._criterion import (
+    Held,
+    Reduction,
+    check_reduction,
+    check_sample_weight,
+    reduce,
+)
 
 
 class OnBins(nn.Module):

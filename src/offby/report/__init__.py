@@ -7,19 +7,17 @@ from importlib.resources import files
 from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
-from offby.comparison._result import Comparison
-from offby.report import (
-    _board,
-    _calibration,
-    _data,
-    _noise,
-    _reliability,
-    _rows,
-    _scores,
-    _training,
-)
-from offby.report import _words as words
-from offby.report._look import Look
+from offby.report.sections import answer as _board
+from offby.report.sections import calibration as _calibration
+from offby.report.sections import data as _data
+from offby.report.sections import noise as _noise
+from offby.report.sections import reliability as _reliability
+from offby.report.sections import rows as _rows
+from offby.report.sections import scores as _scores
+from offby.report.sections import training as _training
+from offby.report.style import Look
+from offby.results import phrases as words
+from offby.results.comparison import Comparison
 
 __all__ = ["frame", "render"]
 
@@ -95,7 +93,7 @@ def frame(comparison: Comparison) -> str:
 
 
 def _read(name: str) -> str:
-    return files(__name__).joinpath(name).read_text(encoding="utf-8")
+    return files(__name__).joinpath("templates", name).read_text(encoding="utf-8")
 
 
 def _hash(text: str) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from offby.tables._wording import row_count, some
+from offby.tables._phrases import row_count, some
 
 MANY = 20
 """A target with more different numbers than this is a number, not classes."""

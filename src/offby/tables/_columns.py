@@ -6,7 +6,7 @@ from contextlib import suppress
 
 import numpy as np
 
-from offby.tables._wording import column_list, row_count, some
+from offby.tables._phrases import column_list, row_count, some
 
 
 def check_column(columns: Sequence[str], name: str) -> None:

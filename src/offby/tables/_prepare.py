@@ -18,7 +18,7 @@ from offby.tables._columns import (
     weights_of,
 )
 from offby.tables._files import Table, in_memory
-from offby.tables._wording import column_list
+from offby.tables._phrases import column_list
 
 if TYPE_CHECKING:
     import polars

@@ -1,0 +1,217 @@
+"""What the command line shows: progress, tables, durations."""
+
+import os
+import shlex
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from offby.comparison import Comparison
+    from offby.losses.registry import Entry
+    from offby.tables import Problem, Table
+
+Progress = Callable[[int, int, str], None]
+
+_BEST = "\u203a"
+_NEEDS_RICH = 'tables on the terminal need rich; run pip install "offby[compare]"'
+
+
+def print_problem(data: str, table: "Table", target: str, problem: "Problem") -> None:
+    """What was read, and how, on stderr."""
+    what = (
+        f"{len(problem.labels)} ordered classes {', '.join(problem.labels)}"
+        if problem.kind == "classes"
+        else "a number"
+    )
+    click.echo(
+        f"{data}  {table.n_rows:,} rows, {len(table.columns)} columns  "
+        f"target {target}: {what}",
+        err=True,
+    )
+    for note in problem.notes:
+        click.echo(f"! {note}", err=True)
+
+
+def print_comparison(comparison: "Comparison") -> None:
+    """The table of scores, the verdicts, and the reasons."""
+    from rich.table import Table
+    from rich.text import Text
+
+    console = _console()
+    table = Table(box=None, pad_edge=False)
+    table.add_column("loss", no_wrap=True)
+    table.add_column("")
+    for metric in comparison.metrics:
+        arrow = "↓" if metric.lower_is_better else "↑"
+        table.add_column(_plain(f"{metric.title} {arrow}"), justify="right")
+    table.add_column("fit s", justify="right")
+    seconds = comparison.timing.fits
+    columns = [_column(comparison, metric) for metric in comparison.metrics]
+    methods = sorted(comparison.methods, key=lambda method: method.reference)
+    for place, method in enumerate(methods):
+        if method.reference and place and not methods[place - 1].reference:
+            table.add_row("")
+            table.add_row(Text("for scale", style="dim"))
+        cells = [column[method.key] for column in columns]
+        took = f"{seconds[method.key]:.1f}" if method.key in seconds else "-"
+        table.add_row(
+            _plain(method.key),
+            _plain("" if method.title == method.key else method.title),
+            *(Text(cell, style="bold" * cell.startswith(_BEST)) for cell in cells),
+            took,
+        )
+    console.print(table)
+    verdicts = [answer.sentence for answer in comparison.verdicts]
+    parts = ("", verdicts), ("Why", comparison.why), ("Noise", comparison.flips)
+    for title, sentences in parts:
+        if sentences:
+            click.echo(f"\n{title}".rstrip(" "))
+            for sentence in sentences:
+                click.echo(f"  {sentence}")
+
+
+def _column(comparison: "Comparison", metric: Any) -> dict[str, str]:
+    """The cells of a metric, its best loss marked."""
+    values, infinite = {}, {}
+    for method in comparison.methods:
+        values[method.key] = comparison.mean(method.key, metric.key)
+        infinite[method.key] = comparison.infinite_rows(method.key, metric.key)
+    rivals = {
+        method.key: values[method.key]
+        for method in comparison.methods
+        if not method.reference
+        and values[method.key] is not None
+        and not infinite[method.key]
+    }
+    choose = min if metric.lower_is_better else max
+    best = choose(rivals, key=rivals.__getitem__) if rivals else None
+    size = max(
+        (abs(value) for value in values.values() if value is not None), default=1
+    )
+    # Three digits behind the point, or more where all scores are tiny; none from 1000.
+    digits = next((d for d in range(3, 9) if size >= 10.0 ** (2 - d)), 9)
+    digits = 0 if size >= 10_000 else digits
+    cells = {}
+    for key, value in values.items():
+        if infinite[key]:
+            cell = f"∞ ({infinite[key]} row{'s' * (infinite[key] != 1)})"
+        elif value is None:
+            cell = "-"
+        else:
+            cell = f"{value:,.{digits}f}"
+        cells[key] = f"{_BEST} {cell}" if key == best else cell
+    return cells
+
+
+def next_step(seeds: int, seconds: float, jobs: int, run_dir: Path | None) -> str:
+    """How to end a "can't tell"."""
+    cores = jobs if jobs > 0 else os.cpu_count() or 1
+    where = f" --run-dir {shlex.quote(str(run_dir))}" if run_dir else ""
+    return (
+        f"Next    --seeds {seeds}{where} would settle part of what can't be told yet; "
+        f"the seeds to add take about {duration(seconds / cores)}"
+    )
+
+
+def progress() -> Progress:
+    """A bar where somebody looks on, else lines."""
+    # Not rich's own test: it takes FORCE_COLOR for a terminal and floods CI logs.
+    if sys.stderr.isatty():
+        try:
+            return Bar()
+        except ImportError:
+            pass
+    return _Lines()
+
+
+class _Lines:
+    """A line for each finished group of fits."""
+
+    def __init__(self) -> None:
+        self._start = time.monotonic()
+
+    def __call__(self, done: int, total: int, text: str) -> None:
+        left = ""
+        if 0 < done < total:
+            seconds = (time.monotonic() - self._start) / done * (total - done)
+            left = f"  about {duration(seconds)} left"
+        click.echo(f"{done}/{total}  {text}{left}", err=True)
+
+
+class Bar:
+    """A bar that moves."""
+
+    def __init__(self) -> None:
+        from rich.console import Console
+        from rich.progress import Progress, TimeRemainingColumn
+
+        self._bar = Progress(
+            *Progress.get_default_columns()[:-1],
+            TimeRemainingColumn(elapsed_when_finished=True),
+            console=Console(stderr=True),
+        )
+        self._task = None
+
+    def __call__(self, done: int, total: int, text: str) -> None:
+        from rich.markup import escape
+
+        if self._task is None:
+            self._bar.start()
+            self._task = self._bar.add_task("", total=total)
+        self._bar.update(
+            self._task, completed=done, total=total, description=escape(text)
+        )
+
+    def close(self) -> None:
+        """Leave the terminal as it was."""
+        self._bar.stop()
+
+
+def duration(seconds: float) -> str:
+    """As one would say it: 80 s, 3 min."""
+    return f"{seconds / 60:.0f} min" if seconds >= 90 else f"{seconds:.0f} s"
+
+
+def _console() -> Any:
+    try:
+        from rich.console import Console
+    except ImportError as error:
+        raise click.ClickException(_NEEDS_RICH) from error
+    tty = sys.stdout.isatty()
+    # A pipe has no width: rich would take 80 and break the table.
+    return Console(force_terminal=tty, width=None if tty else 160, highlight=False)
+
+
+def _plain(text: str) -> Any:
+    """Text in which brackets are brackets, not markup."""
+    from rich.text import Text
+
+    return Text(text)
+
+
+def print_losses(entries: Sequence["Entry"]) -> None:
+    """The losses and what each is good for."""
+    console = _console()
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False)
+    for head in ("name", "loss", "formula", "feels distance", "proper", "also called"):
+        table.add_column(head, overflow="fold", no_wrap=head == "name")
+    for entry in entries:
+        feels = "yes" if entry.feels_distance else "no"
+        cells = (
+            entry.name,
+            entry.title,
+            entry.formula,
+            feels,
+            entry.proper,
+            entry.also,
+        )
+        table.add_row(*map(_plain, cells))
+    console.print(table)
+    click.echo("\nSums work as well: --losses ce,emd2,ce+0.3*emd1")

@@ -1,0 +1,68 @@
+"""The data and how they were cut, for the reader of a comparison."""
+
+import hashlib
+from itertools import pairwise
+
+import numpy as np
+import torch
+
+from offby.comparison.problem import Problem
+from offby.results.comparison import Data
+
+
+def split_of(problem: Problem) -> str:
+    if problem.groups is not None:
+        return f"by groups, {len(np.unique(problem.groups))} of them"
+    if problem.time is not None:
+        return "by time: learned from earlier rows, judged on later ones"
+    return "at random"
+
+
+def not_tested(problem: Problem, noise: bool) -> tuple[str, ...]:
+    gaps = ["other networks than this one, and other settings of it"]
+    if not noise:
+        gaps.append("noise in bin edges, inputs and targets")
+    if problem.groups is None and problem.time is None:
+        gaps.append("rows that depend on each other (groups, time)")
+    return tuple(gaps)
+
+
+def data_of(problem: Problem, X, name, target, labels, notes) -> Data:
+    if problem.kind == "classes":
+        n = len(problem.positions)
+        counts = np.bincount(problem.y, minlength=n)
+        names = tuple(labels) if labels is not None else tuple(map(str, range(n)))
+        places, edges = problem.positions, ()
+    else:
+        grid = problem.grid(problem.y)
+        inner = grid.edges.numpy()
+        counts = np.bincount(
+            grid.index(torch.tensor(problem.y)).numpy(), minlength=grid.n_bins
+        )
+        names = tuple(f"{a:.4g} to {b:.4g}" for a, b in pairwise(inner))
+        places = tuple(map(float, grid.centers))
+        edges = tuple(map(float, inner))
+    return Data(
+        name=name,
+        n_rows=len(problem.y),
+        n_features=X.shape[1],
+        target=target,
+        kind=problem.kind,
+        labels=names,
+        positions=tuple(places),
+        edges=edges,
+        counts=tuple(map(int, counts)),
+        sha256=hash_of_rows(X, problem.y),
+        notes=tuple(notes),
+    )
+
+
+def hash_of_rows(X, y: np.ndarray) -> str:
+    digest = hashlib.sha256(np.ascontiguousarray(y).tobytes())
+    if isinstance(X, np.ndarray):
+        digest.update(np.ascontiguousarray(X).tobytes())
+    else:
+        for column in X.columns:
+            cells = "\x1f".join(map(str, X[column].to_list()))
+            digest.update(f"{column}\x1e{cells}\x1d".encode())
+    return digest.hexdigest()

@@ -1,0 +1,124 @@
+"""What each loss taught the network: rows, pushes, calibration."""
+
+from itertools import combinations
+from typing import Literal
+
+import numpy as np
+import torch
+from scipy import stats
+
+from offby.comparison.problem import Fit, Fold, Problem, Weights
+from offby.comparison.scoring import pit_reached, true_classes
+from offby.losses.registry import NamedLoss
+from offby.results.comparison import Calibration, Pushes, Row
+from offby.tabular.training import forward
+
+Stage = Literal["start", "middle", "end"]
+
+
+_A_VALLEY = 0.02
+"""Two peaks with less between them are one to the eye."""
+
+
+def telling_rows(problem: Problem, fits: dict[str, list[Fit]]) -> tuple[Row, ...]:
+    """Three held-out rows of the first fold, picked by rule."""
+    fold = problem.folds[0]
+    probs = {name: found[0].probs for name, found in fits.items()}
+    stack = np.stack(list(probs.values()))
+    mean = stack.mean(0)
+    rules = {
+        "typical": -np.abs(_spread(mean) - np.median(_spread(mean))),
+        "two peaks": _two_peaks(mean),
+        "most disputed": _disagreement(stack),
+    }
+    if rules["two peaks"].max() < _A_VALLEY:
+        del rules["two peaks"]
+    picked, taken = [], set()
+    for why, score in rules.items():
+        at = next(int(i) for i in np.argsort(-score, kind="stable") if i not in taken)
+        taken.add(at)
+        number = int(fold.held_out.numbers[at])
+        picked.append(
+            Row(
+                why=why,
+                number=number,
+                true=int(true_classes(fold)[at]),
+                value=float(problem.y[number]),
+                probs={name: tuple(map(float, p[at])) for name, p in probs.items()},
+            )
+        )
+        if len(taken) == len(mean):
+            break
+    return tuple(picked)
+
+
+def _spread(probs: np.ndarray) -> np.ndarray:
+    place = np.arange(probs.shape[-1])
+    return probs @ place**2 - (probs @ place) ** 2
+
+
+def _two_peaks(probs: np.ndarray) -> np.ndarray:
+    """Depth of the deepest valley with a peak on both sides."""
+    left = np.maximum.accumulate(probs, -1)
+    right = np.maximum.accumulate(probs[:, ::-1], -1)[:, ::-1]
+    return (np.minimum(left, right) - probs).max(-1)
+
+
+def _disagreement(stack: np.ndarray) -> np.ndarray:
+    """Mean area between the distribution functions of every two losses."""
+    below = stack.cumsum(-1)
+    pairs = list(combinations(range(len(stack)), 2))
+    gaps = [np.abs(below[i] - below[j]).sum(-1) for i, j in pairs]
+    return np.mean(gaps, 0) if pairs else np.zeros(stack.shape[1])
+
+
+def pushes(fold: Fold, loss: NamedLoss, fit: Fit) -> tuple[Pushes, ...]:
+    """Mean push on each logit at three stages of one training, on held-out rows."""
+    start, middle = fit.earlier
+    stages: dict[Stage, Weights] = {
+        "start": start,
+        "middle": middle,
+        "end": fit.weights,
+    }
+    return tuple(
+        _pushes(fold, loss, weights, stage) for stage, weights in stages.items()
+    )
+
+
+def _pushes(fold: Fold, loss: NamedLoss, weights: Weights, stage: Stage) -> Pushes:
+    net = [torch.tensor(part) for part in weights]
+    inputs = torch.tensor(fold.held_out.inputs)
+    logits = forward(net, inputs).double().requires_grad_()
+    labels = fold.labels(fold.held_out)
+    (grad,) = torch.autograd.grad(loss.rows(logits, labels).sum(), logits)
+    n_classes = logits.shape[-1]
+    offset = (np.arange(n_classes) - labels.index.numpy()[:, None]).ravel()
+    total = np.bincount(offset + n_classes, -grad.numpy().ravel(), 2 * n_classes)
+    count = np.bincount(offset + n_classes, minlength=2 * n_classes)
+    seen = np.flatnonzero(count)
+    return Pushes(
+        method=str(loss),
+        stage=stage,
+        offsets=tuple(int(i) - n_classes for i in seen),
+        mean_push=tuple(float(total[i] / count[i]) for i in seen),
+    )
+
+
+def calibration(problem: Problem, name: str, fits: list[Fit]) -> Calibration:
+    """PIT of all rows, each held out once, under the first seed."""
+    levels = np.linspace(0, 1, 41)
+    folds = {fold.number: fold for fold in problem.folds}
+    first = [fit for fit in fits if fit.seed == 0]
+    reached = np.concatenate(
+        [pit_reached(folds[fit.fold], fit.probs, levels) for fit in first]
+    )
+    rows = np.concatenate([folds[fit.fold].held_out.numbers for fit in first])
+    weight = np.ones(len(rows)) if problem.weight is None else problem.weight[rows]
+    # Unequal weights tell less: as much as this many rows of equal weight (Kish).
+    n_equal = max(1, round(weight.sum() ** 2 / (weight**2).sum()))
+    return Calibration(
+        method=name,
+        levels=tuple(map(float, levels)),
+        reached=tuple(map(float, np.average(reached, axis=0, weights=weight))),
+        band=float(stats.kstwo.ppf(0.95, n_equal)),
+    )

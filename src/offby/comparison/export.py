@@ -1,0 +1,72 @@
+"""Every prediction for every held-out row, as a table in a file."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from offby.comparison.methods.references import LEVELS
+from offby.comparison.problem import Fit, Problem
+from offby.comparison.scheduler import Place
+
+FORMATS = ("csv", "parquet")
+
+
+def check(path: str | Path) -> None:
+    """Refuse a name that tells no format, before hours of training.
+
+    Raises:
+        ValueError: If the file is neither csv nor parquet.
+        RuntimeError: If polars is missing.
+    """
+    if Path(path).suffix.lstrip(".") not in FORMATS:
+        raise ValueError(
+            f"the predictions must go to a file of {' or '.join(FORMATS)}, got "
+            f"{str(path)!r}; change its ending"
+        )
+    try:
+        import polars  # noqa: F401
+    except ImportError as error:
+        raise RuntimeError(
+            'writing predictions needs polars; run pip install "offby[compare]"'
+        ) from error
+
+
+def write(path: str | Path, problem: Problem, fits: Mapping[Place, Fit]) -> None:
+    """One line per method, seed and held-out row, in the order of the fits.
+
+    The columns p0, p1, ... are probabilities of classes or bins (bins differ by fold:
+    edge0, edge1, ... are theirs), q05 ... q95 quantiles, and `point` is a bare guess.
+    """
+    import polars
+
+    frames = []
+    for (method, number, seed), fit in fits.items():
+        fold = problem.folds[number]
+        columns: dict[str, object] = {
+            "method": [method] * len(fold.held_out.y),
+            "fold": number,
+            "seed": seed,
+            "row": fold.held_out.numbers,
+            "true": fold.held_out.y,
+        }
+        match fit.form:
+            case "quantiles":
+                names = [f"q{round(100 * level):02d}" for level in LEVELS]
+                columns |= dict(zip(names, fit.outputs.T, strict=True))
+            case "points":
+                columns["point"] = fit.outputs
+            case _:
+                columns |= _numbered("p", fit.probs.T)
+                if fold.bins is not None:
+                    columns |= _numbered("edge", fold.bins.edges.numpy())
+        frames.append(polars.DataFrame(columns))
+    whole = polars.concat(frames, how="diagonal")
+    if Path(path).suffix == ".csv":
+        whole.write_csv(path)
+    else:
+        whole.write_parquet(path)
+
+
+def _numbered(name: str, parts: np.ndarray) -> dict[str, object]:
+    return {f"{name}{i}": part for i, part in enumerate(parts)}

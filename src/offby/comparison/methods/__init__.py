@@ -1,0 +1,1 @@
+"""What a comparison can fit: losses, baselines and a user's own models."""

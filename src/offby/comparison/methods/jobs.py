@@ -1,0 +1,113 @@
+"""The fits that a comparison needs: of losses, of references, of the user's models."""
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+from pickle import PicklingError
+from typing import Any
+
+from joblib import hash as hash_of
+from sklearn.base import clone
+from sklearn.utils.validation import has_fit_parameter
+
+from offby.comparison.describe import hash_of_rows
+from offby.comparison.methods.references import (
+    boosted_classes,
+    boosted_quantiles,
+    class_frequencies,
+    each,
+    network_quantiles,
+    user_estimator,
+)
+from offby.comparison.problem import Problem, fit_loss
+from offby.comparison.scheduler import Fitter, Job
+from offby.results.comparison import Method
+from offby.tabular.training import Settings
+
+
+def loss_jobs(problem, named, seeds, settings, stop_on) -> list[Job]:
+    found = []
+    for loss in named:
+        fit = partial(fit_loss, loss=loss, settings=settings, stop_on=stop_on)
+        terms = [(factor, entry.name) for factor, entry in loss.terms]
+        recipe = f"{terms} {settings} {stop_on}"
+        found += _jobs(str(loss), problem, seeds, fit, recipe)
+    return found
+
+
+def _jobs(method: str, problem: Problem, seeds, fit: Fitter, recipe: str) -> list[Job]:
+    return [
+        Job(method, fold, seed, fit, recipe) for fold in problem.folds for seed in seeds
+    ]
+
+
+_TITLES = {
+    "frequencies": "class frequencies, the same for every row",
+    "boosting": "gradient boosting (scikit-learn)",
+    "pinball": "the same network with 19 quantiles",
+}
+
+
+def reference_jobs(problem: Problem, seeds, settings: Settings) -> list[Job]:
+    """What the losses are measured against."""
+    classes = problem.kind == "classes"
+    trees = boosted_classes if classes else boosted_quantiles
+    found = []
+    for name, forecast in (("frequencies", class_frequencies), ("boosting", trees)):
+        found += _jobs(name, problem, [0], partial(each, forecast=forecast), "")
+    if not classes:
+        nets = partial(network_quantiles, settings=settings)
+        found += _jobs("pinball", problem, seeds, nets, str(settings))
+    return found
+
+
+def extra_jobs(
+    problem: Problem, extra: Mapping[str, Any], named, *, keyed: bool
+) -> list[Job]:
+    """The user's own estimators, on the rows as they came."""
+    taken = {*_TITLES, *map(str, named)}
+    found = []
+    for name, estimator in extra.items():
+        if name in taken:
+            raise ValueError(
+                f"an extra estimator needs a name of its own, got {name!r}, which is a "
+                "loss or reference; call it otherwise"
+            )
+        if not hasattr(estimator, "fit") or not hasattr(estimator, "predict"):
+            raise TypeError(
+                f"an extra estimator must have fit and predict, got {name!r}, a "
+                f"{type(estimator).__name__}; wrap it in a scikit-learn estimator"
+            )
+        weighs = problem.weight is not None
+        if weighs and not has_fit_parameter(estimator, "sample_weight"):
+            raise ValueError(
+                f"with weights, an extra estimator must take sample_weight in fit, got "
+                f"{name!r}, which does not; leave it out, or the weights"
+            )
+        recipe = _recipe(name, estimator, problem) if keyed else ""
+        forecast = partial(user_estimator, name=name, estimator=estimator, X=problem.X)
+        found += _jobs(name, problem, [0], partial(each, forecast=forecast), recipe)
+    return found
+
+
+def _recipe(name: str, estimator, problem: Problem) -> str:
+    """What a fit of a user's estimator depends on."""
+    try:
+        itself = hash_of(clone(estimator))
+    except PicklingError as error:
+        raise ValueError(
+            f"with a run directory, an extra estimator must be of a class that can be "
+            f"pickled, got {name!r}: {error}; define the class in a module"
+        ) from error
+    # A fold knows its rows by their encoded form only, which may have lost what the
+    # estimator uses.
+    return f"{itself} {hash_of_rows(problem.X, problem.y)}"
+
+
+def methods_of(named, jobs: Sequence[Job], refits) -> tuple[Method, ...]:
+    titles = {str(loss): loss.title for loss in named}
+    noisy = {trial.method(loss) for trial in refits for loss in named}
+    keys = dict.fromkeys(job.method for job in jobs if job.method not in noisy)
+    return tuple(
+        Method(key, titles.get(key) or _TITLES.get(key, key), key not in titles)
+        for key in keys
+    )

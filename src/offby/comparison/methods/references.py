@@ -1,0 +1,189 @@
+"""What the losses are measured against, so that nobody trains in vain."""
+
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from sklearn.base import clone
+from sklearn.ensemble import (
+    HistGradientBoostingClassifier,
+    HistGradientBoostingRegressor,
+)
+from threadpoolctl import threadpool_limits
+from torch import Tensor
+
+from offby.comparison.problem import Fit, Fold, Form, rows_of, tensor
+from offby.distribution import BinnedDistribution
+from offby.grounds import Line
+from offby.losses.registry import Entry, Labels, NamedLoss
+from offby.tabular.training import Settings, Task, child_seed, inner_split, train
+
+LEVELS = tuple((i + 1) / 20 for i in range(19))
+"""Levels of the quantiles of the reference rows."""
+
+Forecast = tuple[Form, np.ndarray]
+
+
+def each(
+    places: Sequence[tuple[Fold, int]], *, forecast: Callable[[Fold], Forecast]
+) -> list[Fit]:
+    """A fit of a reference for each fold and seed, one after the other."""
+    fits = []
+    for fold, seed in places:
+        begun = time.perf_counter()
+        form, outputs = forecast(fold)
+        seconds = time.perf_counter() - begun
+        fits.append(Fit(fold.number, seed, form, outputs, seconds))
+    return fits
+
+
+def class_frequencies(fold: Fold) -> Forecast:
+    """The same forecast for every row: how often each class or bin came in training."""
+    index = fold.labels(fold.learned).index.numpy()
+    count = np.bincount(index, fold.learned.weight, minlength=fold.line.n_classes)
+    return "probs", np.tile(count / count.sum(), (len(fold.held_out.y), 1))
+
+
+def boosted_classes(fold: Fold) -> Forecast:
+    """Class probabilities of scikit-learn's gradient boosting, stopped early."""
+    rows, judged = _inner_split(fold)
+    y = fold.learned.y[rows]
+    seen = np.unique(y)
+    probs = np.zeros((len(fold.held_out.y), fold.line.n_classes))
+    if len(seen) == 1:
+        probs[:, seen[0]] = 1
+        return "probs", probs
+    # It knows no other classes.
+    judged = judged[np.isin(fold.learned.y[judged], seen)]
+    # Its own inner split needs two rows of every class, and room for all of them.
+    roomy = np.bincount(y)[seen].min() >= 2 and len(y) >= 10 * len(seen)
+    stops: Any = bool(len(judged) or roomy)
+    model: Any = HistGradientBoostingClassifier(early_stopping=stops, random_state=0)
+    # One thread, so that the sums have one order on every machine.
+    with threadpool_limits(1):
+        model.fit(**_given(fold, rows), **_given(fold, judged, "_val"))
+        probs[:, model.classes_] = model.predict_proba(fold.held_out.inputs)
+    return "probs", probs
+
+
+def boosted_quantiles(fold: Fold) -> Forecast:
+    """19 quantiles of scikit-learn's gradient boosting, in order: rows x 19."""
+    stops: Any = True
+    rows, judged = _inner_split(fold)
+    with threadpool_limits(1):
+        columns = [
+            HistGradientBoostingRegressor(
+                loss="quantile", quantile=level, early_stopping=stops, random_state=0
+            )
+            .fit(**_given(fold, rows), **_given(fold, judged, "_val"))
+            .predict(fold.held_out.inputs)
+            for level in LEVELS
+        ]
+    return "quantiles", np.sort(np.stack(columns, -1), -1)
+
+
+def _inner_split(fold: Fold) -> tuple[np.ndarray, np.ndarray]:
+    """Rows to learn from, and rows to stop by; none where the model may choose them."""
+    learned = fold.learned
+    if learned.groups is None and learned.time is None:
+        return np.arange(len(learned.y)), np.arange(0)
+    rows, judged = inner_split(
+        len(learned.y),
+        Settings().validation_fraction,
+        torch.Generator().manual_seed(child_seed(fold.seed, fold.number, 0)),
+        groups=tensor(learned.groups),
+        time=tensor(learned.time),
+    )
+    return rows.numpy(), judged.numpy()
+
+
+def _given(fold: Fold, rows: np.ndarray, name: str = "") -> dict[str, Any]:
+    """Arguments of scikit-learn's `fit` for some of the rows learned from."""
+    learned = fold.learned
+    if not len(rows):
+        return {}
+    weight = None if learned.weight is None else learned.weight[rows]
+    return {
+        f"X{name}": learned.inputs[rows],
+        f"y{name}": learned.y[rows],
+        f"sample_weight{name}": weight,
+    }
+
+
+def pinball_rows(outputs: Tensor, labels: Labels) -> Tensor:
+    """Mean pinball loss of 19 quantiles, in spreads of the training target."""
+    assert labels.value is not None
+    levels = outputs.new_tensor(LEVELS)
+    short = labels.value[..., None].to(outputs) - outputs
+    return torch.maximum(levels * short, (levels - 1) * short).mean(-1)
+
+
+_PINBALL = NamedLoss(
+    ((1.0, Entry("pinball", "pinball", "", True, "", "", pinball_rows)),)
+)
+
+
+def network_quantiles(
+    places: Sequence[tuple[Fold, int]], *, settings: Settings
+) -> list[Fit]:
+    """The same network with 19 quantiles for outputs: rows x 19."""
+    fits = []
+    for fold, seed in places:
+        begun = time.perf_counter()
+        learned, y = fold.learned, fold.learned.y
+        mean, spread = y.mean(), y.std()
+        task = Task(
+            torch.tensor(learned.inputs),
+            torch.zeros(len(y), dtype=torch.int64),
+            torch.tensor((y - mean) / spread),
+            Line.regular(len(LEVELS)),
+            None,
+            child_seed(fold.seed, fold.number, seed),
+            tensor(learned.weight),
+            tensor(learned.groups),
+            tensor(learned.time),
+        )
+        (net,) = train([task], _PINBALL, settings, stop_on="own")
+        with torch.no_grad():
+            out = net.logits(torch.tensor(fold.held_out.inputs)).double().numpy()
+        seconds = time.perf_counter() - begun
+        quantiles = np.sort(out * spread + mean, -1)
+        fits.append(Fit(fold.number, seed, "quantiles", quantiles, seconds))
+    return fits
+
+
+def user_estimator(fold: Fold, *, name: str, estimator, X) -> Forecast:
+    """An estimator of the user's own, fitted on the rows as they came.
+
+    Its probabilities are taken if it has any, else its distribution over bins, else its
+    predictions as points.
+    """
+    weight = fold.learned.weight
+    given = {} if weight is None else {"sample_weight": weight}
+    try:
+        learned = rows_of(X, fold.learned.numbers)
+        model: Any = clone(estimator)
+        model.fit(learned, fold.learned.y, **given)
+        return _said_by(model, fold, rows_of(X, fold.held_out.numbers))
+    except Exception as error:  # Whatever it is, it is not ours to repair.
+        raise RuntimeError(
+            f"the estimator {name!r} must fit and predict the rows as they came, got "
+            f"{type(error).__name__}: {error}; try it on the table by itself"
+        ) from error
+
+
+def _said_by(model, fold: Fold, X) -> Forecast:
+    """Form and content of what a fitted model of the user says."""
+    if fold.bins is None and hasattr(model, "predict_proba"):
+        probs = np.zeros((len(fold.held_out.y), fold.line.n_classes))
+        probs[:, np.asarray(model.classes_, np.int64)] = model.predict_proba(X)
+        return "probs", probs
+    if fold.bins is not None and hasattr(model, "predict_dist"):
+        predicted: BinnedDistribution = model.predict_dist(X)
+        return "quantiles", np.stack([predicted.ppf(level) for level in LEVELS], -1)
+    points = np.asarray(model.predict(X), np.float64)
+    if points.shape != fold.held_out.y.shape or not np.isfinite(points).all():
+        raise ValueError(f"no finite number per row, but shape {points.shape}")
+    return "points", points

@@ -1,0 +1,1 @@
+"""What noise in the bin edges, inputs and targets does to each loss."""

@@ -1,0 +1,273 @@
+"""The fits behind a comparison: the same rows, folds and seeds for every method."""
+
+import hashlib
+import time
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from offby.bins import Bins
+from offby.comparison.splits import cuts
+from offby.grounds import Line
+from offby.losses.registry import Labels, NamedLoss
+from offby.tabular.encoders.numbers import encoder
+from offby.tabular.training import (
+    Settings,
+    Task,
+    Trained,
+    balanced_line,
+    child_seed,
+    forward,
+    train,
+)
+
+Weights = tuple[np.ndarray, ...]
+Form = Literal["logits", "probs", "quantiles", "points"]
+
+
+@dataclass(frozen=True, eq=False)
+class Rows:
+    """The rows on one side of a cut, encoded with what the learned ones tell."""
+
+    numbers: np.ndarray
+    """Their places in the data, from 0."""
+    inputs: np.ndarray
+    y: np.ndarray
+    weight: np.ndarray | None
+    groups: np.ndarray | None = None
+    """Group of each row, as a whole number."""
+    time: np.ndarray | None = None
+    """When each row came: 0 for the first time there is, then 1, 2, ..."""
+
+
+@dataclass(frozen=True, eq=False)
+class Fold:
+    """One cut of the data: all that a fit needs, wherever it runs."""
+
+    number: int
+    seed: int
+    """Of the whole comparison."""
+    learned: Rows
+    held_out: Rows
+    positions: tuple[float, ...]
+    """Of the classes; empty for numbers."""
+    bins: Bins | None
+    spread: float
+    """Standard deviation of the target over all rows, for numbers."""
+
+    @cached_property
+    def line(self) -> Line:
+        """Where the classes lie."""
+        if self.bins is None:
+            return Line(list(self.positions))
+        y = torch.tensor(self.learned.y)
+        return balanced_line(self.bins, self.bins.index(y.double()))
+
+    def labels(self, rows: Rows) -> Labels:
+        """What rows of this fold are judged against."""
+        y = torch.tensor(rows.y)
+        if self.bins is None:
+            return Labels(y.long(), self.line)
+        return Labels(self.bins.index(y.double()), self.line, y.double(), self.bins)
+
+    def task(self, seed: int) -> Task:
+        """What a network of this fold learns from."""
+        labels = self.labels(self.learned)
+        learned = self.learned
+        return Task(
+            torch.tensor(learned.inputs),
+            labels.index,
+            labels.value,
+            self.line,
+            self.bins,
+            child_seed(self.seed, self.number, seed),
+            tensor(learned.weight),
+            tensor(learned.groups),
+            tensor(learned.time),
+        )
+
+    @cached_property
+    def digest(self) -> str:
+        """A hash of everything a fit on this fold can depend on."""
+        found = hashlib.sha256(f"{self.number} {self.seed} {self.positions}".encode())
+        for rows in (self.learned, self.held_out):
+            for name, part in vars(rows).items():
+                if part is not None:
+                    found.update(f"{name} {part.shape} {part.dtype}".encode())
+                    found.update(np.ascontiguousarray(part).tobytes())
+        if self.bins is not None:
+            found.update(self.bins.edges.numpy().tobytes())
+        return found.hexdigest()
+
+
+@dataclass(frozen=True, eq=False)
+class Problem:
+    """The data, and how they are cut into folds."""
+
+    X: object
+    y: np.ndarray
+    """Class codes 0 to K - 1, or numbers."""
+    kind: Literal["classes", "number"]
+    positions: tuple[float, ...]
+    """Of the classes; empty for numbers."""
+    n_bins: int
+    strategy: Literal["quantile", "uniform"]
+    n_folds: int
+    seed: int
+    weight: np.ndarray | None = None
+    groups: np.ndarray | None = None
+    time: np.ndarray | None = None
+
+    @cached_property
+    def folds(self) -> list[Fold]:
+        """Training and held-out rows of every cut."""
+        made = cuts(
+            self.y,
+            self.kind,
+            n_folds=self.n_folds,
+            seed=self.seed,
+            groups=self.groups,
+            time=self.time,
+        )
+        return [self._fold(number, *cut) for number, cut in enumerate(made)]
+
+    def _fold(self, number: int, learned: np.ndarray, held_out: np.ndarray) -> Fold:
+        encode = encoder(self.X).fit(rows_of(self.X, learned))
+        by_row = {
+            "weight": self.weight,
+            "groups": _numbered(self.groups),
+            "time": _numbered(self.time),
+        }
+        sides = [
+            Rows(
+                rows,
+                encoded(encode, rows_of(self.X, rows)),
+                self.y[rows],
+                **{k: None if v is None else v[rows] for k, v in by_row.items()},
+            )
+            for rows in (learned, held_out)
+        ]
+        classes = self.kind == "classes"
+        return Fold(
+            number=number,
+            seed=self.seed,
+            learned=sides[0],
+            held_out=sides[1],
+            positions=self.positions,
+            bins=None if classes else self.grid(self.y[learned]),
+            spread=0.0 if classes else float(np.std(self.y)),
+        )
+
+    def grid(self, values: np.ndarray) -> Bins:
+        """Bins over the values."""
+        return Bins.around(values, self.n_bins, self.strategy)
+
+
+def _numbered(column: np.ndarray | None) -> np.ndarray | None:
+    """Each value by its place among the sorted ones."""
+    return None if column is None else np.unique(column, return_inverse=True)[1]
+
+
+def tensor(column: np.ndarray | None) -> Tensor | None:
+    """A column of the data as a tensor, if there is one."""
+    return None if column is None else torch.tensor(column)
+
+
+def rows_of(X, rows: np.ndarray):
+    """Some rows of an array or frame."""
+    if isinstance(X, np.ndarray):
+        return X[rows]
+    return X.iloc[rows] if hasattr(X, "iloc") else X[rows.tolist()]
+
+
+def encoded(encode, X) -> np.ndarray:
+    """Rows as numbers a network can take."""
+    return np.nan_to_num(np.asarray(encode.transform(X), np.float32))
+
+
+@dataclass(frozen=True, eq=False)
+class Fit:
+    """One trained network or reference, and what it says of the held-out rows."""
+
+    fold: int
+    seed: int
+    form: Form
+    outputs: np.ndarray
+    """Held-out rows x classes, bins, levels or nothing, as `form` says."""
+    seconds: float
+    best_epoch: int = 0
+    curve: tuple[float, ...] = ()
+    weights: Weights = ()
+    earlier: tuple[Weights, ...] = ()
+    """Weights at the start and in the middle of training, of one fit per loss."""
+
+    @cached_property
+    def probs(self) -> np.ndarray:
+        """Predicted probabilities, rows x classes or bins."""
+        if self.form == "probs":
+            return self.outputs
+        assert self.form == "logits", f"no probabilities in {self.form}"
+        return torch.tensor(self.outputs).double().softmax(-1).numpy()
+
+    @torch.no_grad()
+    def probs_of(self, inputs: np.ndarray) -> np.ndarray:
+        """What the network says of other rows."""
+        weights = [torch.tensor(part) for part in self.weights]
+        return forward(weights, torch.tensor(inputs)).double().softmax(-1).numpy()
+
+
+def fit_loss(
+    places: Sequence[tuple[Fold, int]],
+    *,
+    loss: NamedLoss,
+    settings: Settings,
+    stop_on: Literal["score", "own"],
+) -> list[Fit]:
+    """The networks of one loss, one for each fold and seed.
+
+    All of them train as one batch; the company changes no bit of any.
+    """
+    begun = time.perf_counter()
+    tasks = [fold.task(seed) for fold, seed in places]
+    # Folds may differ in columns (rare categories) and in bins (merged edges).
+    alike: dict[tuple[int, int], list[int]] = defaultdict(list)
+    for i, task in enumerate(tasks):
+        alike[task.inputs.shape[1], task.line.n_classes].append(i)
+    nets: dict[int, Trained] = {}
+    for group in alike.values():
+        trained = train([tasks[i] for i in group], loss, settings, stop_on=stop_on)
+        nets |= zip(group, trained, strict=True)
+    seconds = (time.perf_counter() - begun) / len(places)
+    return [_fit(fold, seed, nets[i], seconds) for i, (fold, seed) in enumerate(places)]
+
+
+def _fit(fold: Fold, seed: int, net: Trained, seconds: float) -> Fit:
+    with torch.no_grad():
+        outputs = net.logits(torch.tensor(fold.held_out.inputs)).numpy()
+    return Fit(
+        fold.number,
+        seed,
+        "logits",
+        outputs,
+        seconds,
+        net.best_epoch,
+        net.curve,
+        _arrays(net.weights),
+        _earlier(net) if fold.number == seed == 0 else (),
+    )
+
+
+def _arrays(weights: Sequence[Tensor]) -> Weights:
+    return tuple(part.detach().numpy() for part in weights)
+
+
+def _earlier(net: Trained) -> tuple[Weights, ...]:
+    half = net.best_epoch / 2
+    middle = min(net.snapshots, key=lambda epoch: abs(epoch - half))
+    return _arrays(net.snapshots[0]), _arrays(net.snapshots[middle])

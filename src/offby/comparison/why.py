@@ -1,0 +1,124 @@
+"""What the data tell about the losses, in the light of a study of many problems.
+
+The study is benchmarks/why.py, what it says is in docs/why.md; `why.json` beside this
+file holds the same numbers.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+import numpy as np
+
+from offby.comparison.problem import Fit, Problem
+from offby.results.comparison import NoiseShare, Reason, Score
+
+_STUDIED = ("ce+emd2", "emd2", "cce")
+"""Losses whose gain over ce was studied: the first that is compared is told of."""
+
+
+def reasons(
+    problem: Problem,
+    scores: Sequence[Score],
+    fits: Mapping[str, Sequence[Fit]],
+    noise: NoiseShare | None,
+) -> tuple[Reason, ...]:
+    """One for each factor that may tell which loss does better."""
+    base = "ce" if "ce" in fits else next(iter(fits))
+    far = [s.value for s in scores if s.method == base and s.metric == "far"]
+    share = float(np.mean([value for value in far if value is not None]))
+    known = factors(problem, share, None if noise is None else noise.share)
+    facts = _facts(problem, base, known, noise)
+    studied = [loss for loss in _STUDIED if loss in fits and base == "ce"]
+    return tuple(
+        _reason(problem.kind, factor, known[factor], fact, studied[:1])
+        for factor, fact in facts.items()
+    )
+
+
+def factors(problem: Problem, far: float, noise: float | None) -> dict[str, float]:
+    """What may tell which loss does better, as numbers."""
+    fold = problem.folds[0]
+    n_bins = fold.line.n_classes
+    counts = np.bincount(fold.labels(fold.learned).index.numpy(), minlength=n_bins)
+    found = {
+        "far": far,
+        "rows": float(np.mean([len(f.learned.y) for f in problem.folds])) / n_bins,
+        "bins": float(n_bins),
+        "imbalance": float(counts.max() / counts.sum()) * n_bins,
+    }
+    return found if noise is None else found | {"noise": noise}
+
+
+def _facts(
+    problem: Problem, base: str, known: Mapping[str, float], noise: NoiseShare | None
+) -> dict[str, str]:
+    """What the data are like, by factor."""
+    classes = problem.kind == "classes"
+    what = "two or more classes off" if classes else "off by more than a spread"
+    place, places = ("class", "classes") if classes else ("bin", "bins")
+    far, rows, bins = known["far"], known["rows"], known["bins"]
+    found = {
+        "far": f"{100 * far:.1f} % of the held-out predictions of {base} are {what}",
+        "rows": f"There are {rows:.3g} rows per {place} to learn from",
+        "bins": f"There are {bins:.0f} {places}",
+    }
+    if classes:
+        most = known["imbalance"]
+        found["imbalance"] = (
+            f"The largest class holds {100 * most / bins:.0f} % of the rows, "
+            f"{most:.1f} times an even share"
+        )
+    if noise is not None:
+        found["noise"] = (
+            f"The noise of the target, {noise.spread:.3g}, would move "
+            f"{100 * noise.share:.0f} % of the rows to another {place}"
+        )
+    return found
+
+
+def _reason(
+    kind: str, factor: str, value: float, fact: str, studied: Sequence[str]
+) -> Reason:
+    metric = "rps" if kind == "classes" else "crps"
+    for loss in studied:
+        found = _found(kind, factor, loss, metric)
+        rank, low, high = found["rank_correlation"]
+        if low * high <= 0:
+            said = (
+                f"; in the study that did not tell what {loss} gains over ce (rank "
+                f"correlation {rank:+.2f}, {low:+.2f} to {high:+.2f})."
+            )
+            return Reason(factor, value, "", fact + said)
+        band = found["bands"][int(np.searchsorted(found["edges"], value))]
+        favors = _favored(band, loss)
+        q1, q2, q3 = band["quartiles"]
+        said = (
+            f"; that favors {favors or 'neither ce nor ' + loss}: of the studied "
+            f"problems like it, {band['gained']} of {band['problems']} had a better "
+            f"{metric.upper()} with {loss} than with ce, the middle one by "
+            f"{100 * q2:.1f} % (half of them by {100 * q1:.1f} to {100 * q3:.1f} %)."
+        )
+        return Reason(factor, value, favors, fact + said)
+    return Reason(factor, value, "", fact + ".")
+
+
+def _favored(band: Mapping[str, Any], loss: str) -> str:
+    """The loss that did better in three of four problems; nothing if neither did."""
+    low, _, high = band["quartiles"]
+    if low > 0:
+        return loss
+    return "ce" if high < 0 else ""
+
+
+@cache
+def _study() -> dict[str, Any]:
+    text = files("offby.comparison").joinpath("why.json").read_text(encoding="utf-8")
+    return json.loads(text)
+
+
+def _found(kind: str, factor: str, loss: str, metric: str) -> dict[str, Any]:
+    wanted = {"kind": kind, "factor": factor, "loss": loss, "metric": metric}
+    return next(each for each in _study()["found"] if wanted.items() <= each.items())

@@ -1,0 +1,478 @@
+"""`BinnedDistribution`: masses of bins. Theory: docs/maths/histogram.md."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from numpy.typing import ArrayLike
+from scipy.special import entr
+from torch import Tensor
+
+from offby._checks import normalized
+from offby.bins import Bins
+from offby.distribution.half_normal import (
+    densest,
+    entropies,
+    log_density,
+    moments,
+    number_at,
+    share_below,
+)
+from offby.distribution.sides import Sides
+
+Array = np.ndarray[Any, np.dtype[np.float64]]
+_CHUNK = 4096
+"""Rows worked on at once where a row needs many numbers."""
+
+
+@dataclass(frozen=True, eq=False, repr=False, init=False)
+class BinnedDistribution:
+    """Distributions whose density is constant inside each bin and zero outside.
+
+    Bins with half-normal tails have these for their first and last. Everything is exact
+    for that density. Numbers given to a method broadcast against
+    the batch: of 3 rows, `ppf(0.5)` has shape (3,) and `ppf([[0.1], [0.9]])` (2, 3).
+
+    Args:
+        probs: Mass of each bin, bins on the last axis. Rows that sum to 1 within 1e-3
+            are divided by their sum.
+        bins: The grid, in the units of the target.
+
+    Raises:
+        ValueError: If rows do not fit the bins, are negative or NaN, or miss the sum.
+
+    References:
+        Gneiting, Raftery (2007), Strictly proper scoring rules, JASA 102,
+        doi:10.1198/016214506000001437.
+
+    >>> rain = BinnedDistribution([0.5, 0.25, 0.25], Bins([0, 1, 2, 6]))
+    >>> rain
+    BinnedDistribution(batch (), Bins(3 bins from 0 to 6, widths 1 to 4))
+    >>> float(rain.mean()), float(rain.median())
+    (1.625, 1.0)
+    """
+
+    probs: Float[np.ndarray, "*batch bins"]
+    bins: Bins
+
+    def __init__(self, probs: ArrayLike, bins: Bins) -> None:
+        object.__setattr__(self, "bins", bins)
+        probs = normalized(
+            "probs",
+            probs,
+            bins.n_bins,
+            "bins on their last axis, as the grid has",
+            "raw network output goes through `BinnedDistribution.from_logits`",
+        )
+        object.__setattr__(self, "probs", probs)
+
+    @classmethod
+    def from_logits(
+        cls, logits: Float[Tensor, "*batch bins"] | ArrayLike, bins: Bins
+    ) -> "BinnedDistribution":
+        """The distribution whose masses are the softmax of a network's raw output.
+
+        >>> BinnedDistribution.from_logits([0.0, 0.0], Bins([0, 1, 3])).probs
+        array([0.5, 0.5])
+        """
+        raw = torch.as_tensor(logits).detach().cpu().double()
+        return cls(raw.softmax(-1).numpy(), bins)
+
+    def mean(self) -> Float[np.ndarray, "*batch"]:
+        """Expected value, in the units of the target.
+
+        >>> float(BinnedDistribution([0.5, 0.5], Bins([0, 2, 4])).mean())
+        2.0
+        """
+        means, _ = self._moments
+        return self.probs @ means
+
+    def median(self) -> Float[np.ndarray, "*batch"]:
+        """The number with half of the mass below, in the units of the target.
+
+        >>> float(BinnedDistribution([0.25, 0.75], Bins([0, 1, 4])).median())
+        2.0
+        """
+        return self.ppf(0.5)
+
+    def mode(self) -> Float[np.ndarray, "*batch"]:
+        """Center of the densest bin (not of the heaviest), in the units of the target.
+
+        A half-normal tail is densest at its inner edge.
+
+        >>> float(BinnedDistribution([0.4, 0.6], Bins([0, 1, 9])).mode())
+        0.5
+        """
+        places, densities = densest(self.bins)
+        return places.cpu().numpy()[(self.probs * densities.cpu().numpy()).argmax(-1)]
+
+    def var(self) -> Float[np.ndarray, "*batch"]:
+        """Variance, within bins included, in squared units of the target.
+
+        >>> BinnedDistribution([0.5, 0.5], Bins([0, 6, 12])).var().item()
+        12.0
+        """
+        means, variances = self._moments
+        apart = means - self.mean()[..., None]
+        return (self.probs * (apart**2 + variances)).sum(-1)
+
+    def std(self) -> Float[np.ndarray, "*batch"]:
+        """Standard deviation, in the units of the target.
+
+        >>> BinnedDistribution([1.0], Bins([0, 12])).std().round(3).item()
+        3.464
+        """
+        return np.sqrt(self.var())
+
+    def cdf(self, y: ArrayLike) -> Float[np.ndarray, "*batch"]:
+        """Mass below `y`, where `y` is in the units of the target.
+
+        >>> float(BinnedDistribution([0.5, 0.5], Bins([0, 1, 3])).cdf(2.0))
+        0.75
+        """
+        y, k = self._locate(y)
+        start = self._pick(self._cumulative, k)
+        end = self._pick(self._cumulative, k + 1)
+        return start + (end - start) * self._within(share_below, y, k)
+
+    def ppf(self, q: ArrayLike) -> Float[np.ndarray, "*batch"]:
+        """The number with mass `q` below, in the units of the target.
+
+        The inverse of `cdf` wherever the density is positive. Of an interval without
+        mass it is the lower end; 0 and 1 give the ends of the support.
+
+        >>> float(BinnedDistribution([0.5, 0.5], Bins([0, 1, 3])).ppf(0.75))
+        2.0
+        """
+        q = np.asarray(q, dtype=np.float64)
+        if ((q < 0) | (q > 1)).any():
+            raise ValueError(
+                "q must hold probabilities between 0 and 1, "
+                f"got {q.min():g} to {q.max():g}"
+            )
+        # The least positive number, not 0: bins without mass before the first with
+        # mass are no part of the support.
+        level = np.maximum(q, np.nextafter(0, 1))
+        k = (self._cumulative[..., 1:] < level[..., None]).sum(-1)
+        start = self._pick(self._cumulative, k)
+        mass = self._pick(self._cumulative, k + 1) - start
+        return self._within(number_at, np.clip((q - start) / mass, 0, 1), k)
+
+    def pdf(self, y: ArrayLike) -> Float[np.ndarray, "*batch"]:
+        """Density at `y`, per unit of the target; zero outside the bins.
+
+        >>> float(BinnedDistribution([0.5, 0.5], Bins([0, 1, 3])).pdf(2.0))
+        0.25
+        """
+        return np.exp(self.log_pdf(y))
+
+    def log_pdf(self, y: ArrayLike) -> Float[np.ndarray, "*batch"]:
+        """Logarithm of the density at `y`, in nats; minus infinity where that is zero.
+
+        >>> BinnedDistribution([0.5, 0.5], Bins([0, 1, 3])).log_pdf(2.0).round(4).item()
+        -1.3863
+        """
+        y, k = self._locate(y)
+        with np.errstate(divide="ignore"):
+            mass = np.log(self._pick(self.probs, k))
+        return np.where(np.isnan(y), np.nan, mass + self._within(log_density, y, k))
+
+    def prob(self, low: ArrayLike, high: ArrayLike) -> Float[np.ndarray, "*batch"]:
+        """Mass between two numbers, in the units of the target.
+
+        >>> float(BinnedDistribution([0.5, 0.5], Bins([0, 1, 3])).prob(0.5, 2))
+        0.5
+        """
+        return self.cdf(high) - self.cdf(low)
+
+    def interval(
+        self, coverage: ArrayLike, *, kind: Literal["central", "shortest"] = "central"
+    ) -> tuple[Float[np.ndarray, "*batch"], Float[np.ndarray, "*batch"]]:
+        """An interval of that mass.
+
+        Args:
+            coverage: Mass inside, between 0 and 1.
+            kind: As much left out below as above, or the shortest interval of all that
+                start or end at an edge (without tails, of all there are).
+
+        Returns:
+            The lower and the upper end, in the units of the target.
+
+        >>> skewed = BinnedDistribution([0.5, 0.5], Bins([0, 1, 3]))
+        >>> [float(end) for end in skewed.interval(0.5)]
+        [0.5, 2.0]
+        >>> [float(end) for end in skewed.interval(0.5, kind="shortest")]
+        [0.0, 1.0]
+        """
+        inside = np.asarray(coverage, dtype=np.float64)
+        if not ((inside >= 0) & (inside <= 1)).all():
+            raise ValueError(f"coverage must lie between 0 and 1, got {coverage}")
+        if kind == "central":
+            return self.ppf((1 - inside) / 2), self.ppf((1 + inside) / 2)
+        if kind != "shortest":
+            raise ValueError(f'kind must be "central" or "shortest", got {kind!r}')
+        return self._shortest(inside)
+
+    def _shortest(self, inside: Array) -> tuple[Array, Array]:
+        shape = np.broadcast_shapes(inside.shape, self.probs.shape[:-1])
+        below = np.broadcast_to(self._cumulative, (*shape, self.bins.n_bins + 1))
+        mass = np.broadcast_to(inside, shape).reshape(-1, 1)
+        parts = [
+            self._shortest_of(rows, mass[i : i + _CHUNK])
+            for i, rows in _chunks(below.reshape(-1, below.shape[-1]))
+        ]
+        low, high = (
+            np.concatenate(ends).reshape(shape) for ends in zip(*parts, strict=True)
+        )
+        return low, high
+
+    def _shortest_of(self, below: Array, mass: Array) -> tuple[Array, Array]:
+        """Of all intervals that start or end at an edge, for each row."""
+        edges = self._edges.copy()
+        if self.bins.tails != "none":
+            edges[[0, -1]] = -np.inf, np.inf
+        up = self._number(below, np.clip(below + mass, 0, 1))
+        down = self._number(below, np.clip(below - mass, 0, 1))
+        # What rounding takes beyond the ends is no reason to leave it out.
+        width = np.concatenate(
+            [
+                np.where(below + mass <= 1 + 1e-12, up - edges, np.inf),
+                np.where(below - mass >= -1e-12, edges - down, np.inf),
+            ],
+            -1,
+        )
+        row, best = np.arange(len(below)), width.argmin(-1)
+        n = len(edges)
+        at = best % n
+        low = np.where(best < n, edges[at], down[row, at])
+        return low, np.where(best < n, up[row, at], edges[at])
+
+    def _number(self, below: Array, q: Array) -> Array:
+        """The numbers with mass `q` below, of rows of distribution functions."""
+        n, k = below.shape[0], below.shape[1] - 1
+        # All rows as one increasing sequence, for one search.
+        shift = 2.0 * np.arange(n)[:, None]
+        ends = (below[:, 1:] + shift).ravel()
+        at = np.searchsorted(ends, (q + shift).ravel()).reshape(q.shape)
+        at = np.clip(at - k * np.arange(n)[:, None], 0, k - 1)
+        first = np.take_along_axis(below, at, -1)
+        mass = np.take_along_axis(below, at + 1, -1) - first
+        share = np.divide(q - first, mass, out=np.zeros_like(q), where=mass > 0)
+        return self._within(number_at, np.clip(share, 0, 1), at)
+
+    def entropy(self) -> Float[np.ndarray, "*batch"]:
+        """Differential entropy, in nats: how little the forecast says.
+
+        >>> round(float(BinnedDistribution([0.5, 0.5], Bins([0, 2, 4])).entropy()), 4)
+        1.3863
+        """
+        return entr(self.probs).sum(-1) + self.probs @ entropies(self.bins).numpy()
+
+    def quantile_loss(
+        self, y: ArrayLike, level: ArrayLike
+    ) -> Float[np.ndarray, "*batch"]:
+        """Pinball loss of the quantile at a level, in the units of the target.
+
+        Its integral over the levels is half the CRPS.
+
+        References:
+            Koenker, Bassett (1978), Regression quantiles, Econometrica 46,
+            doi:10.2307/1913643.
+
+        >>> float(BinnedDistribution([1.0], Bins([0, 1])).quantile_loss(2.0, 0.5))
+        0.75
+        """
+        short = np.asarray(y, dtype=np.float64) - self.ppf(level)
+        level = np.asarray(level, dtype=np.float64)
+        return np.maximum(level * short, (level - 1) * short)
+
+    def sample(
+        self, n: int, generator: np.random.Generator
+    ) -> Float[np.ndarray, " draws *batch"]:
+        """Independent draws, in the units of the target: n x batch.
+
+        >>> coin = BinnedDistribution([0.5, 0, 0.5], Bins([0, 1, 9, 10]))
+        >>> coin.sample(4, np.random.default_rng(0)).round(1)
+        array([9.3, 0.5, 0.1, 0. ])
+        """
+        return self.ppf(generator.uniform(size=(n, *self.probs.shape[:-1])))
+
+    @classmethod
+    def mixture(
+        cls,
+        parts: Sequence["BinnedDistribution"],
+        weights: Sequence[float] | None = None,
+    ) -> "BinnedDistribution":
+        """The mixture of several forecasts, on the edges of all of them.
+
+        Args:
+            parts: Distributions of the same batch; grids with tails must be the same.
+            weights: Share of each part; equal by default.
+
+        >>> even = BinnedDistribution([1.0], Bins([0, 2]))
+        >>> upper = BinnedDistribution([1.0], Bins([1, 2]))
+        >>> BinnedDistribution.mixture([even, upper]).probs
+        array([0.25, 0.75])
+        """
+        shares = np.ones(len(parts)) if weights is None else np.asarray(weights, float)
+        if len(parts) == 0 or len(shares) != len(parts) or not (shares >= 0).all():
+            raise ValueError(
+                "a mixture needs parts and as many nonnegative weights, got "
+                f"{len(parts)} parts and {len(shares)} weights"
+            )
+        shares = shares / shares.sum()
+        grids = [part.bins for part in parts]
+        if all(_same(grids[0], grid) for grid in grids):
+            mixed = sum(w * part.probs for w, part in zip(shares, parts, strict=True))
+            return cls(mixed, grids[0])
+        if any(grid.tails != "none" for grid in grids):
+            raise ValueError(
+                "a mixture of grids with tails needs the same grid in all parts, got "
+                f"{', '.join(map(repr, grids))}"
+            )
+        edges = np.unique(np.concatenate([grid.edges.numpy() for grid in grids]))
+        batch = (-1,) + (1,) * (parts[0].probs.ndim - 1)
+        below = sum(
+            w * part.cdf(edges.reshape(batch))
+            for w, part in zip(shares, parts, strict=True)
+        )
+        return cls(np.moveaxis(np.diff(below, axis=0), 0, -1), Bins(edges))
+
+    def plot(self, ax: Any = None, *, color: str = "#0072b2") -> Any:
+        """Draw the density: of one forecast as an area, of several as ridges.
+
+        Args:
+            ax: matplotlib axes to draw on; new ones by default.
+            color: Of the areas.
+
+        Returns:
+            The axes.
+
+        Raises:
+            RuntimeError: If matplotlib is not installed.
+        """
+        try:
+            from matplotlib import pyplot
+        except ImportError as error:
+            raise RuntimeError(
+                "plot needs matplotlib, which is not here; run pip install matplotlib"
+            ) from error
+        ax = pyplot.subplots()[1] if ax is None else ax
+        rows = self.probs.reshape(-1, self.bins.n_bins)
+        densities = rows / self.bins.widths.numpy()
+        # Ridges overlap a little, as the eye likes it.
+        step = densities.max() / 1.3
+        single = self.probs.ndim == 1
+        for i, density in enumerate(densities[::-1]):
+            base = 0.0 if single else i * step
+            ax.stairs(
+                density + base,
+                self._edges,
+                baseline=base,
+                fill=True,
+                color=color,
+                alpha=0.75,
+                zorder=-i,
+            )
+            ax.stairs(
+                density + base,
+                self._edges,
+                baseline=base,
+                color="white",
+                linewidth=0.6,
+                zorder=-i,
+            )
+        ax.set_yticks([])
+        ax.spines[["left", "right", "top"]].set_visible(False)
+        return ax
+
+    def crps(self, y: ArrayLike) -> Float[np.ndarray, "*batch"]:
+        """Continuous ranked probability score at `y`, in the units of the target.
+
+        The formula is that of `offby.losses.histogram_crps`.
+
+        References:
+            Matheson, Winkler (1976), Scoring rules for continuous probability
+            distributions, Management Science 22, doi:10.1287/mnsc.22.10.1087.
+
+        >>> even = BinnedDistribution([0.25] * 4, Bins.uniform(0, 8, 4))
+        >>> even.crps(4).round(4).item()
+        0.6667
+        """
+        y = np.asarray(y, dtype=np.float64)
+        shape = np.broadcast_shapes(y.shape, self.probs.shape[:-1])
+        mass = np.broadcast_to(self.probs, (*shape, self.bins.n_bins))
+        number = np.broadcast_to(y, shape).reshape(-1)
+        found = [
+            # Copies: torch warns about arrays that it may not write to.
+            Sides.of(
+                torch.tensor(rows), torch.tensor(number[i : i + _CHUNK]), self.bins
+            ).integral_of_squares()
+            for i, rows in _chunks(mass.reshape(-1, mass.shape[-1]))
+        ]
+        return np.concatenate(found or [number]).reshape(shape)
+
+    def pit(self, y: ArrayLike) -> Float[np.ndarray, "*batch"]:
+        """Probability integral transform: uniform on 0 to 1 if the forecast is right.
+
+        References:
+            Dawid (1984), Statistical theory: the prequential approach, J. R. Stat.
+            Soc. A 147, doi:10.2307/2981683.
+
+        >>> float(BinnedDistribution([0.5, 0.5], Bins([0, 1, 3])).pit(0.5))
+        0.25
+        """
+        return self.cdf(y)
+
+    @property
+    def _edges(self) -> Array:
+        return self.bins.edges.cpu().numpy()
+
+    @property
+    def _moments(self) -> tuple[Array, Array]:
+        means, variances = moments(self.bins)
+        return means.cpu().numpy(), variances.cpu().numpy()
+
+    def _within(self, function: Callable[..., Tensor], numbers: Array, k: Any) -> Array:
+        """What holds inside the bins by themselves, whatever their mass."""
+        # Copies: torch warns about arrays that it may not write to.
+        at = torch.tensor(k, device=self.bins.edges.device)
+        beside = torch.tensor(numbers, device=at.device)
+        return function(beside, at, self.bins).cpu().numpy()
+
+    @property
+    def _cumulative(self) -> Array:
+        """Mass below each edge; exactly 1 from the last bin with mass on."""
+        sums = self.probs.cumsum(-1)
+        sums = sums / sums[..., -1:]
+        return np.concatenate([np.zeros_like(sums[..., :1]), sums], axis=-1)
+
+    def _locate(self, y: ArrayLike) -> tuple[Array, Any]:
+        """The numbers, broadcast to the batch, and the bin that each is in or next to.
+
+        On an inner edge it is the bin on the right, as in `Bins`.
+        """
+        y = np.asarray(y, dtype=np.float64)
+        y = np.broadcast_to(y, np.broadcast_shapes(y.shape, self.probs.shape[:-1]))
+        return y, np.searchsorted(self._edges[1:-1], y, side="right")
+
+    def _pick(self, rows: Array, at: Any) -> Array:
+        """One entry of each row."""
+        rows = np.broadcast_to(rows, (*np.shape(at), rows.shape[-1]))
+        return np.take_along_axis(rows, np.asarray(at)[..., None], -1)[..., 0]
+
+    def __repr__(self) -> str:
+        return f"BinnedDistribution(batch {self.probs.shape[:-1]}, {self.bins})"
+
+
+def _same(one: Bins, other: Bins) -> bool:
+    return one.tails == other.tails and np.array_equal(one.edges, other.edges)
+
+
+def _chunks(rows: Array) -> Iterator[tuple[int, Array]]:
+    """Rows from the first on, so many at once."""
+    for start in range(0, len(rows), _CHUNK):
+        yield start, rows[start : start + _CHUNK]

@@ -1,0 +1,120 @@
+"""Whether predicted probabilities come true, and how sharp they are."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import altair as alt
+
+from offby.report._parts import Figure, Table
+from offby.report.style import PLUS, Look, drawn, panels
+from offby.results import phrases as words
+from offby.results.comparison import Calibration
+
+
+def pit(look: Look) -> Figure | None:
+    """PIT share reached minus level, with the band of a calibrated forecast."""
+    items = look.comparison.calibration
+    if not items:
+        return None
+    gaps = {
+        item.method: max(
+            (
+                abs(reached - level)
+                for level, reached in zip(item.levels, item.reached, strict=True)
+            ),
+            default=0.0,
+        )
+        for item in items
+    }
+    out = [item.method for item in items if gaps[item.method] > item.band]
+    if not out:
+        title = "Every loss stays inside the band of a calibrated forecast"
+    elif len(out) == len(items):
+        title = "No loss stays inside the band of a calibrated forecast"
+    else:
+        verb = "leaves" if len(out) == 1 else "leave"
+        title = f"{words.listed(out)} {verb} the band of a calibrated forecast"
+    table = Table(
+        "Largest distance from the level",
+        ("loss", "largest distance", "half-width of the band", "inside"),
+        tuple(
+            (
+                item.method,
+                f"{gaps[item.method]:.4f}",
+                f"{item.band:.4f}",
+                "yes" if gaps[item.method] <= item.band else "no",
+            )
+            for item in items
+        ),
+    )
+    note = (
+        "The PIT of a row is the probability predicted for the truth or less; of a "
+        "calibrated forecast, a share of 30 % of the rows has a PIT of at most 30 %. "
+        "Line: that share, minus the level. Falling, it shows a lack of rows there. "
+        "Gray: where a calibrated forecast stays in 95 of 100 cases."
+    )
+    return Figure(title, drawn(_pit_panels(look, items), "pit", title), table, note)
+
+
+def _pit_panels(look: Look, items: Sequence[Calibration]) -> Any:
+    keys = [item.method for item in items]
+    values = [
+        {
+            "method": item.method,
+            "level": level,
+            "gap": reached - level,
+            "low": -item.band,
+            "high": item.band,
+        }
+        for item in items
+        for level, reached in zip(item.levels, item.reached, strict=True)
+    ]
+    base = alt.Chart(alt.Data(values=values))
+    x = alt.X("level:Q", title="level").scale(domain=[0, 1])
+    x = x.axis(tickCount=3, format="~%")
+    y = alt.Y("low:Q", title="share − level").axis(
+        tickCount=5, format="~%", labelExpr=PLUS, minExtent=38
+    )
+    band = base.mark_area(color="#d9dee4", opacity=0.8).encode(x, y, alt.Y2("high:Q"))
+    zero = base.mark_rule(color="#8b929a").encode(y=alt.datum(0))
+    line = base.mark_line(strokeWidth=2).encode(
+        x,
+        alt.Y("gap:Q"),
+        look.color(keys).legend(None),
+        look.dash(keys).legend(None),
+    )
+    columns, width = panels(len(keys))
+    chart = alt.layer(band, zero, line).properties(width=width, height=120)
+    facet = alt.Facet("method:N", title=None, sort=keys)
+    return chart.facet(facet, columns=columns)
+
+
+def forecasts(look: Look) -> Table | None:
+    """Sharpness, parts of the score, and the errors of three guesses."""
+    items = look.comparison.forecasts
+    if not items:
+        return None
+    parts = any(item.corp for item in items)
+    head = ["loss", "sharpness"]
+    if parts:
+        head += ["miscalibration", "discrimination", "uncertainty"]
+    head += [
+        f"{measure} of the {guess.rule}"
+        for measure in ("MAE", "RMSE")
+        for guess in items[0].guesses
+    ]
+    digits = words.digits([guess.rmse for item in items for guess in item.guesses])
+    rows = [
+        (
+            item.method,
+            words.number(item.sharpness, digits),
+            *(words.number(part, 4) for part in item.corp or (None,) * 3 * parts),
+            *(words.number(guess.mae, digits) for guess in item.guesses),
+            *(words.number(guess.rmse, digits) for guess in item.guesses),
+        )
+        for item in items
+    ]
+    caption = "Over all held-out rows, first seed; sharpness and errors in " + (
+        "units of the target" if look.comparison.data.kind == "number" else "classes"
+    )
+    return Table(caption, tuple(head), tuple(rows))

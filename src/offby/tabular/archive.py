@@ -1,0 +1,290 @@
+"""A fitted estimator as one file: JSON and arrays, no pickle, no code.
+
+The file is a zip. `model.json` spells out the settings and what `fit` found, as a tree
+of plain values; arrays lie beside it as `.npy`. Objects are stored as their attributes
+under a name of the list `_CLASSES`; nothing outside that list is ever made or called.
+"""
+
+import io
+import json
+import math
+import zipfile
+from collections.abc import Callable
+from importlib import import_module
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from sklearn.base import BaseEstimator
+from sklearn.utils.validation import check_is_fitted
+from torch import nn
+
+from offby.tabular.calibration import as_it_is
+from offby.tabular.networks import Alone
+
+_FORMAT = 1
+_CLASSES = {
+    "OrdinalClassifier": "offby.tabular.estimators",
+    "BinnedRegressor": "offby.tabular.estimators",
+    "Bins": "offby.bins",
+    "Temperature": "offby.tabular.calibration",
+    "Isotonic": "offby.tabular.calibration",
+    "PiecewiseLinear": "offby.tabular.encoders.numbers",
+    "Dates": "offby.tabular.encoders.dates",
+    "Texts": "offby.tabular.encoders.text",
+    "Words": "offby.tabular.encoders.categories",
+    "NormalScores": "offby.tabular.target_scales",
+    "ColumnTransformer": "sklearn.compose",
+    "OneHotEncoder": "sklearn.preprocessing",
+    "FunctionTransformer": "sklearn.preprocessing",
+    "PowerTransformer": "sklearn.preprocessing",
+    "StandardScaler": "sklearn.preprocessing",
+    "StringEncoder": "skrub",
+    "ToStr": "skrub._to_str",
+    "TfidfVectorizer": "sklearn.feature_extraction.text",
+    "TfidfTransformer": "sklearn.feature_extraction.text",
+    "TruncatedSVD": "sklearn.decomposition",
+    "Ensemble": "offby.tabular.networks",
+    "ParameterList": "torch.nn",
+    "ModuleList": "torch.nn",
+}
+_FUNCTIONS: dict[str, Callable] = {"log": np.log, "exp": np.exp, "as_it_is": as_it_is}
+
+
+def save(model: Any, path: str | Path) -> None:
+    """Write a fitted estimator to a file.
+
+    Raises:
+        TypeError: If it holds what only pickle could store, as a network of one's own.
+    """
+    check_is_fitted(model)
+    if isinstance(model.network_, Alone) or model.module is not None:
+        raise TypeError(
+            "save stores the networks of offby, and this estimator has a module of "
+            "your own, whose code no file of ours can hold; save its weights with "
+            "torch.save(model.network_.state_dict(), path), or use joblib.dump"
+        )
+    writer = _Writer()
+    tree = {
+        "format": _FORMAT,
+        "offby": version("offby"),
+        "holds": type(model).__name__,
+        "model": writer.tree(model),
+    }
+    Path(path).write_bytes(writer.zipped(json.dumps(tree, allow_nan=False)))
+
+
+def load(path: str | Path, wanted: type) -> Any:
+    """The estimator that `save` wrote.
+
+    Raises:
+        ValueError: If the file is none of `save`, of a newer format, damaged, or holds
+            another estimator.
+    """
+    try:
+        with zipfile.ZipFile(path) as file:
+            members = {name: file.read(name) for name in file.namelist()}
+        head = json.loads(members["model.json"])
+        found, holds = head["format"], head["holds"]
+    except (zipfile.BadZipFile, KeyError, TypeError, ValueError) as error:
+        raise ValueError(
+            f"{path} must be a whole file that save wrote, and is not; pickles are "
+            "read by joblib.load"
+        ) from error
+    if found != _FORMAT:
+        raise ValueError(
+            f"{path} must be of format {_FORMAT}, which offby {version('offby')} "
+            f"reads, got format {found} of offby {head['offby']}; update offby"
+        )
+    if holds != wanted.__name__:
+        raise ValueError(
+            f"{path} must hold a fitted {wanted.__name__}, got a fitted {holds}; "
+            f"use {holds}.load"
+        )
+    try:
+        return _Reader(members).value(head["model"])
+    except ImportError as error:
+        raise RuntimeError(
+            f"{path} needs {error.name}, which is not here; run pip install "
+            f"{str(error.name).partition('.')[0]}"
+        ) from error
+    except (AttributeError, LookupError, TypeError, ValueError) as error:
+        raise ValueError(
+            f"{path} is damaged: {type(error).__name__}, {error}; save it again"
+        ) from error
+
+
+class _Writer:
+    """Turns values into plain JSON; arrays are put aside."""
+
+    def __init__(self) -> None:
+        self.arrays: list[np.ndarray] = []
+
+    def zipped(self, text: str) -> bytes:
+        """The file. A fixed date, so that the same model gives the same bytes."""
+        buffer = io.BytesIO()
+        with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as file:
+            file.writestr(_member("model.json"), text)
+            for number, array in enumerate(self.arrays):
+                content = io.BytesIO()
+                np.lib.format.write_array(content, array, allow_pickle=False)
+                file.writestr(_member(f"{number}.npy"), content.getvalue())
+        return buffer.getvalue()
+
+    def tree(self, value: Any) -> Any:
+        """The value in JSON; what JSON lacks is an object of one or two keys."""
+        match value:
+            case None | bool():
+                return value
+            case np.generic() if not isinstance(value, str):
+                return {"scalar": self._aside(np.asarray(value))}
+            case str():
+                return str(value)
+            case int():
+                return int(value)
+            case float():
+                return value if math.isfinite(value) else {"float": str(value)}
+            case list():
+                return [self.tree(item) for item in value]
+            case tuple():
+                return {"tuple": [self.tree(item) for item in value]}
+            case dict():
+                pairs = [[self.tree(k), self.tree(v)] for k, v in value.items()]
+                return {"dict": pairs}
+            case slice():
+                ends = value.start, value.stop, value.step
+                return {"slice": [self.tree(end) for end in ends]}
+            case np.ndarray() if value.dtype.hasobject:
+                items = [self.tree(item) for item in value.ravel().tolist()]
+                return {"objects": items, "shape": list(value.shape)}
+            case np.ndarray():
+                return {"array": self._aside(value)}
+            case torch.Tensor():
+                return {"tensor": self._aside(value.detach().cpu().numpy())}
+            case np.random.RandomState():
+                return {"random": self.tree(value.get_state(legacy=False))}
+            case np.dtype():
+                return {"dtype": value.str}
+            case type() if issubclass(value, np.generic):
+                return {"type": np.dtype(value).str}
+        for name, function in _FUNCTIONS.items():
+            if value is function:
+                return {"function": name}
+        return self._object(value)
+
+    def _object(self, value: Any) -> Any:
+        name = type(value).__name__
+        if name not in _CLASSES or _class(name) is not type(value):
+            raise TypeError(
+                "save stores numbers, text, arrays and what offby itself makes, got "
+                f"a {name}; use joblib.dump"
+            )
+        if isinstance(value, nn.Module):
+            parts = _parts(value)
+            return {"class": name, "parts": [self.tree(part) for part in parts]}
+        # scikit-learn notes its version there, and says so where it differs.
+        estimator = isinstance(value, BaseEstimator)
+        state: Any = value.__getstate__() if estimator else vars(value)
+        return {"class": name, "state": self.tree(state)}
+
+    def _aside(self, array: np.ndarray) -> str:
+        self.arrays.append(array)
+        return f"{len(self.arrays) - 1}.npy"
+
+
+class _Reader:
+    """Turns the JSON of a file back into values."""
+
+    def __init__(self, members: dict[str, bytes]) -> None:
+        self.members = members
+
+    def value(self, tree: Any) -> Any:
+        """What `_Writer.tree` was given."""
+        match tree:
+            case list():
+                return [self.value(item) for item in tree]
+            case {"scalar": name}:
+                return self._array(name)[()]
+            case {"float": text}:
+                return float(text)
+            case {"tuple": items}:
+                return tuple(self.value(items))
+            case {"dict": pairs}:
+                return {self.value(k): self.value(v) for k, v in pairs}
+            case {"slice": ends}:
+                return slice(*self.value(ends))
+            case {"objects": items, "shape": shape}:
+                array = np.empty(len(items), dtype=object)
+                array[:] = self.value(items)
+                return array.reshape(shape)
+            case {"array": name}:
+                return self._array(name)
+            case {"tensor": name}:
+                return torch.from_numpy(self._array(name))
+            case {"random": state}:
+                random = np.random.RandomState()
+                random.set_state(self.value(state))
+                return random
+            case {"dtype": text}:
+                return np.dtype(text)
+            case {"type": text}:
+                return np.dtype(text).type
+            case {"function": name}:
+                return _FUNCTIONS[name]
+            case {"class": name, "state": state}:
+                return _restored(_class(name), self.value(state))
+            case {"class": name, "parts": parts}:
+                return _assembled(_class(name), self.value(parts))
+            case dict():
+                raise KeyError(f"unknown kind of value {sorted(tree)}")
+        return tree
+
+    def _array(self, name: str) -> np.ndarray:
+        content = io.BytesIO(self.members[name])
+        return np.lib.format.read_array(content, allow_pickle=False)
+
+
+def _member(name: str) -> zipfile.ZipInfo:
+    info = zipfile.ZipInfo(name)
+    info.compress_type = zipfile.ZIP_DEFLATED
+    return info
+
+
+def _class(name: str) -> type:
+    return getattr(import_module(_CLASSES[name]), name)
+
+
+def _restored(cls: type, state: dict[str, Any]) -> Any:
+    made: Any = object.__new__(cls)
+    if issubclass(cls, BaseEstimator):
+        made.__setstate__(state)
+    else:
+        vars(made).update(state)  # frozen dataclasses, too
+    return made
+
+
+def _parts(module: nn.Module) -> tuple[dict[str, Any], ...]:
+    """Plain attributes, parameters, buffers and modules inside a module."""
+    own = vars(nn.Module())
+    return (
+        {name: each for name, each in vars(module).items() if name not in own},
+        dict(module.named_parameters(recurse=False)),
+        dict(module.named_buffers(recurse=False)),
+        dict(module.named_children()),
+    )
+
+
+def _assembled(cls: type, parts: list[dict[str, Any]]) -> nn.Module:
+    plain, parameters, buffers, children = parts
+    made: Any = object.__new__(cls)
+    nn.Module.__init__(made)
+    vars(made).update(plain)
+    for name, tensor in parameters.items():
+        made.register_parameter(name, nn.Parameter(tensor))
+    for name, tensor in buffers.items():
+        made.register_buffer(name, tensor)
+    for name, child in children.items():
+        made.add_module(name, child)
+    return made.eval()

@@ -1,0 +1,1 @@
+"""Columns of a frame as numbers that a network can read."""
