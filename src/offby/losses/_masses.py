@@ -47,3 +47,21 @@ def cdf_gap(
     # Either comparison is false for NaN, which must reach the result.
     lower = below + q_below <= above + q_above
     return torch.where(lower, below - q_below, q_above - above)
+
+
+def nan_where_undefined(
+    loss: Float[Tensor, "*batch"], q: Float[Tensor, "*batch classes"]
+) -> Float[Tensor, "*batch"]:
+    """The loss; NaN where a target mass is NaN or infinite.
+
+    A sum that begins on the other side of it would not show it.
+    """
+    return loss + 0.0 * q.sum(-1)
+
+
+def full_product(
+    rows: Float[Tensor, "*batch classes"], matrix: Float[Tensor, "classes classes"]
+) -> Float[Tensor, "*batch classes"]:
+    """Matrix product in the dtype of the rows, inside `torch.autocast` too."""
+    with torch.autocast(rows.device.type, enabled=False):
+        return rows @ matrix

@@ -6,6 +6,7 @@ from torch import Tensor
 
 from offby._checks import at_least_float32, check_target, clamped, is_class
 from offby.grounds import Ground, as_ground
+from offby.losses._masses import full_product
 
 
 def squared_mass(
@@ -58,7 +59,8 @@ def squared_mass(
         at = clamped(target, ground.n_classes)
         away = ground.cost_to(at).pow(power).to(p)
     else:
-        away = target.to(p.dtype) @ ground.cost.T.pow(power).to(p)
+        # Transposed: rows of costs are predictions, columns the truth.
+        away = full_product(target.to(p.dtype), ground.cost.T.pow(power).to(p))
     loss = (p.square() * (away + offset)).sum(-1)
     if indices:
         return loss.where(is_class(target, ground.n_classes), torch.nan)
