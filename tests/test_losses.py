@@ -563,3 +563,30 @@ def test_autocast_multiplies_with_costs_in_float32(loss, soft):
     with torch.autocast("cpu", torch.bfloat16):
         got = loss(z, target, on)
     assert_close(got, loss(z, target, on), rtol=1e-6, atol=0)
+
+
+# Costs that are not symmetric: rows are predictions, columns the truth.
+
+ONE_WAY = Costs([[0, 1, 5], [2, 0, 1], [7, 3, 0]], asymmetric=True)
+
+
+@pytest.mark.parametrize("loss", [losses.squared_mass, losses.wasserstein])
+def test_on_asymmetric_costs_a_certain_distribution_equals_its_class(loss):
+    logits = torch.tensor([0.3, -1.0, 0.5], dtype=torch.float64).expand(3, 3)
+    of_class = loss(logits, torch.arange(3), ONE_WAY)
+    assert_close(loss(logits, torch.eye(3).double(), ONE_WAY), of_class)
+    mass = logits[0].softmax(-1)
+    weighed = mass.square() if loss is losses.squared_mass else mass
+    assert_close(of_class, weighed @ ONE_WAY.cost)
+
+
+@pytest.mark.parametrize("soft", [False, True])
+def test_sinkhorn_in_float32_is_as_exact_as_float32(soft):
+    rng = np.random.default_rng(0)
+    z = torch.from_numpy(rng.normal(size=(50, 6))).float()
+    target = torch.from_numpy(rng.integers(0, 6, 50))
+    if soft:
+        target = torch.from_numpy(rng.dirichlet(np.ones(6), 50))
+    got = losses.sinkhorn(z, target.float() if soft else target, epsilon=0.3)
+    exact = losses.sinkhorn(z.double(), target, epsilon=0.3)
+    assert_close(got.double(), exact, rtol=2e-5, atol=1e-6)

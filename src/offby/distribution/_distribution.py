@@ -1,6 +1,6 @@
 """`BinnedDistribution`: masses of bins. Theory: docs/maths/histogram.md."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -13,6 +13,10 @@ from torch import Tensor
 
 from offby._checks import normalized
 from offby.bins import Bins
+from offby.distribution._intervals import shortest_intervals
+from offby.distribution._mixture import mixture
+from offby.distribution._plot import plot
+from offby.distribution._rows import ROWS_AT_ONCE, Array, in_chunks, within_bins
 from offby.distribution.half_normal import (
     densest,
     entropies,
@@ -21,12 +25,7 @@ from offby.distribution.half_normal import (
     number_at,
     share_below,
 )
-from offby.distribution._intervals import shortest_intervals
-from offby.distribution._mixture import mixture
-from offby.distribution._plot import plot
-from offby.distribution._rows import ROWS_AT_ONCE, Array, in_chunks, within_bins
 from offby.distribution.sides import Sides
-
 
 
 @dataclass(frozen=True, eq=False, repr=False, init=False)
@@ -315,14 +314,13 @@ class BinnedDistribution:
         shape = np.broadcast_shapes(y.shape, self.probs.shape[:-1])
         mass = np.broadcast_to(self.probs, (*shape, self.bins.n_bins))
         number = np.broadcast_to(y, shape).reshape(-1)
-        found = [
+        scores = []
+        for i, rows in in_chunks(mass.reshape(-1, mass.shape[-1])):
             # Copies: torch warns about arrays that it may not write to.
-            Sides.of(
-                torch.tensor(rows), torch.tensor(number[i : i + ROWS_AT_ONCE]), self.bins
-            ).integral_of_squares()
-            for i, rows in in_chunks(mass.reshape(-1, mass.shape[-1]))
-        ]
-        return np.concatenate(found or [number]).reshape(shape)
+            values = torch.tensor(number[i : i + ROWS_AT_ONCE])
+            sides = Sides.of(torch.tensor(rows), values, self.bins)
+            scores.append(sides.integral_of_squares())
+        return np.concatenate(scores or [number]).reshape(shape)
 
     def pit(self, y: ArrayLike) -> Float[np.ndarray, "*batch"]:
         """Probability integral transform: uniform on 0 to 1 if the forecast is right.
