@@ -110,6 +110,8 @@ def survives(copied: Path, tests: str) -> bool:
     files = [str(ROOT / "tests" / f"{name}.py") for name in tests.split()]
     environment = {**os.environ, "PYTHONPATH": str(copied), "OMP_NUM_THREADS": "1"}
     command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider"]
+    # The project's own path, src, would come before the copy.
+    command += ["-o", f"pythonpath={copied} {ROOT}"]
     try:
         ran = subprocess.run(
             [*command, *files],

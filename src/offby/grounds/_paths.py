@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 
 def parents_of(paths: Sequence[str], separator: str | None) -> list[int]:
-    """Parent of each node: the classes as they came, then the branches, then the root."""
+    """Parent of each node: the classes in their order, the branches, and the root."""
     if isinstance(paths, str) or not all(isinstance(path, str) for path in paths):
         raise TypeError(
             "paths must be a list of strings, one for each class, got "
