@@ -63,5 +63,8 @@ def full_product(
     rows: Float[Tensor, "*batch classes"], matrix: Float[Tensor, "classes classes"]
 ) -> Float[Tensor, "*batch classes"]:
     """Matrix product in the dtype of the rows, inside `torch.autocast` too."""
-    with torch.autocast(rows.device.type, enabled=False):
+    device = rows.device.type
+    if not torch.amp.is_autocast_available(device):  # the meta device
+        return rows @ matrix
+    with torch.autocast(device, enabled=False):
         return rows @ matrix
