@@ -6,11 +6,11 @@ import pytest
 
 from offby.bins import Bins
 from offby.comparison import Comparison, compare
+from offby.comparison.networks import Settings
 from offby.comparison.noise import study as noise
 from offby.comparison.problem import Problem, fit_loss
 from offby.losses.registry import parse
 from offby.results.comparison import Metric, Noise
-from offby.tabular.training import Settings
 
 SHORT = Settings(max_iter=40, hidden_layer_sizes=(16,))
 RPS = Metric("rps", "RPS", True, "classes", "the whole distribution")

@@ -16,9 +16,9 @@ from offby.comparison.inference import (
     seeds_needed,
     verdict,
 )
+from offby.comparison.networks import Settings
 from offby.comparison.splits import cuts
 from offby.results.comparison import Method, Metric, Score
-from offby.tabular.training import Settings
 
 SHORT = Settings(max_iter=4, hidden_layer_sizes=(8,))
 METRIC = Metric("rps", "RPS", True, "classes", "the whole distribution")

@@ -7,11 +7,10 @@ import numpy as np
 import torch
 from scipy import stats
 
-from offby.comparison.problem import Fit, Fold, Problem, Weights
+from offby.comparison.problem import Fit, Fold, Problem, Weights, logits_of
 from offby.comparison.scoring import pit_reached, true_classes
 from offby.losses.registry import NamedLoss
 from offby.results.comparison import Calibration, Pushes, Row
-from offby.tabular.training import forward
 
 Stage = Literal["start", "middle", "end"]
 
@@ -86,9 +85,8 @@ def pushes(fold: Fold, loss: NamedLoss, fit: Fit) -> tuple[Pushes, ...]:
 
 
 def _pushes(fold: Fold, loss: NamedLoss, weights: Weights, stage: Stage) -> Pushes:
-    net = [torch.tensor(part) for part in weights]
     inputs = torch.tensor(fold.held_out.inputs)
-    logits = forward(net, inputs).double().requires_grad_()
+    logits = logits_of(weights, inputs).double().requires_grad_()
     labels = fold.labels(fold.held_out)
     (grad,) = torch.autograd.grad(loss.rows(logits, labels).sum(), logits)
     n_classes = logits.shape[-1]

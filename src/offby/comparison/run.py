@@ -30,6 +30,7 @@ from offby.comparison.methods.jobs import (
     methods_of,
     reference_jobs,
 )
+from offby.comparison.networks import Settings
 from offby.comparison.noise import study as _noise
 from offby.comparison.problem import Fit, Problem
 from offby.comparison.reliability import reliability
@@ -44,8 +45,7 @@ from offby.results.comparison import (
     Timing,
     Training,
 )
-from offby.tabular.trainer import threads
-from offby.tabular.training import Settings
+from offby.tabular.forecasts import threads
 
 DEFAULT_LOSSES = ("ce", "emd1", "emd2", "cce", "ce+emd2")
 Progress = Callable[[int, int, str], None]

@@ -4,7 +4,6 @@ import copy
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from typing import Any
 
 import click
@@ -23,18 +22,13 @@ from sklearn.utils.validation import (
 
 from offby.losses.registry import parse
 from offby.tabular.calibration import Isotonic, Temperature, as_it_is
+from offby.tabular.data import TrainingData
 from offby.tabular.encoders.table import column_of, piecewise_encoder
-from offby.tabular.networks import Ensemble, own_module
-from offby.tabular.trainer import (
-    Plan,
-    advance,
-    learn,
-    pooled,
-    rows_at_once,
-    splits,
-    threads,
-)
-from offby.tabular.training import Task
+from offby.tabular.forecasts import mean_forecast, rows_at_once, threads
+from offby.tabular.networks import Ensemble, NetworkBatch, wrap_module
+from offby.tabular.runs import Run, TrainerSettings, mean_scores
+from offby.tabular.splits import bag_splits, child_seed
+from offby.tabular.trainer import train, train_epochs
 
 _FEW = 5000
 """Below so many rows, five bags: each row is held out once and still learned from."""
@@ -105,46 +99,60 @@ def inputs_of(model: Any, X, *, fresh: bool) -> torch.Tensor:
     return _encoded(model, X)
 
 
-def fit(model: Any, task: Task) -> tuple[np.ndarray, np.ndarray]:
-    """Train the network: its probabilities for the rows held out, and these rows."""
-    generator = torch.Generator().manual_seed(task.seed)
-    go_on, n_rows = goes_on(model), len(task.index)
-    n_bags = model.network_.n_bags if go_on else _n_bags(model, n_rows)
+def fit(model: Any, data: TrainingData) -> tuple[np.ndarray, np.ndarray]:
+    """Train the network: its probabilities for the validation rows, and these rows."""
+    seed, n_rows = seed_of(model), len(data.index)
+    go_on = goes_on(model)
+    n_bags = model.network_.n_runs if go_on else _n_bags(model, n_rows)
     if n_bags > n_rows:
         raise ValueError(f"n_bags must be at most the {n_rows} rows, got {n_bags}")
-    cuts = splits(n_rows, n_bags, model.validation_fraction, generator)
+    generator = torch.Generator().manual_seed(seed)
+    splits = bag_splits(n_rows, n_bags, model.validation_fraction, generator)
+    runs = _runs(data, splits, seed)
     if not go_on:
-        model.network_ = _network(model, task, n_bags, generator)
-    plan, loss, device = _plan(model), parse(model.loss), device_of(model)
-    with threads(model.n_jobs), _bar(model) as note, _at_work(model, generator, device):
-        there = _moved(task, device)
+        model.network_ = _network(model, runs)
+    settings, loss, device = _settings(model), parse(model.loss), device_of(model)
+    with threads(model.n_jobs), _bar(model) as on_epoch, _at_work(model, device):
+        there = _runs(data.to(device), splits, seed)
         first = copy.deepcopy(model.network_.state_dict()) if model.refit else {}
-        course = learn(
-            model.network_, there, cuts, loss, plan, generator=generator, note=note
-        )
-        probs, rows = _held_out(model.network_, there, cuts)
+        network = model.network_
+        histories = train(network, there, loss, settings, on_epoch=on_epoch)
+        probs, rows = _validation_forecasts(network, there)
         if model.refit:
-            model.network_.load_state_dict(first)
-            epochs = course.best_epochs
-            advance(model.network_, there, epochs, loss, plan, generator=generator)
-    model.n_iter_ = max(*course.best_epochs, 1)
-    model.validation_scores_ = list(course.curve)
-    model.correction_ = _correction(model.calibration, probs, task.index[rows].numpy())
+            network.load_state_dict(first)
+            everything = (torch.arange(n_rows), torch.arange(n_rows))
+            whole = _runs(data.to(device), [everything] * n_bags, child_seed(seed, 1))
+            epochs = [each.best_epoch for each in histories]
+            train_epochs(network, whole, epochs, loss, settings)
+    model.n_iter_ = max(1, *(each.best_epoch for each in histories))
+    model.validation_scores_ = mean_scores(histories)
+    model.correction_ = _correction(model.calibration, probs, data.index[rows].numpy())
     return model.correction_(probs), rows
 
 
-def one_more_pass(model: Any, task: Task) -> None:
-    """Train on all rows of the task, once."""
-    generator = torch.Generator().manual_seed(task.seed)
-    if not hasattr(model, "network_"):
-        model.network_ = _network(model, task, 1, generator)
+def one_more_pass(model: Any, data: TrainingData) -> None:
+    """Train on all rows of the data, once."""
+    fresh, seed = not hasattr(model, "network_"), seed_of(model)
+    everything = (torch.arange(len(data.index)), torch.arange(len(data.index)))
+    if fresh:
+        model.network_ = _network(model, _runs(data, [everything], seed))
         model.correction_, model.n_iter_ = as_it_is, 0
-    network: Any = model.network_
-    plan, loss, device = _plan(model), parse(model.loss), device_of(model)
-    with threads(model.n_jobs), _at_work(model, generator, device):
-        there = _moved(task, device)
-        advance(network, there, [1] * network.n_bags, loss, plan, generator=generator)
+    network: NetworkBatch = model.network_
+    settings, loss, device = _settings(model), parse(model.loss), device_of(model)
+    splits = [everything] * network.n_runs
+    with threads(model.n_jobs), _at_work(model, device):
+        # The rows of each pass come in another order, whatever the random state.
+        runs = _runs(data.to(device), splits, child_seed(seed, model.n_iter_))
+        train_epochs(network, runs, [1] * network.n_runs, loss, settings)
     model.n_iter_ += 1
+
+
+def _runs(data: TrainingData, splits, seed: int) -> list[Run]:
+    """A run for each bag."""
+    return [
+        Run(data, train, validation, child_seed(seed, bag))
+        for bag, (train, validation) in enumerate(splits)
+    ]
 
 
 def _n_bags(model: Any, n_rows: int) -> int:
@@ -157,29 +165,27 @@ def _n_bags(model: Any, n_rows: int) -> int:
     return model.n_bags
 
 
-def _network(
-    model: Any, task: Task, n_bags: int, generator: torch.Generator
-) -> torch.nn.Module:
-    n_classes = task.line.n_classes
+def _network(model: Any, runs: list[Run]) -> NetworkBatch:
+    data, generators = runs[0].data, [run.generator() for run in runs]
+    n_classes = data.line.n_classes
     if model.module is not None:
-        seed = int(torch.randint(2**31, (), generator=generator))
-        return own_module(model.module, task.inputs.shape[1], n_classes, seed)
-    counts = torch.bincount(task.index, task.sample_weight, minlength=n_classes)
+        seed = int(torch.randint(2**31, (), generator=generators[0]))
+        return wrap_module(model.module, data.inputs.shape[1], n_classes, seed)
+    counts = torch.bincount(data.index, data.sample_weight, minlength=n_classes)
     # One more row, spread evenly: a class that never came is unlikely, not impossible.
     share = (counts + 1 / n_classes) / (counts.sum() + 1)
     return Ensemble(
         torch.from_numpy(column_of(model.encoder_)),
-        share.log(),
-        n_bags=n_bags,
+        share.log().expand(len(runs), -1),
         n_members=model.n_members,
         hidden_layer_sizes=model.hidden_layer_sizes,
         dropout=0.1,
-        generator=generator,
+        generators=generators,
     )
 
 
-def _plan(model: Any) -> Plan:
-    return Plan(
+def _settings(model: Any) -> TrainerSettings:
+    return TrainerSettings(
         learning_rate_init=model.learning_rate_init,
         batch_size=model.batch_size,
         max_iter=model.max_iter,
@@ -205,29 +211,13 @@ def device_of(model: Any) -> torch.device:
 
 
 @contextmanager
-def _at_work(
-    model: Any, generator: torch.Generator, device: torch.device
-) -> Iterator[None]:
-    """Bring the network to the device and lend it a generator there.
-
-    It comes back to the CPU without one: so it can be pickled, and loaded anywhere.
-    """
-    if device.type != "cpu":
-        seed = int(torch.randint(2**31, (), generator=generator))
-        generator = torch.Generator(device).manual_seed(seed)
-    model.network_.to(device).generator = generator
+def _at_work(model: Any, device: torch.device) -> Iterator[None]:
+    """Move the network to the device, and back to the CPU: it can then be pickled."""
+    model.network_.to(device)
     try:
         yield
     finally:
-        model.network_.to("cpu").generator = None
-
-
-def _moved(task: Task, device: torch.device) -> Task:
-    tensors = ("inputs", "index", "value", "sample_weight")
-    found = {name: getattr(task, name) for name in tensors}
-    return replace(
-        task, **{name: x.to(device) for name, x in found.items() if x is not None}
-    )
+        model.network_.to("cpu")
 
 
 @contextmanager
@@ -243,22 +233,22 @@ def _bar(model: Any) -> Iterator[Callable[[int, float], None]]:
 
 
 @torch.no_grad()
-def _held_out(network, task: Task, cuts) -> tuple[np.ndarray, np.ndarray]:
-    """Probabilities of each held-out row under the bag that held it out."""
+def _validation_forecasts(network, runs: list[Run]) -> tuple[np.ndarray, np.ndarray]:
+    """Probabilities of each validation row under the bag that did not train on it."""
     probs = []
-    for bag, (_, rows) in enumerate(cuts):
+    for bag, run in enumerate(runs):
         parts = [
-            pooled(_logits(network, task.inputs[part]))[bag]
-            for part in rows.split(rows_at_once(task.inputs.shape[1]))
+            mean_forecast(_logits(network, run.data.inputs[part]))[bag]
+            for part in run.validation.split(rows_at_once(run.data.inputs.shape[1]))
         ]
         probs.append(torch.cat(parts).double().exp().cpu().numpy())
-    rows = torch.cat([rows for _, rows in cuts]).numpy()
+    rows = torch.cat([run.validation for run in runs]).numpy()
     return _normalized(np.concatenate(probs)), rows
 
 
-def _logits(network, inputs: torch.Tensor) -> torch.Tensor:
+def _logits(network: NetworkBatch, inputs: torch.Tensor) -> torch.Tensor:
     """Logits of each row under each member: bags x members x rows x classes."""
-    return network(inputs.expand(network.n_bags, -1, -1))
+    return network(inputs.expand(network.n_runs, -1, -1))
 
 
 def _correction(kind: str | None, probs: np.ndarray, index: np.ndarray):

@@ -22,7 +22,7 @@ from sklearn.utils.validation import check_is_fitted
 from torch import nn
 
 from offby.tabular.calibration import as_it_is
-from offby.tabular.networks import Alone
+from offby.tabular.networks import ModuleAdapter
 
 _FORMAT = 1
 _CLASSES = {
@@ -47,7 +47,9 @@ _CLASSES = {
     "TfidfTransformer": "sklearn.feature_extraction.text",
     "TruncatedSVD": "sklearn.decomposition",
     "Ensemble": "offby.tabular.networks",
-    "ParameterList": "torch.nn",
+    "ColumnEnsembleLinear": "offby.tabular.layers",
+    "BatchEnsembleLinear": "offby.tabular.layers",
+    "EnsembleLinear": "offby.tabular.layers",
     "ModuleList": "torch.nn",
 }
 _FUNCTIONS: dict[str, Callable] = {"log": np.log, "exp": np.exp, "as_it_is": as_it_is}
@@ -60,7 +62,7 @@ def save(model: Any, path: str | Path) -> None:
         TypeError: If it holds what only pickle could store, as a network of one's own.
     """
     check_is_fitted(model)
-    if isinstance(model.network_, Alone) or model.module is not None:
+    if isinstance(model.network_, ModuleAdapter) or model.module is not None:
         raise TypeError(
             "save stores the networks of offby, and this estimator has a module of "
             "your own, whose code no file of ours can hold; save its weights with "

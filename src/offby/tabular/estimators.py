@@ -19,8 +19,8 @@ from offby.losses.registry import parse
 from offby.tabular import _base as fitting
 from offby.tabular import archive
 from offby.tabular import target_scales as scales
+from offby.tabular.data import TrainingData, balanced_line
 from offby.tabular.target_scales import Transform, check_numbers
-from offby.tabular.training import Task, balanced_line
 
 Module = torch.nn.Module | Callable[[int, int], torch.nn.Module]
 Calibration = Literal["temperature", "isotonic"]
@@ -182,7 +182,7 @@ class OrdinalClassifier(ClassifierMixin, BaseEstimator):
             )
         return present
 
-    def _task(self, inputs: torch.Tensor, y: np.ndarray, sample_weight) -> Task:
+    def _task(self, inputs: torch.Tensor, y: np.ndarray, sample_weight) -> TrainingData:
         place = {label: i for i, label in enumerate(self.classes_.tolist())}
         unknown = [label for label in np.unique(y).tolist() if label not in place]
         if unknown:
@@ -195,8 +195,7 @@ class OrdinalClassifier(ClassifierMixin, BaseEstimator):
         if self.class_weight is not None:
             weight = weight * compute_sample_weight(self.class_weight, y)
         line = Line.regular(len(self.classes_))
-        seed = fitting.seed_of(self)
-        return Task(inputs, index, None, line, None, seed, torch.tensor(weight))
+        return TrainingData(inputs, index, None, line, None, torch.tensor(weight))
 
     def predict_proba(self, X) -> np.ndarray:
         """Probability of each class: rows x classes, in the order of `classes_`."""
@@ -366,15 +365,14 @@ class BinnedRegressor(RegressorMixin, BaseEstimator):
                 self.scale_, y, self.n_bins, self.strategy, self.tails
             )
 
-    def _task(self, inputs: torch.Tensor, y: np.ndarray, sample_weight) -> Task:
+    def _task(self, inputs: torch.Tensor, y: np.ndarray, sample_weight) -> TrainingData:
         value = torch.tensor(scales.scaled(self.scale_, y.astype(np.float64)))
         edges = scales.scaled(self.scale_, self.bins_.edges.numpy())
         bins = Bins(edges, tails=self.bins_.tails)
         index = bins.index(value)
         line = balanced_line(bins, index)
         weight = torch.tensor(fitting.weights_of(inputs, sample_weight))
-        seed = fitting.seed_of(self)
-        return Task(inputs, index, value, line, bins, seed, weight)
+        return TrainingData(inputs, index, value, line, bins, weight)
 
     def predict_dist(self, X) -> BinnedDistribution:
         """The predicted distribution of each row."""
