@@ -1,13 +1,33 @@
 """Correcting predicted probabilities on validation rows."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from jaxtyping import Float, Int
 from scipy.optimize import minimize_scalar
 from scipy.special import logsumexp, softmax
 from sklearn.isotonic import IsotonicRegression
+
+Correction = Callable[[np.ndarray], np.ndarray]
+"""From predicted probabilities to corrected ones."""
+
+
+def fit_correction(
+    kind: Literal["temperature", "isotonic"] | None,
+    probs: Float[np.ndarray, "rows classes"],
+    index: Int[np.ndarray, " rows"],
+    weights: Float[np.ndarray, " rows"],
+) -> Correction:
+    """The correction of this kind, fitted to validation rows."""
+    match kind:
+        case "temperature":
+            return Temperature.fit(probs, index, weights)
+        case "isotonic":
+            return Isotonic.fit(probs, index, weights)
+        case _:
+            return identity
 
 
 def identity(
