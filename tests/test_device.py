@@ -7,9 +7,7 @@ import pytest
 import torch
 
 from offby.losses.registry import TABLE, parse
-from offby.tabular import _base as fitting
-from offby.tabular import trainer
-from offby.tabular.estimators import BinnedRegressor, OrdinalClassifier
+from offby.tabular import BinnedRegressor, OrdinalClassifier, trainer
 from offby.tabular.runs import Run, TrainerSettings
 from offby.tabular.trainer import train_epochs
 
@@ -42,7 +40,7 @@ def test_an_epoch_of_training_stays_on_the_device_of_its_rows(loss, monkeypatch)
         trainer, "adamw", lambda n, **rules: torch.optim.SGD(n.parameters(), lr=1)
     )
     model: Any = BinnedRegressor(loss=loss, n_bins=8, **QUICK).fit(X, Y)
-    data = model._task(fitting.inputs_of(model, X, fresh=False), Y, None)
+    data = model._training_data(X, Y, None, reset=False, fresh=False)
     network, there = model.network_.to("meta"), torch.device("meta")
     network.dropout = 0
     monkeypatch.setattr(Run, "generator", lambda *_: torch.Generator().manual_seed(0))

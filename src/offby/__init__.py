@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from offby.comparison import Comparison, compare
     from offby.distribution import BinnedDistribution
     from offby.grounds import Circle, Costs, Line, Tree
-    from offby.tabular.estimators import BinnedRegressor, OrdinalClassifier
+    from offby.tabular import BinnedRegressor, OrdinalClassifier
     from offby.theory.anatomy import anatomy, settles_at
     from offby.theory.debias import debias
 
@@ -36,13 +36,13 @@ __all__ = [
 # Imported on use: `offby --help` imports this package, and torch takes seconds.
 _HOME = {
     "BinnedDistribution": "offby.distribution",
-    "BinnedRegressor": "offby.tabular.estimators",
+    "BinnedRegressor": "offby.tabular",
     "Bins": "offby.bins",
     "Circle": "offby.grounds",
     "Comparison": "offby.comparison",
     "Costs": "offby.grounds",
     "Line": "offby.grounds",
-    "OrdinalClassifier": "offby.tabular.estimators",
+    "OrdinalClassifier": "offby.tabular",
     "Tree": "offby.grounds",
     "anatomy": "offby.theory.anatomy",
     "compare": "offby.comparison",

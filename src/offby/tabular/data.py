@@ -116,13 +116,16 @@ def _joined(parts: list[Tensor]) -> Tensor:
     return parts[0] if len(parts) == 1 else torch.cat(parts)
 
 
-def balanced_line(bins: Bins, index: Tensor) -> Line:
+def balanced_line(
+    bins: Bins, index: Tensor, sample_weight: Tensor | None = None
+) -> Line:
     """The bins as classes, in a unit in which the terms of a sum weigh the same.
 
     In it, forecasting the frequencies of the bins costs as much under the squared EMD
     as under cross-entropy; so `ce+emd2` means the same whatever the unit of the target.
     """
-    share = torch.bincount(index, minlength=bins.n_bins).double() / len(index)
+    counts = torch.bincount(index, sample_weight, minlength=bins.n_bins).double()
+    share = counts / counts.sum()
     if int((share > 0).sum()) < 2:
         return bins.line()
     logits = share.log()
