@@ -32,7 +32,8 @@ MAY_IMPORT = {
     "comparison": MATHS | {"metrics", "tabular", "results"},
     "report": {"results"},
     "explain": {"results"},
-    "cli": MATHS | {"comparison", "tables", "report", "explain", "results"},
+    "notebook": {"comparison", "report", "results"},
+    "cli": MATHS | {"comparison", "notebook", "tables", "report", "explain", "results"},
     "__main__": {"cli"},
 }
 ANYWHERE = {"_checks", "datasets"}

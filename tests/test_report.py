@@ -24,8 +24,8 @@ pytest.importorskip("jinja2")
 
 from offby.report import frame, render
 from offby.report.style import Look, unique
+from offby.results import Comparison, Method
 from offby.results import phrases as words
-from offby.results.comparison import Comparison, Method
 from tests.report_data import METHODS, comparison
 
 GOLD = Path(__file__).parent / "gold"
@@ -197,7 +197,7 @@ def bare(data):
         forecasts=(),
         noise=(),
         noise_share=None,
-        flips=(),
+        takeovers=(),
         training=(),
     )
 
@@ -277,7 +277,7 @@ def hostile():
         metrics=(replace(data.metrics[0], title=quotes, unit=tag), *data.metrics[1:]),
         verdicts=tuple(replace(data.verdicts[0], sentence=evil) for evil in EVIL),
         why=tuple(EVIL),
-        flips=tuple(EVIL),
+        takeovers=tuple(EVIL),
         run=replace(
             data.run, command=quotes, not_tested=tuple(EVIL), versions={tag: end}
         ),
@@ -315,7 +315,7 @@ def test_a_comparison_of_an_older_schema_still_has_a_page():
     raw = json.loads(data.to_json())
     for drawn in ("pushes", "rows", "differences"):
         raw[drawn] = []
-    for new in ("reliability", "forecasts", "noise", "noise_share", "flips"):
+    for new in ("reliability", "forecasts", "noise", "noise_share", "takeovers"):
         del raw[new]
     older = Comparison.from_json(json.dumps(raw))
     assert older.reliability == ()

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from offby import losses, metrics, nn, targets
     from offby.bins import Bins
-    from offby.comparison import Comparison, compare
     from offby.distribution import BinnedDistribution
     from offby.grounds import Circle, Costs, Line, Tree
+    from offby.notebook import Comparison, compare
     from offby.tabular import BinnedRegressor, OrdinalClassifier
     from offby.theory.anatomy import anatomy, settles_at
     from offby.theory.debias import debias
@@ -39,13 +39,13 @@ _HOME = {
     "BinnedRegressor": "offby.tabular",
     "Bins": "offby.bins",
     "Circle": "offby.grounds",
-    "Comparison": "offby.comparison",
+    "Comparison": "offby.notebook",
     "Costs": "offby.grounds",
     "Line": "offby.grounds",
     "OrdinalClassifier": "offby.tabular",
     "Tree": "offby.grounds",
     "anatomy": "offby.theory.anatomy",
-    "compare": "offby.comparison",
+    "compare": "offby.notebook",
     "debias": "offby.theory.debias",
     "settles_at": "offby.theory.anatomy",
 }
