@@ -107,7 +107,7 @@ def test_few_integers_are_a_number_when_asked():
 
 @pytest.mark.parametrize(
     "target",
-    [list(range(21)), [i / 7 for i in range(12)], [0.5 + i for i in range(40)]],
+    [list(range(21)), [i / 7 for i in range(24)], [0.5 + i for i in range(40)]],
 )
 def test_many_values_are_a_number(target):
     assert tables.prepare(frame(target), "y").kind == "number"
@@ -129,7 +129,7 @@ def test_text_takes_the_given_order():
     assert problem.labels == ("low", "mid", "high")
     assert problem.positions == (0.0, 1.0, 2.0)
     np.testing.assert_array_equal(problem.y, [0, 2, 1] * 10)
-    assert problem.notes == ("no rows of class top: left out of the order",)
+    assert problem.notes == ("No row is of class top: left out of the order.",)
 
 
 def test_an_enum_brings_its_order():
@@ -157,7 +157,7 @@ def test_a_class_with_few_rows_joins_its_nearest_neighbor():
     problem = tables.prepare(frame([3] * 10 + [7] * 10 + [8] * 10 + [9] * 2), "y")
     assert problem.labels == ("3", "7", "8")
     assert problem.y.tolist() == [0] * 10 + [1] * 10 + [2] * 12
-    assert "2 rows in class 9: too few for 5 folds; counted as class 8" in problem.notes
+    assert "Class 9 has 2 rows, too few for 5 folds, and was joined with class 8." in problem.notes
 
 
 def test_missing_targets_are_dropped_with_a_note():
@@ -231,7 +231,7 @@ def test_a_small_class_may_be_kept_or_merged_as_asked():
     assert tables.prepare(table, "y").labels == ("1", "2", "3")
     found = tables.prepare(table, "y", min_class=10)
     assert found.labels == ("1", "2")
-    assert found.notes[-1] == "7 rows in class 3: fewer than 10; counted as class 2"
+    assert found.notes[-1] == "Class 3 has 7 rows, fewer than 10, and was joined with class 2."
 
 
 def test_a_sample_is_the_same_for_the_same_seed():
@@ -239,7 +239,7 @@ def test_a_sample_is_the_same_for_the_same_seed():
     first, second = (tables.prepare(table, "y", sample=50, seed=s) for s in (0, 0))
     assert first.X.equals(second.X)
     assert len(first.y) == 50
-    assert any("50 of 120 rows taken at random" in note for note in first.notes)
+    assert any("50 of 120 rows were taken at random" in note for note in first.notes)
     assert not first.X.equals(tables.prepare(table, "y", sample=50, seed=1).X)
     assert len(tables.prepare(table, "y", sample=500).y) == 120
 
@@ -309,7 +309,7 @@ def test_a_sample_of_a_file_is_that_of_the_whole_table(tmp_path, suffix):
     assert found.X.equals(whole.X)
     assert found.y.tolist() == whole.y.tolist()
     assert found.notes == whole.notes
-    assert "40 of 300 rows taken at random" in found.notes
+    assert "40 of 300 rows were taken at random." in found.notes
 
 
 def test_types_of_a_sampled_csv_are_those_of_its_rows(tmp_path):

@@ -24,6 +24,10 @@ if TYPE_CHECKING:
     import polars
 
 
+_LEAST = 20
+"""Fewer rows tell nothing about a loss: a fold would judge it on a handful."""
+
+
 @dataclass(frozen=True, eq=False)
 class Problem:
     """What there is to learn: the columns, and the target as classes or as numbers."""
@@ -122,12 +126,22 @@ def prepare(
                 f"{folds} folds need at least {2 * folds} rows, got {len(values)}; use "
                 "fewer --folds or more data"
             )
+        _check_enough(len(values))
         return Problem(X, values, "number", (), (), tuple(notes), **by_row)
     words, labels, positions = classes(column, order, source, notes)
     codes, labels, positions = merged(
         words, labels, positions, folds, min_class or folds, notes
     )
+    _check_enough(len(codes))
     return Problem(X, codes, "classes", labels, positions, tuple(notes), **by_row)
+
+
+def _check_enough(n_rows: int) -> None:
+    if n_rows < _LEAST:
+        raise ValueError(
+            f"a comparison needs at least {_LEAST} rows with a target, got "
+            f"{row_count(n_rows)}; bring more data"
+        )
 
 
 def _without_weightless(frame, weights: str | None, notes: list[str]):
@@ -168,7 +182,7 @@ def _sampled(
     """Numbers of the rows to take; None for all of them."""
     if sample is None or sample >= n_rows:
         return None
-    notes.append(f"{sample:,} of {n_rows:,} rows taken at random")
+    notes.append(f"{sample:,} of {n_rows:,} rows were taken at random.")
     rng = np.random.default_rng(seed)
     return np.sort(rng.choice(n_rows, sample, replace=False, shuffle=False))
 
