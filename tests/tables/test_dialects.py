@@ -245,3 +245,46 @@ def test_a_table_comes_from_an_address() -> None:
 def test_an_option_that_cannot_be_is_refused(given: dict, says: str) -> None:
     with pytest.raises(ValueError, match=says):
         ReadOptions(**given)
+
+
+def test_a_year_is_learned_from_and_a_row_number_is_not() -> None:
+    frame = pl.DataFrame(
+        {
+            "year": range(1950, 1990),
+            "row_number": range(1, 41),
+            "size": make.SIZES,
+            "price": make.PRICES,
+        }
+    )
+    assert tables.prepare(frame, "price").X.columns == ["year", "size"]
+
+
+def test_groups_are_names_even_if_most_are_numbers() -> None:
+    subjects = [str(i) for i in range(39)] + ["7a"]
+    frame = pl.DataFrame({"who": subjects, "size": make.SIZES, "price": make.PRICES})
+    problem = tables.prepare(frame, "price", groups="who")
+    assert problem.groups is not None
+    assert len(set(problem.groups)) == 40
+    with pytest.raises(ValueError, match='except for "7a" in 1 row'):
+        tables.prepare(frame, "price")
+
+
+def test_rows_of_weight_0_are_left_out() -> None:
+    weights = [0.0 if i % 10 == 3 else 1.0 for i in range(make.N)]
+    frame = pl.DataFrame({"w": weights, "size": make.SIZES, "price": make.PRICES})
+    problem = tables.prepare(frame, "price", weights="w")
+    kept = [x for i, x in enumerate(make.PRICES) if i % 10 != 3]
+    assert problem.y.tolist() == kept
+    assert "4 rows of weight 0 left out." in problem.notes
+
+
+def test_eight_rows_are_too_few() -> None:
+    frame = pl.DataFrame({"size": make.SIZES[:8], "price": [1, 2, 3, 4] * 2})
+    with pytest.raises(ValueError, match="at least 20 rows with a target, got 8 rows"):
+        tables.prepare(frame, "price", folds=3)
+
+
+def test_a_class_of_exactly_as_many_rows_as_folds_stays() -> None:
+    frame = pl.DataFrame({"size": make.SIZES, "price": [1] * 20 + [2] * 15 + [3] * 5})
+    assert tables.prepare(frame, "price", folds=5).labels == ("1", "2", "3")
+    assert tables.prepare(frame, "price", folds=6).labels == ("1", "2")

@@ -53,7 +53,8 @@ def converted(
 
 def _as_held(column, options: ReadOptions, keep: bool, gaps, notes) -> "polars.Series":
 
-    plain = column.str.strip_chars().replace("", None)
+    # \x1a ended files of MS-DOS.
+    plain = column.str.strip_chars().str.strip_chars_end("\x1a").replace("", None)
     known, rows = _counted(plain)
     certain = {*CERTAIN, *options.missing}
     if keep or not len(known):

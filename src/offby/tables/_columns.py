@@ -155,8 +155,10 @@ def _is_id(column) -> bool:
         return share == 1 or (len(known) >= 50 and share >= _NEARLY_ALL)
     if not column.dtype.is_integer() or n_different < len(column):
         return False
-    counts_up = known.max() - known.min() == len(known) - 1 and known.is_sorted()
-    return bool(counts_up or _ID_NAME.search(column.name))
+    counts_rows = known.is_sorted() and known.max() - known.min() == len(known) - 1
+    # Years count up, too, but not from the first row on.
+    counts_rows = counts_rows and known.min() in (0, 1)
+    return bool(counts_rows or _ID_NAME.search(column.name))
 
 
 def warn_of_leaks(X, target, notes: list[str]) -> None:

@@ -48,7 +48,7 @@ def proposed(classes: Sequence[str]) -> tuple[list[str], bool]:
     (['blue', 'red'], False)
     """
     plain = {
-        name: re.sub(r"[\s_-]+", "-", name.strip().lower().replace("'", ""))
+        name: re.sub(r"[\s_-]+|(?<=[a-z])(?=[A-Z])", "-", name.strip()).lower()
         for name in classes
     }
     for scale in _SCALES:

@@ -100,7 +100,9 @@ def prepare(
     _check_names(table.columns, target, drop, named, text)
     kept = [name for name in table.columns if name not in drop]
     frame = table.take(kept, _sampled(table.n_rows, sample, seed, notes))
-    frame, understood = converted(frame, table.options, text)
+    # Groups are names, also where most of them are numbers.
+    as_text = [*text, *([groups] if groups else [])]
+    frame, understood = converted(frame, table.options, as_text)
     notes += understood
     frame = known_rows(frame, target, notes)
     for flag, name in named.items():
