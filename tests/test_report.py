@@ -18,14 +18,16 @@ from urllib.parse import unquote
 
 import pytest
 
+import offby
+
 pytest.importorskip("altair")
 pytest.importorskip("vl_convert")
 pytest.importorskip("jinja2")
 
 from offby.report import frame, render
 from offby.report.style import Look, unique
+from offby.results import Comparison, Method
 from offby.results import phrases as words
-from offby.results.comparison import Comparison, Method
 from tests.report_data import METHODS, comparison
 
 GOLD = Path(__file__).parent / "gold"
@@ -197,7 +199,7 @@ def bare(data):
         forecasts=(),
         noise=(),
         noise_share=None,
-        flips=(),
+        takeovers=(),
         training=(),
     )
 
@@ -223,6 +225,7 @@ def test_rows_link_to_the_page_beside_or_say_how_to_make_it():
 
 
 def test_a_notebook_shows_the_page_in_a_frame(monkeypatch):
+    _ = offby.Comparison  # whoever has one has come by here
     data = bare(comparison())
     shown = data._repr_html_()
     assert shown == frame(data)
@@ -277,7 +280,7 @@ def hostile():
         metrics=(replace(data.metrics[0], title=quotes, unit=tag), *data.metrics[1:]),
         verdicts=tuple(replace(data.verdicts[0], sentence=evil) for evil in EVIL),
         why=tuple(EVIL),
-        flips=tuple(EVIL),
+        takeovers=tuple(EVIL),
         run=replace(
             data.run, command=quotes, not_tested=tuple(EVIL), versions={tag: end}
         ),
@@ -315,7 +318,7 @@ def test_a_comparison_of_an_older_schema_still_has_a_page():
     raw = json.loads(data.to_json())
     for drawn in ("pushes", "rows", "differences"):
         raw[drawn] = []
-    for new in ("reliability", "forecasts", "noise", "noise_share", "flips"):
+    for new in ("reliability", "forecasts", "noise", "noise_share", "takeovers"):
         del raw[new]
     older = Comparison.from_json(json.dumps(raw))
     assert older.reliability == ()

@@ -16,8 +16,8 @@ from offby.report.sections import rows as _rows
 from offby.report.sections import scores as _scores
 from offby.report.sections import training as _training
 from offby.report.style import Look
+from offby.results import Comparison
 from offby.results import phrases as words
-from offby.results.comparison import Comparison
 
 __all__ = ["frame", "render"]
 

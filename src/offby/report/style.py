@@ -13,8 +13,8 @@ import altair as alt
 import vl_convert
 from markupsafe import Markup, escape
 
+from offby.results import Comparison, Method
 from offby.results import phrases as words
-from offby.results.comparison import Comparison, Method
 
 _COLORS = (
     "#0072b2",

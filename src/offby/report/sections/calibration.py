@@ -7,8 +7,8 @@ import altair as alt
 
 from offby.report._parts import Figure, Table
 from offby.report.style import PLUS, Look, drawn, panels
+from offby.results import Calibration
 from offby.results import phrases as words
-from offby.results.comparison import Calibration
 
 
 def pit(look: Look) -> Figure | None:

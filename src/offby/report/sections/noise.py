@@ -7,8 +7,8 @@ import altair as alt
 
 from offby.report._parts import Figure, Table
 from offby.report.style import Look, drawn
+from offby.results import Metric, Noise
 from offby.results import phrases as words
-from offby.results.comparison import Metric, Noise
 
 _NOISES = {
     "edges": "Noise in the bin edges",

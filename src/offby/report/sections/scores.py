@@ -7,8 +7,8 @@ import altair as alt
 
 from offby.report._parts import Figure, Table
 from offby.report.style import INK, PLUS, Look, drawn
+from offby.results import Difference, Metric
 from offby.results import phrases as words
-from offby.results.comparison import Difference, Metric
 
 _CLEAR = ("worse", "slightly worse")
 _WIDTH = 270

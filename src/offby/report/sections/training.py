@@ -7,8 +7,8 @@ import altair as alt
 
 from offby.report._parts import Figure, Table
 from offby.report.style import MANY, PLUS, Look, drawn
+from offby.results import Pushes
 from offby.results import phrases as words
-from offby.results.comparison import Pushes
 
 
 def pushes(look: Look) -> Figure | None:
