@@ -140,6 +140,7 @@ class TabularNetwork(BaseEstimator):
     def _check_settings(self) -> None:
         """Refuse settings of a wrong type or range."""
         self._validate_params()
+        parse(self.loss)
         sizes = list(self.hidden_layer_sizes)
         if not all(isinstance(size, Integral) and size >= 1 for size in sizes):
             raise ValueError(

@@ -20,7 +20,7 @@ from offby.tabular.data import TrainingData
 from offby.tabular.rows import Rows, check_rows
 
 
-@dataclass(eq=False, repr=False)
+@dataclass(eq=False, repr=False, kw_only=True)
 class OrdinalClassifier(ClassifierMixin, TabularNetwork):
     """Classifier for ordered classes: a network that knows how far off it is.
 
@@ -127,6 +127,16 @@ class OrdinalClassifier(ClassifierMixin, TabularNetwork):
             )
         if not isinstance(self.categories, str):
             _different(self.categories)
+        if isinstance(self.class_weight, dict):
+            odd = [
+                f"{value} for {label!r}"
+                for label, value in self.class_weight.items()
+                if not 0 <= value < np.inf
+            ]
+            if odd:
+                raise ValueError(
+                    f"class_weight must hold finite numbers of at least 0, got {odd[0]}"
+                )
 
     def _set_categories(self, categories: np.ndarray) -> None:
         self.categories_, self.classes_ = categories, np.sort(categories)

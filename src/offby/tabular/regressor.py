@@ -24,7 +24,7 @@ _MANY_OUTSIDE = 0.1
 """Warn if more than this share of the targets lies outside of the bins."""
 
 
-@dataclass(eq=False, repr=False)
+@dataclass(eq=False, repr=False, kw_only=True)
 class BinnedRegressor(RegressorMixin, TabularNetwork):
     """Regression by a whole distribution over bins of the target.
 
