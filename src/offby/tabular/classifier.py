@@ -10,7 +10,6 @@ from sklearn.base import ClassifierMixin
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import check_is_fitted
 
 from offby.distribution import ClassDistribution
 from offby.grounds import Line
@@ -110,8 +109,8 @@ class OrdinalClassifier(ClassifierMixin, TabularNetwork):
         `classes_` is sorted, as scikit-learn's scorers expect; `predict_dist` has the
         classes in their order.
         """
-        check_is_fitted(self)
-        return self._probabilities(X)[:, np.argsort(self.categories_)]
+        predicted = self.predict_dist(X)
+        return predicted.probs[:, np.argsort(self.categories_)]
 
     def predict(self, X) -> np.ndarray:
         """One class per row, by the rule of `decision`."""
