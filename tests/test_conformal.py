@@ -21,6 +21,12 @@ def test_the_rank_is_that_of_the_guarantee(n, hundredths, seed):
     assert found == pytest.approx(2 * ranked[rank])
 
 
+def test_a_product_that_rounds_up_is_not_a_rank_more():
+    assert 0.55 * 100 > 55
+    distances = np.linspace(0.01, 0.49, 99)
+    assert conformal_coverage(distances, np.ones(99), 0.55) == 2 * distances[54]
+
+
 @pytest.mark.parametrize("n", [3, 9, 19])
 @pytest.mark.parametrize("coverage", [0.25, 0.5, 0.7, 0.9])
 def test_a_new_row_lies_inside_at_least_as_often_as_said(n, coverage):

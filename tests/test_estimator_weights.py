@@ -11,6 +11,7 @@ from sklearn.utils.estimator_checks import (
     check_sample_weight_equivalence_on_dense_data,
 )
 
+from offby.distribution import BinnedDistribution
 from offby.tabular import BinnedRegressor, OrdinalClassifier
 from offby.tabular.encoders.table import TableEncoder
 
@@ -102,6 +103,19 @@ def test_grid_and_scale_take_weights_as_repetitions(strategy, transform):
     assert torch.equal(edges, copies.bins_.edges)
 
 
+def test_the_unit_of_the_line_takes_weights_as_repetitions():
+    model: Any = BinnedRegressor(**{**QUICK, "max_iter": 0, "n_bins": 12}).fit(X, Y)
+    same = {"reset": False, "fresh": False}
+    lines = [
+        model._training_data(*rows, **same).line.positions
+        for rows in ((X, Y, WEIGHTS), (X.repeat(WEIGHTS, 0), Y.repeat(WEIGHTS), None))
+    ]
+    assert torch.equal(*lines)
+    assert not torch.equal(
+        lines[0], model._training_data(X, Y, None, **same).line.positions
+    )
+
+
 @pytest.mark.parametrize("kind", [pd, pl])
 def test_encoders_take_weights_as_repetitions_to_the_last_bit(kind):
     frame = kind.DataFrame(
@@ -176,10 +190,26 @@ def test_noise_of_next_to_no_weight_stays_out_of_calibration(calibration):
     assert rps[0] < rps[1]
 
 
+def test_validation_rows_keep_their_weights(monkeypatch):
+    model: Any = BinnedRegressor(**QUICK)
+    train = model._fit_network
+    kept = []
+
+    def noted(data):
+        kept.append(train(data))
+        return kept[0]
+
+    monkeypatch.setattr(model, "_fit_network", noted)
+    model.fit(X, Y, WEIGHTS)
+    probs, rows = kept[0]
+    pit = np.abs(BinnedDistribution(probs, model.bins_).pit(Y[rows]) - 0.5)
+    order = np.argsort(pit)
+    np.testing.assert_allclose(model.held_out_pit_, pit[order])
+    np.testing.assert_array_equal(model.held_out_weights_, WEIGHTS[rows][order])
+
+
 def test_conformal_intervals_count_weights():
     model: Any = BinnedRegressor(**QUICK).fit(X, Y, WEIGHTS)
-    order = np.argsort(model.held_out_pit_)
-    np.testing.assert_array_equal(order, np.arange(len(order)))
     rows = model.held_out_pit_.repeat(model.held_out_weights_.astype(int))
     rank = int(np.ceil((len(rows) + 1) * 0.8))
     assert rank <= len(rows)
