@@ -351,6 +351,18 @@ def test_one_more_pass_moves_every_bag():
     assert moved.tolist() == [True] * 3
 
 
+def test_every_further_pass_has_another_order_of_rows(monkeypatch):
+    X, y = rows(40)
+    seeds = []
+    monkeypatch.setattr(
+        _base, "train_epochs", lambda network, runs, *_: seeds.append(runs[0].seed)
+    )
+    model = BinnedRegressor(**QUICK)
+    for _ in range(3):
+        model.partial_fit(X, y)
+    assert len(set(seeds)) == 3
+
+
 def test_conformal_intervals_know_their_limits():
     X, y = rows()
     model = fitted(BinnedRegressor, X, y)
