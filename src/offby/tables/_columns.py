@@ -179,7 +179,7 @@ def warn_of_leaks(X, target, notes: list[str]) -> None:
             known = np.isfinite(x)
             pairs = x[known], y[known]
             varied = known.sum() >= 10 and all(len(np.unique(v)) > 2 for v in pairs)
-            leak = varied and abs(spearmanr(*pairs).statistic) > 0.999
+            leak = varied and abs(spearmanr(*pairs)[0]) > 0.999
         if leak:
             leaks.append(column.name)
     if leaks:
