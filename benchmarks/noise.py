@@ -11,10 +11,10 @@ from pathlib import Path
 
 import numpy as np
 
+from offby.comparison.networks import Settings
 from offby.comparison.noise.study import changes, noise_share
 from offby.comparison.problem import Problem, fit_loss
 from offby.losses.registry import parse
-from offby.tabular.training import Settings
 
 NOISES = (0.25, 0.5, 1.0, 2.0)
 FEATURES = (2, 5, 10)

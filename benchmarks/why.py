@@ -24,12 +24,12 @@ import torch
 from scipy import stats
 
 from offby import datasets, tables
+from offby.comparison.networks import Settings
 from offby.comparison.noise.study import noise_share
 from offby.comparison.problem import Fit, Fold, Problem, fit_loss
 from offby.comparison.scoring import judge
 from offby.comparison.why import factors
 from offby.losses.registry import parse
-from offby.tabular.training import Settings
 
 LOSSES = ("emd2", "ce+emd2", "cce")
 ROWS = (100, 300, 1000)

@@ -4,13 +4,14 @@ import math
 import random
 from typing import Literal
 
-from offby.results.comparison import (
+from offby.results import (
     Answer,
     Calibration,
     Comparison,
     Data,
     Difference,
     Forecasts,
+    Grid,
     Guess,
     Method,
     Metric,
@@ -112,6 +113,7 @@ def comparison(
                 key: _bump(bins, true + shift * place, bins / (7 + place), second)
                 for place, key in enumerate(losses)
             },
+            Grid(labels, positions, edges),
         )
         for why, number, true, shift, second in (
             ("typical", 17, bins // 2, 0.1, 0.0),
@@ -242,7 +244,7 @@ def comparison(
         forecasts=forecasts,
         noise_share=NoiseShare(0.5, 0.34, "neighbors"),
         noise=noise,
-        flips=("By RPS, emd2 takes the place of ce with noise in the inputs.",),
+        takeovers=("By RPS, emd2 takes the place of ce with noise in the inputs.",),
         training=training,
         run=Run(
             command=f"offby compare wine.csv --target {target}",

@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from offby import Bins
-from offby.tabular.estimators import BinnedRegressor, OrdinalClassifier
+from offby.tabular import BinnedRegressor, OrdinalClassifier
 
 QUICK: dict[str, Any] = {
     "max_iter": 3,
@@ -144,9 +144,18 @@ def changed(path, change, member="model.json"):
 
 def test_a_newer_format_is_refused(tmp_path):
     path = changed(
-        saved(tmp_path), lambda text: json.dumps({**json.loads(text), "format": 2})
+        saved(tmp_path), lambda text: json.dumps({**json.loads(text), "format": 3})
     )
-    with pytest.raises(ValueError, match=r"got format 2 of offby .*; update offby"):
+    with pytest.raises(ValueError, match=r"got format 3 of offby .*; update offby"):
+        BinnedRegressor.load(path)
+
+
+def test_an_older_format_is_refused(tmp_path):
+    path = changed(
+        saved(tmp_path),
+        lambda text: json.dumps({**json.loads(text), "format": 1, "offby": "0.0.9"}),
+    )
+    with pytest.raises(ValueError, match=r"load it with offby 0\.0\.9, or train and"):
         BinnedRegressor.load(path)
 
 
@@ -160,7 +169,7 @@ def test_the_other_estimator_is_refused(tmp_path):
     [
         ('"class": "PiecewiseLinear"', '"class": "Popen"'),
         ('"class": "Ensemble"', '"class": "Sequential"'),
-        ('"function": "as_it_is"', '"function": "system"'),
+        ('"function": "identity"', '"function": "system"'),
         ('"0.npy"', '"missing.npy"'),
         ('"tensor":', '"reduce":'),
     ],

@@ -7,9 +7,9 @@ import pytest
 import torch
 
 from offby.losses.registry import TABLE, parse
-from offby.tabular import _base as fitting
-from offby.tabular import trainer as learning
-from offby.tabular.estimators import BinnedRegressor, OrdinalClassifier
+from offby.tabular import BinnedRegressor, OrdinalClassifier, trainer
+from offby.tabular.runs import Run, TrainerSettings
+from offby.tabular.trainer import train_epochs
 
 QUICK: dict[str, Any] = {
     "max_iter": 3,
@@ -33,27 +33,22 @@ def test_a_device_that_is_not_there_is_refused_in_one_sentence(device):
 
 
 @pytest.mark.parametrize("loss", [entry.name for entry in TABLE] + ["ce+emd2"])
-def test_a_pass_of_training_stays_on_the_device_of_its_task(loss, monkeypatch):
-    # The meta device refuses to meet tensors of another, as a GPU does. Our optimizer
-    # and the draws of dropout do not know it.
+def test_an_epoch_of_training_stays_on_the_device_of_its_rows(loss, monkeypatch):
+    # The meta device refuses to meet tensors of another, as a GPU does. The fused
+    # optimizer and the draws of dropout do not know it.
     monkeypatch.setattr(
-        learning, "_optimizer", lambda n, plan: torch.optim.SGD(n.parameters(), lr=1)
+        trainer, "adamw", lambda n, **rules: torch.optim.SGD(n.parameters(), lr=1)
     )
     model: Any = BinnedRegressor(loss=loss, n_bins=8, **QUICK).fit(X, Y)
-    task = model._task(fitting.inputs_of(model, X, fresh=False), Y, None)
+    data = model._training_data(X, Y, None, reset=False, fresh=False)
     network, there = model.network_.to("meta"), torch.device("meta")
     network.dropout = 0
-    learning.advance(
-        network,
-        fitting._moved(task, there),
-        [1, 1],
-        parse(loss),
-        learning.Plan(),
-        generator=torch.Generator().manual_seed(0),
-    )
-    assert {p.grad.device for p in network.parameters() if p.grad is not None} == {
-        there
-    }
+    monkeypatch.setattr(Run, "generator", lambda *_: torch.Generator().manual_seed(0))
+    rows = torch.arange(len(X))
+    runs = [Run(data.to(there), rows, rows, 0)] * 2
+    train_epochs(network, runs, [1, 1], parse(loss), TrainerSettings())
+    devices = {part.device for part in network.run_tensors().values()}
+    assert devices == {there}
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")

@@ -9,10 +9,10 @@ import pandas as pd
 import polars as pl
 import pytest
 
-from offby.tabular.encoders.dates import Dates
-from offby.tabular.encoders.table import column_of, piecewise_encoder
-from offby.tabular.encoders.text import Texts
-from offby.tabular.estimators import BinnedRegressor, OrdinalClassifier
+from offby.tabular import BinnedRegressor, OrdinalClassifier
+from offby.tabular.encoders.dates import DateEncoder
+from offby.tabular.encoders.table import TableEncoder
+from offby.tabular.encoders.text import TextEncoder
 
 QUICK: dict[str, Any] = {
     "max_iter": 40,
@@ -46,11 +46,10 @@ def both(columns):
     return [pl.DataFrame(columns), pd.DataFrame(columns)]
 
 
-def kinds(encoder):
+def kinds(encoder, columns):
     return {
-        type(part).__name__: [encoder.feature_names_in_[place] for place in places]
-        for _, part, places in encoder.transformers_
-        if len(places)
+        type(encoder.encoders_[kind]).__name__: [columns[place] for place in places]
+        for kind, places in encoder.positions_.items()
     }
 
 
@@ -61,7 +60,10 @@ def test_words_of_a_text_are_learned_from(which, tmp_path):
     new, truth = reviews(seed=1)
     X = both({"size": np.arange(300.0), "review": texts})[which]
     model: Any = OrdinalClassifier(**QUICK).fit(X, y)
-    assert kinds(model.encoder_) == {"PiecewiseLinear": ["size"], "Texts": ["review"]}
+    assert kinds(model.encoder_, model.feature_names_in_) == {
+        "PiecewiseLinear": ["size"],
+        "TextEncoder": ["review"],
+    }
     gap = {"size": [1.0], "review": [None]}
     assert (
         model.score(both({"size": np.arange(300.0), "review": new})[which], truth) > 0.8
@@ -78,7 +80,9 @@ def test_text_without_skrub_is_said_to_be_lost(monkeypatch):
     with pytest.warns(UserWarning, match="column 'review' holds text") as caught:
         model: Any = OrdinalClassifier(**QUICK).fit(pl.DataFrame({"review": texts}), y)
     assert caught[0].filename == __file__
-    assert kinds(model.encoder_) == {"Words": ["review"]}
+    assert kinds(model.encoder_, model.feature_names_in_) == {
+        "CategoryEncoder": ["review"]
+    }
 
 
 def test_few_strings_and_declared_categories_are_no_text():
@@ -86,8 +90,8 @@ def test_few_strings_and_declared_categories_are_no_text():
     frame = pl.DataFrame({"few": ["a", "b"] * 100, "many": many}).with_columns(
         pl.col("many").cast(pl.Categorical)
     )
-    found = piecewise_encoder(frame).fit(frame)
-    assert kinds(found) == {"Words": ["few", "many"]}
+    found = TableEncoder().fit(frame)
+    assert kinds(found, frame.columns) == {"CategoryEncoder": ["few", "many"]}
 
 
 @pytest.mark.parametrize("which", [0, 1], ids=["polars", "pandas"])
@@ -101,7 +105,7 @@ def test_dates_are_learned_from(which):
     y = 3.0 * weekend + rng.normal(0, 0.3, 500)
     X = both({"when": when})[which]
     model: Any = BinnedRegressor(**QUICK).fit(X, y)
-    assert kinds(model.encoder_) == {"Dates": ["when"]}
+    assert kinds(model.encoder_, model.feature_names_in_) == {"DateEncoder": ["when"]}
     assert model.score(X, y) > 0.8
     gap = both({"when": [start, None]})[which]
     assert np.isfinite(model.predict(gap)).all()
@@ -117,7 +121,7 @@ def test_a_day_a_time_zone_and_a_duration_are_read_as_what_they_are():
             "took": [36 * hour, None, hour],
         }
     ).with_columns(pl.col("at").dt.replace_time_zone("Asia/Tokyo").alias("there"))
-    found = Dates().fit(frame)
+    found = DateEncoder().fit(frame)
     at = found.linear_.center_
     utc = (first - datetime.datetime(1970, 1, 1)) / datetime.timedelta(days=1)
     # Medians over two rows: the first moment, and a day later.
@@ -139,8 +143,8 @@ def test_encoded_values_know_their_columns():
             "size": np.arange(80.0),
         }
     )
-    fitted: Any = piecewise_encoder(frame).fit(frame)
-    places, values = column_of(fitted), fitted.transform(frame)
+    fitted: Any = TableEncoder().fit(frame)
+    places, values = fitted.column_of_, fitted.transform(frame)
     assert len(places) == values.shape[1]
     # Numbers, dates, texts, words: a change of one changes only its own places.
     for column, (name, other) in enumerate(
@@ -185,5 +189,5 @@ def test_texts_are_the_same_bits_however_many_threads():
     found = []
     for threads in (1, 2):
         with threadpool_limits(threads):
-            found.append(Texts().fit(frame).transform(frame))
+            found.append(TextEncoder().fit(frame).transform(frame))
     np.testing.assert_array_equal(*found)

@@ -9,7 +9,7 @@ import pytest
 import sklearn
 from sklearn.model_selection import GridSearchCV
 
-from offby.tabular.estimators import BinnedRegressor, OrdinalClassifier
+from offby.tabular import BinnedRegressor, OrdinalClassifier
 
 QUICK: dict[str, Any] = {
     "max_iter": 5,
@@ -70,7 +70,8 @@ def test_a_single_class_is_refused_or_certain():
 def test_classes_of_text_keep_the_order_given():
     words = np.array(["poor", "fair", "good"])
     model = classifier(categories=list(words), max_iter=40).fit(X, words[CLASSES])
-    assert model.classes_.tolist() == list(words)
+    assert model.categories_.tolist() == words.tolist()
+    assert model.classes_.tolist() == sorted(words)
     assert model.score(X, words[CLASSES]) > 0.8
 
 
@@ -80,7 +81,8 @@ def test_an_ordered_column_says_the_order():
     ordered = pd.Series(pd.Categorical(y, categories=words, ordered=True))
     for column in (ordered, pl.Series(y, dtype=pl.Enum(words))):
         model = classifier(max_iter=40).fit(X, column)
-        assert model.classes_.tolist() == words
+        assert model.categories_.tolist() == words
+        assert model.classes_.tolist() == sorted(words)
         assert model.score(X, y) > 0.8
     with pytest.warns(UserWarning, match="alphabetical order"):
         classifier().fit(X, ordered.cat.as_unordered())

@@ -4,7 +4,7 @@ import pytest
 from sklearn.utils.estimator_checks import check_estimator
 
 from offby.losses.registry import TABLE
-from offby.tabular.estimators import BinnedRegressor, OrdinalClassifier
+from offby.tabular import BinnedRegressor, OrdinalClassifier
 from tests.test_estimators import QUICK, WEIGHTS_ARE_NOT_COPIES
 
 # The sum that is the default goes through them in tests/test_estimators.py.

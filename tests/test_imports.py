@@ -12,12 +12,13 @@ SOURCE = Path(__file__).parents[1] / "src" / "offby"
 
 # Each folder (or module at the top) with all that it may import; docs/architecture.md
 # shows the same list. `_checks` and `datasets` may be imported from everywhere.
-MATHS = {"grounds", "bins", "distribution", "targets", "kernels", "losses"}
+MATHS = {"weighted", "grounds", "bins", "distribution", "targets", "kernels", "losses"}
 MAY_IMPORT = {
     "_checks": set(),
     "datasets": set(),
     "grounds": set(),
-    "bins": {"grounds"},
+    "weighted": set(),
+    "bins": {"grounds", "weighted"},
     "distribution": {"grounds", "bins"},
     "targets": {"grounds", "bins"},
     "kernels": {"grounds", "bins"},
@@ -31,7 +32,8 @@ MAY_IMPORT = {
     "comparison": MATHS | {"metrics", "tabular", "results"},
     "report": {"results"},
     "explain": {"results"},
-    "cli": MATHS | {"comparison", "tables", "report", "explain", "results"},
+    "notebook": {"comparison", "report", "results"},
+    "cli": MATHS | {"comparison", "notebook", "tables", "report", "explain", "results"},
     "__main__": {"cli"},
 }
 ANYWHERE = {"_checks", "datasets"}

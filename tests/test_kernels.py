@@ -13,9 +13,10 @@ from torch import Tensor
 from torch.testing import assert_close
 
 from offby import Bins, Line, kernels, losses, nn
+from offby.comparison.networks import Settings, fit_perceptrons
 from offby.kernels.cpp import _library
 from offby.losses.registry import parse
-from offby.tabular.training import Settings, Task, train
+from offby.tabular.data import TrainingData
 from tests.cases import grid, tree, uneven
 from tests.reference import exact, softmax
 
@@ -505,13 +506,14 @@ def test_training_ends_at_the_same_scores_with_kernels_on_or_off(monkeypatch, na
     inputs = torch.randn(200, 4, generator=generator)
     index = (inputs @ torch.tensor([1.0, -1.0, 0.5, 0.0])).mul(1.5).round().long()
     index = index.clamp(-3, 3) + 3
-    task = Task(inputs, index, None, Line.regular(7), None, 0)
+    data = TrainingData(inputs, index, None, Line.regular(7), None)
     settings = Settings(max_iter=15, hidden_layer_sizes=(16,))
     scores = []
     for impl in ("cpp", "torch"):
         monkeypatch.setenv("OFFBY_KERNELS", "auto" if impl == "cpp" else "torch")
-        (net,) = train([task], parse(name), settings)
-        scores.append(min(net.curve))
+        run = settings.run(data, seed=0)
+        (trained,) = fit_perceptrons([run], parse(name), settings)
+        scores.append(trained.history.best_score)
     # 15 epochs multiply a difference of one rounding, 1e-7, by far less than 1e4.
     assert scores[0] == pytest.approx(scores[1], rel=1e-3)
 

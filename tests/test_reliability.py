@@ -6,10 +6,10 @@ import pytest
 from offby import metrics
 from offby.bins import Bins
 from offby.comparison import Comparison, compare
+from offby.comparison.networks import Settings
 from offby.comparison.problem import Fit, Fold, Problem, Rows
 from offby.comparison.reliability import crps_parts, reliability
 from offby.distribution import BinnedDistribution
-from offby.tabular.training import Settings
 
 ROWS = 3000
 

@@ -26,12 +26,12 @@ pytest.importorskip("vl_convert")
 pytest.importorskip("jinja2")
 
 import offby.report
+from offby.notebook import Comparison
 from offby.report import frame, render
 from offby.report.sections import SECTIONS
 from offby.report.sections.data import cut_bars
 from offby.report.style import Look, unique
-from offby.results import phrases
-from offby.results.comparison import Comparison, Method
+from offby.results import Method, phrases
 from tests.report_data import METHODS, comparison
 
 GOLD = Path(__file__).parent / "gold"
@@ -203,7 +203,7 @@ def bare(data):
         forecasts=(),
         noise=(),
         noise_share=None,
-        flips=(),
+        takeovers=(),
         training=(),
     )
 
@@ -237,6 +237,7 @@ def test_a_notebook_shows_the_page_in_a_frame(monkeypatch):
     assert tag[1]["srcdoc"].replace('<base href="about:srcdoc">', "") == render(data)
     assert "allow-same-origin" not in tag[1]["sandbox"]
     monkeypatch.setitem(sys.modules, "offby.report", None)
+    monkeypatch.delattr(offby, "report")
     assert data._repr_html_() is None
 
 
@@ -283,7 +284,7 @@ def hostile():
         metrics=(replace(data.metrics[0], title=quotes, unit=tag), *data.metrics[1:]),
         verdicts=tuple(replace(data.verdicts[0], sentence=evil) for evil in EVIL),
         why=tuple(EVIL),
-        flips=tuple(EVIL),
+        takeovers=tuple(EVIL),
         run=replace(
             data.run, command=quotes, not_tested=tuple(EVIL), versions={tag: end}
         ),
@@ -403,7 +404,7 @@ def test_a_comparison_of_an_older_schema_still_has_a_page():
     raw = json.loads(data.to_json())
     for drawn in ("pushes", "rows", "differences"):
         raw[drawn] = []
-    for new in ("reliability", "forecasts", "noise", "noise_share", "flips"):
+    for new in ("reliability", "forecasts", "noise", "noise_share", "takeovers"):
         del raw[new]
     older = Comparison.from_json(json.dumps(raw))
     assert older.reliability == ()

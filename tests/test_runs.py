@@ -18,10 +18,10 @@ from offby.comparison import Timing, compare
 from offby.comparison import scheduler as _work
 from offby.comparison import store as _store
 from offby.comparison.methods import jobs as making
+from offby.comparison.networks import Settings
 from offby.comparison.problem import Fit, Problem
 from offby.comparison.scheduler import Job, batches, finish
 from offby.comparison.store import Store
-from offby.tabular.training import Settings
 
 SHORT = Settings(max_iter=3, hidden_layer_sizes=(8,))
 

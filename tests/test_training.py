@@ -1,3 +1,4 @@
+import math
 from dataclasses import replace
 
 import joblib
@@ -5,41 +6,231 @@ import numpy as np
 import pytest
 import torch
 
+from offby.bins import Bins
 from offby.comparison import Comparison, compare
 from offby.comparison.methods import references as _references
+from offby.comparison.networks import Settings, fit_perceptrons
 from offby.comparison.problem import Problem, fit_loss
 from offby.grounds import Line
 from offby.losses.registry import TABLE, Labels, parse
-from offby.tabular.training import Settings, Task, inner_split, score_of, train
+from offby.tabular.data import TrainingData
+from offby.tabular.forecasts import mean_forecast
+from offby.tabular.networks import MLP, Ensemble, wrap_module
+from offby.tabular.runs import Run, TrainerSettings, batch_shape, batch_size
+from offby.tabular.splits import bag_splits, inner_split
+from offby.tabular.trainer import _Training, common_score, fit_runs, train_epochs
 
 SHORT = Settings(max_iter=6, hidden_layer_sizes=(16,))
 
 
-def task(seed, rows=90):
+def table(seed, rows=90):
     generator = torch.Generator().manual_seed(seed)
     inputs = torch.randn(rows, 4, generator=generator)
     index = (inputs[:, 0] > 0).long() + (inputs[:, 1] > 0).long()
-    return Task(inputs, index, None, Line.regular(3), None, seed)
+    return TrainingData(inputs, index, None, Line.regular(3), None)
 
 
-def test_a_net_does_not_depend_on_its_company():
-    tasks = [task(0), task(1, rows=70), task(2)]
-    together = train(tasks, parse("ce+emd2"), SHORT)
-    for one, net in zip(tasks, together, strict=True):
-        (alone,) = train([one], parse("ce+emd2"), SHORT)
-        assert alone.curve == net.curve
-        assert all(map(torch.equal, alone.weights, net.weights))
+def run(seed, rows=90):
+    return SHORT.run(table(seed, rows), seed)
 
 
-def test_nets_of_few_rows_train_together_though_their_batches_differ():
-    nets = train([task(0, rows=20), task(1, rows=24)], parse("ce"), SHORT)
-    assert all(len(net.curve) > 1 for net in nets)
+def ensembles(batch):
+    return Ensemble(
+        torch.arange(4),
+        torch.zeros(len(batch), batch[0].data.line.n_classes),
+        n_members=4,
+        hidden_layer_sizes=(64, 32),
+        dropout=0.1,
+        generators=[each.generator() for each in batch],
+    )
+
+
+def modules(batch):
+    (each,) = batch
+    return wrap_module(lambda n, k: torch.nn.Linear(n, k), 4, 3, each.seed)
+
+
+def perceptrons(batch):
+    return MLP([4, 16, 3], [each.generator() for each in batch])
+
+
+# Runs that share nothing
+
+
+def numbers(seed, rows):
+    """A table of numbers, whose grid is its own."""
+    plain = table(seed, rows)
+    value = (plain.inputs[:, 0] * (1 + seed)).double()
+    bins = Bins.around(value.numpy(), 3)
+    index = bins.index(value)
+    return TrainingData(plain.inputs, index, value, bins.line(), bins)
+
+
+@pytest.mark.parametrize("build", [perceptrons, ensembles])
+@pytest.mark.parametrize("make", [table, numbers])
+@pytest.mark.parametrize("loss", ["ce+emd2", "emd1"])
+def test_a_run_does_not_depend_on_its_company(build, make, loss):
+    settings = TrainerSettings(0.02, max_iter=60, n_iter_no_change=2)
+    runs = [SHORT.run(make(s, rows), s) for s, rows in enumerate((90, 70, 91, 90, 90))]
+    together = fit_runs(runs, build, parse(loss), settings)
+    backwards = fit_runs(runs[::-1], build, parse(loss), settings)[::-1]
+    ends = {len(each.history.scores) for each in together}
+    assert len(ends) > 1, "all runs stop at once, so no run loses its company"
+    for one, *others in zip(runs, together, backwards, strict=True):
+        (alone,) = fit_runs([one], build, parse(loss), settings)
+        for other in others:
+            assert alone.history.scores == other.history.scores
+            tensors = other.network.run_tensors()
+            for name, part in alone.network.run_tensors().items():
+                assert torch.equal(part, tensors[name])
+
+
+def test_runs_of_few_rows_train_together_though_their_batches_differ():
+    runs = [run(0, rows=20), run(1, rows=24)]
+    found = fit_perceptrons(runs, parse("ce"), SHORT)
+    assert all(len(each.history.scores) > 1 for each in found)
 
 
 def test_training_leaves_the_global_generator_alone():
     before = torch.random.get_rng_state()
-    train([task(0)], parse("emd2"), SHORT)
+    fit_runs([run(0)], ensembles, parse("emd2"), TrainerSettings(max_iter=2))
     assert torch.equal(before, torch.random.get_rng_state())
+
+
+# Steps, batches and the end of a training
+
+
+@pytest.mark.parametrize("decay", [0.0, 0.5])
+def test_the_optimizer_is_adamw_on_what_decays(decay):
+    """One batch an epoch: the same network trained with PyTorch's own loop."""
+    data = table(0)
+    everything = torch.arange(90)
+    one = Run(data, everything, everything, seed=0)
+    settings = TrainerSettings(0.01, decay, batch_size=90, max_iter=9)
+    (found,) = fit_runs([one], perceptrons, parse("ce"), settings)
+    network = perceptrons([one])
+    plain = torch.nn.Sequential(
+        torch.nn.Linear(4, 16), torch.nn.ReLU(), torch.nn.Linear(16, 3)
+    )
+    weights = MLP.weights_of(network.run_tensors())
+    for own, given in zip(plain.parameters(), weights, strict=True):
+        own.data = given.t().clone()
+    matrices = [p for p in plain.parameters() if p.ndim == 2]
+    offsets = [p for p in plain.parameters() if p.ndim == 1]
+    optimizer = torch.optim.AdamW(
+        [{"params": matrices, "weight_decay": decay},
+         {"params": offsets, "weight_decay": 0.0}],
+        lr=0.01,
+    )  # fmt: skip
+    for _ in range(found.history.best_epoch):
+        optimizer.zero_grad()
+        loss = torch.nn.functional.cross_entropy(plain(data.inputs), data.index)
+        loss.backward()
+        optimizer.step()
+    assert found.history.best_epoch == 9
+    got = MLP.weights_of(found.network.run_tensors())
+    for own, other in zip(plain.parameters(), got, strict=True):
+        torch.testing.assert_close(own.detach(), other.t(), rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("patience", [1, 3, 8])
+@pytest.mark.parametrize("build", [perceptrons, ensembles, modules])
+def test_a_run_stops_so_many_epochs_after_its_best(build, patience):
+    settings = TrainerSettings(0.3, max_iter=500, n_iter_no_change=patience)
+    for seed in range(3):
+        (found,) = fit_runs([run(seed)], build, parse("ce"), settings)
+        history = found.history
+        assert len(history.scores) == history.best_epoch + patience + 1
+        assert history.scores[history.best_epoch] == min(history.scores)
+
+
+@pytest.mark.parametrize("build", [perceptrons, ensembles, modules])
+def test_the_best_weights_are_kept(build):
+    settings = TrainerSettings(0.3, max_iter=40, n_iter_no_change=5)
+    one = run(0)
+    (found,) = fit_runs([one], build, parse("ce"), settings)
+    logits = found.network(one.data.inputs[one.validation][None]).detach()
+    labels = one.data.labels(one.validation)
+    score = common_score(labels, mean_forecast(logits)[0]).double().mean()
+    assert float(score) == pytest.approx(min(found.history.scores), rel=1e-5)
+    assert found.history.best_epoch < len(found.history.scores) - 1
+
+
+@pytest.mark.parametrize("n_rows", [800, 1_000, 2_000, 5_000, 12_000])
+def test_an_epoch_takes_about_24_steps(n_rows):
+    size = batch_size(n_rows, "auto")
+    assert 24 / math.sqrt(2) <= n_rows / size <= 24 * math.sqrt(2)
+
+
+def test_batches_are_never_so_small_that_steps_get_slow_nor_larger_than_asked():
+    assert batch_size(100, "auto") == 32
+    assert batch_size(10**6, "auto") == 512
+    assert batch_size(20, "auto") == 20
+    assert batch_size(100, 7) == 7
+    assert batch_size(5, 7) == 5
+
+
+@pytest.mark.parametrize("n_rows", [40, 95, 300])
+def test_an_epoch_takes_every_row_about_once(n_rows):
+    data = table(0, n_rows)
+    everything = torch.arange(n_rows)
+    runs = [Run(data, everything, everything, seed) for seed in range(2)]
+    settings = TrainerSettings()
+    size, n_steps = batch_shape(runs, settings)
+    training = _Training(perceptrons(runs), runs, parse("ce"), settings)
+    for rows in training._batches().flatten(1):
+        counts = torch.bincount(rows, minlength=n_rows)
+        assert counts.max() - counts.min() <= 1
+        assert abs(len(rows) - n_rows) <= size / 2
+        assert len(rows) == n_steps * size
+
+
+def test_no_further_epoch_begins_when_the_time_is_up():
+    (found,) = fit_runs([run(0)], perceptrons, parse("ce"), TrainerSettings(max_time=0))
+    assert len(found.history.scores) == 1
+
+
+def test_the_epochs_asked_for_are_the_epochs_of_each_run():
+    everything = torch.arange(90)
+    runs = [Run(table(0), everything, everything, seed) for seed in range(3)]
+    settings = TrainerSettings(batch_size=90)
+    whole = perceptrons(runs)
+    train_epochs(whole, runs, [0, 2, 5], parse("ce"), settings)
+    for row, epochs in enumerate([0, 2, 5]):
+        alone = perceptrons(runs[row : row + 1])
+        train_epochs(alone, runs[row : row + 1], [epochs], parse("ce"), settings)
+        for name, part in alone.run_tensors().items():
+            assert torch.equal(part[0], whole.run_tensors()[name][row])
+
+
+def test_rows_of_no_weight_teach_nothing():
+    data = table(0)
+    weight = (torch.arange(90) < 60).float()
+    wrong = data.index.where(weight > 0, 2 - data.index)
+    tables = [replace(data, sample_weight=weight, index=i) for i in (data.index, wrong)]
+    found = fit_runs(
+        [SHORT.run(each, 0) for each in tables],
+        ensembles,
+        parse("ce"),
+        TrainerSettings(max_iter=5),
+    )
+    assert found[0].history.scores == found[1].history.scores
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"learning_rate_init": -1.0},
+        {"batch_size": 0},
+        {"max_iter": -3},
+        {"n_iter_no_change": 0},
+        {"max_time": -1},
+    ],
+)
+def test_refuses_settings_that_train_nothing(wrong):
+    ((name, value),) = wrong.items()
+    with pytest.raises(ValueError, match=rf"{name} must be at least \d, got {value}"):
+        TrainerSettings(**wrong)
 
 
 def small(kind, seed=0):
@@ -140,14 +331,24 @@ def test_rows_of_one_group_or_time_are_cut_at_random(name):
 @pytest.mark.parametrize("stop_on", ["score", "own"])
 def test_the_rows_that_say_when_to_stop_are_weighted(stop_on):
     weight = torch.where(torch.arange(90) % 3 == 0, 9.0, 0.5)
-    one = replace(task(0), sample_weight=weight)
-    (net,) = train([one], parse("ce"), SHORT, stop_on=stop_on)
-    _, held_out = inner_split(90, SHORT.validation_fraction, generator())
-    labels = Labels(one.index[held_out], one.line)
-    judge = score_of if stop_on == "score" else lambda at, z: parse("ce").rows(z, at)
-    logits = net.logits(one.inputs[held_out])
-    best = np.average(judge(labels, logits), weights=weight[held_out])
-    assert net.curve[net.best_epoch] == pytest.approx(best, rel=1e-5)
+    one = SHORT.run(replace(table(0), sample_weight=weight), 0)
+    (found,) = fit_perceptrons([one], parse("ce"), SHORT, stop_on=stop_on)
+    _, validation = inner_split(90, SHORT.validation_fraction, generator())
+    labels = Labels(one.data.index[validation], one.data.line)
+    score = (
+        common_score if stop_on == "score" else lambda at, z: parse("ce").rows(z, at)
+    )
+    logits = found.network(one.data.inputs[validation][None])[0, 0].detach()
+    best = np.average(score(labels, logits), weights=weight[validation])
+    assert found.history.best_score == pytest.approx(best, rel=1e-5)
+
+
+@pytest.mark.parametrize("n_bags", [2, 5])
+def test_every_row_is_a_validation_row_of_one_bag(n_bags):
+    splits = bag_splits(23, n_bags, 0.15, generator())
+    assert sorted(torch.cat([rows for _, rows in splits]).tolist()) == list(range(23))
+    for sides in splits:
+        assert sorted(torch.cat(sides).tolist()) == list(range(23))
 
 
 @pytest.mark.parametrize("kind", ["classes", "number"])
@@ -170,13 +371,10 @@ def test_every_method_stops_on_rows_apart(monkeypatch, kind, by):
         assert by == "groups" or max(learned) < min(judged)
         seen.append(judged)
 
-    def net(tasks, *rest, **rules):
-        for one in tasks:
-            sides = inner_split(
-                len(one.index), 0.15, generator(), groups=one.groups, time=one.time
-            )
-            check(*(one.inputs[rows] for rows in sides))
-        return train(tasks, *rest, **rules)
+    def net(runs, *rest, **rules):
+        for one in runs:
+            check(*(one.data.inputs[rows] for rows in (one.train, one.validation)))
+        return fit_perceptrons(runs, *rest, **rules)
 
     trees = [
         getattr(_references, f"HistGradientBoosting{name}")
@@ -189,8 +387,8 @@ def test_every_method_stops_on_rows_apart(monkeypatch, kind, by):
             return fit(self, X, y, sample_weight, X_val=X_val, **rest)
 
         monkeypatch.setattr(model, "fit", fit)
-    monkeypatch.setattr("offby.comparison.problem.train", net)
-    monkeypatch.setattr("offby.comparison.methods.references.train", net)
+    monkeypatch.setattr("offby.comparison.problem.fit_perceptrons", net)
+    monkeypatch.setattr("offby.comparison.methods.references.fit_perceptrons", net)
     monkeypatch.setattr("offby.comparison.methods.references.LEVELS", (0.25, 0.5, 0.75))
     fold = problem.folds[1]
     fit_loss([(fold, 0)], loss=parse("ce"), settings=SHORT, stop_on="score")

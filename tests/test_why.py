@@ -9,7 +9,7 @@ import pytest
 
 from offby.comparison import Comparison, compare
 from offby.comparison import why as _reasons
-from offby.tabular.training import Settings
+from offby.comparison.networks import Settings
 
 ROOT = Path(__file__).parents[1]
 WHY = runpy.run_path(str(ROOT / "benchmarks" / "why.py"))

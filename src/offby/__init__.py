@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from offby import losses, metrics, nn, targets
     from offby.bins import Bins
-    from offby.comparison import Comparison, compare
     from offby.distribution import BinnedDistribution
     from offby.grounds import Circle, Costs, Line, Tree
-    from offby.tabular.estimators import BinnedRegressor, OrdinalClassifier
+    from offby.notebook import Comparison, compare
+    from offby.tabular import BinnedRegressor, OrdinalClassifier
     from offby.theory.anatomy import anatomy, settles_at
     from offby.theory.debias import debias
 
@@ -36,16 +36,16 @@ __all__ = [
 # Imported on use: `offby --help` imports this package, and torch takes seconds.
 _HOME = {
     "BinnedDistribution": "offby.distribution",
-    "BinnedRegressor": "offby.tabular.estimators",
+    "BinnedRegressor": "offby.tabular",
     "Bins": "offby.bins",
     "Circle": "offby.grounds",
-    "Comparison": "offby.comparison",
+    "Comparison": "offby.notebook",
     "Costs": "offby.grounds",
     "Line": "offby.grounds",
-    "OrdinalClassifier": "offby.tabular.estimators",
+    "OrdinalClassifier": "offby.tabular",
     "Tree": "offby.grounds",
     "anatomy": "offby.theory.anatomy",
-    "compare": "offby.comparison",
+    "compare": "offby.notebook",
     "debias": "offby.theory.debias",
     "settles_at": "offby.theory.anatomy",
 }

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from offby._checks import check_increasing
 from offby.grounds import Line
+from offby.weighted import WeightedSample
 
 Strategy = Literal["quantile", "uniform", "log", "kmeans"]
 """How numbers are cut into bins."""
@@ -91,9 +92,16 @@ class Bins:
 
     @classmethod
     def quantile(
-        cls, values: ArrayLike, n_bins: int, *, tails: Tails = "none"
+        cls,
+        values: ArrayLike,
+        n_bins: int,
+        *,
+        weights: ArrayLike | None = None,
+        tails: Tails = "none",
     ) -> "Bins":
         """At most `n_bins` bins that hold about equally many of the `values`.
+
+        With `weights`, the bins hold about equal weight; a weight means repetition.
 
         Values that repeat so often that they fill a bin or more leave fewer bins: equal
         edges are merged. The outer edges are the least and the largest value.
@@ -101,12 +109,19 @@ class Bins:
         >>> Bins.quantile([1, 1, 1, 1, 2, 3, 4, 5], 4).edges
         tensor([1.0000, 1.5000, 3.2500, 5.0000], dtype=torch.float64)
         """
-        numbers = _several("quantile", values)
-        edges = np.unique(np.quantile(numbers, np.linspace(0, 1, n_bins + 1)))
+        sample = _several("quantile", values, weights)
+        edges = np.unique(sample.quantile(np.linspace(0, 1, n_bins + 1)))
         return cls(edges, tails=tails)
 
     @classmethod
-    def kmeans(cls, values: ArrayLike, n_bins: int, *, tails: Tails = "none") -> "Bins":
+    def kmeans(
+        cls,
+        values: ArrayLike,
+        n_bins: int,
+        *,
+        weights: ArrayLike | None = None,
+        tails: Tails = "none",
+    ) -> "Bins":
         """At most `n_bins` bins, each of the values nearest to its mean.
 
         Between bins of equal counts and bins of equal widths: narrow where values are
@@ -120,9 +135,9 @@ class Bins:
         >>> Bins.kmeans([0, 1, 2, 10, 11, 12, 20], 3).edges
         tensor([ 0.0000,  6.0000, 15.5000, 20.0000], dtype=torch.float64)
         """
-        numbers = _several("k-means", values)
-        edges = _between_means(np.sort(numbers), n_bins)
-        return cls([numbers.min(), *edges, numbers.max()], tails=tails)
+        sample = _several("k-means", values, weights)
+        edges = _between_means(sample, n_bins)
+        return cls([sample.values[0], *edges, sample.values[-1]], tails=tails)
 
     @classmethod
     def around(
@@ -131,6 +146,7 @@ class Bins:
         n_bins: int,
         strategy: Strategy = "quantile",
         *,
+        weights: ArrayLike | None = None,
         tails: Tails = "none",
     ) -> "Bins":
         """Bins over the values, with a margin of one bin width on either side.
@@ -149,6 +165,8 @@ class Bins:
             strategy: Bins of equal counts, of equal widths, ("log", of positive
                 numbers) each wider by the same factor, or ("kmeans") of the values
                 nearest to a mean.
+            weights: Weight of each number; a weight means repetition, and numbers of
+                weight 0 change nothing.
             tails: What the bins at the ends look like, as in `Bins`.
 
         >>> Bins.around([0.0, 1.0, 2.0, 4.0], 2, "uniform").edges
@@ -156,19 +174,20 @@ class Bins:
         >>> Bins.around([3, 3, 4, 5, 5, 5], 50).edges
         tensor([2.5000, 3.5000, 4.5000, 5.5000], dtype=torch.float64)
         """
-        numbers = np.asarray(values, dtype=np.float64).ravel()
+        sample = _several(str(strategy), values, weights)
+        low, high = sample.values[[0, -1]].tolist()
         match strategy:
             case "quantile":
-                bins = cls.quantile(numbers, n_bins)
-                edges = _apart(numbers, n_bins, bins.edges.numpy())
+                bins = cls.quantile(sample.values, n_bins, weights=sample.weights)
+                edges = _apart(sample, n_bins, bins.edges.numpy())
                 if edges is not None:
                     return cls(edges, tails=tails)
             case "uniform":
-                bins = cls.uniform(numbers.min(), numbers.max(), n_bins)
+                bins = cls.uniform(low, high, n_bins)
             case "log":
-                bins = cls.log(numbers.min(), numbers.max(), n_bins)
+                bins = cls.log(low, high, n_bins)
             case "kmeans":
-                bins = cls.kmeans(numbers, n_bins)
+                bins = cls.kmeans(sample.values, n_bins, weights=sample.weights)
             case _:
                 raise ValueError(
                     'strategy must be "quantile", "uniform", "log" or "kmeans", '
@@ -249,7 +268,7 @@ class Bins:
         )
 
 
-def _several(kind: str, values: ArrayLike) -> np.ndarray:
+def _several(kind: str, values: ArrayLike, weights: ArrayLike | None) -> WeightedSample:
     """The values, if they can be told apart into bins."""
     numbers = np.asarray(values, dtype=np.float64).ravel()
     finite = np.isfinite(numbers)
@@ -258,21 +277,25 @@ def _several(kind: str, values: ArrayLike) -> np.ndarray:
             f"{kind} bins need finite values, got {len(numbers)} of which "
             f"{finite.sum()} are finite; drop the others first"
         )
-    if numbers.min() == numbers.max():
+    sample = WeightedSample.of(numbers, weights)
+    if len(sample.values) < 2:
         raise ValueError(
-            f"{kind} bins need at least two different values, got only {numbers[0]:g}"
+            f"{kind} bins need at least two different values, got only "
+            + (", ".join(f"{value:g}" for value in sample.values) or "weights of 0")
         )
-    return numbers
+    return sample
 
 
-def _between_means(numbers: np.ndarray, n_bins: int, max_iter: int = 300) -> np.ndarray:
+def _between_means(
+    sample: WeightedSample, n_bins: int, max_iter: int = 300
+) -> np.ndarray:
     """Edges halfway between the means of the sorted numbers that each is nearest to.
 
     On a line the nearest numbers lie side by side: so a step of k-means is a search.
     scikit-learn's KBinsDiscretizer drops bins narrower than 1e-8 whatever the unit, and
     stops before every number is in the bin of its nearest mean.
     """
-    different = np.unique(numbers)
+    different = sample.values
     means = different
     if n_bins < len(different):
         # The best means lie as dense as the cube root of the density (Panter, Dite
@@ -280,23 +303,26 @@ def _between_means(numbers: np.ndarray, n_bins: int, max_iter: int = 300) -> np.
         spread = np.concatenate([[0.0], (np.cbrt(np.diff(different)) ** 2).cumsum()])
         share = (np.arange(n_bins) + 0.5) / n_bins
         means = np.interp(share * spread[-1], spread, different)
-    middle = numbers[len(numbers) // 2]  # sums of what lies around zero are exact
-    sums = np.concatenate([[0.0], (numbers - middle).cumsum()])
+    counts = np.concatenate([[0.0], sample.weights.cumsum()])
+    # Sums of numbers around zero are exact.
+    middle = different[np.searchsorted(counts[1:], counts[-1] / 2)]
+    terms = sample.weights * (different - middle)
+    sums = np.concatenate([[0.0], terms.cumsum()])
     before = np.empty(0)
     for _ in range(max_iter):
-        ends = np.searchsorted(numbers, (means[1:] + means[:-1]) / 2)
-        ends = np.unique(np.concatenate([[0], ends, [len(numbers)]]))
+        ends = np.searchsorted(different, (means[1:] + means[:-1]) / 2)
+        ends = np.unique(np.concatenate([[0], ends, [len(different)]]))
         if np.array_equal(ends, before):
             break
-        before, means = ends, middle + np.diff(sums[ends]) / np.diff(ends)
+        before, means = ends, middle + np.diff(sums[ends]) / np.diff(counts[ends])
     return np.unique((means[1:] + means[:-1]) / 2)
 
 
-def _apart(values: np.ndarray, n_bins: int, edges: np.ndarray) -> np.ndarray | None:
+def _apart(sample: WeightedSample, n_bins: int, edges: np.ndarray) -> np.ndarray | None:
     """The edges, moved so that values that fill a bin have one; None if none does."""
-    different, counts = np.unique(values, return_counts=True)
+    different = sample.values
     few = len(different) <= n_bins
-    heavy = np.flatnonzero(counts * n_bins >= len(values))
+    heavy = np.flatnonzero(sample.weights * n_bins >= sample.total)
     if few:
         heavy = np.arange(len(different))
     if not len(heavy):

@@ -19,7 +19,7 @@ from offby.cli.options import (
 )
 
 if TYPE_CHECKING:
-    from offby.results.comparison import Comparison
+    from offby.results import Comparison
 
 
 @click.command()

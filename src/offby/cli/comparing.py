@@ -12,7 +12,7 @@ import click
 from offby.cli import terminal
 
 if TYPE_CHECKING:
-    from offby.results.comparison import Comparison
+    from offby.results import Comparison
     from offby.tables import Problem
 
 SIZES = {"quick": (3, 1), "full": (10, 5), "": (5, 3)}

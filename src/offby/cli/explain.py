@@ -31,12 +31,12 @@ def explain(comparison: Path | None, out: Path, open_page: bool) -> None:
     the page opens on a row of your own data, as predicted under each loss.
     """
     with as_sentences():
-        check_page(out)
         if comparison is not None and out.resolve() == comparison.resolve():
             raise ValueError(
                 f"--out must not be the comparison itself, got {str(out)!r} for both; "
                 "choose another name"
             )
+        check_page(out)
         from offby import explain as explainer
 
         read = None if comparison is None else explainer.read(comparison)

@@ -35,12 +35,12 @@ def outputs_of(data: str, target: str, out: Path | None, json: str | None) -> Ou
         ValueError: If a file cannot be written, or two of them have one name.
     """
     report = out or Path(f"{plain(stem(data))}-{plain(target)}.html")
+    check_page(report)
     found = Outputs(
         report,
         None if json == "-" else Path(json) if json else report.with_suffix(".json"),
         report.with_name(f"{report.stem}-explain.html"),
     )
-    check_page(found.report)
     for path in found.all():
         check_writable(path)
     if found.json in (found.report, found.explainer):

@@ -2,7 +2,6 @@
 
 import hashlib
 import time
-from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -13,19 +12,15 @@ import torch
 from torch import Tensor
 
 from offby.bins import Bins
+from offby.comparison.networks import Settings, StopOn, fit_perceptrons
 from offby.comparison.splits import cuts
 from offby.grounds import Line
 from offby.losses.registry import Labels, NamedLoss
+from offby.tabular.data import TrainingData, balanced_line
 from offby.tabular.encoders.numbers import encoder
-from offby.tabular.training import (
-    Settings,
-    Task,
-    Trained,
-    balanced_line,
-    child_seed,
-    forward,
-    train,
-)
+from offby.tabular.networks import MLP
+from offby.tabular.splits import child_seed
+from offby.tabular.trainer import TrainedRun
 
 Weights = tuple[np.ndarray, ...]
 Form = Literal["logits", "probs", "quantiles", "points"]
@@ -76,21 +71,25 @@ class Fold:
             return Labels(y.long(), self.line)
         return Labels(self.bins.index(y.double()), self.line, y.double(), self.bins)
 
-    def task(self, seed: int) -> Task:
-        """What a network of this fold learns from."""
+    @cached_property
+    def data(self) -> TrainingData:
+        """What the networks of this fold learn from."""
         labels = self.labels(self.learned)
         learned = self.learned
-        return Task(
+        return TrainingData(
             torch.tensor(learned.inputs),
             labels.index,
             labels.value,
             self.line,
             self.bins,
-            child_seed(self.seed, self.number, seed),
             tensor(learned.weight),
             tensor(learned.groups),
             tensor(learned.time),
         )
+
+    def network_seed(self, seed: int) -> int:
+        """Where all that is random in a network of this fold comes from."""
+        return child_seed(self.seed, self.number, seed)
 
     @cached_property
     def digest(self) -> str:
@@ -218,8 +217,13 @@ class Fit:
     @torch.no_grad()
     def probs_of(self, inputs: np.ndarray) -> np.ndarray:
         """What the network says of other rows."""
-        weights = [torch.tensor(part) for part in self.weights]
-        return forward(weights, torch.tensor(inputs)).double().softmax(-1).numpy()
+        logits = logits_of(self.weights, torch.tensor(inputs))
+        return logits.double().softmax(-1).numpy()
+
+
+def logits_of(weights: Weights, inputs: Tensor) -> Tensor:
+    """What the network of these weights says of some rows."""
+    return MLP.of([torch.tensor(part) for part in weights])(inputs[None])[0, 0]
 
 
 def fit_loss(
@@ -227,47 +231,53 @@ def fit_loss(
     *,
     loss: NamedLoss,
     settings: Settings,
-    stop_on: Literal["score", "own"],
+    stop_on: StopOn,
 ) -> list[Fit]:
     """The networks of one loss, one for each fold and seed.
 
     All of them train as one batch; the company changes no bit of any.
     """
     begun = time.perf_counter()
-    tasks = [fold.task(seed) for fold, seed in places]
-    # Folds may differ in columns (rare categories) and in bins (merged edges).
-    alike: dict[tuple[int, int], list[int]] = defaultdict(list)
-    for i, task in enumerate(tasks):
-        alike[task.inputs.shape[1], task.line.n_classes].append(i)
-    nets: dict[int, Trained] = {}
-    for group in alike.values():
-        trained = train([tasks[i] for i in group], loss, settings, stop_on=stop_on)
-        nets |= zip(group, trained, strict=True)
+    runs = [
+        settings.run(
+            fold.data,
+            fold.network_seed(seed),
+            keep_snapshots=fold.number == seed == 0,
+        )
+        for fold, seed in places
+    ]
+    trained = fit_perceptrons(runs, loss, settings, stop_on=stop_on)
     seconds = (time.perf_counter() - begun) / len(places)
-    return [_fit(fold, seed, nets[i], seconds) for i, (fold, seed) in enumerate(places)]
+    return [
+        _fit(fold, seed, run, seconds)
+        for (fold, seed), run in zip(places, trained, strict=True)
+    ]
 
 
-def _fit(fold: Fold, seed: int, net: Trained, seconds: float) -> Fit:
+def _fit(fold: Fold, seed: int, run: TrainedRun, seconds: float) -> Fit:
+    inputs = torch.tensor(fold.held_out.inputs)
     with torch.no_grad():
-        outputs = net.logits(torch.tensor(fold.held_out.inputs)).numpy()
+        outputs = run.network(inputs[None])[0, 0].numpy()
     return Fit(
         fold.number,
         seed,
         "logits",
         outputs,
         seconds,
-        net.best_epoch,
-        net.curve,
-        _arrays(net.weights),
-        _earlier(net) if fold.number == seed == 0 else (),
+        run.history.best_epoch,
+        tuple(run.history.scores),
+        _arrays(run.network.run_tensors()),
+        _earlier(run),
     )
 
 
-def _arrays(weights: Sequence[Tensor]) -> Weights:
-    return tuple(part.detach().numpy() for part in weights)
+def _arrays(tensors: dict[str, Tensor]) -> Weights:
+    return tuple(part.numpy() for part in MLP.weights_of(tensors))
 
 
-def _earlier(net: Trained) -> tuple[Weights, ...]:
-    half = net.best_epoch / 2
-    middle = min(net.snapshots, key=lambda epoch: abs(epoch - half))
-    return _arrays(net.snapshots[0]), _arrays(net.snapshots[middle])
+def _earlier(run: TrainedRun) -> tuple[Weights, ...]:
+    snapshots, half = run.history.snapshots, run.history.best_epoch / 2
+    if not snapshots:
+        return ()
+    middle = min(snapshots, key=lambda epoch: abs(epoch - half))
+    return _arrays(snapshots[0]), _arrays(snapshots[middle])

@@ -13,7 +13,7 @@ from joblib.externals.loky.process_executor import BrokenProcessPool
 
 from offby.comparison.problem import Fit, Fold
 from offby.comparison.store import Store
-from offby.tabular.trainer import threads
+from offby.tabular.forecasts import threads
 
 Place = tuple[str, int, int]
 """Method, fold and seed of a fit."""

@@ -1,5 +1,6 @@
-"""`BinnedDistribution` and what it is built of."""
+"""Predicted distributions: of numbers in bins, and of ordered classes."""
 
 from offby.distribution._distribution import BinnedDistribution
+from offby.distribution.class_distribution import ClassDistribution
 
-__all__ = ["BinnedDistribution"]
+__all__ = ["BinnedDistribution", "ClassDistribution"]

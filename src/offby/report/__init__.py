@@ -12,8 +12,7 @@ from markupsafe import Markup
 
 from offby.report.sections import SECTIONS, Section
 from offby.report.style import Look
-from offby.results import phrases
-from offby.results.comparison import Comparison
+from offby.results import Comparison, phrases
 
 __all__ = ["frame", "render"]
 

@@ -13,8 +13,7 @@ import altair as alt
 import vl_convert
 from markupsafe import Markup, escape
 
-from offby.results import phrases
-from offby.results.comparison import Comparison, Method, Metric
+from offby.results import Comparison, Method, Metric, phrases
 
 _COLORS = (
     "#0072b2",

@@ -1,318 +1,318 @@
-"""What both estimators do with their settings: check, encode, train, forecast."""
+"""What both estimators share: their settings, the network, saving and loading."""
 
 import copy
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
-from typing import Any
+from dataclasses import KW_ONLY, dataclass
+from numbers import Integral, Real
+from pathlib import Path
+from typing import Any, ClassVar, Literal, Self
 
 import click
-import narwhals as nw
 import numpy as np
 import torch
-from sklearn import config_context
+from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
-from sklearn.utils.validation import (
-    _check_sample_weight,
-    _check_y,
-    check_consistent_length,
-    check_is_fitted,
-    validate_data,
-)
+from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.validation import check_is_fitted
 
 from offby.losses.registry import parse
-from offby.tabular.calibration import Isotonic, Temperature, as_it_is
-from offby.tabular.encoders.table import column_of, piecewise_encoder
-from offby.tabular.networks import Ensemble, own_module
-from offby.tabular.trainer import (
-    Plan,
-    advance,
-    learn,
-    pooled,
-    rows_at_once,
-    splits,
-    threads,
-)
-from offby.tabular.training import Task
+from offby.tabular import archive
+from offby.tabular.calibration import Correction, fit_correction, identity
+from offby.tabular.data import TrainingData
+from offby.tabular.devices import device_of, on_device
+from offby.tabular.encoders.frames import rows_of
+from offby.tabular.encoders.table import TableEncoder
+from offby.tabular.forecasts import mean_forecast, rows_at_once, threads
+from offby.tabular.networks import Ensemble, NetworkBatch, wrap_module
+from offby.tabular.rows import Rows, check_new_rows
+from offby.tabular.runs import Run, TrainerSettings, mean_scores
+from offby.tabular.splits import Split, bag_splits, child_seed
+from offby.tabular.trainer import train, train_epochs
+
+Module = torch.nn.Module | Callable[[int, int], torch.nn.Module]
 
 _FEW = 5000
-"""Below so many rows, five bags: each row is held out once and still learned from."""
+"""With fewer rows, "auto" trains five bags."""
+
+_AT_LEAST_ONE = Interval(Integral, 1, None, closed="left")
 
 
-def checked(
-    model, X, y, *, y_numeric: bool, reset: bool = True
-) -> tuple[Any, np.ndarray]:
-    """Rows and targets: frames stay frames, for their categories; else an array."""
-    if _has_words(X):
-        validate_data(model, X, y, skip_check_array=True, reset=reset)
-        _check_finite(X)
-        y = _check_y(y, y_numeric=y_numeric, estimator=model)
-        check_consistent_length(X, y)
-        return X, y
-    rules: dict[str, Any] = {"ensure_all_finite": "allow-nan", "y_numeric": y_numeric}
-    X, y = validate_data(model, X, y, dtype=np.float64, reset=reset, **rules)
-    return X, np.asarray(y)
+@dataclass(eq=False, repr=False)
+class TabularNetwork(BaseEstimator):
+    """Settings that `OrdinalClassifier` and `BinnedRegressor` share.
 
+    Args:
+        loss: Short name of a loss or a sum of them; `offby losses` lists them.
+        hidden_layer_sizes: Widths of the hidden layers.
+        n_members: Number of perceptrons that share their weight matrices and forecast
+            together.
+        n_bags: Number of independent networks of that many members; each holds out
+            other rows for early stopping. "auto" is 5 with 25 to 4,999 rows, else 1.
+        module: A network of your own instead: a `torch.nn.Module` from encoded features
+            to logits, or a function `(n_features, n_classes)` that builds one.
+        calibration: Correct the probabilities on the validation rows: by a
+            "temperature", or by an "isotonic" map of the cumulative probabilities.
+        learning_rate_init: Step size of AdamW.
+        batch_size: Rows in a step; "auto" makes about 24 steps per epoch.
+        max_iter: Largest number of epochs.
+        max_time: Seconds after which no further epoch begins; None is no limit.
+        validation_fraction: Share of the rows that a single bag holds out for early
+            stopping.
+        n_iter_no_change: Epochs without a better validation score before training
+            stops.
+        refit: Train again from the start, on all rows and for the best number of
+            epochs: a single bag otherwise never trains on its validation rows. Takes as
+            long again, whatever `max_time`.
+        warm_start: Let `fit` continue with the network of the last `fit`.
+        n_jobs: Number of CPU threads. With None (one thread), results are the same to
+            the last bit on every CPU.
+        device: Where networks are trained and used, as "cpu" or "cuda"; "auto" is the
+            GPU if CUDA finds one, else the CPU.
+        verbose: Whether to show a progress bar.
+        random_state: Seed of everything random.
 
-def order_of(y) -> list | None:
-    """The categories of an ordered column in their order; None of any other target."""
-    if not nw.dependencies.is_into_series(y):
-        return None
-    dtype = nw.from_native(y, series_only=True).dtype
-    return list(dtype.categories) if isinstance(dtype, nw.Enum) else None
+    Attributes:
+        encoder_: The encoder of the columns.
+        network_: The trained network.
+        n_iter_: Number of epochs after which its weights were taken; the largest over
+            the bags.
+        validation_scores_: RPS or CRPS of the validation rows, before training and
+            after each epoch.
+    """
 
+    loss: str = "ce+emd2"
+    _: KW_ONLY
+    hidden_layer_sizes: Sequence[int] = (128, 128)
+    n_members: int = 8
+    n_bags: int | Literal["auto"] = "auto"
+    module: Module | None = None
+    calibration: Literal["temperature", "isotonic"] | None = None
+    learning_rate_init: float = 1e-3
+    batch_size: int | Literal["auto"] = "auto"
+    max_iter: int = 200
+    max_time: float | None = None
+    validation_fraction: float = 0.15
+    n_iter_no_change: int = 16
+    refit: bool = False
+    warm_start: bool = False
+    n_jobs: int | None = None
+    device: str = "auto"
+    verbose: int = 0
+    random_state: int | np.random.RandomState | None = None
 
-def _check_finite(X) -> None:
-    """Refuse what scikit-learn refuses in arrays: gaps are fine, infinity is not."""
-    for column in nw.from_native(X, eager_only=True).iter_columns():
-        if column.dtype.is_float() and np.isinf(column.to_numpy()).any():
+    _parameter_constraints: ClassVar[dict[str, Any]] = {
+        "loss": [str],
+        "hidden_layer_sizes": ["array-like"],
+        "n_members": [_AT_LEAST_ONE],
+        "n_bags": [_AT_LEAST_ONE, StrOptions({"auto"})],
+        "module": [torch.nn.Module, callable, None],
+        "calibration": [StrOptions({"temperature", "isotonic"}), None],
+        "learning_rate_init": [Interval(Real, 0, None, closed="left")],
+        "batch_size": [_AT_LEAST_ONE, StrOptions({"auto"})],
+        "max_iter": [Interval(Integral, 0, None, closed="left")],
+        "max_time": [Interval(Real, 0, None, closed="neither"), None],
+        "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
+        "n_iter_no_change": [_AT_LEAST_ONE],
+        "refit": ["boolean"],
+        "warm_start": ["boolean"],
+        "n_jobs": [_AT_LEAST_ONE, Interval(Integral, None, -1, closed="right"), None],
+        "device": [str],
+        "verbose": ["verbose"],
+        "random_state": ["random_state"],
+    }
+
+    def save(self, path: str | Path) -> None:
+        """Write the fitted estimator to one file, without pickle, for `load`."""
+        archive.save(self, path)
+
+    @classmethod
+    def load(cls, path: str | Path) -> Self:
+        """The fitted estimator that `save` wrote; no code of the file is run."""
+        return archive.load(path, cls)
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = True
+        return tags
+
+    def _check_settings(self) -> None:
+        """Refuse settings of a wrong type or range."""
+        self._validate_params()
+        sizes = list(self.hidden_layer_sizes)
+        if not all(isinstance(size, Integral) and size >= 1 for size in sizes):
             raise ValueError(
-                "columns must hold finite numbers or gaps, but column "
-                f"{column.name!r} contains infinity; drop these rows or clip them"
+                "hidden_layer_sizes must hold whole numbers of at least 1, got "
+                f"{sizes}; leave layers of width 0 out"
             )
 
+    def _continues(self) -> bool:
+        """Whether `fit` continues the network of the last `fit`."""
+        return self.warm_start and hasattr(self, "network_")
 
-def _has_words(X) -> bool:
-    if not nw.dependencies.is_into_dataframe(X):
-        return False
-    schema = nw.from_native(X, eager_only=True).schema
-    return not all(t.is_numeric() or t == nw.Boolean for t in schema.values())
+    def _encoded(self, rows: Rows, *, fresh: bool) -> torch.Tensor:
+        """The encoded rows; a fresh encoder is fitted to them first."""
+        if fresh:
+            encoder = TableEncoder()
+            self.encoder_ = encoder.fit(rows.X, sample_weight=rows.weights)
+        return torch.from_numpy(self.encoder_.transform(rows.X))
 
-
-def weights_of(X, sample_weight) -> np.ndarray:
-    """The weights of the rows, checked; ones if there are none."""
-    if sample_weight is None:
-        return np.ones(len(X))
-    return _check_sample_weight(sample_weight, X, ensure_non_negative=True)
-
-
-def goes_on(model: Any) -> bool:
-    """Whether `fit` continues the network of the last `fit`."""
-    return model.warm_start and hasattr(model, "network_")
-
-
-def seed_of(model: Any) -> int:
-    """A seed drawn from the estimator's random state."""
-    return int(check_random_state(model.random_state).randint(2**31))
-
-
-def inputs_of(model: Any, X, *, fresh: bool) -> torch.Tensor:
-    """The encoded rows; a fresh encoder is fitted to them first."""
-    if fresh:
-        with config_context(transform_output="default"):
-            model.encoder_ = piecewise_encoder(X).fit(X)
-    return _encoded(model, X)
-
-
-def fit(model: Any, task: Task) -> tuple[np.ndarray, np.ndarray]:
-    """Train the network: its probabilities for the rows held out, and these rows."""
-    generator = torch.Generator().manual_seed(task.seed)
-    go_on, n_rows = goes_on(model), len(task.index)
-    n_bags = model.network_.n_bags if go_on else _n_bags(model, n_rows)
-    if n_bags > n_rows:
-        raise ValueError(f"n_bags must be at most the {n_rows} rows, got {n_bags}")
-    cuts = splits(n_rows, n_bags, model.validation_fraction, generator)
-    if not go_on:
-        model.network_ = _network(model, task, n_bags, generator)
-    plan, loss, device = _plan(model), parse(model.loss), device_of(model)
-    with threads(model.n_jobs), _bar(model) as note, _at_work(model, generator, device):
-        there = _moved(task, device)
-        first = copy.deepcopy(model.network_.state_dict()) if model.refit else {}
-        course = learn(
-            model.network_, there, cuts, loss, plan, generator=generator, note=note
+    def _fit_network(self, data: TrainingData) -> tuple[np.ndarray, np.ndarray]:
+        """Train the network: probabilities of the validation rows, and these rows."""
+        seed, n_rows = self._seed(), len(data.index)
+        continues = self._continues()
+        n_bags = self.network_.n_runs if continues else self._n_bags(data)
+        if n_bags > n_rows:
+            raise ValueError(
+                f"n_bags must be at most the number of rows, {n_rows}, got {n_bags}"
+            )
+        generator = torch.Generator().manual_seed(seed)
+        splits = bag_splits(n_rows, n_bags, self.validation_fraction, generator)
+        if not continues:
+            self.network_ = self._new_network(_runs(data, splits, seed))
+        network, loss, settings = self.network_, parse(self.loss), self._trainer()
+        device = device_of(self.device)
+        with threads(self.n_jobs), self._progress() as show, on_device(network, device):
+            there = _runs(data.to(device), splits, seed)
+            first = copy.deepcopy(network.state_dict()) if self.refit else {}
+            histories = train(network, there, loss, settings, on_epoch=show)
+            probs, rows = _validation_forecasts(network, there)
+            if self.refit:
+                network.load_state_dict(first)
+                everything = [_all_rows(data)] * n_bags
+                whole = _runs(data.to(device), everything, child_seed(seed, 1))
+                epochs = [history.best_epoch for history in histories]
+                train_epochs(network, whole, epochs, loss, settings)
+        self.n_iter_ = max(1, *(history.best_epoch for history in histories))
+        self.validation_scores_ = mean_scores(histories)
+        self.correction_: Correction = fit_correction(
+            self.calibration, probs, data.index[rows].numpy(), _weights(data, rows)
         )
-        probs, rows = _held_out(model.network_, there, cuts)
-        if model.refit:
-            model.network_.load_state_dict(first)
-            epochs = course.best_epochs
-            advance(model.network_, there, epochs, loss, plan, generator=generator)
-    model.n_iter_ = max(*course.best_epochs, 1)
-    model.validation_scores_ = list(course.curve)
-    model.correction_ = _correction(model.calibration, probs, task.index[rows].numpy())
-    return model.correction_(probs), rows
+        return self.correction_(probs), rows
+
+    def _fit_epoch(self, data: TrainingData) -> None:
+        """Train on all rows once; a first call builds a network of one bag."""
+        seed, everything = self._seed(), _all_rows(data)
+        if not hasattr(self, "network_"):
+            self.network_ = self._new_network(_runs(data, [everything], seed))
+            self.correction_, self.n_iter_ = identity, 0
+        network, settings = self.network_, self._trainer()
+        splits, device = [everything] * network.n_runs, device_of(self.device)
+        with threads(self.n_jobs), on_device(network, device):
+            # The rows come in another order each time, whatever the random state.
+            runs = _runs(data.to(device), splits, child_seed(seed, self.n_iter_))
+            train_epochs(network, runs, [1] * len(runs), parse(self.loss), settings)
+        self.n_iter_ += 1
+
+    def _seed(self) -> int:
+        return int(check_random_state(self.random_state).randint(2**31))
+
+    def _n_bags(self, data: TrainingData) -> int:
+        if self.module is not None:
+            return 1
+        if self.n_bags != "auto":
+            return self.n_bags
+        n_rows = float(data.row_weights().double().sum())
+        return 5 if 25 <= n_rows < _FEW and len(data.index) >= 5 else 1
+
+    def _trainer(self) -> TrainerSettings:
+        return TrainerSettings(
+            learning_rate_init=self.learning_rate_init,
+            batch_size=self.batch_size,
+            max_iter=self.max_iter,
+            n_iter_no_change=self.n_iter_no_change,
+            max_time=self.max_time,
+        )
+
+    def _new_network(self, runs: list[Run]) -> NetworkBatch:
+        data, generators = runs[0].data, [run.generator() for run in runs]
+        n_classes = data.line.n_classes
+        if self.module is not None:
+            seed = int(torch.randint(2**31, (), generator=generators[0]))
+            return wrap_module(self.module, data.inputs.shape[1], n_classes, seed)
+        counts = torch.bincount(data.index, data.sample_weight, minlength=n_classes)
+        # One more row, spread evenly: a class without rows is unlikely, not impossible.
+        share = (counts + 1 / n_classes) / (counts.sum() + 1)
+        return Ensemble(
+            torch.from_numpy(self.encoder_.column_of_),
+            share.log().expand(len(runs), -1),
+            n_members=self.n_members,
+            hidden_layer_sizes=self.hidden_layer_sizes,
+            dropout=0.1,
+            generators=generators,
+        )
+
+    @contextmanager
+    def _progress(self) -> Iterator[Callable[[int, float], None]]:
+        """A progress bar on stderr, if wanted."""
+        if not self.verbose:
+            yield lambda epoch, score: None
+            return
+        with click.progressbar(
+            length=self.max_iter, label=type(self).__name__, file=sys.stderr
+        ) as bar:
+            yield lambda epoch, score: bar.update(int(epoch > 0))
+
+    @torch.inference_mode()
+    def _probabilities(self, X) -> np.ndarray:
+        """Forecasts: rows x classes or bins."""
+        check_is_fitted(self)
+        X = check_new_rows(self, self.encoder_, X)
+        parts = []
+        # A matrix product rounds a row by its place among the others. In float64 that
+        # is too little to see: a forecast does not depend on the other rows.
+        device = device_of(self.device)
+        network = copy.deepcopy(self.network_).double().to(device)
+        size = rows_at_once(len(self.encoder_.column_of_))
+        with threads(self.n_jobs):
+            for start in range(0, len(X), size):
+                part = self.encoder_.transform(rows_of(X, slice(start, start + size)))
+                inputs = torch.from_numpy(part).double().to(device)
+                probs = _logits(network, inputs).softmax(-1).mean((0, 1))
+                parts.append(probs.cpu().numpy())
+        return self.correction_(_normalized(np.concatenate(parts)))
 
 
-def one_more_pass(model: Any, task: Task) -> None:
-    """Train on all rows of the task, once."""
-    generator = torch.Generator().manual_seed(task.seed)
-    if not hasattr(model, "network_"):
-        model.network_ = _network(model, task, 1, generator)
-        model.correction_, model.n_iter_ = as_it_is, 0
-    network: Any = model.network_
-    plan, loss, device = _plan(model), parse(model.loss), device_of(model)
-    with threads(model.n_jobs), _at_work(model, generator, device):
-        there = _moved(task, device)
-        advance(network, there, [1] * network.n_bags, loss, plan, generator=generator)
-    model.n_iter_ += 1
+def _runs(data: TrainingData, splits: Sequence[Split], seed: int) -> list[Run]:
+    """A run for each bag."""
+    return [
+        Run(data, training, validation, child_seed(seed, bag))
+        for bag, (training, validation) in enumerate(splits)
+    ]
 
 
-def _n_bags(model: Any, n_rows: int) -> int:
-    if model.module is not None:
-        return 1
-    if model.n_bags == "auto":
-        return 5 if 25 <= n_rows < _FEW else 1
-    if model.n_bags < 1:
-        raise ValueError(f"n_bags must be at least 1, got {model.n_bags}")
-    return model.n_bags
+def _all_rows(data: TrainingData) -> Split:
+    everything = torch.arange(len(data.index))
+    return everything, everything
 
 
-def _network(
-    model: Any, task: Task, n_bags: int, generator: torch.Generator
-) -> torch.nn.Module:
-    n_classes = task.line.n_classes
-    if model.module is not None:
-        seed = int(torch.randint(2**31, (), generator=generator))
-        return own_module(model.module, task.inputs.shape[1], n_classes, seed)
-    counts = torch.bincount(task.index, task.sample_weight, minlength=n_classes)
-    # One more row, spread evenly: a class that never came is unlikely, not impossible.
-    share = (counts + 1 / n_classes) / (counts.sum() + 1)
-    return Ensemble(
-        torch.from_numpy(column_of(model.encoder_)),
-        share.log(),
-        n_bags=n_bags,
-        n_members=model.n_members,
-        hidden_layer_sizes=model.hidden_layer_sizes,
-        dropout=0.1,
-        generator=generator,
-    )
-
-
-def _plan(model: Any) -> Plan:
-    return Plan(
-        learning_rate_init=model.learning_rate_init,
-        batch_size=model.batch_size,
-        max_iter=model.max_iter,
-        n_iter_no_change=model.n_iter_no_change,
-        max_time=model.max_time,
-    )
-
-
-def device_of(model: Any) -> torch.device:
-    """Where networks are trained and asked."""
-    if model.device == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    try:
-        device = torch.device(model.device)
-        # Forecasts need float64, which not every device has.
-        float(torch.zeros((), dtype=torch.float64, device=device))
-    except (AssertionError, RuntimeError, TypeError) as error:
-        raise RuntimeError(
-            f"device must be one that is here and knows float64, got {model.device!r} "
-            f'({str(error).splitlines()[0]}); use "auto" or "cpu"'
-        ) from error
-    return device
-
-
-@contextmanager
-def _at_work(
-    model: Any, generator: torch.Generator, device: torch.device
-) -> Iterator[None]:
-    """Bring the network to the device and lend it a generator there.
-
-    It comes back to the CPU without one: so it can be pickled, and loaded anywhere.
-    """
-    if device.type != "cpu":
-        seed = int(torch.randint(2**31, (), generator=generator))
-        generator = torch.Generator(device).manual_seed(seed)
-    model.network_.to(device).generator = generator
-    try:
-        yield
-    finally:
-        model.network_.to("cpu").generator = None
-
-
-def _moved(task: Task, device: torch.device) -> Task:
-    tensors = ("inputs", "index", "value", "sample_weight")
-    found = {name: getattr(task, name) for name in tensors}
-    return replace(
-        task, **{name: x.to(device) for name, x in found.items() if x is not None}
-    )
-
-
-@contextmanager
-def _bar(model: Any) -> Iterator[Callable[[int, float], None]]:
-    """A progress bar on stderr, if wanted."""
-    if not model.verbose:
-        yield lambda epoch, score: None
-        return
-    with click.progressbar(
-        length=model.max_iter, label=type(model).__name__, file=sys.stderr
-    ) as bar:
-        yield lambda epoch, score: bar.update(int(epoch > 0))
+def _weights(data: TrainingData, rows: np.ndarray) -> np.ndarray:
+    assert data.sample_weight is not None
+    return data.sample_weight.numpy()[rows]
 
 
 @torch.no_grad()
-def _held_out(network, task: Task, cuts) -> tuple[np.ndarray, np.ndarray]:
-    """Probabilities of each held-out row under the bag that held it out."""
+def _validation_forecasts(
+    network: NetworkBatch, runs: list[Run]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Probabilities of each validation row under the bag that did not train on it."""
     probs = []
-    for bag, (_, rows) in enumerate(cuts):
+    for bag, run in enumerate(runs):
+        size = rows_at_once(run.data.inputs.shape[1])
         parts = [
-            pooled(_logits(network, task.inputs[part]))[bag]
-            for part in rows.split(rows_at_once(task.inputs.shape[1]))
+            mean_forecast(_logits(network, run.data.inputs[part]))[bag]
+            for part in run.validation.split(size)
         ]
         probs.append(torch.cat(parts).double().exp().cpu().numpy())
-    rows = torch.cat([rows for _, rows in cuts]).numpy()
+    rows = torch.cat([run.validation for run in runs]).numpy()
     return _normalized(np.concatenate(probs)), rows
 
 
-def _logits(network, inputs: torch.Tensor) -> torch.Tensor:
+def _logits(network: NetworkBatch, inputs: torch.Tensor) -> torch.Tensor:
     """Logits of each row under each member: bags x members x rows x classes."""
-    return network(inputs.expand(network.n_bags, -1, -1))
-
-
-def _correction(kind: str | None, probs: np.ndarray, index: np.ndarray):
-    match kind:
-        case None:
-            return as_it_is
-        case "temperature":
-            return Temperature.fit(probs, index)
-        case "isotonic":
-            return Isotonic.fit(probs, index)
-        case _:
-            raise ValueError(
-                f'calibration must be None, "temperature" or "isotonic", got {kind!r}'
-            )
-
-
-def _encoded(model: Any, X) -> torch.Tensor:
-    # Whatever the user's setting: here it is arrays that are wanted.
-    with config_context(transform_output="default"):
-        found = model.encoder_.transform(X)
-    return torch.from_numpy(np.asarray(found, dtype=np.float32))
-
-
-def _part(X, start: int, size: int):
-    """So many rows from the first on."""
-    if isinstance(X, np.ndarray):
-        return X[start : start + size]
-    return nw.from_native(X, eager_only=True)[start : start + size].to_native()
+    return network(inputs.expand(network.n_runs, -1, -1))
 
 
 def _normalized(probs: np.ndarray) -> np.ndarray:
     return probs / probs.sum(-1, keepdims=True)
-
-
-@torch.inference_mode()
-def probabilities(model: Any, X) -> np.ndarray:
-    """Forecasts: rows x classes or bins."""
-    check_is_fitted(model)
-    if _has_words(X):
-        validate_data(model, X, reset=False, skip_check_array=True)
-        _check_finite(X)
-    else:
-        X = validate_data(
-            model, X, reset=False, dtype=np.float64, ensure_all_finite="allow-nan"
-        )
-    parts = []
-    # A matrix product rounds a row by its place among the others. In float64 that is
-    # too little to see: a row's forecast does not depend on its company.
-    device = device_of(model)
-    network = copy.deepcopy(model.network_).double().to(device)
-    size = rows_at_once(len(column_of(model.encoder_)))
-    with threads(model.n_jobs):
-        for start in range(0, len(X), size):
-            inputs = _encoded(model, _part(X, start, size)).double().to(device)
-            probs = _logits(network, inputs).softmax(-1).mean((0, 1))
-            parts.append(probs.cpu().numpy())
-    return model.correction_(_normalized(np.concatenate(parts)))

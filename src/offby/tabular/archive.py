@@ -21,25 +21,26 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 from torch import nn
 
-from offby.tabular.calibration import as_it_is
-from offby.tabular.networks import Alone
+from offby.tabular.calibration import identity
+from offby.tabular.networks import ModuleAdapter
 
-_FORMAT = 1
+_FORMAT = 2
+"""2: the encoders and the layers of the network have other names than in format 1."""
+
 _CLASSES = {
-    "OrdinalClassifier": "offby.tabular.estimators",
-    "BinnedRegressor": "offby.tabular.estimators",
+    "OrdinalClassifier": "offby.tabular.classifier",
+    "BinnedRegressor": "offby.tabular.regressor",
     "Bins": "offby.bins",
     "Temperature": "offby.tabular.calibration",
     "Isotonic": "offby.tabular.calibration",
     "PiecewiseLinear": "offby.tabular.encoders.numbers",
-    "Dates": "offby.tabular.encoders.dates",
-    "Texts": "offby.tabular.encoders.text",
-    "Words": "offby.tabular.encoders.categories",
+    "DateEncoder": "offby.tabular.encoders.dates",
+    "TextEncoder": "offby.tabular.encoders.text",
+    "CategoryEncoder": "offby.tabular.encoders.categories",
+    "TableEncoder": "offby.tabular.encoders.table",
     "NormalScores": "offby.tabular.target_scales",
-    "ColumnTransformer": "sklearn.compose",
-    "OneHotEncoder": "sklearn.preprocessing",
+    "YeoJohnson": "offby.tabular.target_scales",
     "FunctionTransformer": "sklearn.preprocessing",
-    "PowerTransformer": "sklearn.preprocessing",
     "StandardScaler": "sklearn.preprocessing",
     "StringEncoder": "skrub",
     "ToStr": "skrub._to_str",
@@ -47,10 +48,12 @@ _CLASSES = {
     "TfidfTransformer": "sklearn.feature_extraction.text",
     "TruncatedSVD": "sklearn.decomposition",
     "Ensemble": "offby.tabular.networks",
-    "ParameterList": "torch.nn",
+    "ColumnEnsembleLinear": "offby.tabular.layers",
+    "BatchEnsembleLinear": "offby.tabular.layers",
+    "EnsembleLinear": "offby.tabular.layers",
     "ModuleList": "torch.nn",
 }
-_FUNCTIONS: dict[str, Callable] = {"log": np.log, "exp": np.exp, "as_it_is": as_it_is}
+_FUNCTIONS: dict[str, Callable] = {"log": np.log, "exp": np.exp, "identity": identity}
 
 
 def save(model: Any, path: str | Path) -> None:
@@ -60,7 +63,7 @@ def save(model: Any, path: str | Path) -> None:
         TypeError: If it holds what only pickle could store, as a network of one's own.
     """
     check_is_fitted(model)
-    if isinstance(model.network_, Alone) or model.module is not None:
+    if isinstance(model.network_, ModuleAdapter) or model.module is not None:
         raise TypeError(
             "save stores the networks of offby, and this estimator has a module of "
             "your own, whose code no file of ours can hold; save its weights with "
@@ -87,16 +90,21 @@ def load(path: str | Path, wanted: type) -> Any:
         with zipfile.ZipFile(path) as file:
             members = {name: file.read(name) for name in file.namelist()}
         head = json.loads(members["model.json"])
-        found, holds = head["format"], head["holds"]
+        found, holds, _ = head["format"], head["holds"], head["offby"]
     except (zipfile.BadZipFile, KeyError, TypeError, ValueError) as error:
         raise ValueError(
             f"{path} must be a whole file that save wrote, and is not; pickles are "
             "read by joblib.load"
         ) from error
     if found != _FORMAT:
+        do = (
+            "update offby"
+            if isinstance(found, int) and found > _FORMAT
+            else f"load it with offby {head['offby']}, or train and save it again"
+        )
         raise ValueError(
             f"{path} must be of format {_FORMAT}, which offby {version('offby')} "
-            f"reads, got format {found} of offby {head['offby']}; update offby"
+            f"reads, got format {found} of offby {head['offby']}; {do}"
         )
     if holds != wanted.__name__:
         raise ValueError(

@@ -1,7 +1,8 @@
-"""Correcting predicted probabilities on rows that were held out."""
+"""Correcting predicted probabilities on validation rows."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -9,8 +10,27 @@ from scipy.optimize import minimize_scalar
 from scipy.special import logsumexp, softmax
 from sklearn.isotonic import IsotonicRegression
 
+Correction = Callable[[np.ndarray], np.ndarray]
+"""From predicted probabilities to corrected ones."""
 
-def as_it_is(
+
+def fit_correction(
+    kind: Literal["temperature", "isotonic"] | None,
+    probs: Float[np.ndarray, "rows classes"],
+    index: Int[np.ndarray, " rows"],
+    weights: Float[np.ndarray, " rows"],
+) -> Correction:
+    """The correction of this kind, fitted to validation rows."""
+    match kind:
+        case "temperature":
+            return Temperature.fit(probs, index, weights)
+        case "isotonic":
+            return Isotonic.fit(probs, index, weights)
+        case _:
+            return identity
+
+
+def identity(
     probs: Float[np.ndarray, "*batch classes"],
 ) -> Float[np.ndarray, "*batch classes"]:
     """No correction."""
@@ -33,15 +53,20 @@ class Temperature:
 
     @classmethod
     def fit(
-        cls, probs: Float[np.ndarray, "rows classes"], index: Int[np.ndarray, " rows"]
+        cls,
+        probs: Float[np.ndarray, "rows classes"],
+        index: Int[np.ndarray, " rows"],
+        weights: Float[np.ndarray, " rows"] | None = None,
     ) -> "Temperature":
-        """The temperature with the least log score on these rows."""
+        """The temperature with the least weighted log score on these rows."""
+        probs, index, weights = _different_rows(probs, index, weights)
         log_p = _log(probs)
         rows = np.arange(len(index))
 
         def log_score(log_temperature: float) -> float:
             scaled = log_p / np.exp(log_temperature)
-            return float((logsumexp(scaled, -1) - scaled[rows, index]).mean())
+            scores = logsumexp(scaled, -1) - scaled[rows, index]
+            return float(weights @ scores / weights.sum())
 
         found: Any = minimize_scalar(log_score, bounds=(-3, 3), method="bounded")
         return cls(float(np.exp(found.x)))
@@ -58,8 +83,8 @@ class Isotonic:
     """A monotone map of the cumulative probabilities.
 
     Where half of the rows lie below their predicted 30 % quantile, it turns 0.3 into
-    0.5. Of the identity, a share 1 / (rows + 1) stays: otherwise a class that the rows
-    by chance never showed would get no mass at all.
+    0.5. A share 1 / (rows + 1) of the map is the identity: without it, a class that by
+    chance no row showed would get no mass at all.
 
     References:
         Kuleshov, Fenner, Ermon (2018), Accurate uncertainties for deep learning using
@@ -71,16 +96,22 @@ class Isotonic:
 
     @classmethod
     def fit(
-        cls, probs: Float[np.ndarray, "rows classes"], index: Int[np.ndarray, " rows"]
+        cls,
+        probs: Float[np.ndarray, "rows classes"],
+        index: Int[np.ndarray, " rows"],
+        weights: Float[np.ndarray, " rows"] | None = None,
     ) -> "Isotonic":
         """The monotone map that fits these rows best, over all cuts between classes."""
+        probs, index, weights = _different_rows(probs, index, weights)
         below = probs.cumsum(-1)[:, :-1]
         happened = index[:, None] <= np.arange(below.shape[1])
         levels = np.linspace(0, 1, 201)
         found = IsotonicRegression(y_min=0, y_max=1, out_of_bounds="clip")
-        mapped = found.fit(below.ravel(), happened.ravel()).predict(levels)
+        of_cut = weights.repeat(below.shape[1])
+        found.fit(below.ravel(), happened.ravel(), sample_weight=of_cut)
+        mapped = found.predict(levels)
         mapped[0], mapped[-1] = 0, 1
-        share = 1 / (len(index) + 1)
+        share = 1 / (weights.sum() + 1)
         return cls(levels, (1 - share) * mapped + share * levels)
 
     def __call__(
@@ -90,6 +121,20 @@ class Isotonic:
         below = np.interp(probs.cumsum(-1), self.levels, self.mapped)
         below[..., -1] = 1
         return np.diff(below, axis=-1, prepend=0)
+
+
+def _different_rows(
+    probs: np.ndarray, index: np.ndarray, weights: np.ndarray | None
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Each different row once, with its total weight, in an order of their own.
+
+    So a row of weight 3 and a row that comes three times give the same bits.
+    """
+    weights = np.ones(len(index)) if weights is None else weights
+    rows = np.ascontiguousarray(np.column_stack([probs, index]), dtype=np.float64)
+    bits = rows.view(np.dtype((np.void, rows.itemsize * rows.shape[1])))[:, 0]
+    _, first, code = np.unique(bits, return_index=True, return_inverse=True)
+    return probs[first], index[first], np.bincount(code, weights)
 
 
 def _log(probs: np.ndarray) -> np.ndarray:

@@ -1,8 +1,8 @@
-"""Networks for tables: an ensemble that shares its weights, on a smooth set of logits.
+"""Batches of networks for tables: from rows to logits, many runs side by side.
 
-A network here maps inputs of shape (bags, rows, features) to logits of shape (bags,
-members, rows, classes). Bags are trained on different rows and share nothing; the
-members of a bag share its matrices.
+A batch maps inputs of shape (runs, rows, features) to logits of shape (runs, members,
+rows, classes). Runs are trained on different rows and share nothing; the members of a
+run forecast together.
 """
 
 import copy
@@ -14,17 +14,45 @@ from typing import cast
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
+from torch.func import functional_call
+
+from offby.tabular.layers import (
+    BatchEnsembleLinear,
+    ColumnEnsembleLinear,
+    EnsembleLinear,
+    Generators,
+    dropout,
+)
 
 
-class Ensemble(nn.Module):
-    r"""Perceptrons that share their matrices; each has scales and a last layer its own.
+class NetworkBatch(nn.Module):
+    """Several runs in one module: all its parameters have the run for first axis."""
 
-    Layer by layer, member m computes
+    run_buffers: tuple[str, ...] = ()
+    """Buffers that do, too."""
 
-    .. math:: h \leftarrow \mathrm{relu}((h \odot r_m) W \odot s_m + b_m)
+    def __init__(self, n_runs: int) -> None:
+        super().__init__()
+        self.n_runs = n_runs
 
-    In the first layer the scale is one per column of the table, however many inputs
-    spell the column out: what a column adds is computed once for all members.
+    def run_tensors(self) -> dict[str, Tensor]:
+        """All that belongs to single runs, with the run for first axis."""
+        buffers = {name: self.get_buffer(name) for name in self.run_buffers}
+        return {**dict(self.named_parameters()), **buffers}
+
+    def set_runs(self, tensors: dict[str, Tensor]) -> None:
+        """Take over the runs that these tensors describe, however many."""
+        for name, own in self.run_tensors().items():
+            own.data = tensors[name]
+            self.n_runs = len(tensors[name])
+
+    def logits_of(self, tensors: dict[str, Tensor], inputs: Tensor) -> Tensor:
+        """Logits of other runs than its own, which it leaves as they are."""
+        return functional_call(self, tensors, (inputs,))
+
+
+class Ensemble(NetworkBatch):
+    r"""Perceptrons that share matrices within a run (`BatchEnsembleLinear`).
 
     Its logits are a sum of cosines over the classes (`cosines`), on top of the logits
     of the class frequencies: so neighboring bins start and stay alike unless the rows
@@ -32,134 +60,155 @@ class Ensemble(nn.Module):
 
     Args:
         column_of: Column of the table that each input comes from.
-        prior: Logits of the class frequencies.
-        n_bags: Networks that share nothing.
-        n_members: Networks in a bag.
+        prior: Logits of the class frequencies of each run.
+        n_members: Perceptrons in a run.
         hidden_layer_sizes: Widths of the hidden layers.
         dropout: Share of hidden values dropped in training.
-        generator: Where first weights and dropped values come from.
+        generators: Where the first weights of each run come from.
 
     References:
-        Wen, Tran, Ba (2020), BatchEnsemble, arXiv:2002.06715; Gorishniy, Kotelnikov,
-        Babenko (2024), TabM, arXiv:2410.24210. NOTE[DIFF]: cosines; scales of columns
-        and not of their codes, which is quicker; dropped values differ between members.
+        Gorishniy, Kotelnikov, Babenko (2024), TabM, arXiv:2410.24210. NOTE[DIFF]:
+        cosines; scales of columns and not of their inputs, which is quicker; dropped
+        values differ between members.
     """
+
+    run_buffers = ("prior",)
 
     def __init__(
         self,
         column_of: Int[Tensor, " features"],
-        prior: Float[Tensor, " classes"],
+        prior: Float[Tensor, "runs classes"],
         *,
-        n_bags: int,
         n_members: int,
         hidden_layer_sizes: Sequence[int],
         dropout: float,
-        generator: torch.Generator,
+        generators: Generators,
     ) -> None:
-        super().__init__()
-        self.generator: torch.Generator | None = generator
-        self.n_bags, self.dropout = n_bags, dropout
-
-        def uniform(*shape: int, width: int) -> nn.Parameter:
-            draw = torch.rand(n_bags, *shape, generator=generator)
-            return nn.Parameter((2 * draw - 1) / math.sqrt(max(width, 1)))
-
-        places = _padded(column_of)
-        n_features, (n_columns, n_places) = len(column_of), places.shape
-        widths = [n_features, *hidden_layer_sizes]
-        layers, k = list(pairwise(widths)), n_members
-        self.matrices = nn.ParameterList(
-            uniform(a, b, width=a)
-            if layer
-            else uniform(n_columns, n_places, b, width=a)
-            for layer, (a, b) in enumerate(layers)
+        super().__init__(len(generators))
+        if (
+            n_members < 1
+            or not 0 <= dropout < 1
+            or min(hidden_layer_sizes, default=1) < 1
+        ):
+            raise ValueError(
+                "n_members and all hidden_layer_sizes must be at least 1 and dropout "
+                f"from 0 to below 1, got {n_members}, {tuple(hidden_layer_sizes)} and "
+                f"{dropout}"
+            )
+        self.dropout = dropout
+        widths = [len(column_of), *hidden_layer_sizes]
+        self.layers = nn.ModuleList(
+            BatchEnsembleLinear(n_members, n_in, n_out, generators)
+            if number
+            else ColumnEnsembleLinear(column_of, n_members, n_out, generators)
+            for number, (n_in, n_out) in enumerate(pairwise(widths))
         )
-        self.biases = nn.ParameterList(uniform(k, 1, b, width=a) for a, b in layers)
-        self.after = nn.ParameterList(torch.ones(n_bags, k, 1, b) for _, b in layers)
-        # Random signs on the columns are what makes the members differ.
-        self.before = nn.ParameterList(
-            torch.ones(n_bags, k, 1, a)
-            if layer
-            else _signs(n_bags, k, n_columns, generator=generator)
-            for layer, (a, _) in enumerate(layers)
-        )
-        waves = cosines(len(prior))
-        self.head = uniform(k, widths[-1], len(waves), width=widths[-1])
-        self.offset = nn.Parameter(torch.zeros(n_bags, k, 1, len(waves)))
-        self.register_buffer("prior", prior.float())
-        self.register_buffer("waves", waves)
-        self.register_buffer("places", places)
+        basis = cosines(prior.shape[-1])
+        self.head = EnsembleLinear(n_members, widths[-1], len(basis), generators)
+        # A training begins at the frequencies of the classes.
+        nn.init.zeros_(self.head.bias)
+        self.register_buffer("prior", prior.float()[:, None, None])
+        self.register_buffer("basis", basis)
 
     def forward(
-        self, inputs: Float[Tensor, "bags rows features"]
-    ) -> Float[Tensor, "bags members rows classes"]:
-        """Raw logits of every member."""
-        hidden = inputs[:, None]
-        layers = zip(self.before, self.matrices, self.after, self.biases, strict=True)
-        for layer, (before, matrix, after, bias) in enumerate(layers):
-            if layer:
-                # One product for all members: they share the matrix.
-                flat = (hidden * before).flatten(1, 2) @ matrix
-                hidden = flat.unflatten(1, hidden.shape[1:3])
-            else:
-                hidden = self._first(inputs, before, matrix)
-            hidden = (hidden * after + bias).relu()
-            if self.training and self.dropout:
-                hidden = hidden * self._kept(hidden)
-        waves, prior = cast(Tensor, self.waves), cast(Tensor, self.prior)
-        return (hidden @ self.head + self.offset) @ waves + prior
-
-    def _first(
         self,
-        inputs: Float[Tensor, "bags rows features"],
-        before: Float[Tensor, "bags members columns"],
-        matrix: Float[Tensor, "bags columns places hidden"],
-    ) -> Float[Tensor, "bags members rows hidden"]:
-        places = cast(Tensor, self.places)
-        with_nothing = torch.nn.functional.pad(inputs, (0, 1))
-        spelled = with_nothing[..., places.flatten()].unflatten(-1, places.shape)
-        n_members, n_columns, width = before.shape[1], matrix.shape[1], matrix.shape[-1]
-        if n_columns * width > 4 * n_members * inputs.shape[-1]:
-            # Columns of hardly an input each: what each adds would be larger than the
-            # inputs of all members.
-            scaled = spelled[:, None] * before[:, :, None, :, None]
-            flat = scaled.flatten(3).flatten(1, 2) @ matrix.flatten(1, 2)
-            return flat.unflatten(1, scaled.shape[1:3])
-        added = spelled.transpose(1, 2) @ matrix
-        return (before @ added.flatten(2)).unflatten(-1, added.shape[2:])
-
-    def _kept(self, hidden: Tensor) -> Tensor:
-        # A byte for each value, eight to a draw: whole numbers are drawn slowly.
-        n_values = hidden.numel()
-        n_draws = -(-n_values // 8)
-        draws = torch.empty(n_draws, dtype=torch.int64, device=hidden.device)
-        draws.random_(-(2**63), None, generator=self.generator)
-        byte = draws.view(torch.uint8)[:n_values].view(hidden.shape)
-        least = round(256 * self.dropout)
-        return (byte >= least) / (1 - least / 256)
+        inputs: Float[Tensor, "runs rows features"],
+        generators: Generators | None = None,
+    ) -> Float[Tensor, "runs members rows classes"]:
+        """Raw logits of every member; with generators, as in training."""
+        hidden = inputs if len(self.layers) else inputs[:, None]
+        for layer in self.layers:
+            hidden = dropout(layer(hidden).relu(), self.dropout, generators)
+        prior, basis = cast(Tensor, self.prior), cast(Tensor, self.basis)
+        return self.head(hidden) @ basis + prior
 
 
-class Alone(nn.Module):
-    """Any module from features to logits, as a single member of a single bag."""
+class MLP(NetworkBatch):
+    """Plain multilayer perceptrons: one member, one logit for each class.
+
+    Args:
+        widths: Number of features, widths of the hidden layers, number of classes.
+        generators: Where the first weights of each run come from.
+    """
+
+    def __init__(self, widths: Sequence[int], generators: Generators) -> None:
+        super().__init__(len(generators))
+        self.layers = nn.ModuleList(
+            EnsembleLinear(1, n_in, n_out, generators)
+            for n_in, n_out in pairwise(widths)
+        )
+
+    @classmethod
+    def of(cls, weights: Sequence[Tensor]) -> "MLP":
+        """The network of these weights: matrix and offset of each layer."""
+        widths = [len(weights[0]), *(len(offset) for offset in weights[1::2])]
+        network = cls(widths, [torch.Generator()])
+        names = network.run_tensors()
+        network.set_runs(
+            {
+                name: value.detach().reshape(names[name].shape)
+                for name, value in zip(names, weights, strict=True)
+            }
+        )
+        return network.requires_grad_(False)
+
+    @staticmethod
+    def weights_of(tensors: dict[str, Tensor]) -> tuple[Tensor, ...]:
+        """Matrix and offset of each layer, from the tensors of a single run."""
+        return tuple(
+            part.detach()[0, 0, 0] if name.endswith("bias") else part.detach()[0, 0]
+            for name, part in tensors.items()
+        )
+
+    def forward(
+        self,
+        inputs: Float[Tensor, "runs rows features"],
+        generators: Generators | None = None,
+    ) -> Float[Tensor, "runs members rows classes"]:
+        """Raw logits."""
+        hidden = inputs[:, None]
+        for number, layer in enumerate(self.layers):
+            hidden = layer(hidden.relu() if number else hidden)
+        return hidden
+
+
+class ModuleAdapter(NetworkBatch):
+    """Any module from features to logits, as a single member of a single run."""
 
     def __init__(self, module: nn.Module) -> None:
-        super().__init__()
+        super().__init__(1)
         self.module = module
-        self.n_bags = 1
+
+    def run_tensors(self) -> dict[str, Tensor]:
+        """Its parameters and buffers, under an axis of one run."""
+        own = {**dict(self.named_parameters()), **dict(self.named_buffers())}
+        return {name: tensor.detach()[None] for name, tensor in own.items()}
+
+    def set_runs(self, tensors: dict[str, Tensor]) -> None:
+        """Take over the weights of another run."""
+        for name, own in self.run_tensors().items():
+            own.copy_(tensors[name])
+
+    def logits_of(self, tensors: dict[str, Tensor], inputs: Tensor) -> Tensor:
+        """Logits of another run than its own."""
+        own = {name: tensor[0] for name, tensor in tensors.items()}
+        return functional_call(self, own, (inputs,))
 
     def forward(
-        self, inputs: Float[Tensor, "bags rows features"]
-    ) -> Float[Tensor, "bags members rows classes"]:
+        self,
+        inputs: Float[Tensor, "runs rows features"],
+        generators: Generators | None = None,
+    ) -> Float[Tensor, "runs members rows classes"]:
         """Raw logits of the module."""
         return self.module(inputs[0])[None, None]
 
 
-def own_module(
+def wrap_module(
     module: nn.Module | Callable[[int, int], nn.Module],
     n_features: int,
     n_classes: int,
     seed: int,
-) -> Alone:
+) -> ModuleAdapter:
     """A user's module, ready for training: a copy, or what their function builds.
 
     Raises:
@@ -185,40 +234,21 @@ def own_module(
             f"module must map 2 rows of {n_features} features to logits of shape "
             f"(2, {n_classes}), got shape {shape}"
         )
-    return Alone(built)
+    return ModuleAdapter(built)
 
 
 def cosines(n_classes: int, most: int = 40) -> Float[Tensor, "waves classes"]:
-    r"""Cosines over the classes, the quicker ones the smaller.
+    r"""Cosine basis over the classes; amplitudes fall with the square of the frequency.
 
     .. math:: \sqrt{2} \cos(\pi j (k + 1/2) / K) / (1 + j)^2, \qquad j = 1 \dots
 
     With all K - 1 of them any logits can be reached (a constant changes nothing), but
-    smooth ones by smaller weights. Of many classes the quickest waves are left out.
+    smooth ones by smaller weights. Of many classes the highest frequencies go.
 
     >>> cosines(3)
     tensor([[ 3.0619e-01, -1.5454e-08, -3.0619e-01],
             [ 7.8567e-02, -1.5713e-01,  7.8567e-02]])
     """
     j = torch.arange(1, max(2, min(n_classes, most + 1)))[:, None]
-    place = (torch.arange(n_classes) + 0.5) / n_classes
-    return math.sqrt(2) * torch.cos(math.pi * j * place) / (1 + j) ** 2
-
-
-def _padded(column_of: Tensor, most: int = 33) -> Int[Tensor, "columns places"]:
-    """The inputs of each column, filled up with a place past the last input.
-
-    A column of more inputs than most, such as many categories, counts as several.
-    """
-    rows: list[Tensor] = []
-    for column in column_of.unique():
-        rows += (column_of == column).nonzero()[:, 0].split(most)
-    if not rows:
-        return column_of.new_zeros(0, 0)
-    return nn.utils.rnn.pad_sequence(
-        rows, batch_first=True, padding_value=len(column_of)
-    )
-
-
-def _signs(*shape: int, generator: torch.Generator) -> Tensor:
-    return torch.randint(0, 2, shape, generator=generator) * 2.0 - 1.0
+    position = (torch.arange(n_classes) + 0.5) / n_classes
+    return math.sqrt(2) * torch.cos(math.pi * j * position) / (1 + j) ** 2

@@ -1,253 +1,244 @@
-"""Training one network, of whatever kind, to its best epoch."""
+"""The trainer: many runs at once, each with its rows, its stop and its best weights.
 
-import math
+`compare` trains its folds and seeds with it, the estimators their bags.
+"""
+
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections import defaultdict
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import torch
-from joblib import effective_n_jobs
-from torch import Tensor, nn
+from torch import Tensor
 
+from offby import losses
 from offby.losses.registry import Labels, NamedLoss
-from offby.tabular.training import Task, batch_size, inner_split, score_of
+from offby.tabular.data import StackedRows
+from offby.tabular.forecasts import mean_forecast, rows_at_once
+from offby.tabular.networks import NetworkBatch
+from offby.tabular.optimizers import adamw, keep_runs
+from offby.tabular.runs import History, Run, TrainerSettings, batch_shape, mean_score
+
+Score = Callable[[Labels, Tensor], Tensor]
+"""Score of each row from labels and logits; lower is better."""
 
 
-@dataclass(frozen=True)
-class Plan:
-    """How a network is trained."""
+@dataclass(frozen=True, eq=False)
+class TrainedRun:
+    """A run of its own, with its best weights."""
 
-    learning_rate_init: float = 1e-3
-    weight_decay: float = 1e-2
-    batch_size: int | Literal["auto"] = "auto"
-    max_iter: int = 200
-    n_iter_no_change: int = 16
-    max_time: float | None = None
-    """Seconds after which no further epoch begins."""
+    network: NetworkBatch
+    history: History
 
 
-@dataclass(frozen=True)
-class Course:
-    """How a training went."""
-
-    best_epochs: tuple[int, ...]
-    """Of each bag: the epoch whose weights are kept."""
-    curve: tuple[float, ...]
-    """Validation score before training and after each epoch, mean over the bags."""
+def common_score(labels: Labels, logits: Tensor) -> Tensor:
+    """The score that all losses share: CRPS where there are numbers, else the RPS."""
+    if labels.bins is not None:
+        assert labels.value is not None
+        return losses.histogram_crps(logits, labels.value, labels.bins)
+    return losses.squared_emd(logits, labels.index, labels.line)
 
 
-def splits(
-    n_rows: int, n_bags: int, validation_fraction: float, generator: torch.Generator
-) -> list[tuple[Tensor, Tensor]]:
-    """Rows to learn from and rows held out, for each bag.
-
-    A single bag holds out the share asked for; several hold out every row once.
-    """
-    if n_bags == 1:
-        return [inner_split(n_rows, validation_fraction, generator)]
-    shuffled = torch.randperm(n_rows, generator=generator)
-    parts = [shuffled[bag::n_bags] for bag in range(n_bags)]
-    return [(torch.cat(parts[:i] + parts[i + 1 :]), parts[i]) for i in range(n_bags)]
-
-
-def learn(
-    network: nn.Module,
-    task: Task,
-    cuts: Sequence[tuple[Tensor, Tensor]],
+def fit_runs(
+    runs: Sequence[Run],
+    build: Callable[[Sequence[Run]], NetworkBatch],
     loss: NamedLoss,
-    plan: Plan,
+    settings: TrainerSettings,
     *,
-    generator: torch.Generator,
-    note: Callable[[int, float], None] = lambda epoch, score: None,
-) -> Course:
-    """Train in place, and leave the weights of each bag at its best epoch.
+    score: Score = common_score,
+    pool: Callable[[Tensor], Tensor] = mean_forecast,
+) -> list[TrainedRun]:
+    """Train a network per run: as many at once as batches of one shape allow.
+
+    A run draws from generators of its own and stops by itself: its result does not
+    depend on the company, to the last bit.
 
     Args:
-        network: Maps (bags, rows, features) to (bags, members, rows, classes).
-        task: The rows; on the device of the network.
-        cuts: Rows to learn from and rows held out, for each bag.
-        loss: What the training minimizes; what stops it is the RPS or CRPS of the
-            mean forecast of a bag's members on its held-out rows.
-        plan: Rules of the training.
-        generator: Where the order of rows comes from.
-        note: Called after each epoch with its number and score.
+        runs: What to train on.
+        build: Makes the untrained networks of some runs.
+        loss: What the training minimizes.
+        settings: Rules of the training.
+        score: What validation rows are judged by: decides when a run stops.
+        pool: The forecast of a run from the logits of its members.
+    """
+    batches: dict[tuple[int, ...], list[int]] = defaultdict(list)
+    for number, run in enumerate(runs):
+        shape = run.data.inputs.shape[1], run.data.line.n_classes
+        batches[*shape, *batch_shape([run], settings)].append(number)
+    found: dict[int, TrainedRun] = {}
+    for numbers in batches.values():
+        members = [runs[number] for number in numbers]
+        network = build(members)
+        histories = train(network, members, loss, settings, score=score, pool=pool)
+        for row, number in enumerate(numbers):
+            alone = network if len(numbers) == 1 else build(members[row : row + 1])
+            tensors = network.run_tensors()
+            alone.set_runs({k: v.detach()[[row]] for k, v in tensors.items()})
+            found[number] = TrainedRun(alone.eval(), histories[row])
+    return [found[number] for number in range(len(runs))]
+
+
+def train(
+    network: NetworkBatch,
+    runs: Sequence[Run],
+    loss: NamedLoss,
+    settings: TrainerSettings,
+    *,
+    score: Score = common_score,
+    pool: Callable[[Tensor], Tensor] = mean_forecast,
+    on_epoch: Callable[[int, float], None] = lambda epoch, score: None,
+) -> list[History]:
+    """Train a batch of networks in place, and leave each run at its best epoch.
+
+    Args:
+        network: One network per run, on the device of the rows.
+        runs: What to train on.
+        loss: What the training minimizes.
+        settings: Rules of the training.
+        score: What validation rows are judged by.
+        pool: The forecast of a run from the logits of its members.
+        on_epoch: Called after each epoch with its number and the mean score.
     """
     started = time.monotonic()
-    weight = _weights(task)
-    optimizer = _optimizer(network, plan)
-    best = [math.inf] * len(cuts)
-    best_epochs, curve = [0] * len(cuts), []
-    kept = _copied(network, len(cuts))
-    for epoch in range(plan.max_iter + 1):
-        if epoch:
-            _one_epoch(network, task, weight, cuts, loss, plan, optimizer, generator)
-        scores = _scores(network, task, weight, [held for _, held in cuts])
-        for bag, score in enumerate(scores):
-            if score < best[bag]:
-                best[bag], best_epochs[bag] = score, epoch
-                _keep(kept, network, bag, len(cuts))
-        curve.append(sum(scores) / len(scores))
-        note(epoch, curve[-1])
-        late = plan.max_time and time.monotonic() - started > plan.max_time
-        if late or all(epoch - at >= plan.n_iter_no_change for at in best_epochs):
-            break
-    _restore(network, kept, len(cuts))
-    return Course(tuple(best_epochs), tuple(curve))
+    histories = [History() for _ in runs]
+    best = {name: part.detach().clone() for name, part in network.run_tensors().items()}
+    training = _Training(network, runs, loss, settings)
+    try:
+        for epoch in range(settings.max_iter + 1):
+            if epoch:
+                training.fit_epoch()
+            tensors = network.run_tensors()
+            for row, number in enumerate(training.active):
+                own = {name: part.detach()[[row]] for name, part in tensors.items()}
+                value = _validation_score(network, own, runs[number], score, pool)
+                if histories[number].record_epoch(value):
+                    _copy_run(best, number, own)
+                if runs[number].keep_snapshots and epoch & (epoch - 1) == 0:
+                    histories[number].snapshots[epoch] = _cloned(own)
+            on_epoch(epoch, mean_score(histories, epoch))
+            training.drop_stopped(
+                [each.has_stalled(settings.n_iter_no_change) for each in histories]
+            )
+            elapsed = time.monotonic() - started
+            late = settings.max_time is not None and elapsed > settings.max_time
+            if late or not training.active:
+                break
+    finally:
+        network.set_runs(best)
+        network.eval()
+    return histories
 
 
-def advance(
-    network: nn.Module,
-    task: Task,
+def train_epochs(
+    network: NetworkBatch,
+    runs: Sequence[Run],
     epochs: Sequence[int],
     loss: NamedLoss,
-    plan: Plan,
-    *,
-    generator: torch.Generator,
+    settings: TrainerSettings,
 ) -> None:
-    """Train each bag in place on all rows for its epochs, with nothing to stop it."""
-    everything = torch.arange(len(task.index))
-    cuts = [(everything, everything)] * len(epochs)
-    optimizer, weight = _optimizer(network, plan), _weights(task)
-    kept = _copied(network, len(cuts))
-    for epoch in range(1, max(epochs) + 1):
-        _one_epoch(network, task, weight, cuts, loss, plan, optimizer, generator)
-        for bag, last in enumerate(epochs):
-            if epoch == last:
-                _keep(kept, network, bag, len(cuts))
-    _restore(network, kept, len(cuts))
+    """Train each run in place on its training rows for its number of epochs."""
+    last = {name: part.detach().clone() for name, part in network.run_tensors().items()}
+    training = _Training(network, runs, loss, settings)
+    for epoch in range(max(epochs) + 1):
+        if epoch:
+            training.fit_epoch()
+        tensors = network.run_tensors()
+        for row, number in enumerate(training.active):
+            if epochs[number] == epoch:
+                own = {name: part.detach()[[row]] for name, part in tensors.items()}
+                _copy_run(last, number, own)
+        training.drop_stopped([each <= epoch for each in epochs])
+    network.set_runs(last)
+    network.eval()
 
 
-def _weights(task: Task) -> Tensor:
-    if task.sample_weight is None:
-        return torch.ones(len(task.index), device=task.index.device)
-    return task.sample_weight.float()
+class _Training:
+    """A batch of networks in training, of which some may have stopped."""
+
+    def __init__(self, network, runs: Sequence[Run], loss, settings) -> None:
+        self.network, self.runs, self.loss = network, runs, loss
+        self.optimizer = adamw(
+            network,
+            rate=settings.learning_rate_init,
+            weight_decay=settings.weight_decay,
+        )
+        self.size, self.n_steps = batch_shape(runs, settings)
+        device = runs[0].data.inputs.device
+        self.order = [run.generator(1) for run in runs]
+        self.dropout = [run.generator(2, device) for run in runs]
+        self.active = list(range(len(runs)))
+        self.rows = StackedRows.of([run.data for run in runs])
+
+    def fit_epoch(self) -> None:
+        """One epoch: each training row once, or nearly so."""
+        self.network.train()
+        batches = self._batches()
+        dropout = [self.dropout[number] for number in self.active]
+        for step in range(self.n_steps):
+            rows = batches[:, step]
+            logits = self.network(self.rows.inputs[rows], dropout)
+            value = self._mean_loss(logits, rows)
+            self.optimizer.zero_grad()
+            value.backward()
+            self.optimizer.step()
+
+    def _batches(self) -> Tensor:
+        """Rows of each batch of an epoch: runs x steps x batch size."""
+        window = torch.arange(self.n_steps * self.size)
+        orders = []
+        for number in self.active:
+            train = self.runs[number].train
+            shuffled = train[torch.randperm(len(train), generator=self.order[number])]
+            # The last batch starts over where rows run out.
+            orders.append(shuffled[window % len(train)] + self.rows.first[number])
+        return torch.stack(orders).unflatten(1, (self.n_steps, self.size))
+
+    def _mean_loss(self, logits: Tensor, rows: Tensor) -> Tensor:
+        """Weighted mean of the loss over the rows of each run, summed over runs."""
+        total = logits.new_zeros(())
+        weight = self.rows.weight[rows][:, None].expand(logits.shape[:-1])
+        for places, labels in self.rows.labels(rows, self.active, logits.shape[1]):
+            part = logits if len(places) == len(logits) else logits[places]
+            share = weight[places]
+            value = (self.loss.rows(part, labels) * share).sum((1, 2))
+            sums = share.sum((1, 2))
+            # If all weights of a batch are zero, its loss is zero.
+            total = total + (value / sums.where(sums > 0, 1)).sum()
+        return total
+
+    def drop_stopped(self, stopped: Sequence[bool]) -> None:
+        """Go on without the runs that have stopped."""
+        stay = [r for r, number in enumerate(self.active) if not stopped[number]]
+        if len(stay) == len(self.active):
+            return
+        self.active = [self.active[row] for row in stay]
+        if stay:
+            keep_runs(self.network, self.optimizer, stay)
 
 
-@contextmanager
-def threads(n_jobs: int | None) -> Iterator[None]:
-    """Threads of the matrix products: one for None, one per core for -1.
-
-    With one thread the result is the same to the last bit wherever it is computed.
-    """
-    before = torch.get_num_threads()
-    torch.set_num_threads(effective_n_jobs(1 if n_jobs is None else n_jobs))
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
-
-
-def _optimizer(network: nn.Module, plan: Plan) -> torch.optim.Optimizer:
-    named = list(network.named_parameters())
-    # Only what multiplies is pulled towards zero, not offsets and scales.
-    decays = [p for name, p in named if _is_matrix(name, p)]
-    others = [p for name, p in named if not _is_matrix(name, p)]
-    return torch.optim.AdamW(
-        [
-            {"params": decays, "weight_decay": plan.weight_decay},
-            {"params": others, "weight_decay": 0.0},
-        ],
-        lr=plan.learning_rate_init,
-        fused=True,
-    )
-
-
-def _is_matrix(name: str, parameter: Tensor) -> bool:
-    return parameter.ndim >= 2 and not name.startswith(
-        ("biases", "after", "before", "offset")
-    )
-
-
-def _one_epoch(network, task, weight, cuts, loss, plan, optimizer, generator) -> None:
-    network.train()
-    size = batch_size(min(len(learned) for learned, _ in cuts), plan.batch_size)
-    orders = [
-        learned[torch.randperm(len(learned), generator=generator)]
-        for learned, _ in cuts
+@torch.no_grad()
+def _validation_score(
+    network: NetworkBatch, tensors: dict[str, Tensor], run: Run, score, pool
+) -> float:
+    """Weighted mean score of the run's forecast on its validation rows."""
+    network.eval()
+    # Alone, in batches of its own: a matrix product rounds a row by its company.
+    parts = run.validation.split(rows_at_once(run.data.inputs.shape[1]))
+    outputs = [
+        pool(network.logits_of(tensors, run.data.inputs[part][None]))[0]
+        for part in parts
     ]
-    n_batches = max(1, round(min(map(len, orders)) / size))
-    for step in range(n_batches):
-        # The last batch starts over where rows run out.
-        window = torch.arange(step * size, (step + 1) * size)
-        rows = torch.stack([order[window % len(order)] for order in orders])
-        logits = network(task.inputs[rows])
-        value = loss.rows(logits, _labels(task, rows, logits.shape[1]))
-        share = weight[rows][:, None].expand_as(value)
-        total = share.sum((1, 2))
-        # A batch of weightless rows teaches nothing.
-        mean = (value * share).sum((1, 2)) / total.where(total > 0, 1)
-        optimizer.zero_grad()
-        mean.sum().backward()
-        optimizer.step()
+    values = score(run.data.labels(run.validation), torch.cat(outputs)).double()
+    weight = run.data.row_weights()[run.validation].double()
+    # Rows that do not count are better than none.
+    weight = weight if weight.sum() > 0 else torch.ones_like(weight)
+    return float((values * weight).sum() / weight.sum())
 
 
-def _labels(task: Task, rows: Tensor, n_members: int | None = None) -> Labels:
-    """Labels of the rows, repeated for each member."""
-    index = task.index[rows]
-    value = None if task.value is None else task.value[rows]
-    if n_members is not None:
-        shape = (len(rows), n_members, rows.shape[1])
-        index = index[:, None].expand(shape)
-        value = None if value is None else value[:, None].expand(shape)
-    return Labels(index, task.line, value, task.bins)
+def _copy_run(store: dict[str, Tensor], number: int, own: dict[str, Tensor]) -> None:
+    for name, part in store.items():
+        part[number].copy_(own[name][0])
 
 
-@torch.no_grad()
-def _scores(network, task, weight, held_out: Sequence[Tensor]) -> list[float]:
-    """Score of the mean forecast of each bag on its held-out rows."""
-    network.eval()
-    longest = max(map(len, held_out))
-    window = torch.arange(longest)
-    rows = torch.stack([held[window % len(held)] for held in held_out])
-    parts = rows.split(rows_at_once(task.inputs.shape[1]), 1)
-    forecasts = [pooled(network(task.inputs[part])) for part in parts]
-    judged = score_of(_labels(task, rows), torch.cat(forecasts, 1))
-    scores = []
-    for bag, held in enumerate(held_out):
-        share = weight[held].double()
-        share = share if share.sum() > 0 else torch.ones_like(share)
-        values = judged[bag, : len(held)].double()
-        scores.append(float((values * share).sum() / share.sum()))
-    return scores
-
-
-def rows_at_once(n_inputs: int) -> int:
-    """Rows of that many encoded inputs to forecast at once, to be quick and small."""
-    return max(16, min(1024, 2**20 // max(n_inputs, 1)))
-
-
-def pooled(logits: Tensor) -> Tensor:
-    """Log of the mean probability of the members: bags x rows x classes."""
-    return logits.log_softmax(-1).logsumexp(1) - math.log(logits.shape[1])
-
-
-def _state(network: nn.Module, n_bags: int) -> list[Tensor]:
-    """What training changes: weights, and the buffers of a user's own module.
-
-    The buffers of several bags are constants.
-    """
-    buffers = network.buffers() if n_bags == 1 else ()
-    return [*network.parameters(), *buffers]
-
-
-def _copied(network: nn.Module, n_bags: int) -> list[Tensor]:
-    return [part.detach().clone() for part in _state(network, n_bags)]
-
-
-@torch.no_grad()
-def _restore(network: nn.Module, kept: list[Tensor], n_bags: int) -> None:
-    """Give the network a remembered state, ready for use."""
-    for part, value in zip(_state(network, n_bags), kept, strict=True):
-        part.copy_(value)
-    network.eval()
-
-
-def _keep(kept: list[Tensor], network: nn.Module, bag: int, n_bags: int) -> None:
-    """Remember the state of a bag; without bags, all of it."""
-    for store, part in zip(kept, _state(network, n_bags), strict=True):
-        if n_bags == 1:
-            store.copy_(part.detach())
-        else:
-            store[bag] = part.detach()[bag]
+def _cloned(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {name: part.detach().clone() for name, part in tensors.items()}

@@ -18,10 +18,10 @@ from offby.comparison.methods.references import (
     network_quantiles,
     user_estimator,
 )
+from offby.comparison.networks import Settings
 from offby.comparison.problem import Problem, fit_loss
 from offby.comparison.scheduler import Fitter, Job
-from offby.results.comparison import Method
-from offby.tabular.training import Settings
+from offby.results import Method
 
 
 def loss_jobs(problem, named, seeds, settings, stop_on) -> list[Job]:

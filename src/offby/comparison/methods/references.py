@@ -14,11 +14,13 @@ from sklearn.ensemble import (
 from threadpoolctl import threadpool_limits
 from torch import Tensor
 
+from offby.comparison.networks import Settings, fit_perceptrons
 from offby.comparison.problem import Fit, Fold, Form, rows_of, tensor
 from offby.distribution import BinnedDistribution
 from offby.grounds import Line
 from offby.losses.registry import Entry, Labels, NamedLoss
-from offby.tabular.training import Settings, Task, child_seed, inner_split, train
+from offby.tabular.data import TrainingData
+from offby.tabular.splits import inner_split
 
 LEVELS = tuple((i + 1) / 20 for i in range(19))
 """Levels of the quantiles of the reference rows."""
@@ -92,7 +94,7 @@ def _inner_split(fold: Fold) -> tuple[np.ndarray, np.ndarray]:
     rows, judged = inner_split(
         len(learned.y),
         Settings().validation_fraction,
-        torch.Generator().manual_seed(child_seed(fold.seed, fold.number, 0)),
+        torch.Generator().manual_seed(fold.network_seed(0)),
         groups=tensor(learned.groups),
         time=tensor(learned.time),
     )
@@ -134,20 +136,21 @@ def network_quantiles(
         begun = time.perf_counter()
         learned, y = fold.learned, fold.learned.y
         mean, spread = y.mean(), y.std()
-        task = Task(
+        data = TrainingData(
             torch.tensor(learned.inputs),
             torch.zeros(len(y), dtype=torch.int64),
             torch.tensor((y - mean) / spread),
             Line.regular(len(LEVELS)),
             None,
-            child_seed(fold.seed, fold.number, seed),
             tensor(learned.weight),
             tensor(learned.groups),
             tensor(learned.time),
         )
-        (net,) = train([task], _PINBALL, settings, stop_on="own")
+        run = settings.run(data, fold.network_seed(seed))
+        (trained,) = fit_perceptrons([run], _PINBALL, settings, stop_on="own")
         with torch.no_grad():
-            out = net.logits(torch.tensor(fold.held_out.inputs)).double().numpy()
+            rows = torch.tensor(fold.held_out.inputs)[None]
+            out = trained.network(rows)[0, 0].double().numpy()
         seconds = time.perf_counter() - begun
         quantiles = np.sort(out * spread + mean, -1)
         fits.append(Fit(fold.number, seed, "quantiles", quantiles, seconds))

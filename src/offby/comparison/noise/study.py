@@ -11,13 +11,22 @@ import torch
 from scipy import stats
 from sklearn.neighbors import NearestNeighbors
 
-from offby.comparison.problem import Fit, Fold, Problem, encoded, fit_loss, rows_of
+from offby.comparison.networks import Settings
+from offby.comparison.problem import (
+    Fit,
+    Fold,
+    Problem,
+    encoded,
+    fit_loss,
+    logits_of,
+    rows_of,
+)
 from offby.comparison.scheduler import Job, Place
 from offby.comparison.scoring import judge, pit_reached
 from offby.losses.registry import NamedLoss
-from offby.results.comparison import Metric, Noise, NoiseShare
+from offby.results import Metric, Noise, NoiseShare
 from offby.tabular.encoders.numbers import columns, encoder
-from offby.tabular.training import Settings, child_seed, forward
+from offby.tabular.splits import child_seed
 
 EDGES = (0.1, 0.25, 0.5)
 """Noise of the bin edges, as shares of the bin width."""
@@ -269,7 +278,7 @@ def _spread(column: np.ndarray) -> float:
     return float(np.std(known)) if len(np.unique(known)) > 2 else 0.0
 
 
-def flips(noises: Sequence[Noise], metric: Metric, rope: float) -> tuple[str, ...]:
+def takeovers(noises: Sequence[Noise], metric: Metric, rope: float) -> tuple[str, ...]:
     """A sentence per kind of noise: from where on another loss is the better one."""
     sign = 1 if metric.lower_is_better else -1
     said = []
@@ -369,8 +378,7 @@ def _gradient_outer_product(fold: Fold, fit: Fit, inputs: np.ndarray) -> np.ndar
     """Mean outer product of the gradient of the predicted mean: what moves it."""
     places = fold.positions if fold.bins is None else fold.bins.centers.tolist()
     rows = torch.tensor(inputs, dtype=torch.float32).requires_grad_()
-    weights = [torch.tensor(part) for part in fit.weights]
-    mean = forward(weights, rows).softmax(-1) @ torch.tensor(places).float()
+    mean = logits_of(fit.weights, rows).softmax(-1) @ torch.tensor(places).float()
     (slope,) = torch.autograd.grad(mean.sum(), rows)
     slopes = slope.double().numpy()
     return slopes.T @ slopes / len(slopes)

@@ -2,10 +2,7 @@
 
 from offby.report.parts import Board, Cell, Line
 from offby.report.style import Look
-from offby.results import phrases
-from offby.results.comparison import Comparison, Metric
-
-_TIED = "no clear difference"
+from offby.results import Comparison, Metric, phrases
 
 
 def content(look: Look) -> Board:
@@ -37,7 +34,7 @@ def _heads(comparison: Comparison) -> list[dict[str, str]]:
 def _lines(look: Look, *, reference: bool) -> list[Line]:
     """The rows: the losses, or the references."""
     c = look.comparison
-    best = {metric.key: _best(c, metric) for metric in c.metrics}
+    best = {metric.key: {c.best(metric), *c.ties(metric)} for metric in c.metrics}
     return [
         Line(
             method.key,
@@ -51,25 +48,6 @@ def _lines(look: Look, *, reference: bool) -> list[Line]:
         for method in c.methods
         if method.reference == reference
     ]
-
-
-def _best(c: Comparison, metric: Metric) -> set[str]:
-    """The best loss by a metric, and those with no clear difference from it."""
-    scores = {}
-    for method in c.methods:
-        value = c.mean(method.key, metric.key)
-        infinite = c.infinite_rows(method.key, metric.key)
-        if not method.reference and value is not None and not infinite:
-            scores[method.key] = value if metric.lower_is_better else -value
-    if not scores:
-        return set()
-    first = min(scores, key=lambda key: scores[key])
-    tied = {
-        d.method
-        for d in c.differences
-        if d.metric == metric.key and d.other == first and d.verdict == _TIED
-    }
-    return {first} | (tied & scores.keys())
 
 
 def _cell(c: Comparison, method: str, metric: Metric, best: bool) -> Cell:

@@ -8,8 +8,7 @@ import altair as alt
 from offby.report.parts import Block, Figure, Heading, Paragraph, Table
 from offby.report.sections.reliability import reliability
 from offby.report.style import PLUS, Look, drawn, panels
-from offby.results import phrases
-from offby.results.comparison import Calibration
+from offby.results import Calibration, phrases
 
 
 def content(look: Look) -> list[Block]:

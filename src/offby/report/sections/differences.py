@@ -7,8 +7,7 @@ import altair as alt
 
 from offby.report.parts import Block, Figure, Table
 from offby.report.style import INK, PLUS, Look, drawn, headed, side_by_side
-from offby.results import phrases
-from offby.results.comparison import Difference
+from offby.results import Comparison, Difference, phrases, ranking
 
 _CLEAR = ("worse", "slightly worse")
 _WIDTH = 270
@@ -19,15 +18,19 @@ def content(look: Look) -> list[Block]:
     return [_figure(look)] if look.comparison.differences else []
 
 
-def from_best(differences: Sequence[Difference]) -> list[Difference]:
-    """Those of each metric that compare with its best loss, which never loses."""
-    beaten = {(d.metric, d.method) for d in differences}
-    return [d for d in differences if (d.metric, d.other) not in beaten]
+def _from_best(comparison: Comparison) -> list[Difference]:
+    """Those that compare with the best loss by their metric."""
+    return [
+        difference
+        for metric in comparison.metrics
+        if (best := comparison.best(metric)) is not None
+        for difference in ranking.from_best(comparison.differences, metric.key, best)
+    ]
 
 
 def _figure(look: Look) -> Figure:
     """The differences from the best, with their intervals."""
-    shown = from_best(look.comparison.differences)
+    shown = _from_best(look.comparison)
     clear = [d for d in shown if d.verdict in _CLEAR]
     verb = "is" if len(clear) == 1 else "are"
     title = (

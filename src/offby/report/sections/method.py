@@ -4,8 +4,7 @@ import base64
 from typing import Any
 
 from offby.report.style import Look
-from offby.results import phrases
-from offby.results.comparison import Comparison
+from offby.results import Comparison, phrases
 
 _LARGEST_JSON = 700_000
 """Bytes of JSON up to which the page carries it; beyond, the page would be too big."""

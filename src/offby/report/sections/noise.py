@@ -7,8 +7,7 @@ import altair as alt
 
 from offby.report.parts import Block, Figure, Items, Paragraph, Table
 from offby.report.style import Look, drawn
-from offby.results import phrases
-from offby.results.comparison import Metric, Noise
+from offby.results import Metric, Noise, phrases
 
 _NOISES = {
     "edges": "Noise in the bin edges",
@@ -54,7 +53,7 @@ def content(look: Look) -> list[Block]:
     kinds = dict.fromkeys(noise.kind for noise in c.noise)
     return [
         *([Paragraph(said)] if (said := _share(look)) else []),
-        *([Items(c.flips)] if c.flips else []),
+        *([Items(c.takeovers)] if c.takeovers else []),
         Paragraph(
             "To study noise in bin edges and labels, networks are trained again with "
             f"the first seed on the first {min(3, c.run.folds)} folds. Noise in the "

@@ -7,8 +7,7 @@ import altair as alt
 
 from offby.report.parts import Block, Figure, Table
 from offby.report.style import MANY, PLUS, Look, drawn
-from offby.results import phrases
-from offby.results.comparison import Pushes
+from offby.results import Pushes, phrases
 
 
 def content(look: Look) -> list[Block]:

@@ -7,8 +7,7 @@ import altair as alt
 
 from offby.report.parts import Figure, Table
 from offby.report.style import Look, drawn
-from offby.results import phrases
-from offby.results.comparison import Reliability
+from offby.results import Reliability, phrases
 
 _ACROSS = 5
 _FEW = 8

@@ -7,9 +7,8 @@ import altair as alt
 from markupsafe import Markup
 
 from offby.report.parts import Block, Figure, Paragraph, Table
-from offby.report.style import INK, Look, drawn, panels
-from offby.results import phrases
-from offby.results.comparison import Row
+from offby.report.style import INK, Look, drawn, panels, unique
+from offby.results import Row, phrases
 
 _SEEN = 0.002
 """Probability of a bin from which a reader can see it."""
@@ -49,10 +48,12 @@ def _predicted(look: Look, place: int) -> Figure:
     """What each loss predicts for one row, the true bin marked."""
     row = look.comparison.rows[place]
     keys = [key for key in look.names if key in row.probs]
+    labels = unique(row.grid.labels)
     title = f"{row.why[:1].upper()}{row.why[1:]}: row {row.number}, truth "
-    if look.has_edges:
+    if row.grid.edges:
+        labels = [phrases.minus(label) for label in labels]
         title += phrases.minus(f"{row.value:.4g}, in the bin ")
-    title += look.labels[row.true]
+    title += labels[row.true]
     if keys:
         most, least = _apart(row)
         title += (
@@ -68,7 +69,7 @@ def _predicted(look: Look, place: int) -> Figure:
                 f"{label} (true)" if place == row.true else label,
                 *(f"{row.probs[key][place]:.4f}" for key in keys),
             )
-            for place, label in enumerate(look.labels)
+            for place, label in enumerate(labels)
         ),
     )
     svg = drawn(_picture(look, row), f"row{row.number}", title)
@@ -103,7 +104,7 @@ def _picture(look: Look, row: Row) -> Any:
     y = y.scale(domain=[0, top * 1.15 or 1.0], nice=False)
     color = look.color(keys).legend(None)
     columns, width = panels(len(keys))
-    if look.has_edges:
+    if row.grid.edges:
         layers = _spans(look, row, keys, y, color, width)
     else:
         layers = _bars(look, row, keys, y, color, width)
@@ -118,7 +119,7 @@ def _bars(look: Look, row: Row, keys, y, color, width: int) -> tuple[Any, Any]:
         {"method": key, "x": label, "p": prob, "true": place == row.true}
         for key in keys
         for place, (label, prob) in enumerate(
-            zip(look.labels, row.probs[key], strict=True)
+            zip(unique(row.grid.labels), row.probs[key], strict=True)
         )
     ]
     base = alt.Chart(alt.Data(values=values))
@@ -132,18 +133,19 @@ def _bars(look: Look, row: Row, keys, y, color, width: int) -> tuple[Any, Any]:
 
 def _spans(look: Look, row: Row, keys, y, color, width: int) -> tuple[Any, Any]:
     """Bins from edge to edge, where a loss sees something; a line at the truth."""
-    data = look.comparison.data
+    target = look.comparison.data.target
+    every = row.grid.edges
     seen = [
         place
-        for place in range(len(data.labels))
+        for place in range(len(row.grid.labels))
         if place == row.true or any(row.probs[key][place] >= _SEEN for key in keys)
     ]
-    edges = data.edges[seen[0] : seen[-1] + 2]
+    edges = every[seen[0] : seen[-1] + 2]
     values = [
         {
             "method": key,
-            "low": data.edges[place],
-            "high": data.edges[place + 1],
+            "low": every[place],
+            "high": every[place + 1],
             "p": row.probs[key][place],
         }
         for key in keys
@@ -153,13 +155,13 @@ def _spans(look: Look, row: Row, keys, y, color, width: int) -> tuple[Any, Any]:
     values += [{"method": key, "truth": row.value} for key in keys]
     base = alt.Chart(alt.Data(values=values))
     low, high = min(edges[0], row.value), max(edges[-1], row.value)
-    x = alt.X("low:Q", title=data.target).scale(domain=[low, high], nice=False)
+    x = alt.X("low:Q", title=target).scale(domain=[low, high], nice=False)
     x = x.axis(grid=False, tickCount=4, titleLimit=width)
     bars = base.mark_bar(strokeWidth=0.7).encode(
         x, alt.X2("high:Q"), y, color, y2=alt.datum(0), stroke=look.stroke(keys)
     )
     rule = base.mark_rule(color=INK, strokeDash=[3, 2], strokeWidth=1.5)
-    rule = rule.encode(alt.X("truth:Q", title=data.target))
+    rule = rule.encode(alt.X("truth:Q", title=target))
     return (
         bars.transform_filter("isValid(datum.low)"),
         rule.transform_filter("isValid(datum.truth)"),

@@ -1,43 +1,94 @@
 """Categories of a table as numbers: a column for each."""
 
+import warnings
+from typing import Any
+
 import narwhals as nw
 import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
-from offby.tabular.encoders.numbers import one_hot
+from offby.tabular.encoders.frames import objects_of
+
+_RARE = 3
+"""Categories of fewer rows than this (of less total weight) share a column."""
 
 
-class Words(TransformerMixin, BaseEstimator):
+class CategoryEncoder(TransformerMixin, BaseEstimator):
     """Columns of strings or categories, one column per value.
 
     Values in fewer than 3 rows share one, as do values not seen in training; a gap is a
-    value of its own. As scikit-learn's `OneHotEncoder`, for frames of every kind: each
-    library has gaps of its own, which sorting would not take.
+    value of its own. As scikit-learn's `OneHotEncoder`, but for frames of every kind,
+    whose gaps cannot be sorted, and with weights.
     """
 
-    def fit(self, X, y=None) -> "Words":
+    def fit(self, X, y=None, sample_weight=None) -> "CategoryEncoder":
         """Find the values of each column."""
-        self.one_hot_ = one_hot().fit(_values(X))
-        rare = self.one_hot_.infrequent_categories_
+        self.categories_, self.has_rare_ = [], []
+        for column in nw.from_native(X, eager_only=True).iter_columns():
+            counts = _counts(objects_of(column), sample_weight)
+            frequent = [value for value, n in counts.items() if n >= _RARE]
+            self.categories_.append(_in_order(frequent))
+            self.has_rare_.append(len(frequent) < len(counts))
         widths = [
-            len(values) - (0 if few is None else len(few) - 1)
-            for values, few in zip(self.one_hot_.categories_, rare, strict=True)
+            len(values) + rare
+            for values, rare in zip(self.categories_, self.has_rare_, strict=True)
         ]
         self.column_of_ = np.repeat(np.arange(len(widths)), widths)
         return self
 
     def transform(self, X) -> np.ndarray:
-        """Rows x values, float32."""
+        """Rows x values, float32; new values count as rare ones."""
         check_is_fitted(self)
-        return np.asarray(self.one_hot_.transform(_values(X)), dtype=np.float32)
+        columns = nw.from_native(X, eager_only=True).iter_columns()
+        parts = [
+            _one_hot(column, values, has_rare)
+            for column, values, has_rare in zip(
+                columns, self.categories_, self.has_rare_, strict=True
+            )
+        ]
+        return np.concatenate(parts, 1)
 
 
-def _values(X) -> np.ndarray:
-    """The columns as objects; gaps are None."""
-    frame = nw.from_native(X, eager_only=True)
-    values = np.empty(frame.shape, dtype=object)
-    for i, column in enumerate(frame.iter_columns()):
-        values[:, i] = column.to_list()
-        values[column.is_null().to_numpy(), i] = None
-    return values
+def _counts(values: np.ndarray, sample_weight: np.ndarray | None) -> dict[Any, float]:
+    weights = np.ones(len(values)) if sample_weight is None else sample_weight
+    counts: dict[Any, float] = {}
+    for value, weight in zip(values.tolist(), weights.tolist(), strict=True):
+        counts[value] = counts.get(value, 0.0) + weight
+    return counts
+
+
+def _in_order(values: list) -> list:
+    """Sorted, whatever the order of the rows; a gap comes last."""
+    known = [value for value in values if value is not None]
+    try:
+        known = sorted(known)
+    except TypeError:
+        known = sorted(known, key=str)
+    return known + [None] * (len(known) < len(values))
+
+
+def _one_hot(column: nw.Series, categories: list, has_rare: bool) -> np.ndarray:
+    place_of = {value: place for place, value in enumerate(categories)}
+    n = len(categories)
+    values = objects_of(column).tolist()
+    places = np.array([place_of.get(value, n) for value in values], dtype=int)
+    _warn_if_all_new(column.name, values, places == n, categories, has_rare)
+    # Column n holds rare and new values. Without rare ones in training it is left out:
+    # a new value is then none of those known.
+    found = np.zeros((len(values), n + 1), dtype=np.float32)
+    found[np.arange(len(values)), places] = 1
+    return found[:, : n + has_rare]
+
+
+def _warn_if_all_new(name, values, new: np.ndarray, categories, has_rare) -> None:
+    if has_rare or len(new) < 2 or not new.all() or None in values:
+        return
+    kinds = {type(value) for value in values} & {type(value) for value in categories}
+    if not kinds:
+        warnings.warn(
+            f"column {name!r} holds none of the values that it held in training, but "
+            f"values of another type, such as {values[0]!r}; the forecasts take them "
+            "as unknown",
+            stacklevel=2,
+        )

@@ -9,6 +9,9 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from sklearn.utils.validation import check_is_fitted
 
+from offby.tabular.encoders.frames import is_frame, is_number, numbers_of
+from offby.weighted import WeightedSample
+
 
 def encoder(X):
     """An unfitted transformer for the columns of `X`.
@@ -63,13 +66,12 @@ class PiecewiseLinear(TransformerMixin, BaseEstimator):
     def __init__(self, n_knots: int = 32) -> None:
         self.n_knots = n_knots
 
-    def fit(self, X, y=None) -> "PiecewiseLinear":
+    def fit(self, X, y=None, sample_weight=None) -> "PiecewiseLinear":
         """Find the knots, the scale and the gaps of each column."""
         X = _numbers(X)
         self.gaps_ = np.isnan(X).any(0)
-        known = [column[~np.isnan(column)] for column in X.T]
-        known = [column if len(column) else np.zeros(1) for column in known]
-        self.center_ = np.array([np.median(column) for column in known])
+        known = [_known(column, sample_weight) for column in X.T]
+        self.center_ = np.array([float(column.quantile(0.5)) for column in known])
         self.scale_ = np.array([_spread(column) for column in known])
         n_knots = min(self.n_knots, 1024 // max(X.shape[1], 1))
         self.knots_ = [_knots(column, n_knots) for column in known]
@@ -94,32 +96,34 @@ class PiecewiseLinear(TransformerMixin, BaseEstimator):
         return np.concatenate(parts, 1, dtype=np.float32)
 
 
-def filled(column: nw.Series) -> np.ndarray:
-    """The numbers of a column; gaps, which each library marks its own way, as NaN."""
-    numbers = column.cast(nw.Float64).to_numpy()
-    gaps = column.is_null().to_numpy()
-    return np.where(gaps, np.nan, numbers).astype(np.float64)
-
-
 def _numbers(X) -> np.ndarray:
-    if nw.dependencies.is_into_dataframe(X):
+    if is_frame(X):
         frame = nw.from_native(X, eager_only=True)
-        X = np.stack([filled(column) for column in frame.iter_columns()], 1)
+        X = np.stack([numbers_of(column) for column in frame.iter_columns()], 1)
     X = np.asarray(X, dtype=np.float64)
     # Half of the largest: differences of two must stay finite.
     most = np.finfo(np.float64).max / 2
     return np.clip(X, -most, most)
 
 
-def _spread(column: np.ndarray) -> float:
+def _known(column: np.ndarray, sample_weight: np.ndarray | None) -> WeightedSample:
+    """The numbers of a column, without its gaps."""
+    known = ~np.isnan(column)
+    if not known.any():
+        return WeightedSample.of([0.0])
+    weights = None if sample_weight is None else sample_weight[known]
+    return WeightedSample.of(column[known], weights)
+
+
+def _spread(column: WeightedSample) -> float:
     """Width of the middle half, as a standard deviation; else the plain one."""
-    low, high = np.quantile(column, [0.25, 0.75])
+    low, high = column.quantile([0.25, 0.75])
     return float((high - low) / 1.349 or column.std() or 1.0)
 
 
-def _knots(column: np.ndarray, n_knots: int) -> np.ndarray:
+def _knots(column: WeightedSample, n_knots: int) -> np.ndarray:
     """Increasing knots at quantiles; none for a column that one knot would fill."""
-    knots = np.unique(np.quantile(column, np.linspace(0, 1, n_knots + 1)))
+    knots = np.unique(column.quantile(np.linspace(0, 1, n_knots + 1)))
     return knots if len(knots) > 2 else knots[:0]
 
 
@@ -131,8 +135,3 @@ def columns(X) -> tuple[list, list]:
     schema = frame.schema
     numbers = [name for name, dtype in schema.items() if is_number(dtype)]
     return numbers, [name for name in schema if name not in numbers]
-
-
-def is_number(dtype) -> bool:
-    """Whether a column of this type holds numbers."""
-    return dtype.is_numeric() or dtype == nw.Boolean

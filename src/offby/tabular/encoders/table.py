@@ -4,39 +4,82 @@ import warnings
 
 import narwhals as nw
 import numpy as np
-from sklearn.compose import make_column_transformer
+from sklearn.base import BaseEstimator
+from sklearn.utils.validation import check_is_fitted
 
-from offby.tabular.encoders.categories import Words
-from offby.tabular.encoders.dates import Dates, is_moment
-from offby.tabular.encoders.numbers import PiecewiseLinear, is_number
-from offby.tabular.encoders.text import Texts, is_text, skrub_is_here
+from offby.tabular.encoders.categories import CategoryEncoder
+from offby.tabular.encoders.dates import DateEncoder
+from offby.tabular.encoders.frames import is_frame, is_moment, is_number
+from offby.tabular.encoders.numbers import PiecewiseLinear
+from offby.tabular.encoders.text import TextEncoder, is_text, skrub_is_here
+
+_ENCODERS = {
+    "numbers": PiecewiseLinear,
+    "dates": DateEncoder,
+    "text": TextEncoder,
+    "categories": CategoryEncoder,
+}
 
 
-def piecewise_encoder(X):
-    """An unfitted transformer for the columns of `X`, richer than `features.encoder`.
+class TableEncoder(BaseEstimator):
+    """All columns of a table as numbers for a network.
 
-    Numbers go through `PiecewiseLinear`, dates through `Dates`, strings of 40 or more
-    different values through `Texts` if skrub is installed, other text and categories
-    through `Words`.
+    Numbers go through `PiecewiseLinear`, dates and durations through `DateEncoder`,
+    strings of 40 or more different values through `TextEncoder` if skrub is installed,
+    other text and categories through `CategoryEncoder`.
     """
-    encoders = {
-        "numbers": PiecewiseLinear(),
-        "dates": Dates(),
-        "texts": Texts(),
-        "words": Words(),
-    }
-    # By place: names may be anything, and have been compared with those of training.
-    places: dict[str, list[int]] = {kind: [] for kind in encoders}
-    if isinstance(X, np.ndarray):
-        places["numbers"] = list(range(X.shape[1]))
-    else:
-        frame = nw.from_native(X, eager_only=True)
-        for place, column in enumerate(frame.iter_columns()):
-            places[_kind(column)].append(place)
-    return make_column_transformer(
-        *((encoder, places[kind]) for kind, encoder in encoders.items()),
-        verbose_feature_names_out=False,
-    )
+
+    def fit(self, X, y=None, sample_weight=None) -> "TableEncoder":
+        """Find the kind of each column, and fit the encoder of each kind."""
+        self.positions_ = _positions(X)
+        self.encoders_ = {
+            kind: _ENCODERS[kind]().fit(
+                _columns(X, positions), sample_weight=sample_weight
+            )
+            for kind, positions in self.positions_.items()
+        }
+        parts, first = [np.empty(0, dtype=int)], 0
+        for kind, positions in self.positions_.items():
+            parts.append(first + self.encoders_[kind].column_of_)
+            first += len(positions)
+        self.column_of_ = np.concatenate(parts)
+        """Of each encoded value: the column it comes from, columns counted by kind."""
+        return self
+
+    def transform(self, X) -> np.ndarray:
+        """Rows x encoded values, float32."""
+        check_is_fitted(self)
+        parts = [
+            self.encoders_[kind].transform(_columns(X, positions))
+            for kind, positions in self.positions_.items()
+        ]
+        empty = np.empty((len(X), 0), dtype=np.float32)
+        return np.concatenate([empty, *parts], 1, dtype=np.float32)
+
+
+def holds_only_numbers(X) -> bool:
+    """Whether the table is an array, or a frame of numbers."""
+    if not is_frame(X):
+        return True
+    schema = nw.from_native(X, eager_only=True).schema
+    return all(is_number(dtype) for dtype in schema.values())
+
+
+def _positions(X) -> dict[str, list[int]]:
+    """The columns of each kind, by position: names may be of any type."""
+    if not is_frame(X):
+        return {"numbers": list(range(X.shape[1]))}
+    positions: dict[str, list[int]] = {kind: [] for kind in _ENCODERS}
+    frame = nw.from_native(X, eager_only=True)
+    for position, column in enumerate(frame.iter_columns()):
+        positions[_kind(column)].append(position)
+    return {kind: some for kind, some in positions.items() if some}
+
+
+def _columns(X, positions: list[int]):
+    if not is_frame(X):
+        return X[:, positions]
+    return nw.from_native(X, eager_only=True)[:, positions].to_native()
 
 
 def _kind(column: nw.Series) -> str:
@@ -50,23 +93,31 @@ def _kind(column: nw.Series) -> str:
             "columns must hold numbers, text, categories, dates or durations, but "
             f"column {column.name!r} is of type {dtype}; take it apart or drop it"
         )
+    if dtype == nw.String:
+        _warn_of_numbers(column)
     if not is_text(column):
-        return "words"
+        return "categories"
     if skrub_is_here():
-        return "texts"
+        return "text"
     warnings.warn(
-        f"column {column.name!r} holds text, which only skrub can take apart: run "
-        "pip install offby[text], or make it categorical if it holds categories",
-        stacklevel=5,
+        f"column {column.name!r} holds text, which is encoded with skrub; run "
+        "pip install offby[text], or make the column categorical if it holds "
+        "categories",
+        stacklevel=7,
     )
-    return "words"
+    return "categories"
 
 
-def column_of(encoder) -> np.ndarray:
-    """Of each value that a fitted encoder gives: which column it comes from."""
-    parts, first = [np.empty(0, dtype=int)], 0
-    for _, part, names in encoder.transformers_:
-        if len(names):
-            parts.append(first + part.column_of_)
-            first += len(names)
-    return np.concatenate(parts)
+def _warn_of_numbers(column: nw.Series) -> None:
+    """Say so if all strings of a column are numbers."""
+    known = [value for value in column.unique().to_list() if isinstance(value, str)]
+    try:
+        [float(value) for value in known]
+    except ValueError:
+        return
+    if len(known) > 1:
+        warnings.warn(
+            f"column {column.name!r} holds numbers as text, such as {known[0]!r}, and "
+            "is encoded as text; convert it to a numeric type if they are numbers",
+            stacklevel=8,
+        )

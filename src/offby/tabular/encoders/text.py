@@ -1,4 +1,4 @@
-"""Text of a table as numbers: which of its pieces are frequent, in few directions."""
+"""Text of a table as numbers: pieces of its words, reduced to few directions."""
 
 from importlib.util import find_spec
 
@@ -10,15 +10,16 @@ from sklearn.utils.validation import check_is_fitted
 from threadpoolctl import threadpool_limits
 
 MANY = 40
-"""From so many different values on, a column of strings is text, as skrub has it."""
+"""A column of so many different strings is text; skrub draws the line there too."""
 
 
-class Texts(TransformerMixin, BaseEstimator):
+class TextEncoder(TransformerMixin, BaseEstimator):
     """Columns of text as the main directions of their pieces of 3 and 4 letters.
 
     Frequencies of the pieces (TF-IDF), then a singular value decomposition, both by
     skrub's `StringEncoder`; each direction is scaled to a variance of one. A gap is an
-    empty text.
+    empty text. Weights of rows enter the scales but not the directions, since skrub
+    takes none.
 
     Args:
         n_components: Directions per column, at most.
@@ -31,7 +32,7 @@ class Texts(TransformerMixin, BaseEstimator):
     def __init__(self, n_components: int = 60) -> None:
         self.n_components = n_components
 
-    def fit(self, X, y=None) -> "Texts":
+    def fit(self, X, y=None, sample_weight=None) -> "TextEncoder":
         """Find the pieces and directions of each column."""
         from skrub import StringEncoder
 
@@ -42,7 +43,9 @@ class Texts(TransformerMixin, BaseEstimator):
                 encoder = StringEncoder(self.n_components, random_state=0)
                 found = _numbers(encoder.fit_transform(_strings(column)))
                 self.encoders_.append(encoder)
-                self.scales_.append(StandardScaler().fit(found))
+                self.scales_.append(
+                    StandardScaler().fit(found, sample_weight=sample_weight)
+                )
         widths = [scale.n_features_in_ for scale in self.scales_]
         self.column_of_ = np.repeat(np.arange(len(widths)), widths)
         return self
@@ -52,7 +55,7 @@ class Texts(TransformerMixin, BaseEstimator):
         check_is_fitted(self)
         columns = nw.from_native(X, eager_only=True).iter_columns()
         parts = [
-            scale.transform(_numbers(encoder.transform(_strings(column))))
+            np.asarray(scale.transform(_numbers(encoder.transform(_strings(column)))))
             for column, encoder, scale in zip(
                 columns, self.encoders_, self.scales_, strict=True
             )
@@ -61,16 +64,22 @@ class Texts(TransformerMixin, BaseEstimator):
 
 
 def is_text(column: nw.Series) -> bool:
-    """Whether these are strings too many to be categories."""
+    """Whether these are strings of too many values to be categories."""
     return column.dtype == nw.String and column.n_unique() >= MANY
 
 
 def skrub_is_here() -> bool:
-    """Whether `Texts` can be fitted."""
+    """Whether `TextEncoder` can be fitted."""
     return find_spec("skrub") is not None
 
 
 def _strings(column: nw.Series):
+    if column.is_null().all():
+        gaps = [None] * len(column)
+        made = nw.new_series(
+            column.name, gaps, nw.String, backend=column.implementation
+        )
+        return made.to_native()
     return column.cast(nw.String).to_native()
 
 

@@ -1,0 +1,47 @@
+"""Laws of the corrections that are fitted to validation rows."""
+
+import numpy as np
+import pytest
+
+from offby.tabular.calibration import Isotonic, Temperature, identity
+
+
+def forecasts(n=40, k=4, seed=0):
+    rng = np.random.default_rng(seed)
+    return rng.dirichlet(np.ones(k), n), rng.integers(0, k, n), rng.integers(1, 5, n)
+
+
+@pytest.mark.parametrize("kind", [Temperature, Isotonic])
+def test_a_weight_is_a_repetition_to_the_last_bit(kind):
+    probs, index, weights = forecasts()
+    new = forecasts(seed=1)[0]
+    weighted = kind.fit(probs, index, weights.astype(float))
+    copies = kind.fit(probs.repeat(weights, 0), index.repeat(weights))
+    np.testing.assert_array_equal(weighted(new), copies(new))
+
+
+@pytest.mark.parametrize(("kind", "room"), [(Temperature, 1e-6), (Isotonic, 0.02)])
+def test_rows_of_next_to_no_weight_change_next_to_nothing(kind, room):
+    probs, index, _ = forecasts()
+    junk, wrong, _ = forecasts(150, seed=2)
+    weights = np.r_[np.ones(40), np.full(150, 1e-9)]
+    found = kind.fit(np.r_[probs, junk], np.r_[index, wrong], weights)
+    # Isotonic: between two rows the map is a line, to wherever the next row lies.
+    change = np.abs(found(probs) - kind.fit(probs, index)(probs)).mean()
+    assert change < room
+    unweighted = kind.fit(np.r_[probs, junk], np.r_[index, wrong])
+    assert change < np.abs(unweighted(probs) - kind.fit(probs, index)(probs)).mean()
+
+
+def test_isotonic_gives_a_class_that_never_came_some_mass():
+    # Class 1 has mass in every forecast and comes in no row: 1 / (n + 1) of it stays.
+    probs = np.tile([0.4, 0.2, 0.4], (30, 1))
+    index = np.repeat([0, 2], 15)
+    found = Isotonic.fit(probs, index)(probs)
+    assert found[0, 1] >= 0.2 / 31 * 0.9
+    assert found[0, 1] < 0.1
+
+
+def test_identity_changes_nothing():
+    probs = forecasts()[0]
+    assert identity(probs) is probs
