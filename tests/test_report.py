@@ -373,6 +373,10 @@ def test_bars_of_heaped_numbers_are_cut_until_the_rest_can_be_seen(heights, n, t
     assert cut == list(range(n))
 
 
+def test_heaps_of_very_different_heights_are_all_cut():
+    assert cut_bars([7e5, 100, 90, 1.5e4, 40, 3.5e3, 10]) == [0, 3, 5]
+
+
 @given(HEAPED)
 def test_bars_that_fall_steadily_are_not_cut(heights):
     steady = [100 * 0.5**place for place in range(len(heights))]

@@ -9,7 +9,7 @@ import click
 from offby.cli import terminal
 
 if TYPE_CHECKING:
-    from offby.losses.registry import Entry
+    from offby.losses.registry import Loss
 
 COUNTERPARTS = {
     "mse": "emd2",
@@ -54,7 +54,7 @@ def check_losses(names: Sequence[str]) -> None:
             raise ValueError(f"{error}{hint}") from error
 
 
-def _meant(name: str, table: Sequence["Entry"]) -> str | None:
+def _meant(name: str, table: Sequence["Loss"]) -> str | None:
     """The loss whose name, title, alias or initials are closest to `name`."""
     known = dict(COUNTERPARTS)
     for loss in table:

@@ -68,8 +68,8 @@ def cut_bars(heights: Sequence[float]) -> list[int]:
     """Bins whose bars are so high that all others would be invisible beside them.
 
     Where many rows have the very same number (a count of 0, a rounded minute), its bin
-    is narrow and its bar very high. Bars are cut above the widest gap between
-    consecutive heights, if it is wide enough and at most half of the bins lie above it.
+    is narrow and its bar very high. Bars are cut above the lowest wide gap between
+    consecutive heights; at most half of the bars are cut.
     """
     order = sorted(
         (place for place, height in enumerate(heights) if height > 0),
@@ -77,9 +77,8 @@ def cut_bars(heights: Sequence[float]) -> list[int]:
     )
     most = int(_FEW * len(order))
     gaps = [heights[a] / heights[b] for a, b in pairwise(order)][:most]
-    if not gaps or max(gaps) < _FAR:
-        return []
-    return sorted(order[: gaps.index(max(gaps)) + 1])
+    far = [place for place, gap in enumerate(gaps) if gap >= _FAR]
+    return sorted(order[: far[-1] + 1]) if far else []
 
 
 def _of_cut(look: Look, cut: Sequence[int]) -> str:
