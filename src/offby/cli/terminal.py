@@ -93,13 +93,24 @@ def _column(comparison: "Comparison", metric: Any) -> dict[str, str]:
     return cells
 
 
-def next_step(seeds: int, seconds: float, jobs: int, run_dir: Path | None) -> str:
-    """How to end a "can't tell"."""
+_LONGEST_HINT = 3600
+"""Seconds: nobody is told to wait for longer than an hour."""
+
+
+def next_step(comparison: "Comparison", jobs: int, run_dir: Path | None) -> str | None:
+    """How to settle what is open, if that takes less than an hour."""
+    settling = comparison.settling()
+    if settling is None:
+        return None
+    seeds, core_seconds = settling
     cores = jobs if jobs > 0 else os.cpu_count() or 1
+    seconds = core_seconds / cores
+    if seconds > _LONGEST_HINT:
+        return None
     where = f" --run-dir {shlex.quote(str(run_dir))}" if run_dir else ""
     return (
-        f"Next    --seeds {seeds}{where} would settle part of what can't be told yet; "
-        f"the seeds to add take about {duration(seconds / cores)}"
+        f"Next     The same command with --seeds {seeds}{where} should settle some of "
+        f"the open differences, in about {duration(seconds)} more."
     )
 
 
@@ -143,6 +154,7 @@ class Bar:
         self._task = None
 
     def __call__(self, done: int, total: int, text: str) -> None:
+        """Show how many fits are done."""
         from rich.markup import escape
 
         if self._task is None:

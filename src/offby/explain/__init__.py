@@ -104,6 +104,7 @@ def _rows_of(comparison: "Comparison") -> dict[str, Any]:
         )
     return {
         "name": data.name,
+        "sha256": data.sha256,
         "target": data.target,
         "kind": data.kind,
         "labels": grid.labels,
