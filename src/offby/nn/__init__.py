@@ -1,5 +1,6 @@
-"""Criteria: they stand where `torch.nn.CrossEntropyLoss` stood, and do no maths."""
+"""Criteria that stand where `torch.nn.CrossEntropyLoss` stood: docs/pytorch.md."""
 
+from offby.nn._balance import first_push
 from offby.nn._classes import (
     CrossEntropyLoss,
     CumulativeCrossEntropyLoss,
@@ -28,4 +29,5 @@ __all__ = [
     "SquaredEMDLoss",
     "SquaredMassLoss",
     "WassersteinLoss",
+    "first_push",
 ]
