@@ -300,7 +300,7 @@ def test_classes_on_axis_1_are_not_copied():
     logits = torch.randn(3, 7, 5, 6).movedim(1, -1)
     layout = _library.layout_of(logits)
     assert layout == _library.Layout(3, 30, (210, 1, 30))
-    _, gradient = _library.Task(
+    _, gradient = _library.LossCall(
         (1.0, 0, 0, 0, 0, 0), torch.zeros(3, 5, 6).long()
     ).loss_and_gradient(logits, 1.0)
     assert gradient.stride() == logits.stride()
@@ -368,8 +368,10 @@ def test_whatever_the_logits_it_is_the_plain_form_or_nan(name, case):
 @pytest.mark.parametrize("impl", ["torch", "cpp"])
 def test_the_environment_and_a_context_choose(monkeypatch, impl):
     called = []
-    run = _library.Task.loss
-    monkeypatch.setattr(_library.Task, "loss", lambda *a: called.append(1) or run(*a))
+    run = _library.LossCall.loss
+    monkeypatch.setattr(
+        _library.LossCall, "loss", lambda *a: called.append(1) or run(*a)
+    )
     logits, target = batch(5)
     monkeypatch.setenv("OFFBY_KERNELS", impl)
     losses.squared_emd(logits, target)
@@ -411,9 +413,9 @@ def test_a_named_kernel_never_falls_back():
 @pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
 def test_a_sum_is_computed_in_one_pass(monkeypatch, weight, reduction):
     runs = []
-    run = _library.Task.loss_and_gradient
+    run = _library.LossCall.loss_and_gradient
     monkeypatch.setattr(
-        _library.Task,
+        _library.LossCall,
         "loss_and_gradient",
         lambda *a: runs.append(a[0].factors) or run(*a),
     )
@@ -440,9 +442,9 @@ def test_a_sum_is_computed_in_one_pass(monkeypatch, weight, reduction):
 @pytest.mark.parametrize("ignored", [0, 3])
 def test_weighed_and_ignored_rows_run_in_the_kernels(monkeypatch, weight, ignored):
     runs = []
-    run = _library.Task.loss_and_gradient
+    run = _library.LossCall.loss_and_gradient
     monkeypatch.setattr(
-        _library.Task,
+        _library.LossCall,
         "loss_and_gradient",
         lambda *a: runs.append(a[0].factors) or run(*a),
     )

@@ -7,7 +7,13 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from offby._checks import check_index, check_numbers
+from offby._checks import (
+    check_floating,
+    check_index,
+    clamped,
+    float_dtype,
+    is_class,
+)
 from offby.bins import Bins
 from offby.grounds import Ground
 
@@ -37,7 +43,7 @@ def one_hot(
     check_index("target", target)
     each = torch.arange(n_classes, device=target.device)
     rows = (target[..., None] == each).to(dtype)
-    return _or_nan(rows, target, n_classes)
+    return _nan_for_no_class(rows, target, n_classes)
 
 
 def two_hot(
@@ -75,7 +81,7 @@ def two_hot(
     >>> two_hot(torch.tensor([2.5]), Bins([0, 2, 4, 6]))
     tensor([[0.2500, 0.7500, 0.0000]])
     """
-    check_numbers("values", values)
+    check_floating("values", values)
     if outside not in ("clip", "raise"):
         raise ValueError(f'outside must be "clip" or "raise", got {outside!r}')
     if outside == "raise":
@@ -89,7 +95,7 @@ def two_hot(
     share = ((y - x[i]) / gap).clamp(0, 1)[..., None]
     each = torch.arange(bins.n_bins, device=y.device)
     rows = (1 - share) * (each == i[..., None]) + share * (each == after[..., None])
-    return rows.to(_dtype_of(values))
+    return rows.to(float_dtype(values))
 
 
 def hl_gauss(
@@ -137,7 +143,7 @@ def hl_gauss(
     >>> hl_gauss(torch.tensor([1.5]), Bins.uniform(0, 3, 3), sigma=1.0)
     tensor([[0.2790, 0.4420, 0.2790]])
     """
-    check_numbers("values", values)
+    check_floating("values", values)
     y = values.double()
     edges, widths = bins.edges.to(y.device), bins.widths.to(y.device)
     match outside:
@@ -158,7 +164,7 @@ def hl_gauss(
     spread = torch.as_tensor(sigma, dtype=torch.float64, device=y.device)
     z = (edges - y[..., None]) / spread[..., None]
     log_mass = _log_mass_between(z[..., :-1], z[..., 1:])
-    return log_mass.softmax(-1).to(_dtype_of(values))
+    return log_mass.softmax(-1).to(float_dtype(values))
 
 
 def smoothed(
@@ -200,25 +206,19 @@ def smoothed(
     rows = (-ground.cost.T / temperature).softmax(-1).to(target.device)
     if not target.is_floating_point():
         check_index("target", target)
-        at = target.long().clamp(0, ground.n_classes - 1)
-        return _or_nan(rows[at].float(), target, ground.n_classes)
+        at = clamped(target, ground.n_classes)
+        return _nan_for_no_class(rows[at].float(), target, ground.n_classes)
     if target.ndim == 0 or target.shape[-1] != ground.n_classes:
         raise ValueError(
             f"target must have {ground.n_classes} classes on its last axis, as the "
             f"ground has, got shape {tuple(target.shape)}; class indices must be "
             "integers (`.long()`)"
         )
-    return (target.double() @ rows).to(_dtype_of(target))
+    return (target.double() @ rows).to(float_dtype(target))
 
 
-def _dtype_of(values: Tensor) -> torch.dtype:
-    """Half precision in, float32 out; float64 stays float64."""
-    return torch.promote_types(values.dtype, torch.float32)
-
-
-def _or_nan(rows: Tensor, index: Tensor, n_classes: int) -> Tensor:
-    known = (index >= 0) & (index < n_classes)
-    return rows.where(known[..., None], torch.nan)
+def _nan_for_no_class(rows: Tensor, index: Tensor, n_classes: int) -> Tensor:
+    return rows.where(is_class(index, n_classes)[..., None], torch.nan)
 
 
 def _refuse_outside(values: Tensor, bins: Bins) -> None:

@@ -6,10 +6,16 @@ from torch import Tensor
 from torch.nn.functional import logsigmoid
 
 from offby import kernels
-from offby._checks import check_target
-from offby.distribution.sides import tails
-from offby.grounds import Cuts, Ground, Line, Tree, n_classes_of
-from offby.losses._masses import known, reachable, widened
+from offby._checks import at_least_float32, check_target, clamped, is_class
+from offby.grounds import (
+    Cuts,
+    Ground,
+    Line,
+    Tree,
+    as_ground,
+    mass_on_both_sides,
+    n_classes_of,
+)
 
 
 def cumulative_cross_entropy(
@@ -37,7 +43,7 @@ def cumulative_cross_entropy(
         target: Integer class indices, or floating probabilities of `logits`' shape.
             An index that is no class gives NaN.
         ground: A `Line` (O(K)) or a `Tree` (O(K log K)); `Line.regular(K)` by default.
-        impl: "torch" forces the plain form, "cpp" or "triton" a twin; see
+        impl: "torch" forces the plain form, "cpp" or "triton" a kernel; see
             `offby.kernels`.
 
     Returns:
@@ -54,13 +60,16 @@ def cumulative_cross_entropy(
     >>> cumulative_cross_entropy(torch.zeros(1, 3), torch.tensor([0]))
     tensor([1.5041])
     """
+    ground = as_ground(ground)
     indices = check_target(logits, target, n_classes_of(ground))
     term = kernels.Term("cumulative_cross_entropy", ground)
-    twin = kernels.choose(impl, logits, target, term)
-    if twin is not None:
-        return twin(lambda z: cumulative_cross_entropy(z, target, ground, impl="torch"))
+    kernel = kernels.choose(impl, logits, target, term)
+    if kernel is not None:
+        return kernel(
+            lambda z: cumulative_cross_entropy(z, target, ground, impl="torch")
+        )
     ground = ground or Line.regular(logits.shape[-1])
-    z = widened(logits)
+    z = at_least_float32(logits)
     match ground:
         case Line():
             loss = _over_cuts(z, target, ground)
@@ -71,13 +80,15 @@ def cumulative_cross_entropy(
                 "cumulative_cross_entropy needs the cuts of a Line or a Tree, got "
                 f"{ground}; use squared_emd"
             )
-    return loss.where(known(target, ground.n_classes), torch.nan) if indices else loss
+    if indices:
+        return loss.where(is_class(target, ground.n_classes), torch.nan)
+    return loss
 
 
 def _over_cuts(logits: Tensor, target: Tensor, line: Line) -> Tensor:
     odds, gaps = _log_odds_of_cuts(logits), line.gaps.to(logits)
     if target.is_floating_point():
-        return (gaps * _miss(odds, *tails(target.to(odds.dtype)))).sum(-1)
+        return (gaps * _miss(odds, *mass_on_both_sides(target.to(odds.dtype)))).sum(-1)
     cut = torch.arange(1, line.n_classes, device=odds.device)
     wrong_way = torch.where(target[..., None] < cut, -odds, odds)
     return (gaps * _softplus(wrong_way)).sum(-1)
@@ -89,7 +100,7 @@ def _over_edges(logits: Tensor, target: Tensor, cuts: Cuts) -> Tensor:
         q = target.to(odds.dtype)
         miss = _miss(odds, cuts.inside(q).clamp(min=0.0), cuts.outside(q))
         return (cuts.weights * miss).sum(-1)
-    holds = cuts.hold(reachable(target, logits.shape[-1]))
+    holds = cuts.hold(clamped(target, logits.shape[-1]))
     wrong_way = torch.where(holds, -odds, odds)
     return (cuts.weights * _softplus(wrong_way)).sum(-1)
 

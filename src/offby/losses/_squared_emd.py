@@ -5,11 +5,19 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from offby import kernels
-from offby._checks import check_target
-from offby.distribution.sides import tails
-from offby.grounds import Circle, Costs, Cuts, Ground, Line, Tree, n_classes_of
-from offby.losses._masses import far_side, known, surplus, widened
-from offby.losses._wasserstein import cdf_gap
+from offby._checks import at_least_float32, check_target, is_class
+from offby.grounds import (
+    Circle,
+    Costs,
+    Cuts,
+    Ground,
+    Line,
+    Tree,
+    as_ground,
+    mass_on_both_sides,
+    n_classes_of,
+)
+from offby.losses._masses import cdf_gap, far_side, mass_difference
 
 
 def squared_emd(
@@ -40,7 +48,7 @@ def squared_emd(
         target: Integer class indices, or floating probabilities of `logits`' shape.
             An index that is no class gives NaN.
         ground: How far apart the classes are; `Line.regular(K)` by default.
-        impl: "torch" forces the plain form, "cpp" or "triton" a twin; see
+        impl: "torch" forces the plain form, "cpp" or "triton" a kernel; see
             `offby.kernels`.
 
     Returns:
@@ -60,15 +68,18 @@ def squared_emd(
     >>> squared_emd(torch.zeros(2, 4), torch.tensor([0, 1]))
     tensor([0.8750, 0.3750])
     """
+    ground = as_ground(ground)
     indices = check_target(logits, target, n_classes_of(ground))
-    twin = kernels.choose(impl, logits, target, kernels.Term("squared_emd", ground))
-    if twin is not None:
-        return twin(lambda z: squared_emd(z, target, ground, impl="torch"))
+    kernel = kernels.choose(impl, logits, target, kernels.Term("squared_emd", ground))
+    if kernel is not None:
+        return kernel(lambda z: squared_emd(z, target, ground, impl="torch"))
     ground = ground or Line.regular(logits.shape[-1])
-    p = widened(logits).softmax(-1)
+    p = at_least_float32(logits).softmax(-1)
     q = target if indices else target.to(p.dtype)
     loss = _between(p, q, ground)
-    return loss.where(known(target, ground.n_classes), torch.nan) if indices else loss
+    if indices:
+        return loss.where(is_class(target, ground.n_classes), torch.nan)
+    return loss
 
 
 def _between(p: Tensor, target: Tensor, ground: Ground) -> Tensor:
@@ -87,7 +98,7 @@ def _on_a_line(p: Tensor, target: Tensor, line: Line) -> Tensor:
     gaps = line.gaps.to(p)
     if target.is_floating_point():
         return (gaps * cdf_gap(p, target).square()).sum(-1)
-    below, above = tails(p)
+    below, above = mass_on_both_sides(p)
     cut = torch.arange(1, line.n_classes, device=p.device)
     miss = torch.where(target[..., None] < cut, above, below)
     return (gaps * miss.square()).sum(-1)
@@ -123,4 +134,4 @@ def _energy(p: Tensor, target: Tensor, ground: Ground) -> Tensor:
 
 
 def _extra(p: Tensor, target: Tensor) -> Tensor:
-    return p - target if target.is_floating_point() else surplus(p, target)
+    return p - target if target.is_floating_point() else mass_difference(p, target)

@@ -220,8 +220,8 @@ class NamedLoss:
             for part, (factor, _) in zip(parts, self.terms, strict=True)
             if part is not None
         ]
-        twin = kernels.choose("auto", logits, labels.index, *terms)
-        return plain(logits) if twin is None else twin(plain)
+        kernel = kernels.choose("auto", logits, labels.index, *terms)
+        return plain(logits) if kernel is None else kernel(plain)
 
 
 def parse(text: str) -> NamedLoss:
