@@ -30,6 +30,24 @@ def clamped(index: Tensor, n_classes: int) -> Tensor:
     return index.long().clamp(0, n_classes - 1)
 
 
+def as_numbers(
+    name: str, values: Tensor | ArrayLike, dtype: torch.dtype | None = torch.float64
+) -> Tensor:
+    """Numbers of a setting: a tensor stays on its device, all else is on the host.
+
+    On the host also where the default device is another: models are built on the meta
+    device to be filled later, but nothing fills a setting.
+    """
+    if not isinstance(values, Tensor):
+        return torch.as_tensor(values, dtype=dtype, device="cpu")
+    if values.is_meta:
+        raise ValueError(
+            f"{name} must hold numbers, got a tensor on the meta device, which has "
+            "none; give a list, or a tensor made with device='cpu'"
+        )
+    return values.detach().to(dtype or values.dtype)
+
+
 def check_increasing(name: str, numbers: Tensor, *, at_least: int) -> None:
     """Refuse what is not one axis of finite, increasing numbers."""
     if numbers.ndim != 1 or len(numbers) < at_least:

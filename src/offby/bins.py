@@ -1,7 +1,7 @@
 """`Bins`: the grid that turns numbers into classes."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -9,8 +9,8 @@ from jaxtyping import Float, Int
 from numpy.typing import ArrayLike
 from torch import Tensor
 
-from offby._checks import check_increasing
-from offby.grounds import Line
+from offby._checks import as_numbers, check_increasing
+from offby.grounds import Line, settings
 
 Strategy = Literal["quantile", "uniform", "log", "kmeans"]
 """How numbers are cut into bins."""
@@ -50,7 +50,7 @@ class Bins:
     tails: Tails
 
     def __init__(self, edges: Tensor | ArrayLike, *, tails: Tails = "none") -> None:
-        checked = torch.as_tensor(edges, dtype=torch.float64).detach()
+        checked = as_numbers("edges", edges)
         object.__setattr__(self, "edges", checked)
         object.__setattr__(self, "tails", tails)
         check_increasing("edges", checked, at_least=2)
@@ -70,7 +70,7 @@ class Bins:
         >>> Bins.uniform(0, 10, 5).edges
         tensor([ 0.,  2.,  4.,  6.,  8., 10.], dtype=torch.float64)
         """
-        edges = torch.linspace(low, high, n_bins + 1, dtype=torch.float64)
+        edges = torch.linspace(low, high, n_bins + 1, dtype=torch.float64, device="cpu")
         return cls(edges, tails=tails)
 
     @classmethod
@@ -238,6 +238,25 @@ class Bins:
         # Just under one: two neighbors that both move by half a width must not meet.
         edges[1:-1] += (1 - 1e-9) * scale * room * (2 * noise - 1).to(room.device)
         return Bins(edges, tails=self.tails)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data for a configuration file; `from_dict` reads it.
+
+        >>> Bins([0, 1, 5]).to_dict()
+        {'kind': 'Bins', 'edges': [0.0, 1.0, 5.0], 'tails': 'none'}
+        """
+        return settings.to_dict(self)
+
+    @classmethod
+    def from_dict(cls, saved: dict[str, Any]) -> "Bins":
+        """What `to_dict` gave."""
+        return settings.from_dict(cls, saved)
+
+    def __eq__(self, other: object) -> bool:
+        return settings.equal(self, other)
+
+    def __hash__(self) -> int:
+        return settings.hashed(self)
 
     def __repr__(self) -> str:
         low, high = self.edges[0], self.edges[-1]

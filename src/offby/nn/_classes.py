@@ -29,7 +29,8 @@ class CrossEntropyLoss(ClassCriterion):
             (N, C) and (N, C, d1, ...), and the only one of a single example; -1 if the
             classes are last.
         label_smoothing: Share of the target mass that is spread evenly over all
-            classes, 0 to 1. To spread it by distance, pass `offby.targets.smoothed(target,
+            classes, 0 to 1. To spread it by distance, make the target by
+            `offby.targets.smoothed(target,
             ground, temperature)` as the target.
 
     >>> criterion = CrossEntropyLoss(weight=[1.0, 1.0, 2.0])

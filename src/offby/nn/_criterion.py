@@ -10,13 +10,14 @@ can be computed in one pass over the logits: `MixedLoss` hands a sum of formulas
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from offby import kernels
 from offby._checks import check_target, check_value
 from offby.bins import Bins
-from offby.grounds import Circle, Costs, Ground, Line, Tree
+from offby.grounds import Ground, as_ground
 from offby.nn import _values
 from offby.nn._axis import DIM_HINT, check_dim, check_pair, last, rows_of
 from offby.nn._buffers import GroundBuffers
@@ -304,15 +305,14 @@ class GroundCriterion(ClassCriterion):
 def _ground_buffers(ground: Ground | Bins | None) -> GroundBuffers[Ground] | None:
     if ground is None:
         return None
-    if isinstance(ground, Bins):
-        ground = ground.line()
-    if not isinstance(ground, Line | Circle | Tree | Costs):
+    if isinstance(ground, Tensor | list | tuple | np.ndarray):
         raise TypeError(
-            "ground must be a Line, Circle, Tree or Costs, or Bins for the line of "
-            f"their centers, got {type(ground).__name__}; Line(positions) and "
-            "Costs(matrix) make one of numbers, and class weights are weight=..."
+            "ground must be a Line, Circle, Tree or Costs, or Bins for their centers, "
+            f"got {type(ground).__name__}; Line(positions) and Costs(matrix) make one "
+            "of numbers, and class weights are weight=..."
         )
-    return GroundBuffers(ground)
+    given: Any = ground  # Bins have no type in `grounds`, which knows no grids.
+    return GroundBuffers(as_ground(given))
 
 
 class NumberCriterion(nn.Module):
