@@ -67,6 +67,24 @@ def check_increasing(name: str, numbers: Tensor, *, at_least: int) -> None:
         )
 
 
+def bins_last(logits: Tensor, dim: int) -> Tensor:
+    """Logits with axis `dim` moved to the end."""
+    if dim == -1:
+        return logits
+    if not -logits.ndim <= dim < logits.ndim:
+        raise ValueError(
+            f"dim must be an axis of logits, got {dim} for shape {tuple(logits.shape)}"
+        )
+    return logits.movedim(dim, -1)
+
+
+def classes_last(logits: Tensor, target: Tensor, dim: int) -> tuple[Tensor, Tensor]:
+    """Logits, and a target of probabilities, with axis `dim` moved to the end."""
+    if dim != -1 and target.is_floating_point() and target.shape == logits.shape:
+        target = target.movedim(dim, -1)
+    return bins_last(logits, dim), target
+
+
 def check_target(logits: Tensor, target: Tensor, n_classes: int | None = None) -> bool:
     """Refuse logits and targets that do not fit; say whether the target is indices."""
     check_logits(logits, n_classes)

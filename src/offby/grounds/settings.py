@@ -17,10 +17,11 @@ Setting = TypeVar("Setting")
 
 def equal(one: Any, other: object) -> bool:
     """Whether two are of one kind and hold the same numbers, on whatever devices."""
+    names = [field.name for field in fields(one)]
     if type(one) is not type(other):
         return False
-    for field in fields(one):
-        here, there = getattr(one, field.name), getattr(other, field.name)
+    for name in names:
+        here, there = getattr(one, name), getattr(other, name)
         if isinstance(here, Tensor) and isinstance(there, Tensor):
             if here is not there and not torch.equal(here.cpu(), there.cpu()):
                 return False

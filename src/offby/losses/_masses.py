@@ -47,3 +47,17 @@ def cdf_gap(
     # Either comparison is false for NaN, which must reach the result.
     lower = below + q_below <= above + q_above
     return torch.where(lower, below - q_below, q_above - above)
+
+
+def times_matrix(
+    rows: Float[Tensor, "*batch classes"], matrix: Float[Tensor, "classes other"]
+) -> Float[Tensor, "*batch other"]:
+    """Product with a matrix in the precision of the rows, also under autocast.
+
+    Autocast would compute it in half precision, forward and backward, and be off by up
+    to a percent. It leaves float64 alone.
+    """
+    device = rows.device.type
+    if torch.amp.is_autocast_available(device) and torch.is_autocast_enabled(device):
+        return (rows.double() @ matrix.double()).to(rows.dtype)
+    return rows @ matrix

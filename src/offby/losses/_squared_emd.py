@@ -5,7 +5,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from offby import kernels
-from offby._checks import at_least_float32, check_target, is_class
+from offby._checks import at_least_float32, check_target, classes_last, is_class
 from offby.grounds import (
     Circle,
     Costs,
@@ -17,7 +17,7 @@ from offby.grounds import (
     mass_on_both_sides,
     n_classes_of,
 )
-from offby.losses._masses import cdf_gap, far_side, mass_difference
+from offby.losses._masses import cdf_gap, far_side, mass_difference, times_matrix
 
 
 def squared_emd(
@@ -25,6 +25,7 @@ def squared_emd(
     target: Int[Tensor, "*batch"] | Float[Tensor, "*batch classes"],
     ground: Ground | None = None,
     *,
+    dim: int = -1,
     impl: kernels.Impl = "auto",
 ) -> Float[Tensor, "*batch"]:
     r"""Squared earth mover's distance: the energy distance between two distributions.
@@ -48,6 +49,7 @@ def squared_emd(
         target: Integer class indices, or floating probabilities of `logits`' shape.
             An index that is no class gives NaN.
         ground: How far apart the classes are; `Line.regular(K)` by default.
+        dim: Axis of the classes in `logits` and in probabilities; the last by default.
         impl: "torch" forces the plain form, "cpp" or "triton" a kernel; see
             `offby.kernels`.
 
@@ -68,6 +70,7 @@ def squared_emd(
     >>> squared_emd(torch.zeros(2, 4), torch.tensor([0, 1]))
     tensor([0.8750, 0.3750])
     """
+    logits, target = classes_last(logits, target, dim)
     ground = as_ground(ground)
     indices = check_target(logits, target, n_classes_of(ground))
     kernel = kernels.choose(impl, logits, target, kernels.Term("squared_emd", ground))
@@ -130,7 +133,7 @@ def _energy(p: Tensor, target: Tensor, ground: Ground) -> Tensor:
             "on others; use wasserstein, or the mean of the matrix and its transpose"
         )
     extra = _extra(p, target)
-    return -(extra * (extra @ ground.cost.to(p))).sum(-1) / 2
+    return -(extra * times_matrix(extra, ground.cost.to(p))).sum(-1) / 2
 
 
 def _extra(p: Tensor, target: Tensor) -> Tensor:

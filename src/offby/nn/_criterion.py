@@ -265,7 +265,8 @@ def _check_class_shapes(logits: Tensor, target: Tensor, axis: int, dim: int) -> 
             f"{tuple(whole)}, got shape {got}; class indices must be integers "
             "(`.long()`), and numbers go to the histogram losses"
         )
-    if len(whole) == 1:
+    # Under vmap a lone axis is what the function is to see of each row.
+    if len(whole) == 1 and not kernels.transformed():
         raise ValueError(
             f"a floating target on one axis, shape {got}, could be one distribution or "
             "a number for each row; give a distribution a batch axis with "
