@@ -265,12 +265,11 @@ def _check_class_shapes(logits: Tensor, target: Tensor, axis: int, dim: int) -> 
             f"{tuple(whole)}, got shape {got}; class indices must be integers "
             "(`.long()`), and numbers go to the histogram losses"
         )
-    # Under vmap a lone axis is what the function is to see of each row.
-    if len(whole) == 1 and not kernels.transformed():
+    if len(whole) == 1 and not _one_distribution(target):
         raise ValueError(
-            f"a floating target on one axis, shape {got}, could be one distribution or "
-            "a number for each row; give a distribution a batch axis with "
-            "`.unsqueeze(0)`, for logits too"
+            f"a floating target on one axis, shape {got}, must be one distribution, "
+            "not negative and of sum 1; a number for each row is no target of this "
+            "loss: HistogramCRPSLoss(bins) takes numbers"
         )
     if whole[axis] == 1:
         raise ValueError(
@@ -279,6 +278,13 @@ def _check_class_shapes(logits: Tensor, target: Tensor, axis: int, dim: int) -> 
             "to predict numbers, take a head with one output for each bin and "
             "HistogramCRPSLoss(bins)"
         )
+
+
+def _one_distribution(target: Tensor) -> bool:
+    """Whether a lone axis is a distribution and not a number for each of N rows."""
+    if kernels.transformed():  # under vmap it is one row of a batch
+        return True
+    return _values.readable(target) and _values.is_distribution(target)
 
 
 class GroundCriterion(ClassCriterion):

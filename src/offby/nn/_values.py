@@ -78,6 +78,11 @@ def check_probabilities(target: Tensor) -> None:
         )
 
 
+def is_distribution(target: Tensor) -> bool:
+    """Whether a lone axis is not negative and sums to 1."""
+    return bool((target >= 0).all()) and bool((target.float().sum() - 1).abs() < 1e-2)
+
+
 def check_row_weights(weight: Tensor) -> None:
     """Refuse weights of rows that are negative or NaN."""
     if weight.dtype == torch.bool or weight.numel() == 0:
