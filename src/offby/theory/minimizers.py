@@ -9,8 +9,9 @@ import torch
 from jaxtyping import Float
 from numpy.typing import ArrayLike
 
-from offby import kernels, losses
-from offby.grounds import Costs, Ground, Line
+from offby import kernels
+from offby.grounds import Costs, Ground, Line, as_ground
+from offby.losses.registry import record_of
 from offby.theory.anatomy import Loss
 
 
@@ -107,31 +108,31 @@ def _without_crumbs(z: np.ndarray) -> np.ndarray:
 def known_minimizer(
     loss: Callable[..., Any], frequencies: np.ndarray, ground: Ground | None
 ) -> np.ndarray | None:
-    """The minimum of the expected loss where a formula is known for it, or None.
+    """The minimum of the expected loss where its record has a formula, or None.
 
-    Known are offby's own functions, also as `functools.partial` with keywords.
+    Records are of offby's own functions, also as `functools.partial` with keywords.
     """
     settings: dict[str, Any] = {}
     while isinstance(loss, functools.partial) and not loss.args:
         settings, loss = {**loss.keywords, **settings}, loss.func
     settings.pop("impl", None)  # how it is computed is not what it is
-    on = settings.pop("ground", ground) or Line.regular(len(frequencies))
-    if on.n_classes != len(frequencies):
+    record = record_of(loss)
+    on = as_ground(settings.pop("ground", ground)) or Line.regular(len(frequencies))
+    if record is None or on.n_classes != len(frequencies):
         return None
-    match loss:
-        case losses.cross_entropy | losses.cumulative_cross_entropy:
-            return frequencies
-        case losses.squared_emd:
+    power = settings.pop("p", settings.pop("power", 1.0))
+    match record.minimizer:
+        case "frequencies":
             # Where the type is weak the frequencies are one minimum among others.
             return None if on.negative_type == "no" else frequencies
-        case losses.wasserstein:
-            expected = _expected_cost(on, frequencies, settings.pop("p", 1.0))
+        case "cheapest class":
+            expected = _expected_cost(on, frequencies, power)
             return np.eye(len(frequencies))[expected.argmin()]
-        case losses.squared_mass:
-            expected = _expected_cost(on, frequencies, settings.pop("power", 1.0))
-            weights = expected + settings.pop("offset", 0.0)
-            return _inverse(weights) if (weights >= 0).all() else None
-    return None
+        case "inverse costs":
+            costs = _expected_cost(on, frequencies, power) + settings.pop("offset", 0.0)
+            return _inverse(costs) if (costs >= 0).all() else None
+        case None:
+            return None
 
 
 def _expected_cost(ground: Ground, frequencies: np.ndarray, power: float) -> np.ndarray:
@@ -145,8 +146,11 @@ def _expected_cost(ground: Ground, frequencies: np.ndarray, power: float) -> np.
     return expected
 
 
-def _inverse(weights: np.ndarray) -> np.ndarray:
-    """Masses that minimize their weighted squares: in inverse proportion to weight."""
-    free = weights == 0
-    masses = free.astype(float) if free.any() else 1 / weights
+def _inverse(costs: np.ndarray) -> np.ndarray:
+    """Masses with the least sum of costs times squares: in inverse proportion to cost.
+
+    Classes that cost nothing share all mass.
+    """
+    free = costs == 0
+    masses = free.astype(float) if free.any() else 1 / costs
     return masses / masses.sum()

@@ -17,7 +17,7 @@ from torch import Tensor
 from offby.comparison.problem import Fit, Fold, Form, rows_of, tensor
 from offby.distribution import BinnedDistribution
 from offby.grounds import Line
-from offby.losses.registry import Entry, Labels, NamedLoss
+from offby.losses.registry import Labels, Loss, NamedLoss
 from offby.tabular.training import Settings, Task, child_seed, inner_split, train
 
 LEVELS = tuple((i + 1) / 20 for i in range(19))
@@ -121,7 +121,7 @@ def pinball_rows(outputs: Tensor, labels: Labels) -> Tensor:
 
 
 _PINBALL = NamedLoss(
-    ((1.0, Entry("pinball", "pinball", "", True, "", "", pinball_rows)),)
+    ((1.0, Loss("pinball", "pinball", "", True, "", "", pinball_rows)),)
 )
 
 
