@@ -288,7 +288,7 @@ class SinkhornLoss(GroundCriterion):
 
     >>> criterion = SinkhornLoss(epsilon=1.0)
     >>> criterion(torch.zeros(1, 3), torch.tensor([0])).round(decimals=2)
-    tensor(0.6700)
+    tensor(0.6800)
     """
 
     def __init__(
