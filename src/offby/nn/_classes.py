@@ -60,10 +60,8 @@ class CrossEntropyLoss(ClassCriterion):
     def per_row(self, logits: Tensor, target: Tensor) -> Tensor:
         """Loss of each row, classes on the last axis."""
         share = self.label_smoothing
-        if not share:
+        if not share or target.is_floating_point():
             return losses.cross_entropy(logits, target)
-        if target.is_floating_point():
-            return losses.cross_entropy(logits, self._smoothed(target))
         spread = _mean_over_classes(logits, None)
         return (1 - share) * losses.cross_entropy(logits, target) + share * spread
 
@@ -90,9 +88,10 @@ class CrossEntropyLoss(ClassCriterion):
         total = weighed.sum(-1, keepdim=True)
         return weighed / total.where(total != 0, 1.0)
 
-    def _smoothed(self, target: Tensor) -> Tensor:
+    def smoothed(self, target: Tensor) -> Tensor:
+        """Target probabilities, part of their mass spread over all classes."""
         share = self.label_smoothing
-        return (1 - share) * target + share / target.shape[-1]
+        return (1 - share) * target + share / target.shape[-1] if share else target
 
 
 def _mean_over_classes(logits: Tensor, weight: Tensor | None) -> Tensor:

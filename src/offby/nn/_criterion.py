@@ -100,6 +100,10 @@ class ClassCriterion(nn.Module):
         weight = of_class(self.weight, target)
         return reduce(per_row(logits, target), "none", weight=weight)
 
+    def smoothed(self, target: Tensor) -> Tensor:
+        """Target probabilities as they are learned from."""
+        return target
+
     def reweighed(self, target: Tensor, weight: Tensor) -> Tensor:
         """Target probabilities where classes have weights, and rows their mean weight.
 
@@ -216,6 +220,12 @@ class ClassCriterion(nn.Module):
         sample_weight: Tensor | None,
     ) -> Tensor:
         check_target(logits, target)
+        if self.ignore_index >= 0:
+            raise ValueError(
+                "ignore_index is for targets of class indices, got probabilities and "
+                f"ignore_index={self.ignore_index}; to leave rows out, pass a mask as "
+                "sample_weight"
+            )
         kept = None
         if sample_weight is not None:
             # What is masked may be anything, and 0 * NaN is NaN in the backward pass.
@@ -226,6 +236,7 @@ class ClassCriterion(nn.Module):
             if not self._seen_a_batch or _values.debugging():
                 _values.check_probabilities(target)
             self._seen_a_batch = True
+        target = self.smoothed(target)
         if self.weight is None:
             loss = per_row(logits, target)
         else:
