@@ -15,6 +15,9 @@ from offby.grounds import Line, settings
 Strategy = Literal["quantile", "uniform", "log", "kmeans"]
 """How numbers are cut into bins."""
 
+IGNORED = -100
+"""Index of a number that is missing: `ignore_index` of PyTorch's criteria and ours."""
+
 Tails = Literal["none", "half-normal"]
 
 
@@ -201,15 +204,16 @@ class Bins:
     def index(self, values: Float[Tensor, "*batch"]) -> Int[Tensor, "*batch"]:
         """Bin that holds each value; one beyond the outer edges goes to the end bin.
 
-        NaN gives -1, which no loss takes for a class.
+        NaN, a number that is missing, gives -100: the index that PyTorch and the
+        criteria of `offby.nn` ignore, and that no function takes for a class.
 
         >>> bins = Bins.uniform(0, 3, 3)
         >>> bins.index(torch.tensor([-9.0, 1.0, 3.0, torch.nan]))
-        tensor([ 0,  1,  2, -1])
+        tensor([   0,    1,    2, -100])
         """
         edges = self.edges.to(values.device)
         inner = torch.bucketize(values.double().contiguous(), edges[1:-1], right=True)
-        return inner.where(~values.isnan(), -1)
+        return inner.where(~values.isnan(), IGNORED)
 
     def line(self) -> Line:
         """The bins as classes on a line, each at its center."""
