@@ -1,12 +1,14 @@
 import functools
 import inspect
+import re
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from torch.testing import assert_close
 
-from offby import losses, nn
+from offby import Costs, losses, nn
 from tests.cases import grid
 
 CRITERIA = [
@@ -25,6 +27,8 @@ FUNCTIONS = [
 ]
 every_criterion = pytest.mark.parametrize("kind", CRITERIA)
 every_reduction = pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
+UNTYPED: Any = nn  # to pass what its signatures do not allow
+EQUAL = Costs.equal(5)
 WEIGHT = torch.tensor([0.5, 2.0, 0.0, 1.0, 3.0])
 
 
@@ -218,8 +222,31 @@ def test_refuses_weights_that_do_not_fit():
         nn.CrossEntropyLoss()(logits, target, torch.ones(4, 1))
 
 
+@pytest.mark.parametrize(
+    ("make", "says"),
+    [
+        (lambda: nn.WassersteinLoss(p=0.5), "p must be at least 1, got 0.5"),
+        (lambda: nn.SinkhornLoss(epsilon=0.0), "epsilon must be positive, got 0"),
+        (lambda: nn.SinkhornLoss(epsilon=1.0, max_iter=0), "max_iter must be at least"),
+        (
+            lambda: nn.SquaredMassLoss(Costs.equal(5), power=0.0),
+            "power must be positive",
+        ),
+        (lambda: nn.CrossEntropyLoss(label_smoothing=1.5), "between 0 and 1, got 1.5"),
+        (lambda: UNTYPED.SquaredEMDLoss(ignore_index=None), "integer, got None"),
+        (lambda: UNTYPED.SquaredEMDLoss(dim=None), "number of an axis, got None"),
+    ],
+)
+def test_settings_are_refused_at_construction(make, says):
+    with pytest.raises((TypeError, ValueError), match=re.escape(says)):
+        make()
+
+
 def test_refuses_another_reduction():
-    for criterion in (nn.SquaredEMDLoss, lambda **s: nn.HistogramNLLLoss(grid(3), **s)):
+    for criterion in (
+        UNTYPED.SquaredEMDLoss,
+        lambda **s: nn.HistogramNLLLoss(grid(3), **s),
+    ):
         with pytest.raises(ValueError, match='"mean"'):
             criterion(reduction="batchmean")
 

@@ -214,6 +214,7 @@ def test_a_ground_in_a_criterion_is_the_ground(ground):
     ):
         criterion = kind(ground(5))
         assert criterion.ground == ground(5)
+        assert criterion.ground is not None
         assert criterion.ground.negative_type == ground(5).negative_type
         assert repr(ground(5)) in repr(criterion)
         assert_close(

@@ -263,9 +263,9 @@ def test_module_cases_of_torch(dtype):
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16])
 def test_op_cases_of_torch(dtype):
     n = 0
-    for logits, target, settings in op_cases(dtype):
-        settings = {k: v for k, v in settings.items() if v is not None}
-        wide = {
+    for logits, target, given in op_cases(dtype):
+        settings: dict[str, Any] = {k: v for k, v in given.items() if v is not None}
+        wide: dict[str, Any] = {
             k: v.float() if isinstance(v, torch.Tensor) and dtype.itemsize == 2 else v
             for k, v in settings.items()
         }

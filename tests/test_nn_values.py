@@ -1,6 +1,7 @@
 """Values are looked at where that costs nothing; masked rows may hold anything."""
 
 import math
+from typing import Any
 
 import pytest
 import torch
@@ -175,12 +176,13 @@ def test_a_batch_of_probabilities_as_logits_is_warned_of_once():
 
 
 def test_weights_that_weigh_nothing_are_refused():
-    for weight, says in (
+    refused: list[tuple[Any, str]] = [
         ([1.0, -1.0], r"weight\[1\] = -1"),
         ([1.0, math.nan], r"weight\[1\] = nan"),
         ([0.0, 0.0], "all are 0"),
         ([[1.0, 2.0]], "one axis"),
-    ):
+    ]
+    for weight, says in refused:
         with pytest.raises(ValueError, match=says):
             nn.SquaredEMDLoss(weight=weight)
     logits, target = batch(3)

@@ -1,8 +1,8 @@
 """Criteria that stand where `torch.nn.CrossEntropyLoss` stood: docs/pytorch.md."""
 
 from offby.nn._balance import first_push
-from offby.nn._classes import (
-    CrossEntropyLoss,
+from offby.nn._cross_entropy import CrossEntropyLoss
+from offby.nn._distances import (
     CumulativeCrossEntropyLoss,
     SinkhornLoss,
     SquaredEMDLoss,

@@ -1,4 +1,4 @@
-"""`ClassCriterion` and `NumberCriterion`: what criteria do around their formula.
+"""`ClassCriterion`: what a criterion of classes does around its formula.
 
 A criterion is a formula for one row (`per_row`) and settings: which axis holds the
 classes, which rows count and how much, how rows are combined. Everything but the
@@ -15,11 +15,10 @@ import torch
 from torch import Tensor, nn
 
 from offby import kernels
-from offby._checks import check_target, check_value
+from offby._checks import check_target
 from offby.bins import Bins
 from offby.grounds import Ground, as_ground
 from offby.nn import _values
-from offby.nn._axis import DIM_HINT, check_dim, check_pair, last, rows_of
 from offby.nn._buffers import GroundBuffers
 from offby.nn._reduction import (
     ClassWeight,
@@ -32,6 +31,7 @@ from offby.nn._reduction import (
     product,
     reduce,
 )
+from offby.nn._shapes import check_class_target, check_dim, check_pair, last
 
 PerRow = Callable[[Tensor, Tensor], Tensor]
 """Loss of each row of logits, classes on the last axis, against its target."""
@@ -147,24 +147,26 @@ class ClassCriterion(nn.Module):
         not have it.
         """
         axis = check_pair(input, target, self.dim)
-        _check_class_shapes(input, target, axis, self.dim)
+        check_class_target(input, target, axis, self.dim)
         logits = last(input, axis)
         check_weight(self.weight, logits.shape[-1])
         check_sample_weight(sample_weight, logits.shape[:-1])
-        self._check_values(logits, sample_weight)
-        if target.is_floating_point():
-            return self._of_probabilities(
-                per_row, logits, last(target, axis), sample_weight
-            )
-        return self._of_classes(per_row, terms, logits, target, sample_weight)
-
-    def _check_values(self, logits: Tensor, sample_weight: Tensor | None) -> None:
-        if not _values.readable(logits):
-            return
+        look = _values.readable(logits) and self._first_look()
+        if look:
+            _values.warn_of_probabilities(logits)
         if sample_weight is not None and _values.readable(sample_weight):
             _values.check_row_weights(sample_weight)
-        if not self._seen_a_batch or _values.debugging():
-            _values.warn_of_probabilities(logits)
+        if target.is_floating_point():
+            target = last(target, axis)
+            return self._of_probabilities(per_row, logits, target, sample_weight, look)
+        return self._of_classes(per_row, terms, logits, target, sample_weight)
+
+    def _first_look(self) -> bool:
+        """Whether this batch is to be looked at closely: the first, or all if asked."""
+        if self._seen_a_batch:
+            return _values.debugging()
+        self._seen_a_batch = True
+        return True
 
     def _of_classes(
         self,
@@ -183,7 +185,6 @@ class ClassCriterion(nn.Module):
             # What does not count may be anything.
             counted = target if kept is None else target.where(kept, self.ignore_index)
             ignored = _values.find_ignored(counted, self.ignore_index, logits.shape[-1])
-            self._seen_a_batch = True
         else:
             ignored = True
         if ignored:
@@ -218,6 +219,7 @@ class ClassCriterion(nn.Module):
         logits: Tensor,
         target: Tensor,
         sample_weight: Tensor | None,
+        look: bool,
     ) -> Tensor:
         check_target(logits, target)
         if self.ignore_index >= 0:
@@ -232,10 +234,8 @@ class ClassCriterion(nn.Module):
             kept = sample_weight != 0
             target = target.where(kept[..., None], 1 / target.shape[-1])
             logits = logits.where(kept[..., None], 0.0)
-        if _values.readable(target):
-            if not self._seen_a_batch or _values.debugging():
-                _values.check_probabilities(target)
-            self._seen_a_batch = True
+        if look and _values.readable(target):
+            _values.check_probabilities(target)
         target = self.smoothed(target)
         if self.weight is None:
             loss = per_row(logits, target)
@@ -251,51 +251,6 @@ class ClassCriterion(nn.Module):
         return reduce(
             loss, self.reduction, kept=kept, weight=sample_weight, share=sample_weight
         )
-
-
-def _check_class_shapes(logits: Tensor, target: Tensor, axis: int, dim: int) -> None:
-    rows, whole, got = rows_of(logits, axis), logits.shape, tuple(target.shape)
-    if not target.is_floating_point():
-        if target.shape == rows:
-            return
-        if target.shape == whole:
-            advice = (
-                "probabilities must be floating (`.float()`), and `.argmax(dim)` makes "
-                "indices of one-hot rows"
-            )
-        else:
-            advice = DIM_HINT if target.shape == whole[:-1] else "look at both shapes"
-        raise ValueError(
-            f"a target of integers must hold one class index for each row of logits, "
-            f"shape {tuple(rows)} for logits of shape {tuple(whole)} with the classes "
-            f"on axis {axis} (dim={dim}), got shape {got}; {advice}"
-        )
-    if target.shape != whole:
-        raise ValueError(
-            "a floating target holds probabilities and must have the shape of logits, "
-            f"{tuple(whole)}, got shape {got}; class indices must be integers "
-            "(`.long()`), and numbers go to the histogram losses"
-        )
-    if len(whole) == 1 and not _one_distribution(target):
-        raise ValueError(
-            f"a floating target on one axis, shape {got}, must be one distribution, "
-            "not negative and of sum 1; a number for each row is no target of this "
-            "loss: HistogramCRPSLoss(bins) takes numbers"
-        )
-    if whole[axis] == 1:
-        raise ValueError(
-            f"logits must have at least two classes, got shape {tuple(whole)} with one "
-            f"on axis {axis} (dim={dim}), and all mass on one class is always right; "
-            "to predict numbers, take a head with one output for each bin and "
-            "HistogramCRPSLoss(bins)"
-        )
-
-
-def _one_distribution(target: Tensor) -> bool:
-    """Whether a lone axis is a distribution and not a number for each of N rows."""
-    if kernels.transformed():  # under vmap it is one row of a batch
-        return True
-    return _values.readable(target) and _values.is_distribution(target)
 
 
 class GroundCriterion(ClassCriterion):
@@ -331,87 +286,3 @@ def _ground_buffers(ground: Ground | Bins | None) -> GroundBuffers[Ground] | Non
         )
     given: Any = ground  # Bins have no type in `grounds`, which knows no grids.
     return GroundBuffers(as_ground(given))
-
-
-class NumberCriterion(nn.Module):
-    """A criterion whose targets are numbers: it has a grid. NaN gives NaN."""
-
-    def __init__(
-        self,
-        bins: Bins,
-        *,
-        ignore_nan: bool = False,
-        reduction: Reduction = "mean",
-        dim: int = 1,
-    ) -> None:
-        super().__init__()
-        check_reduction(reduction)
-        check_dim(dim)
-        if not isinstance(bins, Bins):
-            raise TypeError(
-                f"bins must be offby.Bins, got {type(bins).__name__}; Bins(edges) "
-                "makes them of edges"
-            )
-        self._bins = GroundBuffers(bins)
-        self.ignore_nan = ignore_nan
-        self.reduction: Reduction = reduction
-        self.dim = dim
-        self._seen_a_batch = False
-
-    @property
-    def bins(self) -> Bins:
-        """The grid, on the device the criterion is on."""
-        return self._bins()
-
-    def per_row(self, logits: Tensor, target: Tensor) -> Tensor:
-        """Loss of each row, bins on the last axis."""
-        raise NotImplementedError
-
-    def term(self, factor: float) -> kernels.Term | None:
-        """None: a term of numbers is computed by itself."""
-        del factor
-        return None
-
-    def forward(
-        self, input: Tensor, target: Tensor, sample_weight: Tensor | None = None
-    ) -> Tensor:
-        """Loss of a batch, reduced as asked at construction.
-
-        Args:
-            input: Logits, the raw output of a network, with the bins on axis `dim`:
-                (N, K), (N, K, d1, ...) or (K,).
-            target: The true numbers, in the units of the bins, shape (N, d1, ...).
-            sample_weight: One weight per row, shape (N, d1, ...); a mask (bool) will do
-                too. A row of weight 0 does not count, whatever its number and logits.
-        """
-        axis = check_pair(input, target, self.dim)
-        rows = rows_of(input, axis)
-        if target.shape != rows:
-            hint = DIM_HINT if target.shape == input.shape[:-1] else "look at both"
-            raise ValueError(
-                f"target must hold one number for each row of logits, shape "
-                f"{tuple(rows)} for logits of shape {tuple(input.shape)} with the bins "
-                f"on axis {axis} (dim={self.dim}), got shape {tuple(target.shape)}; "
-                f"{hint}"
-            )
-        logits = last(input, axis)
-        check_value(logits, target, self._bins().n_bins)
-        check_sample_weight(sample_weight, target.shape)
-        if _values.readable(logits):
-            if sample_weight is not None and _values.readable(sample_weight):
-                _values.check_row_weights(sample_weight)
-            if not self._seen_a_batch or _values.debugging():
-                _values.warn_of_probabilities(logits)
-            self._seen_a_batch = True
-        kept = None if sample_weight is None else sample_weight != 0
-        if self.ignore_nan:
-            there = ~target.isnan()
-            kept = there if kept is None else kept & there
-        if kept is not None:
-            # 0 * NaN is NaN in the backward pass.
-            target = target.where(kept, self.bins.edges[0].to(target))
-            logits = logits.where(kept[..., None], 0.0)
-        loss = self.per_row(logits, target)
-        return reduce(
-            loss, self.reduction, kept=kept, weight=sample_weight, share=sample_weight
-        )

@@ -9,9 +9,10 @@ from torch import Tensor, nn
 
 from offby import kernels
 from offby.nn import _values
-from offby.nn._axis import axis_of, last
 from offby.nn._balance import first_push
-from offby.nn._criterion import ClassCriterion, Criterion, NumberCriterion
+from offby.nn._criterion import ClassCriterion, Criterion
+from offby.nn._number_criterion import NumberCriterion
+from offby.nn._shapes import axis_of, last
 
 
 class MixedLoss(nn.Module):
@@ -101,7 +102,7 @@ class MixedLoss(nn.Module):
             target: Class indices or probabilities; numbers, if a term takes numbers.
             sample_weight: One weight per row, or a mask.
         """
-        remember = self.training and not kernels.transformed()
+        remember = self.training and not _values.transforming()
         if self.batches is not None and remember:
             self.batches += 1
         first = self._one_pass(target)

@@ -4,7 +4,7 @@ from torch import Tensor
 
 from offby import losses
 from offby.bins import Bins
-from offby.nn._criterion import NumberCriterion
+from offby.nn._number_criterion import NumberCriterion
 from offby.nn._reduction import Reduction
 
 

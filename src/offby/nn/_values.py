@@ -23,6 +23,11 @@ def readable(tensor: Tensor) -> bool:
     return tensor.is_cpu or debugging()
 
 
+def transforming() -> bool:
+    """Whether torch.func or a dispatch mode is at work; a compiler is not asked."""
+    return not torch.compiler.is_compiling() and bool(kernels.transformed())
+
+
 def debugging() -> bool:
     """Whether values are to be checked on every device and in every batch."""
     return os.environ.get("OFFBY_DEBUG", "") == "1"
