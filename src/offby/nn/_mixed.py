@@ -196,7 +196,7 @@ def _checked(
     terms: Sequence[tuple[float, nn.Module]],
 ) -> tuple[list[float], list[nn.Module]]:
     """Factors and criteria; refuses what cannot be mixed."""
-    if isinstance(terms, dict) or not isinstance(terms, Sequence):
+    if not isinstance(terms, Sequence):
         raise TypeError(
             "terms must be a list of pairs (factor, criterion), got "
             f"{type(terms).__name__}; [(1.0, CrossEntropyLoss()), (0.5, "
@@ -216,7 +216,7 @@ def _checked(
             name = getattr(criterion, "__name__", type(criterion).__name__)
             raise TypeError(
                 f"terms must be criteria of offby.nn, but one is {name} of "
-                f"{type(criterion).__module__}; offby.nn has one for each of "
+                f"{criterion.__module__}; offby.nn has one for each of "
                 "offby.losses, and its CrossEntropyLoss equals that of torch.nn"
             )
         if not math.isfinite(factor):
