@@ -12,6 +12,9 @@ from tests import reference
 from tests.cases import CASES, Case, grid, line, points
 
 every_loss = pytest.mark.parametrize("case", CASES, ids=str)
+with_a_reference = pytest.mark.parametrize(
+    "case", [c for c in CASES if c.reference], ids=str
+)
 EPS = float(np.finfo(np.float64).eps)
 BELL = torch.tensor([0.1, 0.2, 0.4, 0.2, 0.1], dtype=torch.float64)
 
@@ -26,18 +29,18 @@ def batches(draw):
 
 def the_same(case: Case, got, expected, logits):
     # Logits are known to eps of their size, and so is the logarithm of a mass.
-    rtol = 1e-12 + 4 * EPS * logits.abs().max().item()
+    rtol = case.rtol + 4 * EPS * logits.abs().max().item()
     np.testing.assert_allclose(got, expected, rtol=rtol, atol=max(case.floor, 1e-290))
 
 
-@every_loss
+@with_a_reference
 @given(batches())
 def test_agrees_with_the_maths(case: Case, batch):
     logits, rng = batch
     target = case.targets(rng, *logits.shape)
-    expected = [
-        case.reference(z, y) for z, y in zip(logits, target.tolist(), strict=True)
-    ]
+    assert case.reference is not None
+    rows = zip(logits, target.tolist(), strict=True)
+    expected = [case.reference(z, y) for z, y in rows]
     the_same(case, case.loss(logits, target), expected, logits)
 
 
@@ -47,11 +50,13 @@ def test_agrees_with_the_maths_on_distributions(case: Case, batch):
     logits, rng = batch
     n = logits.shape[-1]
     target = torch.from_numpy(rng.dirichlet(np.ones(n), len(logits)))
+    assert case.reference is not None
     expected = [case.reference(z, q) for z, q in zip(logits, target, strict=True)]
     # Masses near 1 are subtracted: the square of eps is what is left of a difference.
-    rtol = 1e-12 + 4 * EPS * logits.abs().max().item()
+    rtol = case.rtol + 4 * EPS * logits.abs().max().item()
+    atol = max(case.floor, 1e-14)
     np.testing.assert_allclose(
-        case.loss(logits, target), expected, rtol=rtol, atol=1e-14
+        case.loss(logits, target), expected, rtol=rtol, atol=atol
     )
 
 
@@ -207,7 +212,8 @@ def test_error_stays_near_that_of_rounding_the_input(case: Case, dtype):
     truth, loss = case.loss(exact, target), case.loss(rounded, target)
     assert loss.dtype == torch.float32
     unavoidable = (case.loss(rounded.double(), target) - truth).abs().max()
-    slack = 33 * torch.finfo(torch.float32).eps * truth.abs().max()
+    slack = 33 * torch.finfo(torch.float32).eps + case.float32_rtol
+    slack *= truth.abs().max()
     assert (loss.double() - truth).abs().max() < 2 * unavoidable + slack
 
 
