@@ -160,3 +160,13 @@ def test_every_strategy_holds_all_values_inside_its_margin(strategy):
     assert bins.edges[-1] > values.max()
     if strategy == "log":
         assert bins.edges[0] > 0
+
+
+def test_a_value_with_just_the_share_of_one_bin_gets_a_bin_of_its_own():
+    """Four of 40 rows in at most ten bins: exactly a tenth."""
+    others = np.linspace(1, 2, 36)
+    bins = Bins.around([*others, *[5.0] * 4], 10)
+    assert bins.edges[-2:].tolist() == [3.5, 6.5]
+    # One row fewer is less than a bin holds.
+    fewer = Bins.around([*np.linspace(1, 2, 37), *[5.0] * 3], 10)
+    assert fewer.edges[-2] != 3.5

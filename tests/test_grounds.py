@@ -323,3 +323,16 @@ def test_repr_says_what_the_ground_is():
     assert repr(Tree([-1])) == "Tree(1 class)"
     star = "Tree(2 classes, 1 inner node, largest distance 2)"
     assert repr(Tree([-1, 0, 0])) == star
+
+
+@pytest.mark.parametrize("lengths", [(0.1, 0.7), (0.1, 0.2, 0.3, 0.6, 0.7), (1 / 3,)])
+def test_a_class_is_at_distance_zero_from_itself_to_the_last_bit(lengths):
+    """Sums of such lengths differ in their last digit by the order of addition."""
+    for depth in range(1, 6):
+        # A chain of nodes with two leaves each, on edges of these lengths in turn.
+        inner = [k - 1 for k in range(depth)]
+        parents = [*inner, *(k for k in range(depth) for _ in range(2))]
+        along = [lengths[k % len(lengths)] for k in range(len(parents))]
+        cost = Tree(parents, along).cost
+        assert torch.equal(cost.diagonal(), torch.zeros(len(cost)).double())
+        Costs(cost)  # accepts it

@@ -597,3 +597,54 @@ def test_bins_and_values_on_the_edges():
     logits = torch.randn(7, 3, generator=torch.Generator().manual_seed(0))
     got = losses.histogram_crps(logits, value, bins, impl="cpp")
     assert_close(got, losses.histogram_crps(logits, value, bins, impl="torch"))
+
+
+@pytest.mark.parametrize("n", [5, 12, 40])
+def test_a_light_side_and_a_wide_gap_do_not_overflow(n):
+    """Odds of 1e30 times a gap of 1e10 are beyond float32."""
+    rng = np.random.default_rng(n)
+    for _ in range(100):
+        gaps = 10 ** rng.uniform(0, rng.uniform(0, 12), n - 1)
+        on = Line(np.concatenate([[0], gaps.cumsum()]))
+        logits = torch.from_numpy(rng.normal(size=(1, n))).float()
+        logits[0, rng.integers(n)] += rng.uniform(55, 105)
+        target = torch.from_numpy(rng.integers(n, size=1))
+        found = []
+        for z in (logits, logits.double()):
+            z = z.clone().requires_grad_()
+            # float64 has room for both.
+            loss = losses.cumulative_cross_entropy(z, target, on, impl="cpp")
+            (slopes,) = torch.autograd.grad(loss.sum(), z)
+            found.append((loss.detach().double(), slopes.double()))
+        (value, slopes), (right, steep) = found
+        if steep.norm() < 1e-30:  # float32 has no digits there
+            continue
+        assert_close(value, right, rtol=1e-5, atol=0)
+        # Gaps that differ by 1e12 cost three digits of the slopes, not all of them.
+        assert (slopes - steep).norm() <= 5e-3 * steep.norm()
+
+
+def test_one_row_whose_classes_are_not_side_by_side():
+    logits, target = batch(7, rows=3)
+    turned = logits.T.contiguous()  # classes x rows
+    for dtype in (torch.float32, torch.float64, torch.bfloat16):
+        z = turned.to(dtype)
+        for name in ("squared_emd", "cross_entropy"):
+            got = LOSSES[name](z[:, 1], target[1], impl="cpp")
+            dense = LOSSES[name](z[:, 1].contiguous(), target[1], impl="cpp")
+            assert torch.equal(got, dense)
+
+
+def test_two_powers_of_the_distance_are_no_one_sum():
+    """A kernel has one power for all its terms."""
+    logits, target = batch(6, rows=5)
+    on = Line(uneven(6))
+    terms = [kernels.Term("wasserstein", on, power=p) for p in (1.0, 2.0)]
+    why = kernels.unsupported_reason("cpp", logits, target, terms)
+    assert "one ground and one power" in why
+    mixed = nn.MixedLoss(
+        [(1.0, nn.WassersteinLoss(on)), (1.0, nn.WassersteinLoss(on, p=2))]
+    )
+    rows = losses.wasserstein(logits, target, on, impl="torch")
+    rows = rows + losses.wasserstein(logits, target, on, p=2, impl="torch")
+    assert_close(mixed(logits, target), rows.mean())

@@ -7,7 +7,9 @@ import torch
 from torch import Tensor
 from torch.autograd.function import FunctionCtx
 
+from offby._checks import float_dtype
 from offby.kernels._impl import using
+from offby.kernels._memory import not_in_memory
 
 
 class LossCall(Protocol):
@@ -96,7 +98,12 @@ class _Mean(torch.autograd.Function):
         if torch.is_grad_enabled():
             return _differentiable(ctx, upstream), None, None
         # Most often the mean is the loss itself. A GPU would have to be waited for.
-        if upstream.is_cpu and ctx.gradient is not None and upstream.item() == 1:
+        if (
+            ctx.gradient is not None
+            and upstream.is_cpu
+            and not not_in_memory(upstream)
+            and upstream.item() == 1
+        ):
             gradient, ctx.gradient = ctx.gradient, None
             return gradient, None, None
         each = upstream / ctx.shape.numel()
@@ -104,6 +111,14 @@ class _Mean(torch.autograd.Function):
 
 
 def _gradient(ctx: FunctionCtx, upstream: Tensor) -> Tensor:
+    if not_in_memory(upstream):
+        # Of a tensor subclass or a batch of gradients: its own product, after a kernel
+        # call that reads plain tensors only.
+        (logits,) = ctx.saved_tensors  # pyright: ignore[reportAttributeAccessIssue]
+        ones = torch.ones(logits.shape[:-1], dtype=float_dtype(logits))
+        call = ctx.call  # pyright: ignore[reportAttributeAccessIssue]
+        each = call.gradient(logits, ones.to(logits.device))
+        return each * upstream[..., None].to(each.dtype)
     # Handed over once, for its owner may write into it.
     gradient, ctx.gradient = ctx.gradient, None  # pyright: ignore[reportAttributeAccessIssue]
     call, scale = ctx.call, ctx.scale  # pyright: ignore[reportAttributeAccessIssue]

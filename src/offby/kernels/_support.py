@@ -11,6 +11,7 @@ from torch.autograd import forward_ad
 
 from offby.bins import Bins
 from offby.grounds import Ground, Line, Tree
+from offby.kernels._memory import not_in_memory
 from offby.kernels._terms import ON_A_GROUND, Term
 from offby.kernels.cpp import _library
 
@@ -48,20 +49,10 @@ def transformed() -> str:
     """What stands between a call and the numbers of its tensors; empty if nothing."""
     if torch._C._are_functorch_transforms_active():
         return "under torch.func the plain form is transformed"
+    if torch._C._get_tracing_state() is not None:
+        return "torch.jit.trace records the plain form"
     if forward_ad._current_level >= 0 or torch._C._len_torch_dispatch_stack():
         return "forward-mode derivatives and dispatch modes need the plain form"
-    return ""
-
-
-def not_in_memory(tensor: Tensor) -> str:
-    """Why the numbers of a tensor cannot be read through a pointer; empty if they can.
-
-    A tensor subclass (a fake, masked or wrapped tensor) may have no memory behind it.
-    """
-    if type(tensor) is not Tensor and type(tensor) is not torch.nn.Parameter:
-        return f"tensors must be plain, got {type(tensor).__name__}"
-    if tensor.layout is not torch.strided or tensor.is_neg():
-        return "tensors must be dense in memory"
     return ""
 
 

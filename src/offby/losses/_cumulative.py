@@ -153,37 +153,55 @@ def _log_odds_of_runs(logits: Tensor, cuts: Cuts) -> Tensor:
     lowest = torch.finfo(logits.dtype).min / 4
     logits = logits.clamp(min=lowest)
 
+    inside, from_first, to_last = _log_sums(logits, cuts.start, cuts.end - 1, lowest)
     nothing = torch.full_like(logits[..., :1], lowest)
-    before = torch.cat([nothing, logits.logcumsumexp(-1)], -1)[..., cuts.start]
-    after = torch.cat([nothing, logits.flip(-1).logcumsumexp(-1)], -1)
-    after = after.flip(-1)[..., cuts.end]
-    outside = torch.logaddexp(before, after)
-    inside = _sums_of_runs(logits, cuts.start, cuts.end - 1, lowest)
+    before = torch.cat([nothing, from_first], -1)[..., cuts.start]
+    after = torch.cat([to_last, nothing], -1)[..., cuts.end]
+    outside = _log_add(before, after)
 
     held = possible[..., cuts.end] - possible[..., cuts.start]
     inside = inside.masked_fill(held == 0, -torch.inf)
     return inside - outside.masked_fill(held == possible[..., -1:], -torch.inf)
 
 
-def _sums_of_runs(logits: Tensor, first: Tensor, last: Tensor, lowest: float) -> Tensor:
-    """log of the summed exponentials from each first to each last place."""
+def _log_sums(
+    logits: Tensor, first: Tensor, last: Tensor, lowest: float
+) -> tuple[Tensor, Tensor, Tensor]:
+    """log of the summed exponentials: of each run, up to each class, from each on.
+
+    Sums of blocks of 1, 2, 4, ... classes, each from two of the size before. Not by
+    `logcumsumexp`: its second derivative drops classes that no sum reads (PyTorch 2.13
+    takes the logarithm of their slope, which is 0).
+    """
     n = logits.shape[-1]
-    found = logits[..., first]  # runs of one class
+    size = 1 << (n - 1).bit_length()
+    up_to = from_on = torch.nn.functional.pad(logits, (0, size - n), value=lowest)
+    runs = logits[..., first]  # of one class
     half = 1
-    while half < n:
-        blocks = torch.nn.functional.pad(logits, (0, -n % (2 * half)), value=lowest)
-        left, right = blocks.unflatten(-1, (-1, 2, half)).unbind(-2)
-        left = left.flip(-1).logcumsumexp(-1).flip(-1)
-        right = right.logcumsumexp(-1)
-        from_middle = torch.stack([left, right], -2).flatten(-3)
-        both = torch.logaddexp(from_middle[..., first], from_middle[..., last])
+    while half < size:
+        up_left, up_right = up_to.unflatten(-1, (-1, 2, half)).unbind(-2)
+        on_left, on_right = from_on.unflatten(-1, (-1, 2, half)).unbind(-2)
+        from_middle = torch.stack([on_left, up_right], -2).flatten(-3)
+        both = _log_add(from_middle[..., first], from_middle[..., last])
         # The run lies in one block of this size, on both sides of its middle.
         here = (first // (2 * half) == last // (2 * half)) & (
             first // half != last // half
         )
-        found = torch.where(here, both, found)
+        runs = torch.where(here, both, runs)
+        beyond = _log_add(up_left[..., -1:], up_right)
+        up_to = torch.stack([up_left, beyond], -2).flatten(-3)
+        beyond = _log_add(on_left, on_right[..., :1])
+        from_on = torch.stack([beyond, on_right], -2).flatten(-3)
         half *= 2
-    return found
+    return runs, up_to[..., :n], from_on[..., :n]
+
+
+def _log_add(a: Tensor, b: Tensor) -> Tensor:
+    """log(e^a + e^b), twice differentiable also where a and b are far apart.
+
+    The second derivative of `torch.logaddexp` overflows to NaN there.
+    """
+    return torch.where(a > b, a + _softplus(b - a), b + _softplus(a - b))
 
 
 def _all_so_far(flags: Tensor) -> Tensor:

@@ -49,10 +49,20 @@ def cdf_gap(
     return torch.where(lower, below - q_below, q_above - above)
 
 
-def times_matrix(
-    rows: Float[Tensor, "*batch classes"], matrix: Float[Tensor, "classes other"]
-) -> Float[Tensor, "*batch other"]:
-    """Product with a matrix in the precision of the rows, also under autocast.
+def nan_where_undefined(
+    loss: Float[Tensor, "*batch"], q: Float[Tensor, "*batch classes"]
+) -> Float[Tensor, "*batch"]:
+    """The loss; NaN where a target mass is NaN or infinite.
+
+    A sum that begins on the other side of it would not show it.
+    """
+    return loss + 0.0 * q.sum(-1)
+
+
+def full_product(
+    rows: Float[Tensor, "*batch classes"], matrix: Float[Tensor, "classes classes"]
+) -> Float[Tensor, "*batch classes"]:
+    """Matrix product in the precision of the rows, inside `torch.autocast` too.
 
     Autocast would compute it in half precision, forward and backward, and be off by up
     to a percent. It leaves float64 alone.

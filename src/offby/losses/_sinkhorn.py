@@ -16,7 +16,7 @@ from offby._checks import (
     is_class,
 )
 from offby.grounds import Costs, Ground, Line, as_ground, n_classes_of
-from offby.losses._masses import times_matrix
+from offby.losses._masses import full_product
 
 
 def sinkhorn(
@@ -40,7 +40,8 @@ def sinkhorn(
     classes it ends sharper than their frequencies, the more so the smaller epsilon.
 
     Solved in log space, all rows at once, O(K^2) per iteration. The gradient is that of
-    the solution found (envelope theorem), not of the iterations.
+    the solution (envelope theorem), not of the iterations. There are no second
+    derivatives: they are a RuntimeError, or NaN by forward over reverse.
 
     Args:
         logits: Raw network output, classes on the last axis.
@@ -56,7 +57,8 @@ def sinkhorn(
         One loss per example, in units of the ground distance.
 
     Raises:
-        ValueError: On asymmetric costs, or if epsilon is not positive.
+        ValueError: On asymmetric costs, if epsilon is not positive, or if a row of
+            masses does not sum to 1.
 
     References:
         Cuturi (2013), Sinkhorn distances, arXiv:1306.0895.
@@ -88,14 +90,98 @@ def sinkhorn(
         # One class can be reached in one way only, however blurred.
         at = clamped(target, ground.n_classes)
         potential = ground.cost_to(at).to(log_p) - problem.symmetric_potential(log_p)
-        loss = (p * potential.to(p)).sum(-1)
+        loss = _sum_with_slopes(p, potential)
         return loss.where(is_class(target, ground.n_classes), torch.nan)
     q = target.to(p.dtype)
-    log_q = q.detach().double().log()
+    defined = _refuse_other_sums(q.detach())
+    uniform = 1.0 / ground.n_classes
+    log_q = q.detach().double().where(defined, uniform).log()
     potential_p, potential_q = problem.potentials(log_p, log_q)
     potential_p = potential_p - problem.symmetric_potential(log_p)
     potential_q = potential_q - problem.symmetric_potential(log_q)
-    return (p * potential_p.to(p)).sum(-1) + (q * potential_q.to(q)).sum(-1)
+    return _sum_with_slopes(p, potential_p) + _sum_with_slopes(q, potential_q)
+
+
+def _refuse_other_sums(q: Tensor) -> Tensor:
+    """Where a row has no NaN; those that have must be distributions."""
+    sums = q.double().sum(-1, keepdim=True)
+    wrong = ((sums - 1).abs() > 1e-3) | (q < 0).any(-1, keepdim=True)
+    if bool(wrong.any()):
+        total, least = float(sums[wrong][0]), float(q[wrong.squeeze(-1)][0].min())
+        got = f"a mass of {least:g}" if least < 0 else f"one that sums to {total:g}"
+        raise ValueError(
+            "each row of target must hold nonnegative masses that sum to 1 within "
+            f"0.001, got {got}; divide by the sum if that is meant"
+        )
+    return ~sums.isnan()
+
+
+def _sum_with_slopes(mass: Tensor, potential: Tensor) -> Tensor:
+    """Sum of mass times potential, whose slope in the mass is the potential."""
+    fixed = _FirstDerivativeOnly.apply(potential.to(mass), mass)
+    return _Envelope.apply(mass, fixed)
+
+
+class _Envelope(torch.autograd.Function):
+    """The transport cost of masses: its slopes are the potentials (envelope theorem).
+
+    That the potentials change with the masses does not enter the first derivative.
+    """
+
+    generate_vmap_rule = True
+
+    @staticmethod
+    def forward(mass: Tensor, potential: Tensor) -> Tensor:
+        return (mass * potential).sum(-1)
+
+    @staticmethod
+    def setup_context(ctx, inputs, output) -> None:
+        ctx.save_for_backward(inputs[1])
+        ctx.save_for_forward(inputs[1])
+
+    @staticmethod
+    def backward(ctx, upstream: Tensor):  # pyright: ignore[reportIncompatibleMethodOverride]
+        (potential,) = ctx.saved_tensors
+        return upstream[..., None] * potential, None
+
+    @staticmethod
+    def jvp(ctx, mass: Tensor, potential: Tensor) -> Tensor:  # pyright: ignore[reportIncompatibleMethodOverride]
+        del potential
+        (slopes,) = ctx.saved_tensors
+        return (mass * slopes).sum(-1)
+
+
+class _FirstDerivativeOnly(torch.autograd.Function):
+    """Potentials as they were found. How they change with the masses is not known.
+
+    A second derivative needs it: then an error, or NaN in forward mode, where a first
+    derivative passes here too.
+    """
+
+    generate_vmap_rule = True
+
+    @staticmethod
+    def forward(potential: Tensor, mass: Tensor) -> Tensor:
+        del mass
+        return potential.clone()
+
+    @staticmethod
+    def setup_context(ctx, inputs, output) -> None:
+        ctx.set_materialize_grads(False)
+
+    @staticmethod
+    def backward(ctx, upstream: Tensor | None):  # pyright: ignore[reportIncompatibleMethodOverride]
+        if upstream is None:
+            return None, None
+        raise RuntimeError(
+            "sinkhorn has first derivatives only, but a second one was asked for; use "
+            "wasserstein or squared_emd, or differentiate its gradient numerically"
+        )
+
+    @staticmethod
+    def jvp(ctx, potential: Tensor | None, mass: Tensor) -> Tensor:  # pyright: ignore[reportIncompatibleMethodOverride]
+        del potential
+        return torch.full_like(mass, torch.nan)
 
 
 @dataclass(frozen=True, eq=False)
@@ -211,7 +297,7 @@ class _EntropicTransport:
             # epsilon, so the largest term of each sum does not underflow.
             top = exponent.amax(-1, keepdim=True)
             kernel = (-self.cost / epsilon).exp()
-            blurred = top + times_matrix((exponent - top).exp(), kernel).log()
+            blurred = top + full_product((exponent - top).exp(), kernel).log()
         return -epsilon * blurred
 
     def _by_rows(

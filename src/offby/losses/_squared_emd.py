@@ -17,7 +17,13 @@ from offby.grounds import (
     mass_on_both_sides,
     n_classes_of,
 )
-from offby.losses._masses import cdf_gap, far_side, mass_difference, times_matrix
+from offby.losses._masses import (
+    cdf_gap,
+    far_side,
+    full_product,
+    mass_difference,
+    nan_where_undefined,
+)
 
 
 def squared_emd(
@@ -78,11 +84,11 @@ def squared_emd(
         return kernel(lambda z: squared_emd(z, target, ground, impl="torch"))
     ground = ground or Line.regular(logits.shape[-1])
     p = at_least_float32(logits).softmax(-1)
-    q = target if indices else target.to(p.dtype)
-    loss = _between(p, q, ground)
     if indices:
+        loss = _between(p, target, ground)
         return loss.where(is_class(target, ground.n_classes), torch.nan)
-    return loss
+    q = target.to(p.dtype)
+    return nan_where_undefined(_between(p, q, ground), q)
 
 
 def _between(p: Tensor, target: Tensor, ground: Ground) -> Tensor:
@@ -118,7 +124,7 @@ def _across_cuts(p: Tensor, target: Tensor, cuts: Cuts) -> Tensor:
 def _on_chords(p: Tensor, target: Tensor, circle: Circle) -> Tensor:
     """Energy in O(K): sin(a - b) = sin a cos b - cos a sin b, a sum on each side."""
     # In float64: angles of neighbors among many classes agree in most of their digits.
-    extra = _extra(p, target).double()
+    extra = _difference(p, target).double()
     period = circle.period.to(extra)
     angle = torch.pi / period * circle.positions.to(extra)
     sin, cos = extra * angle.sin(), extra * angle.cos()
@@ -132,9 +138,9 @@ def _energy(p: Tensor, target: Tensor, ground: Ground) -> Tensor:
             f"squared_emd needs symmetric costs, got {ground}: it would not be proper "
             "on others; use wasserstein, or the mean of the matrix and its transpose"
         )
-    extra = _extra(p, target)
-    return -(extra * times_matrix(extra, ground.cost.to(p))).sum(-1) / 2
+    extra = _difference(p, target)
+    return -(extra * full_product(extra, ground.cost.to(p))).sum(-1) / 2
 
 
-def _extra(p: Tensor, target: Tensor) -> Tensor:
+def _difference(p: Tensor, target: Tensor) -> Tensor:
     return p - target if target.is_floating_point() else mass_difference(p, target)

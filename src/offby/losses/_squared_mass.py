@@ -12,7 +12,7 @@ from offby._checks import (
     is_class,
 )
 from offby.grounds import Ground, as_ground
-from offby.losses._masses import times_matrix
+from offby.losses._masses import full_product
 
 
 def squared_mass(
@@ -68,8 +68,8 @@ def squared_mass(
         at = clamped(target, ground.n_classes)
         away = ground.cost_to(at).pow(power).to(p)
     else:
-        cost = ground.cost.T.pow(power).to(p)
-        away = times_matrix(target.to(p.dtype), cost)
+        # Transposed: rows of costs are predictions, columns the truth.
+        away = full_product(target.to(p.dtype), ground.cost.T.pow(power).to(p))
     loss = (p.square() * (away + offset)).sum(-1)
     if indices:
         return loss.where(is_class(target, ground.n_classes), torch.nan)

@@ -13,7 +13,7 @@ from offby._checks import (
     is_class,
 )
 from offby.grounds import Circle, Ground, Line, Tree, as_ground, n_classes_of
-from offby.losses._masses import cdf_gap
+from offby.losses._masses import cdf_gap, nan_where_undefined
 from offby.losses._transport import transport_cost
 
 
@@ -86,7 +86,8 @@ def wasserstein(
         cost = ground.cost_to(at).to(mass.device).pow(p).to(mass.dtype)
         loss = (mass * cost).sum(-1)
         return loss.where(is_class(target, ground.n_classes), torch.nan)
-    return _between(mass, target.to(mass.dtype), ground, p)
+    q = target.to(mass.dtype)
+    return nan_where_undefined(_between(mass, q, ground, p), q)
 
 
 def _between(mass: Tensor, q: Tensor, ground: Ground, p: float) -> Tensor:
