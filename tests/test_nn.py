@@ -177,6 +177,39 @@ def test_settings_are_those_of_the_function(kind, function):
     assert set(theirs) - {"logits", "target", "ground", "impl"} <= ours
 
 
+EVERY_CRITERION = [
+    each
+    for name in nn.__all__
+    if name.endswith("Loss") and isinstance(each := getattr(nn, name), type)
+]
+
+
+@pytest.mark.parametrize("kind", EVERY_CRITERION)
+def test_every_argument_is_in_the_signature_and_documented(kind):
+    assert len(EVERY_CRITERION) == 10
+    page = str(inspect.getdoc(kind))
+    arguments = page.split("Args:")[1].split(">>>")[0]
+    for name, setting in inspect.signature(kind).parameters.items():
+        assert setting.kind in (setting.POSITIONAL_OR_KEYWORD, setting.KEYWORD_ONLY)
+        assert f"    {name}: " in arguments, name
+        assert setting.annotation is not setting.empty, name
+    assert ">>>" in page
+    given = inspect.signature(kind.forward).parameters
+    assert list(given) == ["self", "input", "target", "sample_weight"]
+    whole = str(inspect.getdoc(kind.forward))
+    for name in ("input", "target", "sample_weight"):
+        assert f"    {name}: " in whole, name
+
+
+@pytest.mark.parametrize("name", ["NLL", "CRPS", "Wasserstein"])
+def test_settings_of_a_histogram_criterion_are_those_of_its_function(name):
+    theirs = inspect.signature(getattr(losses, f"histogram_{name.lower()}")).parameters
+    ours = inspect.signature(getattr(nn, f"Histogram{name}Loss")).parameters
+    assert set(theirs) - {"logits", "value", "impl"} <= set(ours)
+    assert ours["dim"].default == 1
+    assert theirs["dim"].default == -1
+
+
 @every_criterion
 def test_mask_equals_leaving_rows_out(kind):
     logits, target = batch(8)

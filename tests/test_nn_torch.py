@@ -184,6 +184,13 @@ def test_label_smoothing_is_that_of_torch(weight, ignore_index, share, reduction
     assert_close(one.grad, other.grad)
 
 
+def test_spread_mass_on_an_impossible_class_without_weight_costs_nothing():
+    logits, target = torch.tensor([[0.0, -torch.inf, 1.0]]), torch.tensor([0])
+    smooth = nn.CrossEntropyLoss([1.0, 0.0, 1.0], label_smoothing=0.3)
+    assert smooth(logits, target).isfinite()
+    assert nn.CrossEntropyLoss(label_smoothing=0.3)(logits, target).isinf()
+
+
 def test_the_mean_of_weight_times_loss_is_a_reduction_by_hand():
     """The recipe of docs/pytorch.md for priorities."""
     logits, target = drawn((5, 4))
