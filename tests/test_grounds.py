@@ -336,3 +336,36 @@ def test_a_class_is_at_distance_zero_from_itself_to_the_last_bit(lengths):
         cost = Tree(parents, along).cost
         assert torch.equal(cost.diagonal(), torch.zeros(len(cost)).double())
         Costs(cost)  # accepts it
+
+
+def test_paths_with_dots_are_a_tree_as_those_with_slashes():
+    """The names of the 20 newsgroups, for one, are such paths."""
+    dots = ["comp.graphics", "comp.os.windows", "sci.med", "sci.space"]
+    slashes = [path.replace(".", "/") for path in dots]
+    assert torch.equal(Tree.from_paths(dots).cost, Tree.from_paths(slashes).cost)
+    assert Tree.from_paths(dots).cost[2].tolist() == [4, 5, 0, 2]
+    # A dot in a name that has slashes is part of the name.
+    assert Tree.from_paths(["dog/St. Bernard", "dog/pug"]).cost[0, 1] == 2
+    colons = [path.replace(".", "::") for path in dots]
+    assert torch.equal(
+        Tree.from_paths(colons, separator="::").cost, Tree.from_paths(dots).cost
+    )
+
+
+@pytest.mark.parametrize(
+    ("paths", "error", "message"),
+    [
+        ("animal/dog", TypeError, "list of strings"),
+        ({"animal": ["dog", "cat"]}, TypeError, "mapping"),
+        ([1, 2], TypeError, "list of strings"),
+        (["/animal/dog", "/animal/cat"], ValueError, "is empty"),
+        (["animal/dog/", "animal/cat"], ValueError, "is empty"),
+        (["animal//dog", "animal/cat"], ValueError, "is empty"),
+        (["animal/ dog", "animal/cat"], ValueError, "blanks"),
+        (["animal/dog", "Animal/cat"], ValueError, "spelled alike"),
+        (["animal/dog", "animal/Dog"], ValueError, "spelled alike"),
+    ],
+)
+def test_odd_paths_are_refused(paths, error, message):
+    with pytest.raises(error, match=message):
+        Tree.from_paths(paths)

@@ -1,4 +1,4 @@
-"""The Triton twins in Triton's interpreter: right numbers without a GPU."""
+"""The Triton kernels in Triton's interpreter: right numbers without a GPU."""
 
 import gc
 import importlib

@@ -17,7 +17,9 @@ from torch.testing import assert_close
 from offby import Bins, Circle, Costs, Line, Tree, nn
 
 pytestmark = pytest.mark.filterwarnings(
-    "ignore::DeprecationWarning", "ignore::FutureWarning"
+    "ignore::DeprecationWarning",
+    "ignore::FutureWarning",
+    "ignore::torch.jit.TracerWarning",
 )
 
 LINE = Line([0, 1, 3, 7])

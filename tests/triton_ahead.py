@@ -1,4 +1,4 @@
-"""Compiles what the Triton twins launch, for an H100, on any machine.
+"""Compiles what the Triton kernels launch, for an H100, on any machine.
 
 Run, not imported: Triton must not have been told to interpret. Prints the bytes of
 machine code of each kernel. Forward and backward must come to the same one.

@@ -11,7 +11,7 @@ from torch.overrides import TorchFunctionMode
 
 from offby import kernels
 
-Loss = Callable[..., Tensor]
+LossFunction = Callable[..., Tensor]
 """Any `(logits, target) -> one value per row`."""
 
 
@@ -28,7 +28,7 @@ class Anatomy:
 
 
 def anatomy(
-    loss: Loss,
+    loss: LossFunction,
     logits: Float[Tensor, "*batch classes"],
     target: Int[Tensor, "*batch"] | Float[Tensor, "*batch classes"],
 ) -> Anatomy:
@@ -74,7 +74,7 @@ def anatomy(
     return Anatomy(value, weights, -slopes)
 
 
-def _slopes(loss: Loss, log_p: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+def _slopes(loss: LossFunction, log_p: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
     at = log_p.clone().requires_grad_()
     # Only the plain form calls the softmax that `_FreeMasses` replaces.
     with kernels.using("torch"):

@@ -12,11 +12,11 @@ from numpy.typing import ArrayLike
 from offby import kernels
 from offby.grounds import Costs, Ground, Line, as_ground
 from offby.losses.registry import record_of
-from offby.theory.anatomy import Loss
+from offby.theory.anatomy import LossFunction
 
 
 def settles_at(
-    loss: Loss, frequencies: ArrayLike, ground: Ground | None = None
+    loss: LossFunction, frequencies: ArrayLike, ground: Ground | None = None
 ) -> Float[np.ndarray, " classes"]:
     r"""Where a network ends that is trained for ever on labels of these frequencies.
 
