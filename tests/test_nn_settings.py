@@ -135,6 +135,8 @@ def test_settings_made_under_the_meta_device_have_their_numbers():
             nn.SquaredEMDLoss(Tree.from_paths(["a/b", "a/c", "d/e"])),
             nn.HistogramCRPSLoss(Bins.uniform(0, 1, 4)),
             nn.HistogramCRPSLoss(Bins.log(1, 8, 3)),
+            nn.HistogramCRPSLoss(Bins.symlog(-9, 9, 4)),
+            nn.HistogramCRPSLoss(Bins.from_centers([0, 1, 2])),
         ]
         assert repr(nn.CrossEntropyLoss(weight=[1.0, 2.0])) == "CrossEntropyLoss()"
     for criterion in made:

@@ -20,6 +20,7 @@ pytestmark = pytest.mark.filterwarnings(
     "ignore::DeprecationWarning",
     "ignore::FutureWarning",
     "ignore::torch.jit.TracerWarning",
+    "ignore:torch.searchsorted",  # under vmap its arguments lie otherwise in memory
 )
 
 LINE = Line([0, 1, 3, 7])
@@ -146,7 +147,9 @@ def single_examples(criterion, given):
 def forward_mode(criterion, given):
     along = torch.randn_like(given[0])
     _, change = torch.func.jvp(lambda z: criterion(z, given[1]), given[:1], (along,))
-    assert_close(change, (slopes(criterion, given)[1] * along).sum())
+    # PyTorch makes float64 of the change of a number times a Python number.
+    right = (slopes(criterion, given)[1] * along).sum()
+    assert_close(change, right, check_dtype=False)
 
 
 def second_derivatives(criterion, given):

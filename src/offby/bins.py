@@ -113,9 +113,11 @@ class Bins:
         >>> Bins.symlog(-99, 99, 4).edges.round()
         tensor([-99.,  -9.,   0.,   9.,  99.], dtype=torch.float64)
         """
-        ends = torch.tensor([low, high], dtype=torch.float64)
+        ends = torch.tensor([low, high], dtype=torch.float64, device="cpu")
         first, last = (ends.sign() * ends.abs().log1p()).tolist()
-        even = torch.linspace(first, last, n_bins + 1, dtype=torch.float64)
+        even = torch.linspace(
+            first, last, n_bins + 1, dtype=torch.float64, device="cpu"
+        )
         edges = even.sign() * even.abs().expm1()
         edges[0], edges[-1] = low, high  # not what rounding made of them
         return cls(edges, tails=tails)
@@ -133,7 +135,7 @@ class Bins:
         >>> Bins.from_centers([-1, 0, 1]).edges
         tensor([-1.5000, -0.5000,  0.5000,  1.5000], dtype=torch.float64)
         """
-        x = torch.as_tensor(centers, dtype=torch.float64).detach()
+        x = as_numbers("centers", centers)
         check_increasing("centers", x, at_least=2)
         inner = (x[1:] + x[:-1]) / 2
         first, last = 2 * x[:1] - inner[:1], 2 * x[-1:] - inner[-1:]

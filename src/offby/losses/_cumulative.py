@@ -174,7 +174,7 @@ def _log_sums(
     takes the logarithm of their slope, which is 0).
     """
     n = logits.shape[-1]
-    size = 1 << (n - 1).bit_length()
+    size = 1 << int(n - 1).bit_length()  # a tensor, while torch.jit traces
     up_to = from_on = torch.nn.functional.pad(logits, (0, size - n), value=lowest)
     runs = logits[..., first]  # of one class
     half = 1
