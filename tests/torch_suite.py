@@ -115,12 +115,12 @@ def exported_for_any_number_of_rows(criterion, given):
 def traced_by_fx(criterion, given):
     from torch.fx.experimental.proxy_tensor import make_fx
 
-    graph = make_fx(lambda *each: criterion(*each))(*given)
+    graph: Any = make_fx(lambda *each: criterion(*each))(*given)
     assert_close(graph(*given), criterion(*given))
 
 
 def traced_by_jit(criterion, given):
-    run = torch.jit.trace(criterion, given, check_trace=False)
+    run: Any = torch.jit.trace(criterion, given, check_trace=False)
     assert_close(run(*given), criterion(*given))
 
 
@@ -146,7 +146,8 @@ def single_examples(criterion, given):
 
 def forward_mode(criterion, given):
     along = torch.randn_like(given[0])
-    _, change = torch.func.jvp(lambda z: criterion(z, given[1]), given[:1], (along,))
+    jvp: Any = torch.func.jvp
+    _, change = jvp(lambda z: criterion(z, given[1]), given[:1], (along,))
     # PyTorch makes float64 of the change of a number times a Python number.
     right = (slopes(criterion, given)[1] * along).sum()
     assert_close(change, right, check_dtype=False)
@@ -163,11 +164,12 @@ def second_derivatives(criterion, given):
     step = 1e-5 * torch.eye(8, dtype=torch.float64)
     flat = z.reshape(-1)
     right = torch.stack([gradient(flat + e) - gradient(flat - e) for e in step]) / 2e-5
-    for hessian in (
-        torch.autograd.functional.hessian(lambda at: criterion(at, y), z),
+    hessian: Any = torch.autograd.functional.hessian
+    for found in (
+        hessian(lambda at: criterion(at, y), z),
         torch.func.hessian(lambda at: criterion(at, y))(z),
     ):
-        assert_close(hessian.reshape(8, 8), right, rtol=1e-4, atol=1e-4)
+        assert_close(found.reshape(8, 8), right, rtol=1e-4, atol=1e-4)
 
 
 def batched_gradients(criterion, given):
