@@ -4,7 +4,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from offby import losses, metrics, nn, targets
+    from offby import decode, losses, metrics, nn, targets
     from offby.bins import Bins
     from offby.distribution import BinnedDistribution
     from offby.grounds import Circle, Costs, Line, Tree
@@ -27,6 +27,7 @@ __all__ = [
     "anatomy",
     "compare",
     "debias",
+    "decode",
     "losses",
     "metrics",
     "nn",
@@ -57,7 +58,7 @@ def __getattr__(name: str) -> Any:
         from importlib.metadata import version
 
         return version("offby")
-    if name in ("losses", "metrics", "nn", "targets"):
+    if name in ("decode", "losses", "metrics", "nn", "targets"):
         return import_module(f"offby.{name}")
     if name not in _HOME:
         raise AttributeError(f"module 'offby' has no attribute {name!r}")
