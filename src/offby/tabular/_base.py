@@ -89,12 +89,12 @@ class TabularNetwork(BaseEstimator):
     n_bags: int | Literal["auto"] = "auto"
     module: Module | None = None
     calibration: Literal["temperature", "isotonic"] | None = None
-    learning_rate_init: float = 1e-3
+    learning_rate_init: float = 0.01
     batch_size: int | Literal["auto"] = "auto"
     max_iter: int = 200
     max_time: float | None = None
     validation_fraction: float = 0.15
-    n_iter_no_change: int = 16
+    n_iter_no_change: int = 6
     refit: bool = False
     warm_start: bool = False
     n_jobs: int | None = None
