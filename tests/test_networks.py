@@ -8,6 +8,7 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from offby.tabular.activation import Dropout, activation
+from offby.tabular.forecasts import mean_probabilities
 from offby.tabular.layers import ColumnLinear, SharedLinear
 from offby.tabular.networks import MLP, Ensemble, NetworkBatch, wrap_module
 from offby.tabular.optimizers import decaying
@@ -175,6 +176,38 @@ def test_what_dropout_keeps_is_scaled_to_the_mean_of_a_forecast():
         trained = network(inputs.expand(2, 4_000, 40), generators())
     error = trained.std(2) / math.sqrt(4_000)
     assert float(((trained.mean(2) - still) / error).abs().max()) < 5
+
+
+@pytest.mark.parametrize("n_classes", [4, 60])
+def test_a_forecast_does_not_depend_on_the_other_rows(n_classes):
+    """To the last bit, though float32 products round by shape and place."""
+    network = Ensemble(
+        torch.arange(12),
+        torch.zeros(2, n_classes),
+        n_members=3,
+        hidden_layer_sizes=(50, 30),
+        dropout=0.0,
+        generators=generators(),
+    ).eval()
+    draw = torch.Generator().manual_seed(1)
+    inputs = torch.randn(500, 12, generator=draw)
+    whole = mean_probabilities(network, inputs)
+    order = torch.randperm(500, generator=draw)
+    assert torch.equal(mean_probabilities(network, inputs[order]), whole[order])
+    for rows in (slice(0, 1), slice(7, 30), slice(100, 301)):
+        assert torch.equal(mean_probabilities(network, inputs[rows]), whole[rows])
+    plain = network(inputs.expand(2, -1, -1)).detach().double().softmax(-1)
+    torch.testing.assert_close(whole, plain.mean((0, 1)), rtol=1e-5, atol=1e-7)
+
+
+def test_a_forecast_of_many_rows_needs_no_more_memory_beside_its_result():
+    network = ensemble(torch.arange(12)).float().eval()
+    sizes = []
+    for n_rows in (64, 6400):
+        with _Largest() as largest:
+            mean_probabilities(network, torch.zeros(n_rows, 12))
+        sizes.append(largest.numbers)
+    assert sizes[1] <= max(sizes[0], 6400 * 12), "larger than the inputs"
 
 
 @pytest.mark.parametrize(

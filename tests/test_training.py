@@ -1,4 +1,6 @@
 import math
+import subprocess
+import sys
 from dataclasses import replace
 
 import joblib
@@ -413,3 +415,19 @@ def test_a_fit_is_known_by_its_groups():
     rows = [{"learned": replace(f.learned, **{"groups": None})} for f in folds]
     assert replace(folds[1], **rows[1]).digest != folds[1].digest
     assert replace(folds[0], **rows[0]).digest == folds[0].digest
+
+
+def test_training_does_not_load_the_compiler_of_pytorch():
+    """Two seconds of CPU, more than a small fit; `torch.optim` loads it."""
+    code = (
+        "import sys, numpy, offby; offby.OrdinalClassifier(max_iter=1)"
+        ".fit(numpy.arange(40.0)[:, None], numpy.arange(40) // 20);"
+        "print('torch._dynamo' in sys.modules)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", code],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.split() == ["False"]

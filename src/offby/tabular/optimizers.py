@@ -1,38 +1,72 @@
 """AdamW, and the average of its path, for a batch of runs of which some may stop."""
 
+import math
+
 import torch
 from torch import nn
 
 from offby.tabular.networks import NetworkBatch
 
 
-def adamw(
-    network: nn.Module, *, rate: float, weight_decay: float
-) -> torch.optim.Optimizer:
-    """PyTorch's AdamW, which decays what the modules say decays."""
-    decays = {id(parameter) for parameter in decaying(network)}
-    groups: dict[tuple[bool, bool], list[nn.Parameter]] = {}
-    for parameter in network.parameters():
-        # The fused step is quicker, but rounds the last few numbers of a tensor in
-        # another way, up to as many as a vector register holds (16). If runs are no
-        # multiple of that, one would depend on its company.
-        fused = parameter.numel() // max(len(parameter), 1) % 16 == 0
-        groups.setdefault((id(parameter) in decays, fused), []).append(parameter)
-    return torch.optim.AdamW(
-        [
-            {
-                "params": parameters,
-                "weight_decay": weight_decay if decay else 0.0,
-                "fused": fused,
-                "foreach": not fused,
-            }
-            for (decay, fused), parameters in groups.items()
-        ],
-        lr=rate,
-        # A shorter memory of squared slopes than PyTorch's 0.999: a training has some
-        # hundreds of steps.
-        betas=(0.9, 0.98),
-    )
+class AdamW:
+    """AdamW for the networks of a batch, which may lose runs on the way.
+
+    Written out, because `torch.optim` takes two seconds of CPU for its first optimizer
+    (it loads the compiler), longer than a small fit; and because its fused step rounds
+    the last numbers of a tensor differently, so that a run depended on its company.
+
+    References:
+        Loshchilov, Hutter (2019), Decoupled weight decay regularization,
+        arXiv:1711.05101.
+    """
+
+    # A shorter memory of squared slopes than the usual 0.999: a training has some
+    # hundreds of steps.
+    BETAS, EPSILON = (0.9, 0.98), 1e-8
+
+    def __init__(
+        self, network: NetworkBatch, *, rate: float, weight_decay: float
+    ) -> None:
+        self.network, self.rate, self.n_steps = network, rate, 0
+        decays = {id(parameter) for parameter in decaying(network)}
+        self.parameters = list(network.parameters())
+        self.decay = [weight_decay * (id(each) in decays) for each in self.parameters]
+        self.first = [torch.zeros_like(each) for each in self.parameters]
+        self.second = [torch.zeros_like(each) for each in self.parameters]
+
+    def zero_grad(self) -> None:
+        """Forget the slopes."""
+        for parameter in self.parameters:
+            parameter.grad = None
+
+    @torch.no_grad()
+    def step(self) -> None:
+        """Move the weights by the slopes."""
+        self.n_steps += 1
+        beta1, beta2 = self.BETAS
+        # The corrections of both means, which begin at zero.
+        rate = self.rate / (1 - beta1**self.n_steps)
+        share = math.sqrt(1 - beta2**self.n_steps)
+        for parameter, decay, first, second in zip(
+            self.parameters, self.decay, self.first, self.second, strict=True
+        ):
+            slope = parameter.grad
+            if slope is None:
+                continue
+            first.lerp_(slope, 1 - beta1)
+            second.mul_(beta2).addcmul_(slope, slope, value=1 - beta2)
+            if decay:
+                parameter.mul_(1 - self.rate * decay)
+            size = second.sqrt().div_(share).add_(self.EPSILON)
+            parameter.addcdiv_(first, size, value=-rate)
+
+    def keep_runs(self, stay: list[int]) -> None:
+        """Drop all runs but these from the network and from the memory."""
+        self.zero_grad()
+        tensors = self.network.run_tensors()
+        self.network.set_runs({name: t.detach()[stay] for name, t in tensors.items()})
+        self.first = [part[stay] for part in self.first]
+        self.second = [part[stay] for part in self.second]
 
 
 def decaying(network: nn.Module) -> list[nn.Parameter]:
@@ -85,17 +119,3 @@ class PathAverage:
     def keep_runs(self, stay: list[int]) -> None:
         """Drop all runs but these."""
         self.tensors = {name: part[stay] for name, part in self.tensors.items()}
-
-
-def keep_runs(
-    network: NetworkBatch, optimizer: torch.optim.Optimizer, stay: list[int]
-) -> None:
-    """Drop all runs but these from the network and from the optimizer's memory."""
-    for parameter in network.parameters():
-        state = optimizer.state[parameter]
-        for name, value in state.items():
-            if value.shape == parameter.shape:
-                state[name] = value[stay]
-        parameter.grad = None
-    tensors = network.run_tensors()
-    network.set_runs({name: tensor.detach()[stay] for name, tensor in tensors.items()})

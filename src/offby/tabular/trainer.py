@@ -17,7 +17,7 @@ from offby.losses.registry import Labels, NamedLoss
 from offby.tabular.data import StackedRows
 from offby.tabular.forecasts import mean_forecast, rows_at_once
 from offby.tabular.networks import NetworkBatch
-from offby.tabular.optimizers import PathAverage, adamw, keep_runs
+from offby.tabular.optimizers import AdamW, PathAverage
 from offby.tabular.runs import History, Run, TrainerSettings, batch_shape, mean_score
 
 Score = Callable[[Labels, Tensor], Tensor]
@@ -155,7 +155,7 @@ class _Training:
 
     def __init__(self, network, runs: Sequence[Run], loss, settings) -> None:
         self.network, self.runs, self.loss = network, runs, loss
-        self.optimizer = adamw(
+        self.optimizer = AdamW(
             network,
             rate=settings.learning_rate_init,
             weight_decay=settings.weight_decay,
@@ -216,7 +216,7 @@ class _Training:
             return
         self.active = [self.active[row] for row in stay]
         if stay:
-            keep_runs(self.network, self.optimizer, stay)
+            self.optimizer.keep_runs(stay)
             self.average.keep_runs(stay)
 
 
