@@ -94,6 +94,13 @@ def test_few_strings_and_declared_categories_are_no_text():
     assert kinds(found, frame.columns) == {"CategoryEncoder": ["few", "many"]}
 
 
+@pytest.mark.parametrize(("n", "own"), [(2, False), (3, True)])
+def test_a_category_of_three_rows_has_a_column_of_its_own(n, own):
+    frame = pl.DataFrame({"c": ["few"] * n + ["rare"] + ["many"] * 9})
+    few, rare = TableEncoder().fit(frame).transform(frame)[[0, n]]
+    assert (few != rare).any() == own
+
+
 @pytest.mark.parametrize("which", [0, 1], ids=["polars", "pandas"])
 def test_dates_are_learned_from(which):
     rng = np.random.default_rng(0)

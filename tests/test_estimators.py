@@ -16,7 +16,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from offby.bins import Bins
-from offby.tabular import BinnedRegressor, OrdinalClassifier
+from offby.tabular import BinnedRegressor, OrdinalClassifier, _base
 from offby.tabular.calibration import Isotonic, Temperature
 
 QUICK: dict[str, Any] = {
@@ -358,6 +358,18 @@ def test_one_more_pass_moves_every_bag():
     assert moved.tolist() == [True] * 3
 
 
+def test_every_further_pass_has_another_order_of_rows(monkeypatch):
+    X, y = rows(40)
+    seeds = []
+    monkeypatch.setattr(
+        _base, "train_epochs", lambda network, runs, *_: seeds.append(runs[0].seed)
+    )
+    model = BinnedRegressor(**QUICK)
+    for _ in range(3):
+        model.partial_fit(X, y)
+    assert len(set(seeds)) == 3
+
+
 def test_conformal_intervals_know_their_limits():
     X, y = rows()
     model = fitted(BinnedRegressor, X, y)
@@ -413,6 +425,38 @@ def test_every_bag_is_refitted_for_its_own_passes():
     moved = (model.network_.head.weight != plain.network_.head.weight).flatten(1).any(1)
     assert moved.tolist() == [True] * 3
     assert model.score(X, y) > 0.9
+
+
+@pytest.mark.parametrize(("n", "bags"), [(24, 1), (25, 5), (4999, 5), (5000, 1)])
+def test_five_bags_are_for_tables_of_25_to_4999_rows(n, bags):
+    X = np.linspace(0, 1, n)[:, None]
+    model: Any = BinnedRegressor(
+        **{**QUICK, "n_bags": "auto", "max_iter": 0, "n_bins": 3}
+    )
+    assert model.fit(X, X[:, 0]).network_.n_runs == bags
+
+
+def test_bags_count_rows_by_their_weight():
+    X, y = rows(20)
+    few = {**QUICK, "n_bags": "auto", "max_iter": 0}
+    model: Any = BinnedRegressor(**few).fit(X, y, np.full(20, 2.0))
+    assert model.network_.n_runs == 5
+
+
+def test_a_refit_begins_with_the_first_weights(monkeypatch):
+    X, y = rows()
+    started, train_epochs = [], _base.train_epochs
+
+    def noted(network, *rest):
+        started.append(copy.deepcopy(network.state_dict()))
+        train_epochs(network, *rest)
+
+    monkeypatch.setattr(_base, "train_epochs", noted)
+    fitted(BinnedRegressor, X, y, refit=True)
+    untrained = fitted(BinnedRegressor, X, y, max_iter=0)
+    assert len(started) == 1
+    for name, value in untrained.network_.state_dict().items():
+        assert torch.equal(started[0][name], value)
 
 
 def test_no_number_has_density_zero():

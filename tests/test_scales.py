@@ -121,11 +121,13 @@ def test_a_weight_is_a_repetition_to_the_last_bit(transform, strategy, tails):
     )
 
 
-@pytest.mark.parametrize(("slope", "in_units"), [(5.0, True), (20.0, False)])
+@pytest.mark.parametrize(
+    ("slope", "in_units"), [(5.0, True), (20.0, False), (0.2, False)]
+)
 def test_a_tail_has_the_width_of_the_target_unless_that_is_far_on_the_scale(
     slope, in_units
 ):
-    # The scale is steep outside of the numbers: `slope` times as steep as inside.
+    # Outside of the numbers the scale is `slope` times as steep as inside.
     scale = NormalScores(
         np.array([-9.0, 0.0, 1.0, 10.0]),
         np.array([-9 * slope, 0.0, 1.0, 1 + 9 * slope]),

@@ -50,10 +50,11 @@ def test_dividing_all_weights_changes_nothing(rows, factor):
     np.testing.assert_allclose(light.std(), plain.std())
 
 
-def test_a_tiny_weight_changes_next_to_nothing():
+@pytest.mark.parametrize("odd", [1e6, -1e6, 50.5])
+def test_a_tiny_weight_changes_next_to_nothing(odd):
     values = np.arange(100.0)
-    junk = WeightedSample.of(np.r_[values, 1e6], np.r_[np.ones(100), 1e-9])
-    inner = np.linspace(0, 0.999, 50)
+    junk = WeightedSample.of(np.r_[values, odd], np.r_[np.ones(100), 1e-9])
+    inner = np.linspace(0.001, 0.999, 50)
     found = junk.quantile(inner)
     np.testing.assert_allclose(found, WeightedSample.of(values).quantile(inner), atol=1)
     assert junk.mean() == pytest.approx(values.mean(), abs=1e-3)

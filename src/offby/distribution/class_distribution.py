@@ -52,9 +52,11 @@ class ClassDistribution:
 
     @property
     def positions(self) -> Float[np.ndarray, " classes"]:
-        """Where the classes lie: numbers at their values, others at 0, 1, 2, ..."""
+        """Where the classes lie: increasing numbers at themselves, else 0, 1, 2, ..."""
         if self.classes.dtype.kind in "biuf":
-            return self.classes.astype(np.float64)
+            numbers = self.classes.astype(np.float64)
+            if (np.diff(numbers) > 0).all():
+                return numbers
         return np.arange(len(self.classes), dtype=np.float64)
 
     def index(self, y: ArrayLike) -> Int[np.ndarray, "*batch"]:
@@ -103,7 +105,7 @@ class ClassDistribution:
         """
         above = self.index(y)[..., None] <= np.arange(len(self.classes) - 1)
         apart = (self.cumulative()[..., :-1] - above) ** 2
-        return apart @ np.abs(np.diff(self.positions))
+        return apart @ np.diff(self.positions)
 
     def log_score(self, y: ArrayLike) -> Float[np.ndarray, "*batch"]:
         """Minus the log of the mass on the true class, in nats."""

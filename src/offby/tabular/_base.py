@@ -41,7 +41,7 @@ Module = torch.nn.Module | Callable[[int, int], torch.nn.Module]
 _FEW = 5000
 """With fewer rows, "auto" trains five bags."""
 
-_AT_LEAST_ONE = Interval(Integral, 1, None, closed="left")
+AT_LEAST_ONE = Interval(Integral, 1, None, closed="left")
 
 
 @dataclass(eq=False, repr=False)
@@ -110,19 +110,19 @@ class TabularNetwork(BaseEstimator):
     _parameter_constraints: ClassVar[dict[str, Any]] = {
         "loss": [str],
         "hidden_layer_sizes": ["array-like"],
-        "n_members": [_AT_LEAST_ONE],
-        "n_bags": [_AT_LEAST_ONE, StrOptions({"auto"})],
+        "n_members": [AT_LEAST_ONE],
+        "n_bags": [AT_LEAST_ONE, StrOptions({"auto"})],
         "module": [torch.nn.Module, callable, None],
         "calibration": [StrOptions({"temperature", "isotonic"}), None],
         "learning_rate_init": [Interval(Real, 0, None, closed="left")],
-        "batch_size": [_AT_LEAST_ONE, StrOptions({"auto"})],
+        "batch_size": [AT_LEAST_ONE, StrOptions({"auto"})],
         "max_iter": [Interval(Integral, 0, None, closed="left")],
         "max_time": [Interval(Real, 0, None, closed="neither"), None],
         "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
-        "n_iter_no_change": [_AT_LEAST_ONE],
+        "n_iter_no_change": [AT_LEAST_ONE],
         "refit": ["boolean"],
         "warm_start": ["boolean"],
-        "n_jobs": [_AT_LEAST_ONE, Interval(Integral, None, -1, closed="right"), None],
+        "n_jobs": [AT_LEAST_ONE, Interval(Integral, None, -1, closed="right"), None],
         "device": [str],
         "verbose": ["verbose"],
         "random_state": ["random_state"],
@@ -145,6 +145,7 @@ class TabularNetwork(BaseEstimator):
     def _check_settings(self) -> None:
         """Refuse settings of a wrong type or range."""
         self._validate_params()
+        parse(self.loss)
         sizes = list(self.hidden_layer_sizes)
         if not all(isinstance(size, Integral) and size >= 1 for size in sizes):
             raise ValueError(

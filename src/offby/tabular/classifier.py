@@ -10,7 +10,6 @@ from sklearn.base import ClassifierMixin
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import check_is_fitted
 
 from offby.distribution import ClassDistribution
 from offby.grounds import Line
@@ -20,7 +19,7 @@ from offby.tabular.data import TrainingData
 from offby.tabular.rows import Rows, check_rows
 
 
-@dataclass(eq=False, repr=False)
+@dataclass(eq=False, repr=False, kw_only=True)
 class OrdinalClassifier(ClassifierMixin, TabularNetwork):
     """Classifier for ordered classes: a network that knows how far off it is.
 
@@ -110,8 +109,8 @@ class OrdinalClassifier(ClassifierMixin, TabularNetwork):
         `classes_` is sorted, as scikit-learn's scorers expect; `predict_dist` has the
         classes in their order.
         """
-        check_is_fitted(self)
-        return self._probabilities(X)[:, np.argsort(self.categories_)]
+        predicted = self.predict_dist(X)
+        return predicted.probs[:, np.argsort(self.categories_)]
 
     def predict(self, X) -> np.ndarray:
         """One class per row, by the rule of `decision`."""
@@ -127,6 +126,16 @@ class OrdinalClassifier(ClassifierMixin, TabularNetwork):
             )
         if not isinstance(self.categories, str):
             _different(self.categories)
+        if isinstance(self.class_weight, dict):
+            odd = [
+                f"{value} for {label!r}"
+                for label, value in self.class_weight.items()
+                if not 0 <= value < np.inf
+            ]
+            if odd:
+                raise ValueError(
+                    f"class_weight must hold finite numbers of at least 0, got {odd[0]}"
+                )
 
     def _set_categories(self, categories: np.ndarray) -> None:
         self.categories_, self.classes_ = categories, np.sort(categories)

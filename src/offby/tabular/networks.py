@@ -236,8 +236,15 @@ def wrap_module(
             "module must be a torch.nn.Module or a function of the numbers of features "
             f"and classes that builds one, got {type(built).__name__}"
         )
-    with torch.no_grad():
-        shape = tuple(built.eval()(torch.zeros(2, n_features)).shape)
+    try:
+        with torch.no_grad():
+            shape = tuple(built.eval()(torch.zeros(2, n_features)).shape)
+    except RuntimeError as error:
+        raise ValueError(
+            f"module must take rows of {n_features} encoded features, but fails on "
+            f"them ({str(error).splitlines()[0]}); pass a function (n_features, "
+            "n_classes) that builds a network of the right width"
+        ) from error
     if shape != (2, n_classes):
         raise ValueError(
             f"module must map 2 rows of {n_features} features to logits of shape "

@@ -12,7 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from offby.bins import Bins, Strategy, Tails
 from offby.distribution import BinnedDistribution
-from offby.tabular._base import _AT_LEAST_ONE, TabularNetwork
+from offby.tabular._base import AT_LEAST_ONE, TabularNetwork
 from offby.tabular.conformal import conformal_coverage
 from offby.tabular.data import TrainingData, balanced_line
 from offby.tabular.rows import Rows, check_rows
@@ -24,7 +24,7 @@ _MANY_OUTSIDE = 0.1
 """Warn if more than this share of the targets lies outside of the bins."""
 
 
-@dataclass(eq=False, repr=False)
+@dataclass(eq=False, repr=False, kw_only=True)
 class BinnedRegressor(RegressorMixin, TabularNetwork):
     """Regression by a whole distribution over bins of the target.
 
@@ -63,7 +63,7 @@ class BinnedRegressor(RegressorMixin, TabularNetwork):
 
     _parameter_constraints: ClassVar[dict[str, Any]] = {
         **TabularNetwork._parameter_constraints,
-        "n_bins": [_AT_LEAST_ONE, Bins],
+        "n_bins": [AT_LEAST_ONE, Bins],
         "strategy": [StrOptions({"quantile", "uniform", "log", "kmeans"})],
         "tails": [StrOptions({"half-normal", "none"})],
         "target_transform": [StrOptions({"log", "yeo-johnson", "quantile"}), None],

@@ -5,7 +5,7 @@ import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
-from offby.tabular.encoders.frames import is_moment, numbers_of
+from offby.tabular.encoders.frames import is_empty, is_moment, numbers_of
 from offby.tabular.encoders.numbers import PiecewiseLinear
 
 
@@ -39,7 +39,7 @@ class DateEncoder(TransformerMixin, BaseEstimator):
 
 
 def _parts_as_in_training(column: nw.Series, is_duration: bool) -> np.ndarray:
-    if column.is_null().all():
+    if is_empty(column):
         return np.full((len(column), 1 if is_duration else 4), np.nan)
     if not is_moment(column.dtype) or (column.dtype == nw.Duration) != is_duration:
         wanted = "durations" if is_duration else "dates"

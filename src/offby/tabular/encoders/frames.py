@@ -69,15 +69,23 @@ def read_table(X) -> Any:
     return frame.with_columns(*changed).to_native()
 
 
+def is_empty(column: nw.Series) -> bool:
+    """Whether a column holds nothing but gaps."""
+    gaps = column.is_null()
+    if column.dtype.is_float():
+        gaps = gaps | column.fill_null(float("nan")).is_nan()
+    return bool(gaps.all())
+
+
 def numbers_of(column: nw.Series) -> np.ndarray:
     """The numbers of a column; gaps, which each library marks its own way, as NaN.
 
     Raises:
         ValueError: If the column holds something else.
     """
+    if is_empty(column):
+        return np.full(len(column), np.nan)
     gaps = column.is_null().to_numpy()
-    if gaps.all():
-        return np.full(len(gaps), np.nan)
     if not is_number(column.dtype):
         raise ValueError(
             f"column {column.name!r} must hold numbers, as in training, got "
@@ -106,14 +114,14 @@ def rows_of(X, rows: slice | np.ndarray) -> Any:
 
 def _plain(column: nw.Series) -> nw.Series:
     """A column of Python objects as one of numbers or dates, if it holds those."""
-    if column.is_null().all():
-        return column if is_number(column.dtype) else _made(column, _gaps(len(column)))
+    if is_empty(column):
+        return column if is_number(column.dtype) else _gaps(column)
     if column.dtype != nw.Object:
         return column
     values = objects_of(column)
     known = [value for value in values if value is not None]
     if not known:
-        return _made(column, _gaps(len(column)))
+        return _gaps(column)
     if all(isinstance(value, Real | Decimal | np.bool_) for value in known):
         numbers = [np.nan if value is None else float(value) for value in values]
         return _made(column, np.array(numbers))
@@ -152,8 +160,8 @@ def _moment(value: date) -> datetime:
     return datetime(value.year, value.month, value.day)
 
 
-def _gaps(n_rows: int) -> np.ndarray:
-    return np.full(n_rows, np.nan)
+def _gaps(column: nw.Series) -> nw.Series:
+    return _made(column, np.full(len(column), np.nan))
 
 
 def _made(column: nw.Series, values: np.ndarray) -> nw.Series:

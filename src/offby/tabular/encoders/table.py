@@ -9,7 +9,12 @@ from sklearn.utils.validation import check_is_fitted
 
 from offby.tabular.encoders.categories import CategoryEncoder
 from offby.tabular.encoders.dates import DateEncoder
-from offby.tabular.encoders.frames import is_frame, is_moment, is_number
+from offby.tabular.encoders.frames import (
+    is_empty,
+    is_frame,
+    is_moment,
+    is_number,
+)
 from offby.tabular.encoders.numbers import PiecewiseLinear
 from offby.tabular.encoders.text import TextEncoder, is_text, skrub_is_here
 
@@ -26,7 +31,8 @@ class TableEncoder(BaseEstimator):
 
     Numbers go through `PiecewiseLinear`, dates and durations through `DateEncoder`,
     strings of 40 or more different values through `TextEncoder` if skrub is installed,
-    other text and categories through `CategoryEncoder`.
+    other text and categories through `CategoryEncoder`. Columns that hold nothing in
+    training are left out.
     """
 
     def fit(self, X, y=None, sample_weight=None) -> "TableEncoder":
@@ -72,7 +78,8 @@ def _positions(X) -> dict[str, list[int]]:
     positions: dict[str, list[int]] = {kind: [] for kind in _ENCODERS}
     frame = nw.from_native(X, eager_only=True)
     for position, column in enumerate(frame.iter_columns()):
-        positions[_kind(column)].append(position)
+        if not is_empty(column):
+            positions[_kind(column)].append(position)
     return {kind: some for kind, some in positions.items() if some}
 
 

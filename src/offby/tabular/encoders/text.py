@@ -9,6 +9,8 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils.validation import check_is_fitted
 from threadpoolctl import threadpool_limits
 
+from offby.tabular.encoders.frames import is_empty
+
 MANY = 40
 """A column of so many different strings is text; skrub draws the line there too."""
 
@@ -74,7 +76,7 @@ def skrub_is_here() -> bool:
 
 
 def _strings(column: nw.Series):
-    if column.is_null().all():
+    if is_empty(column):
         gaps = [None] * len(column)
         made = nw.new_series(
             column.name, gaps, nw.String, backend=column.implementation
