@@ -1,4 +1,4 @@
-"""The Triton twins on a GPU: what they get right, then how long they take.
+"""The Triton kernels on a GPU: what they get right, then how long they take.
 
     python benchmarks/gpu.py --out benchmarks/results/gpu.json [--shapes 4096x1000,...]
 
@@ -12,7 +12,7 @@ by much: it reads and writes what loss and gradient do. `ms`: the GPU alone, a C
 graph replayed; `call_ms`: called from Python on a GPU at rest. Medians of interleaved
 rounds. The file is written after each shape, and shapes measured before stay in it.
 
-`--smoke` runs it all on the CPU, small and with the C++ twins: to see that it runs.
+`--smoke` runs it all on the CPU, small and with the C++ kernels: to see that it runs.
 """
 
 import argparse
@@ -51,7 +51,7 @@ class Bench:
     """Where and how it runs, and what went wrong."""
 
     device: str
-    twin: kernels.Impl
+    kernel: kernels.Impl
     compiler: str
     rounds: int
     failures: list[str] = field(default_factory=list)
@@ -127,7 +127,7 @@ def write(out: Path, bench: Bench, figures: dict[str, Any]) -> None:
         versions["triton"] = metadata.version("triton")
     record = {
         "device": device_name(bench),
-        "form": bench.twin,
+        "form": bench.kernel,
         "versions": versions,
         "rounds": bench.rounds,
         "failures": bench.failures,
@@ -153,11 +153,11 @@ def one_shape(bench: Bench, rows: int, classes: int, dtype: str) -> dict[str, di
     }
     for name, loss in family(bench, index, classes).items():
         where = f"{rows}x{classes} {dtype} {name}"
-        twin, plain = mean_of(loss, impl=bench.twin), mean_of(loss, impl="torch")
-        weighted = sum_of(loss, weight, impl=bench.twin)
+        kernel, plain = mean_of(loss, impl=bench.kernel), mean_of(loss, impl="torch")
+        weighted = sum_of(loss, weight, impl=bench.kernel)
         figures[name] = checked(bench, where, loss, logits, index, MOST[dtype])
         quick = torch.compile(plain, dynamic=False, backend=bench.compiler)
-        routes[name] = partial(both_ways, twin, logits, index)
+        routes[name] = partial(both_ways, kernel, logits, index)
         routes[f"{name}, weighted"] = partial(both_ways, weighted, logits, index)
         routes[f"{name}, plain, compiled"] = partial(both_ways, quick, logits, index)
     for route, numbers in timed(bench, routes).items():
@@ -171,7 +171,7 @@ def one_shape(bench: Bench, rows: int, classes: int, dtype: str) -> dict[str, di
 
 
 def family(bench: Bench, index: Tensor, classes: int) -> dict[str, Loss]:
-    """The losses that have a twin, as functions of logits and class."""
+    """The losses that have a kernel, as functions of logits and class."""
     criterion = nn.HistogramCRPSLoss(Bins.uniform(0, 1, classes)).to(bench.device)
     bins, value = criterion.bins, (index.double() + 0.3) / classes
 
@@ -203,38 +203,38 @@ def both_ways(total: Loss, logits: Tensor, index: Tensor) -> Tensor:
 def checked(
     bench: Bench, where: str, loss: Loss, logits: Tensor, index: Tensor, most: float
 ) -> dict[str, float]:
-    """Errors of the twin against float64, and whatever else must hold."""
+    """Errors of the kernel against float64, and whatever else must hold."""
     n = len(index)
     found: dict[str, float] = {}
     weight = torch.linspace(-1, 1, n, device=bench.device)
     weight[::2] = 1.0 / n  # made for the mean, half of the rows are there already
     uniform = torch.full_like(weight, 1.0 / n)
-    twin = mean_of(loss, impl=bench.twin)
+    kernel = mean_of(loss, impl=bench.kernel)
     with bench.noting(f"{where}, float64"):
-        value = loss(logits.detach(), index, impl=bench.twin).double()
+        value = loss(logits.detach(), index, impl=bench.kernel).double()
         right = loss(logits.detach().double(), index, impl="torch")
         found["loss_error"] = float(((value - right).abs() / right.abs()).max())
         for name, w in (("error", uniform), ("weighted_error", weight)):
-            slopes = both_ways(sum_of(loss, w, impl=bench.twin), logits, index)
+            slopes = both_ways(sum_of(loss, w, impl=bench.kernel), logits, index)
             wide = logits.detach().double().requires_grad_()
             steep = both_ways(sum_of(loss, w, impl="torch"), wide, index)
             found[name] = farthest(slopes, steep)
             assert found[name] <= most, f"{name} is {found[name]:.1e}"
     with bench.noting(f"{where}, mean"):
-        expected = both_ways(twin, logits, index)
-        same = both_ways(sum_of(loss, uniform, impl=bench.twin), logits, index)
+        expected = both_ways(kernel, logits, index)
+        same = both_ways(sum_of(loss, uniform, impl=bench.kernel), logits, index)
         assert torch.equal(expected, same), "a mean and its weighted sum differ"
-        late = without_logits(twin, logits, index)
+        late = without_logits(kernel, logits, index)
         assert torch.equal(late, expected), "the backward pass of a mean reads logits"
     with bench.noting(f"{where}, torch.compile"):
         torch.compiler.reset()
-        compiled = torch.compile(twin, fullgraph=True, backend=bench.compiler)
-        expected = both_ways(twin, logits, index)
+        compiled = torch.compile(kernel, fullgraph=True, backend=bench.compiler)
+        expected = both_ways(kernel, logits, index)
         torch.testing.assert_close(both_ways(compiled, logits, index), expected)
     if bench.on_gpu:
         with bench.noting(f"{where}, CUDA graph"):
-            expected = both_ways(twin, logits, index)
-            graph, slopes = recorded(partial(both_ways, twin, logits, index))
+            expected = both_ways(kernel, logits, index)
+            graph, slopes = recorded(partial(both_ways, kernel, logits, index))
             slopes.zero_()
             graph.replay()
             assert torch.equal(slopes, expected), "a CUDA graph gives other numbers"

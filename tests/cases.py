@@ -1,13 +1,19 @@
-"""Every loss under test, with what is true of it. A new loss is one new row."""
+"""Every loss under test, with what its record says is true of it.
 
-from collections.abc import Callable
-from dataclasses import dataclass
+A loss that has a record and no row below is tested on every ground of its record, by
+all laws that need no reference. One row below adds the reference.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from offby import Bins, Circle, Costs, Line, Tree, losses
+from offby import Bins, Circle, Costs, Line, Tree, kernels, losses
+from offby.losses.registry import LOSSES, record_of
 from tests import reference
 
 
@@ -57,9 +63,9 @@ def grid(n: int) -> Bins:
 class Case:
     name: str
     loss: Callable[[Tensor, Tensor], Tensor]
-    reference: Callable[..., float]
     proper: bool
     feels_distance: bool
+    reference: Callable[..., float] | None = None
     soft: bool = False
     """Takes distributions as target, and the reference does too."""
     of_numbers: bool = False
@@ -68,6 +74,12 @@ class Case:
     """Two of five classes, one nearer to class 1 than the other."""
     floor: float = 0.0
     """Absolute error it may have: log p of p near 1 cannot show a smaller loss."""
+    rtol: float = 1e-12
+    """Relative error it may have in float64."""
+    float32_rtol: float = 0.0
+    """Relative error it may have in float32 besides that of rounding."""
+    kernel: str | None = None
+    """Of the loss, on some grounds."""
 
     def __str__(self) -> str:
         return self.name
@@ -93,201 +105,241 @@ class Case:
         return torch.tensor([torch.nan] if self.of_numbers else [-1, n])
 
 
-def _on(ground, loss, **settings):
-    return lambda z, y: loss(z, y, ground(z.shape[-1]), **settings)
+def _on_positions(reference):
+    return lambda z, y: reference(z, y, uneven(len(z)).diff())
 
 
-def _on_positions(loss):
-    return lambda z, y: loss(z, y, uneven(len(z)).diff())
+def _on_costs(reference, ground, **settings):
+    return lambda z, y: reference(z, y, ground(len(z)).cost.tolist(), **settings)
 
 
-def _on_costs(ground, loss, **settings):
-    return lambda z, y: loss(z, y, ground(len(z)).cost.tolist(), **settings)
-
-
-def _on_edges(loss):
+def _on_edges(reference):
     def of(z, y):
         on = tree(len(z))
-        return loss(z, y, on.parents.tolist(), on.lengths.tolist())
+        return reference(z, y, on.parents.tolist(), on.lengths.tolist())
 
     return of
 
 
-def _on_grid(loss):
-    return lambda z, y: loss(z, y, grid(len(z)).edges)
+def _on_grid(reference):
+    return lambda z, y: reference(z, y, grid(len(z)).edges)
 
 
-CASES = [
-    Case(
-        "cross_entropy",
-        losses.cross_entropy,
-        reference.cross_entropy,
-        proper=True,
-        feels_distance=False,
-        soft=True,
-        floor=4e-15,
+GROUNDS: dict[str, list[Callable[[int], Any]]] = {
+    "line": [line],
+    "circle": [circle, chord],
+    "tree": [tree],
+    "costs": [points],
+}
+"""Ways to make each kind of ground; see `GroundName`."""
+_NEAR_AND_FAR = {circle: (0, 3), chord: (0, 3), tree: (0, 2)}
+
+
+def case(function, ground=None, label="", *, settings=None, **facts) -> Case:
+    """A loss on one ground, with the facts of its record unless others are given."""
+    record = record_of(function)
+    assert record is not None
+    facts = {
+        "proper": record.proper == "strictly",
+        "feels_distance": record.feels_distance,
+        "of_numbers": record.takes == "number",
+        "kernel": record.kernel,
+        "near_and_far": _NEAR_AND_FAR.get(ground, (2, 4)),
+        **facts,
+    }
+    settings = settings or {}
+
+    def loss(z, y):
+        on = () if ground is None else (ground(z.shape[-1]),)
+        return function(z, y, *on, **settings)
+
+    return Case(function.__name__ + label, loss, **facts)
+
+
+def _without_a_row(rows: list[Case]) -> Iterator[Case]:
+    """Cases of the losses that have a record and no row."""
+    for record in LOSSES:
+        if record.function is None or any(
+            row.name.startswith(record.function.__name__) for row in rows
+        ):
+            continue
+        if record.takes == "number":
+            yield case(record.function, grid)
+        elif record.takes == "class":
+            yield case(record.function)
+        for name in record.grounds:
+            for ground in GROUNDS[name]:
+                yield case(record.function, ground, f"-{ground.__name__}")
+
+
+def _in_every_form(rows: list[Case]) -> Iterator[Case]:
+    """Each loss as the plain form; again where a kernel computes it."""
+    for row in rows:
+        yield replace(row, loss=_under("torch", row.loss))
+        if _has_kernel(row):
+            # "auto", since the kernel has no half precision and no soft targets.
+            yield replace(row, name=f"{row.name}-kernel", loss=_under("auto", row.loss))
+
+
+def _under(form: kernels.Impl, loss):
+    def under(z, y):
+        with kernels.using(form):
+            return loss(z, y)
+
+    return under
+
+
+def _has_kernel(row: Case) -> bool:
+    if row.kernel is None:
+        return False
+    try:
+        _under("cpp", row.loss)(torch.zeros(1, 2), row.outcomes(2)[0][0, :1])
+    except RuntimeError:  # not on this ground, or there is no library
+        return False
+    return True
+
+
+ROWS = [
+    case(
+        losses.cross_entropy, reference=reference.cross_entropy, soft=True, floor=4e-15
     ),
-    Case(
-        "wasserstein",
+    case(losses.wasserstein, reference=_on_costs(reference.wasserstein, Line.regular)),
+    case(
         losses.wasserstein,
-        _on_costs(Line.regular, reference.wasserstein),
-        proper=False,
-        feels_distance=True,
+        line,
+        "-uneven-p2",
+        settings={"p": 2},
+        reference=_on_costs(reference.wasserstein, line, p=2),
     ),
-    Case(
-        "wasserstein-uneven-p2",
-        _on(line, losses.wasserstein, p=2),
-        _on_costs(line, reference.wasserstein, p=2),
-        proper=False,
-        feels_distance=True,
+    case(
+        losses.wasserstein,
+        points,
+        "-costs",
+        reference=_on_costs(reference.wasserstein, points),
     ),
-    Case(
-        "wasserstein-costs",
-        _on(points, losses.wasserstein),
-        _on_costs(points, reference.wasserstein),
-        proper=False,
-        feels_distance=True,
+    case(
+        losses.wasserstein,
+        circle,
+        "-circle",
+        reference=_on_costs(reference.wasserstein, circle),
     ),
-    Case(
-        "wasserstein-circle",
-        _on(circle, losses.wasserstein),
-        _on_costs(circle, reference.wasserstein),
-        proper=False,
-        feels_distance=True,
-        near_and_far=(0, 3),
+    case(
+        losses.wasserstein,
+        chord,
+        "-chord-p2",
+        settings={"p": 2},
+        reference=_on_costs(reference.wasserstein, chord, p=2),
     ),
-    Case(
-        "wasserstein-chord-p2",
-        _on(chord, losses.wasserstein, p=2),
-        _on_costs(chord, reference.wasserstein, p=2),
-        proper=False,
-        feels_distance=True,
-        near_and_far=(0, 3),
+    case(
+        losses.wasserstein,
+        tree,
+        "-tree",
+        reference=_on_costs(reference.wasserstein, tree),
     ),
-    Case(
-        "wasserstein-tree",
-        _on(tree, losses.wasserstein),
-        _on_costs(tree, reference.wasserstein),
-        proper=False,
-        feels_distance=True,
-        near_and_far=(0, 2),
-    ),
-    Case(
-        "squared_emd",
+    case(
         losses.squared_emd,
-        lambda z, y: reference.squared_emd_on_a_line(z, y, [1] * (len(z) - 1)),
-        proper=True,
-        feels_distance=True,
+        reference=lambda z, y: reference.squared_emd_on_a_line(
+            z, y, [1] * (len(z) - 1)
+        ),
         soft=True,
     ),
-    Case(
-        "squared_emd-uneven",
-        _on(line, losses.squared_emd),
-        _on_positions(reference.squared_emd_on_a_line),
-        proper=True,
-        feels_distance=True,
+    case(
+        losses.squared_emd,
+        line,
+        "-uneven",
+        reference=_on_positions(reference.squared_emd_on_a_line),
         soft=True,
     ),
-    Case(
-        "squared_emd-costs",
-        _on(points, losses.squared_emd),
-        _on_costs(points, reference.squared_emd),
-        proper=True,
-        feels_distance=True,
+    case(
+        losses.squared_emd,
+        points,
+        "-costs",
+        reference=_on_costs(reference.squared_emd, points),
         soft=True,
     ),
-    Case(
-        "squared_emd-equal",
-        _on(Costs.equal, losses.squared_emd),
-        _on_costs(Costs.equal, reference.squared_emd),
-        proper=True,
+    case(
+        losses.squared_emd,
+        Costs.equal,
+        "-equal",
+        reference=_on_costs(reference.squared_emd, Costs.equal),
         feels_distance=False,
         soft=True,
     ),
-    Case(
-        "squared_emd-circle",
-        _on(circle, losses.squared_emd),
-        _on_costs(circle, reference.squared_emd),
-        proper=True,
-        feels_distance=True,
-        near_and_far=(0, 3),
+    case(
+        losses.squared_emd,
+        circle,
+        "-circle",
+        reference=_on_costs(reference.squared_emd, circle),
         soft=True,
     ),
-    Case(
-        "squared_emd-chord",
-        _on(chord, losses.squared_emd),
-        _on_costs(chord, reference.squared_emd),
-        proper=True,
-        feels_distance=True,
-        near_and_far=(0, 3),
+    case(
+        losses.squared_emd,
+        chord,
+        "-chord",
+        reference=_on_costs(reference.squared_emd, chord),
         soft=True,
     ),
-    Case(
-        "squared_emd-tree",
-        _on(tree, losses.squared_emd),
-        _on_costs(tree, reference.squared_emd),
-        proper=True,
-        feels_distance=True,
-        near_and_far=(0, 2),
+    case(
+        losses.squared_emd,
+        tree,
+        "-tree",
+        reference=_on_costs(reference.squared_emd, tree),
         soft=True,
     ),
-    Case(
-        "squared_mass",
-        _on(line, losses.squared_mass, power=2, offset=0),
-        _on_costs(line, reference.squared_mass, power=2, offset=0),
-        proper=False,
-        feels_distance=True,
+    case(
+        losses.squared_mass,
+        line,
+        settings={"power": 2},
+        reference=_on_costs(reference.squared_mass, line, power=2, offset=0),
         soft=True,
     ),
-    Case(
-        "squared_mass-tree",
-        _on(tree, losses.squared_mass, power=0.5),
-        _on_costs(tree, reference.squared_mass, power=0.5, offset=0),
-        proper=False,
-        feels_distance=True,
-        near_and_far=(0, 2),
+    case(
+        losses.squared_mass,
+        tree,
+        "-tree",
+        settings={"power": 0.5},
+        reference=_on_costs(reference.squared_mass, tree, power=0.5, offset=0),
         soft=True,
     ),
-    Case(
-        "cumulative_cross_entropy",
-        _on(line, losses.cumulative_cross_entropy),
-        _on_positions(reference.cumulative_cross_entropy),
-        proper=True,
-        feels_distance=True,
+    case(
+        losses.cumulative_cross_entropy,
+        line,
+        reference=_on_positions(reference.cumulative_cross_entropy),
         soft=True,
     ),
-    Case(
-        "cumulative_cross_entropy-tree",
-        _on(tree, losses.cumulative_cross_entropy),
-        _on_edges(reference.cumulative_cross_entropy_on_a_tree),
-        proper=True,
-        feels_distance=True,
-        near_and_far=(0, 2),
+    case(
+        losses.cumulative_cross_entropy,
+        tree,
+        "-tree",
+        reference=_on_edges(reference.cumulative_cross_entropy_on_a_tree),
         soft=True,
     ),
-    Case(
-        "histogram_nll",
-        _on(grid, losses.histogram_nll),
-        _on_grid(reference.histogram_nll),
-        proper=True,
-        feels_distance=False,
-        of_numbers=True,
+    case(
+        losses.histogram_nll,
+        grid,
+        reference=_on_grid(reference.histogram_nll),
         floor=4e-15,
     ),
-    Case(
-        "histogram_crps",
-        _on(grid, losses.histogram_crps),
-        _on_grid(reference.histogram_crps),
-        proper=True,
-        feels_distance=True,
-        of_numbers=True,
+    case(losses.histogram_crps, grid, reference=_on_grid(reference.histogram_crps)),
+    case(
+        losses.histogram_wasserstein,
+        grid,
+        reference=_on_grid(reference.histogram_wasserstein),
     ),
-    Case(
-        "histogram_wasserstein",
-        _on(grid, losses.histogram_wasserstein),
-        _on_grid(reference.histogram_wasserstein),
-        proper=False,
-        feels_distance=True,
-        of_numbers=True,
+    *(
+        case(
+            losses.sinkhorn,
+            ground,
+            f"-{ground.__name__}",
+            settings={"epsilon": 2.0},
+            reference=_on_costs(reference.sinkhorn, ground, epsilon=2.0),
+            soft=True,
+            # Potentials of a solution that is found up to 1e-11 of the mass.
+            rtol=1e-9,
+            floor=1e-10,
+            float32_rtol=1e-5,
+        )
+        for ground in (line, points)
     ),
 ]
+CASES = [*_in_every_form([*ROWS, *_without_a_row(ROWS)])]

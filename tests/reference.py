@@ -8,6 +8,7 @@ that tail. (mpmath comes with torch, through sympy.)
 from itertools import pairwise
 
 import mpmath as mp
+import numpy as np
 
 mp.mp.dps = 200
 
@@ -111,6 +112,33 @@ def squared_mass(z, target, cost, power, offset):
             for j, share in enumerate(q)
         )
     )
+
+
+def sinkhorn(z, target, cost, epsilon):
+    """Of a class or a distribution, in float64, iterated to its fixed point."""
+    log_p = np.array([float(mp.log(m)) if m else -np.inf for m in softmax(z)])
+    q = np.array([float(m) for m in mass_of(target, len(log_p))])
+    with np.errstate(divide="ignore"):
+        log_q = np.log(q)
+    cost = np.array(cost, dtype=np.float64)
+
+    def softmin(f, log_mass):
+        exponent = log_mass + (f - cost) / epsilon
+        top = exponent.max(-1)
+        return -epsilon * (top + np.log(np.exp(exponent - top[:, None]).sum(-1)))
+
+    def transport(log_a, log_b):
+        f, g = np.zeros(len(log_a)), np.zeros(len(log_a))
+        changed = np.inf
+        while changed > 1e-13:
+            before = f
+            f, g = (f + softmin(g, log_b)) / 2, (g + softmin(f, log_a)) / 2
+            changed = np.abs(f - before).max()
+        f = softmin(g, log_b)
+        return np.exp(log_a) @ f + np.exp(log_b) @ g
+
+    ours, theirs = transport(log_p, log_p), transport(log_q, log_q)
+    return float(transport(log_p, log_q) - (ours + theirs) / 2)
 
 
 def histogram_nll(z, y, edges):

@@ -16,7 +16,8 @@ from offby.losses import (
     squared_mass,
     wasserstein,
 )
-from offby.theory.anatomy import anatomy, settles_at
+from offby.theory.anatomy import anatomy
+from offby.theory.minimizers import settles_at
 from tests.cases import chord, circle, grid, line, points, tree
 
 P = torch.tensor([0.02, 0.30, 0.10, 0.05, 0.08, 0.40, 0.05], dtype=torch.float64)

@@ -32,7 +32,7 @@ def test_a_missed_goal_is_set_in_bold():
 @pytest.mark.filterwarnings("ignore")  # those of a compiler
 def test_what_a_gpu_will_be_asked_runs_on_the_cpu(tmp_path, capsys):
     if isinstance(_library.load(), str):
-        pytest.skip("needs the C++ twins in place of the Triton ones")
+        pytest.skip("needs the C++ kernels in place of the Triton ones")
     script, out = runpy.run_path(str(BENCHMARKS / "gpu.py")), tmp_path / "gpu.json"
     for shape in ("6x10", "4x3"):
         assert script["main"](["--smoke", "--shapes", shape, "--out", str(out)]) == 0

@@ -160,3 +160,36 @@ def test_every_strategy_holds_all_values_inside_its_margin(strategy):
     assert bins.edges[-1] > values.max()
     if strategy == "log":
         assert bins.edges[0] > 0
+
+
+def test_a_value_with_just_the_share_of_one_bin_gets_a_bin_of_its_own():
+    """Four of 40 rows in at most ten bins: exactly a tenth."""
+    others = np.linspace(1, 2, 36)
+    bins = Bins.around([*others, *[5.0] * 4], 10)
+    assert bins.edges[-2:].tolist() == [3.5, 6.5]
+    # One row fewer is less than a bin holds.
+    fewer = Bins.around([*np.linspace(1, 2, 37), *[5.0] * 3], 10)
+    assert fewer.edges[-2] != 3.5
+
+
+@given(st.integers(2, 60), st.floats(0.1, 1e6), st.floats(0.1, 1e6))
+def test_symlog_bins_are_even_in_symlog(n, below, above):
+    bins = Bins.symlog(-below, above, n)
+    assert (bins.n_bins, bins.edges[0], bins.edges[-1]) == (n, -below, above)
+    even = bins.edges.sign() * bins.edges.abs().log1p()
+    assert_close(even.diff(), even.diff().mean().expand(n), rtol=1e-9, atol=1e-12)
+
+
+@given(st.integers(2, 60), st.floats(-100, 100), st.floats(0.01, 10))
+def test_bins_from_even_centers_have_these_centers(n, first, step):
+    centers = first + step * torch.arange(n, dtype=torch.float64)
+    bins = Bins.from_centers(centers)
+    assert_close(bins.centers, centers, rtol=1e-12, atol=1e-12)
+    assert torch.equal(bins.index(centers), torch.arange(n))
+
+
+def test_bins_from_uneven_centers_hold_them():
+    centers = torch.tensor([0.0, 1.0, 5.0, 100.0])
+    assert Bins.from_centers(centers).index(centers).tolist() == [0, 1, 2, 3]
+    with pytest.raises(ValueError, match="must increase"):
+        Bins.from_centers([1, 1, 2])

@@ -193,3 +193,41 @@ def test_plots_one_forecast_and_several():
         ax = BinnedDistribution(probs, Bins([0, 1, 4])).plot()
         assert len(ax.patches) == n
         pyplot.close(ax.figure)
+
+
+@st.composite
+def forecasts(draw):
+    """One forecast, with tails or without, often with empty bins, and a coverage."""
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    n = draw(st.integers(3, 8))
+    edges = rng.uniform(0.05, 5, n + 1).cumsum()
+    probs = rng.dirichlet(np.full(n, 0.5))
+    if draw(st.booleans()):
+        probs[draw(st.integers(0, n - 1))] = 0
+    tails = draw(st.sampled_from(["none", "half-normal"]))
+    forecast = BinnedDistribution(probs / probs.sum(), Bins(edges, tails=tails))
+    return forecast, draw(st.sampled_from([0.02, 0.3, 0.5, 0.9, 0.99]))
+
+
+@settings(max_examples=100)
+@given(forecasts())
+def test_shortest_interval_has_its_mass_and_no_other_is_shorter(case) -> None:
+    forecast, coverage = case
+    low, high = forecast.interval(coverage, kind="shortest")
+    assert forecast.prob(low, high) == pytest.approx(coverage, abs=1e-9)
+    first, last = forecast.interval(coverage)
+    assert high - low <= last - first + 1e-9
+    start = np.linspace(0, 1 - coverage, 2001)
+    others = forecast.ppf(start + coverage) - forecast.ppf(start)
+    assert high - low <= np.nanmin(others) * (1 + 1e-9) + 1e-12
+
+
+def test_shortest_interval_with_tails_ends_where_densities_are_equal() -> None:
+    bins = Bins([0, 1, 2, 3], tails="half-normal")
+    forecast = BinnedDistribution([0.3, 0.4, 0.3], bins)
+    low, high = forecast.interval([0.0, 0.5, 0.9, 1.0], kind="shortest")
+    np.testing.assert_allclose(low[1:3] + high[1:3], 3, atol=1e-9)  # symmetric
+    assert forecast.pdf(low[2]) == pytest.approx(forecast.pdf(high[2]))
+    assert (low[0], high[0]) == (1, 1)
+    assert np.isneginf(low[3])
+    assert np.isposinf(high[3])

@@ -11,7 +11,7 @@ import torch
 
 from benchmarks.choosing import table
 from offby import Bins, anatomy
-from offby.losses.registry import TABLE, Entry, Labels, parse
+from offby.losses.registry import LOSSES, TABLE, Labels, Loss, parse
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted([*ROOT.glob("docs/**/*.md"), ROOT / "README.md"])
@@ -141,8 +141,17 @@ def test_many_bins_separate_the_losses() -> None:
         assert means[reference]["crps"] < best
 
 
-@pytest.mark.parametrize("entry", TABLE, ids=lambda entry: entry.name)
-def test_confident_and_wrong_learns_where_the_page_says_so(entry: Entry) -> None:
+ON_THE_PAGE = [loss for loss in TABLE if f"| `{loss.name}` |" in CHOOSING]
+
+
+@pytest.mark.parametrize("page", sorted({loss.page for loss in LOSSES}))
+def test_every_loss_has_its_page(page: str) -> None:
+    assert (ROOT / f"docs/maths/{page}.md").is_file()
+    assert len(ON_THE_PAGE) >= 8
+
+
+@pytest.mark.parametrize("entry", ON_THE_PAGE, ids=lambda entry: entry.name)
+def test_confident_and_wrong_learns_where_the_page_says_so(entry: Loss) -> None:
     """Eight classes, all mass but e^-20 on the first, the truth in the last."""
     bins = Bins.uniform(0, 8, 8)
     value = torch.tensor(7.5, dtype=torch.float64)

@@ -323,3 +323,49 @@ def test_repr_says_what_the_ground_is():
     assert repr(Tree([-1])) == "Tree(1 class)"
     star = "Tree(2 classes, 1 inner node, largest distance 2)"
     assert repr(Tree([-1, 0, 0])) == star
+
+
+@pytest.mark.parametrize("lengths", [(0.1, 0.7), (0.1, 0.2, 0.3, 0.6, 0.7), (1 / 3,)])
+def test_a_class_is_at_distance_zero_from_itself_to_the_last_bit(lengths):
+    """Sums of such lengths differ in their last digit by the order of addition."""
+    for depth in range(1, 6):
+        # A chain of nodes with two leaves each, on edges of these lengths in turn.
+        inner = [k - 1 for k in range(depth)]
+        parents = [*inner, *(k for k in range(depth) for _ in range(2))]
+        along = [lengths[k % len(lengths)] for k in range(len(parents))]
+        cost = Tree(parents, along).cost
+        assert torch.equal(cost.diagonal(), torch.zeros(len(cost)).double())
+        Costs(cost)  # accepts it
+
+
+def test_paths_with_dots_are_a_tree_as_those_with_slashes():
+    """The names of the 20 newsgroups, for one, are such paths."""
+    dots = ["comp.graphics", "comp.os.windows", "sci.med", "sci.space"]
+    slashes = [path.replace(".", "/") for path in dots]
+    assert torch.equal(Tree.from_paths(dots).cost, Tree.from_paths(slashes).cost)
+    assert Tree.from_paths(dots).cost[2].tolist() == [4, 5, 0, 2]
+    # A dot in a name that has slashes is part of the name.
+    assert Tree.from_paths(["dog/St. Bernard", "dog/pug"]).cost[0, 1] == 2
+    colons = [path.replace(".", "::") for path in dots]
+    assert torch.equal(
+        Tree.from_paths(colons, separator="::").cost, Tree.from_paths(dots).cost
+    )
+
+
+@pytest.mark.parametrize(
+    ("paths", "error", "message"),
+    [
+        ("animal/dog", TypeError, "list of strings"),
+        ({"animal": ["dog", "cat"]}, TypeError, "mapping"),
+        ([1, 2], TypeError, "list of strings"),
+        (["/animal/dog", "/animal/cat"], ValueError, "is empty"),
+        (["animal/dog/", "animal/cat"], ValueError, "is empty"),
+        (["animal//dog", "animal/cat"], ValueError, "is empty"),
+        (["animal/ dog", "animal/cat"], ValueError, "blanks"),
+        (["animal/dog", "Animal/cat"], ValueError, "spelled alike"),
+        (["animal/dog", "animal/Dog"], ValueError, "spelled alike"),
+    ],
+)
+def test_odd_paths_are_refused(paths, error, message):
+    with pytest.raises(error, match=message):
+        Tree.from_paths(paths)

@@ -301,7 +301,7 @@ def test_classes_on_axis_1_are_not_copied():
     logits = torch.randn(3, 7, 5, 6).movedim(1, -1)
     layout = _library.layout_of(logits)
     assert layout == _library.Layout(3, 30, (210, 1, 30))
-    _, gradient = _library.Task(
+    _, gradient = _library.LossCall(
         (1.0, 0, 0, 0, 0, 0), torch.zeros(3, 5, 6).long()
     ).loss_and_gradient(logits, 1.0)
     assert gradient.stride() == logits.stride()
@@ -369,8 +369,10 @@ def test_whatever_the_logits_it_is_the_plain_form_or_nan(name, case):
 @pytest.mark.parametrize("impl", ["torch", "cpp"])
 def test_the_environment_and_a_context_choose(monkeypatch, impl):
     called = []
-    run = _library.Task.loss
-    monkeypatch.setattr(_library.Task, "loss", lambda *a: called.append(1) or run(*a))
+    run = _library.LossCall.loss
+    monkeypatch.setattr(
+        _library.LossCall, "loss", lambda *a: called.append(1) or run(*a)
+    )
     logits, target = batch(5)
     monkeypatch.setenv("OFFBY_KERNELS", impl)
     losses.squared_emd(logits, target)
@@ -412,9 +414,9 @@ def test_a_named_kernel_never_falls_back():
 @pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
 def test_a_sum_is_computed_in_one_pass(monkeypatch, weight, reduction):
     runs = []
-    run = _library.Task.loss_and_gradient
+    run = _library.LossCall.loss_and_gradient
     monkeypatch.setattr(
-        _library.Task,
+        _library.LossCall,
         "loss_and_gradient",
         lambda *a: runs.append(a[0].factors) or run(*a),
     )
@@ -441,9 +443,9 @@ def test_a_sum_is_computed_in_one_pass(monkeypatch, weight, reduction):
 @pytest.mark.parametrize("ignored", [0, 3])
 def test_weighed_and_ignored_rows_run_in_the_kernels(monkeypatch, weight, ignored):
     runs = []
-    run = _library.Task.loss_and_gradient
+    run = _library.LossCall.loss_and_gradient
     monkeypatch.setattr(
-        _library.Task,
+        _library.LossCall,
         "loss_and_gradient",
         lambda *a: runs.append(a[0].factors) or run(*a),
     )
@@ -598,3 +600,54 @@ def test_bins_and_values_on_the_edges():
     logits = torch.randn(7, 3, generator=torch.Generator().manual_seed(0))
     got = losses.histogram_crps(logits, value, bins, impl="cpp")
     assert_close(got, losses.histogram_crps(logits, value, bins, impl="torch"))
+
+
+@pytest.mark.parametrize("n", [5, 12, 40])
+def test_a_light_side_and_a_wide_gap_do_not_overflow(n):
+    """Odds of 1e30 times a gap of 1e10 are beyond float32."""
+    rng = np.random.default_rng(n)
+    for _ in range(100):
+        gaps = 10 ** rng.uniform(0, rng.uniform(0, 12), n - 1)
+        on = Line(np.concatenate([[0], gaps.cumsum()]))
+        logits = torch.from_numpy(rng.normal(size=(1, n))).float()
+        logits[0, rng.integers(n)] += rng.uniform(55, 105)
+        target = torch.from_numpy(rng.integers(n, size=1))
+        found = []
+        for z in (logits, logits.double()):
+            z = z.clone().requires_grad_()
+            # float64 has room for both.
+            loss = losses.cumulative_cross_entropy(z, target, on, impl="cpp")
+            (slopes,) = torch.autograd.grad(loss.sum(), z)
+            found.append((loss.detach().double(), slopes.double()))
+        (value, slopes), (right, steep) = found
+        if steep.norm() < 1e-30:  # float32 has no digits there
+            continue
+        assert_close(value, right, rtol=1e-5, atol=0)
+        # Gaps that differ by 1e12 cost three digits of the slopes, not all of them.
+        assert (slopes - steep).norm() <= 5e-3 * steep.norm()
+
+
+def test_one_row_whose_classes_are_not_side_by_side():
+    logits, target = batch(7, rows=3)
+    turned = logits.T.contiguous()  # classes x rows
+    for dtype in (torch.float32, torch.float64, torch.bfloat16):
+        z = turned.to(dtype)
+        for name in ("squared_emd", "cross_entropy"):
+            got = LOSSES[name](z[:, 1], target[1], impl="cpp")
+            dense = LOSSES[name](z[:, 1].contiguous(), target[1], impl="cpp")
+            assert torch.equal(got, dense)
+
+
+def test_two_powers_of_the_distance_are_no_one_sum():
+    """A kernel has one power for all its terms."""
+    logits, target = batch(6, rows=5)
+    on = Line(uneven(6))
+    terms = [kernels.Term("wasserstein", on, power=p) for p in (1.0, 2.0)]
+    why = kernels.unsupported_reason("cpp", logits, target, terms)
+    assert "one ground and one power" in why
+    mixed = nn.MixedLoss(
+        [(1.0, nn.WassersteinLoss(on)), (1.0, nn.WassersteinLoss(on, p=2))]
+    )
+    rows = losses.wasserstein(logits, target, on, impl="torch")
+    rows = rows + losses.wasserstein(logits, target, on, p=2, impl="torch")
+    assert_close(mixed(logits, target), rows.mean())

@@ -1,11 +1,15 @@
+from typing import Any
+
 import pytest
 import torch
+from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.autograd import forward_ad
 from torch.testing import assert_close
+from torch.utils._pytree import tree_map
 from torch.utils.checkpoint import checkpoint
 
-from offby import Line, kernels, losses, nn
-from tests.cases import grid, tree, uneven
+from offby import Bins, Line, kernels, losses, nn
+from tests.cases import GROUNDS, grid, tree, uneven
 from tests.test_kernels import LOSSES, batch, every_loss, library
 
 pytestmark = pytest.mark.skipif(isinstance(library, str), reason=str(library))
@@ -289,3 +293,143 @@ def test_memory_of_one_call_is_one_buffer(name):
 
     assert peak_mib(ours) <= 1.05 * 4.0  # 2048 x 512 float32: 4 MiB
     assert peak_mib(ours) <= peak_mib(theirs)
+
+
+class Wrapped(torch.Tensor):
+    """A subclass without memory of its own, as PyTorch's own wrappers are."""
+
+    @staticmethod
+    def __new__(cls, inner):
+        return torch.Tensor._make_wrapper_subclass(
+            cls, inner.shape, dtype=inner.dtype, device=inner.device
+        )
+
+    def __init__(self, inner):
+        self.inner = inner
+
+    @classmethod
+    def __torch_dispatch__(cls, func, types, args=(), kwargs=None):
+        args, kwargs = tree_map(cls.unwrapped, (args, kwargs or {}))
+        return func(*args, **kwargs)
+
+    @staticmethod
+    def unwrapped(each):
+        return each.inner if isinstance(each, Wrapped) else each
+
+
+@every_loss
+def test_a_subclass_as_upstream_gradient_is_multiplied_not_read(name):
+    """Its data pointer is null: to read it would end the process."""
+    logits, target = small(name, torch.float32)
+    up = torch.tensor([1.0, -2.0, 0.0, 3.0])
+    for reduced, upstream in ((False, up), (True, up[0])):
+        found = []
+        for loss, given in ((quick(name), Wrapped(upstream)), (plain(name), upstream)):
+            z = logits.clone().requires_grad_()
+            value = loss(z, target)
+            value = value.mean() if reduced else value
+            found.append(torch.autograd.grad(value, z, given)[0])
+        assert_close(*found)
+
+
+def test_a_criterions_mean_takes_a_subclass_too():
+    logits, target = small("squared_emd", torch.float32)
+    logits.requires_grad_()
+    one = torch.tensor(1.0)
+    expected = torch.autograd.grad(nn.SquaredEMDLoss()(logits, target), logits, one)
+    loss = nn.SquaredEMDLoss()(logits, target)
+    assert_close(torch.autograd.grad(loss, logits, Wrapped(one)), expected)
+
+
+def test_a_fake_upstream_gradient_does_not_end_the_process():
+    logits, target = small("squared_emd", torch.float32)
+    logits.requires_grad_()
+    loss = losses.squared_emd(logits, target)
+    with FakeTensorMode(allow_non_fake_inputs=True) as mode:
+        fake = mode.from_tensor(torch.ones(4))
+    try:
+        (slope,) = torch.autograd.grad(loss, logits, fake)
+    except (RuntimeError, AssertionError):
+        return
+    assert slope.shape == logits.shape
+
+
+@every_loss
+def test_gradients_of_many_at_once(name):
+    logits, target = small(name)
+    ups = torch.randn(3, 4, dtype=torch.float64)
+    found = []
+    for loss in (quick(name), plain(name)):
+        z = logits.clone().requires_grad_()
+        value = loss(z, target)
+        batched = torch.autograd.grad(
+            value, z, ups, is_grads_batched=True, retain_graph=True
+        )
+        mapped = torch.func.vmap(
+            lambda up, value=value, z=z: torch.autograd.grad(
+                value, z, up, retain_graph=True
+            )[0]
+        )(ups)
+        assert_close(batched[0], mapped)
+        jacobian = torch.autograd.functional.jacobian(
+            lambda z, loss=loss: loss(z, target), logits, vectorize=True
+        )
+        found.append((mapped, jacobian))
+    assert_close(found[0], found[1])
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+@pytest.mark.filterwarnings("ignore::torch.jit.TracerWarning")
+@every_loss
+def test_a_traced_loss_is_the_loss(name):
+    logits, target = small(name, torch.float32)
+    for needed in (False, True):
+        z = logits.clone().requires_grad_(needed)
+        traced: Any = torch.jit.trace(quick(name), (z, target), check_trace=False)
+        other = logits.flip(0)
+        assert_close(traced(other, target), plain(name)(other, target))
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize(
+    "kind",
+    [nn.SquaredEMDLoss, nn.WassersteinLoss, nn.CumulativeCrossEntropyLoss],
+)
+def test_the_default_ground_needs_no_look_at_numbers(kind):
+    """Compiled whole, under fake tensors, and on the meta device."""
+    logits, target = torch.randn(3, 5), torch.tensor([0, 4, 2])
+    soft = torch.rand(3, 5).softmax(-1)
+    criterion = kind()
+    torch.compiler.reset()
+    compiled = torch.compile(criterion, fullgraph=True, backend="eager")
+    for z, given in ((logits, soft), (logits.half(), target)):
+        assert_close(compiled(z, given), criterion(z, given))
+    with FakeTensorMode() as mode:
+        fake = mode.from_tensor(logits), mode.from_tensor(soft)
+        assert criterion(*fake).shape == ()
+    assert criterion(logits.to("meta"), soft.to("meta")).is_meta
+
+
+@pytest.mark.parametrize(
+    "on", [*GROUNDS["circle"], *GROUNDS["costs"], tree, Line.regular]
+)
+@pytest.mark.parametrize("loss", [losses.wasserstein, losses.squared_mass])
+def test_slopes_of_each_example(loss, on):
+    """vmap hands over single indices; to read one on the host it refuses."""
+    z, y, ground = torch.randn(3, 5), torch.tensor([0, 4, 2]), on(5)
+    each = torch.func.vmap(torch.func.grad(lambda z, y: loss(z, y, ground)))(z, y)
+    z.requires_grad_()
+    (expected,) = torch.autograd.grad(loss(z, y, ground).sum(), z)
+    assert_close(each, expected)
+
+
+def test_slopes_of_each_example_of_a_histogram():
+    z, y, edges = torch.randn(3, 5), torch.rand(3), torch.linspace(0, 1, 6)
+    for bins in (Bins(edges), Bins(edges, tails="half-normal")):
+        for name in ("nll", "crps", "wasserstein"):
+            loss = getattr(losses, f"histogram_{name}")
+            grad = torch.func.grad(lambda z, y, on=bins, f=loss: f(z, y, on))
+            x = z.clone().requires_grad_()
+            (expected,) = torch.autograd.grad(loss(x, y, bins).sum(), x)
+            assert_close(torch.func.vmap(grad)(z, y), expected)

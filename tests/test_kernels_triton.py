@@ -1,4 +1,4 @@
-"""The Triton twins in Triton's interpreter: right numbers without a GPU."""
+"""The Triton kernels in Triton's interpreter: right numbers without a GPU."""
 
 import gc
 import importlib
@@ -16,7 +16,8 @@ from torch.testing import assert_close
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from offby import kernels, nn
-from offby.kernels._autograd import rows
+from offby.kernels import _support
+from offby.kernels._autograd import per_row
 from offby.kernels.cpp import _library
 from tests.cases import grid, uneven
 from tests.test_kernels import batch, farthest, library
@@ -38,7 +39,7 @@ TERMS = _library.TERMS[:5]  # no tree
 
 
 @pytest.fixture
-def twin():
+def triton_rows():
     """The module; conftest.py has its kernels interpreted where there is no GPU."""
     return importlib.import_module("offby.kernels.triton._rows")
 
@@ -55,24 +56,24 @@ def numbers(name: str, target: Tensor, n: int, power: float = 1.0) -> tuple:
 @pytest.mark.parametrize("margin", [0, 12, -12])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=str)
 @pytest.mark.parametrize("name", [*TERMS, "all"])
-def test_every_row_is_near_float64(twin, name, dtype, margin):
+def test_every_row_is_near_float64(triton_rows, name, dtype, margin):
     most = 5e-6 if dtype == torch.float32 else 8e-3
     for n in (1, 2, 10, 37):
         logits, target = batch(n, rows=5, margin=margin)
         logits = logits.to(dtype)
         task = numbers(name, target, n)
-        value, slopes = twin.Task(*task).loss_and_gradient(logits, 1.0)
-        right, steep = _library.Task(*task).loss_and_gradient(logits.double(), 1.0)
+        value, slopes = triton_rows.LossCall(*task).loss_and_gradient(logits, 1.0)
+        right, steep = _library.LossCall(*task).loss_and_gradient(logits.double(), 1.0)
         assert_close(value.double(), right, rtol=5e-6, atol=1e-12)
         assert slopes.dtype == dtype
         assert farthest(slopes, steep) <= most
 
 
 @pytest.fixture
-def _chunks(monkeypatch, twin):
+def _chunks(monkeypatch, triton_rows):
     """Rows of more than 16 classes count as too long for a program."""
-    monkeypatch.setattr(twin, "LONGEST", 16)
-    monkeypatch.setattr(twin, "CHUNK", 16)
+    monkeypatch.setattr(triton_rows, "LONGEST", 16)
+    monkeypatch.setattr(triton_rows, "CHUNK", 16)
 
 
 @pytest.mark.usefixtures("_chunks")
@@ -81,36 +82,36 @@ def _chunks(monkeypatch, twin):
     [*((name, torch.float32) for name in TERMS), ("all", torch.bfloat16)],
     ids=str,
 )
-def test_long_rows_are_read_in_chunks(twin, name, dtype):
+def test_long_rows_are_read_in_chunks(triton_rows, name, dtype):
     batches = [batch(40, rows=1, margin=margin) for margin in (0, 12, -12)]
     logits = torch.cat([some for some, _ in batches]).to(dtype)
     target = torch.cat([some for _, some in batches])
     logits[0, :16] -= 200.0  # a chunk without mass
     task = numbers(name, target, 40)
-    value, slopes = twin.Task(*task).loss_and_gradient(logits, 1.0)
-    right, steep = _library.Task(*task).loss_and_gradient(logits.double(), 1.0)
+    value, slopes = triton_rows.LossCall(*task).loss_and_gradient(logits, 1.0)
+    right, steep = _library.LossCall(*task).loss_and_gradient(logits.double(), 1.0)
     assert_close(value.double(), right, rtol=5e-6, atol=1e-12)
     most = 5e-6 if dtype == torch.float32 else 8e-3
     assert farthest(slopes, steep) <= most
-    assert torch.equal(twin.Task(*task).loss(logits), value)
+    assert torch.equal(triton_rows.LossCall(*task).loss(logits), value)
 
 
 @pytest.mark.parametrize("power", [2.0, 1.5])
-def test_any_power_of_the_distance(twin, power):
+def test_any_power_of_the_distance(triton_rows, power):
     logits, target = batch(10, rows=5)
     task = numbers("wasserstein", target, 10, power)
-    got = twin.Task(*task).loss_and_gradient(logits.float(), 1.0)
-    expected = _library.Task(*task).loss_and_gradient(logits.float(), 1.0)
+    got = triton_rows.LossCall(*task).loss_and_gradient(logits.float(), 1.0)
+    expected = _library.LossCall(*task).loss_and_gradient(logits.float(), 1.0)
     assert_close(got, expected, rtol=1e-5, atol=1e-5)
 
 
-def test_classes_on_axis_1(twin):
+def test_classes_on_axis_1(triton_rows):
     images = torch.randn(2, 7, 3, 4, generator=torch.Generator().manual_seed(0))
     logits = images.movedim(1, -1)
     target = torch.arange(24).view(2, 3, 4) % 7
     task = numbers("squared_emd", target, 7)
-    value, slopes = twin.Task(*task).loss_and_gradient(logits, 1.0)
-    dense = twin.Task(*task).loss_and_gradient(logits.contiguous(), 1.0)
+    value, slopes = triton_rows.LossCall(*task).loss_and_gradient(logits, 1.0)
+    dense = triton_rows.LossCall(*task).loss_and_gradient(logits.contiguous(), 1.0)
     assert torch.equal(value, dense[0])
     assert_close(slopes, dense[1])
     assert slopes.stride() == logits.stride()
@@ -121,7 +122,7 @@ def test_columns_of_a_wider_table(either, width):
     logits, target = batch(10, rows=5)
     table = torch.full((5, width), torch.nan)
     table[:, :10] = logits
-    task = either.Task(*numbers("squared_emd", target, 10))
+    task = either.LossCall(*numbers("squared_emd", target, 10))
     got = task.loss_and_gradient(table[:, :10], 1.0)
     expected = task.loss_and_gradient(logits.float(), 1.0)
     assert torch.equal(got[0], expected[0])
@@ -130,9 +131,9 @@ def test_columns_of_a_wider_table(either, width):
 
 @pytest.mark.parametrize("longest", [16384, 0], ids=["tile", "chunks"])
 @pytest.mark.parametrize("name", TERMS)
-def test_impossible_targets_and_logits(twin, monkeypatch, name, longest):
-    monkeypatch.setattr(twin, "LONGEST", longest)
-    monkeypatch.setattr(twin, "CHUNK", 16)
+def test_impossible_targets_and_logits(triton_rows, monkeypatch, name, longest):
+    monkeypatch.setattr(triton_rows, "LONGEST", longest)
+    monkeypatch.setattr(triton_rows, "CHUNK", 16)
     logits, target = batch(5, rows=6)
     logits = logits.float()
     logits[1, 2] = -torch.inf
@@ -144,8 +145,8 @@ def test_impossible_targets_and_logits(twin, monkeypatch, name, longest):
         index[0] = 5
     value[0] = torch.nan
     task = factors, index, value, *rest
-    got, slopes = twin.Task(*task).loss_and_gradient(logits, 1.0)
-    expected, steep = _library.Task(*task).loss_and_gradient(logits, 1.0)
+    got, slopes = triton_rows.LossCall(*task).loss_and_gradient(logits, 1.0)
+    expected, steep = _library.LossCall(*task).loss_and_gradient(logits, 1.0)
     assert_close(got, expected, rtol=1e-4, atol=1e-4, equal_nan=True)
     # Logarithms of 1e4 are known to 1e-3, and so is what they are exponents of.
     most = 2e-3 if "cumulative" in name else 1e-4
@@ -153,19 +154,19 @@ def test_impossible_targets_and_logits(twin, monkeypatch, name, longest):
 
 
 @pytest.fixture(params=["tile", "chunks"])
-def either(request, twin, monkeypatch):
+def either(request, triton_rows, monkeypatch):
     """The module, with one of its two kernels."""
     if request.param == "chunks":
-        monkeypatch.setattr(twin, "LONGEST", 0)
-        monkeypatch.setattr(twin, "CHUNK", 32)
-    return twin
+        monkeypatch.setattr(triton_rows, "LONGEST", 0)
+        monkeypatch.setattr(triton_rows, "CHUNK", 32)
+    return triton_rows
 
 
-def begun(twin, name: str = "squared_emd", dtype: torch.dtype = torch.float32):
+def begun(triton_rows, name: str = "squared_emd", dtype: torch.dtype = torch.float32):
     """A task, 6 rows, the gradient that a forward pass makes, and for which scale."""
     logits, target = batch(40, rows=6)
-    task, logits = twin.Task(*numbers(name, target, 40)), logits.to(dtype)
-    scale = task.guess(6)
+    task, logits = triton_rows.LossCall(*numbers(name, target, 40)), logits.to(dtype)
+    scale = task.expected_scale(6)
     return task, logits, task.loss_and_gradient(logits, scale)[1], scale
 
 
@@ -214,10 +215,10 @@ def test_a_gradient_is_rounded_once(either):
 def test_weighted_rows_are_near_float64(either, name):
     task, logits, _, _ = begun(either, name)
     up = torch.tensor([3.0, 1 / 6, 0.25, -1.0, 1 / 6, 1e-3])
-    right = _library.Task(task.factors, *_rest_of(task))
+    right = _library.LossCall(task.factors, *_rest_of(task))
     steep = right.loss_and_gradient(logits.double(), 1.0)[1] * up[:, None]
     z = logits.clone().requires_grad_()
-    (rows(task, torch.neg, z) * up).sum().backward()
+    (per_row(task, torch.neg, z) * up).sum().backward()
     assert z.grad is not None
     assert farthest(z.grad, steep) <= 5e-6
 
@@ -228,9 +229,9 @@ def _rest_of(task):
 
 @pytest.mark.parametrize("shape", [(0, 4), (2, 0, 4)])
 def test_no_rows(either, shape):
-    task = either.Task((1.0, 0, 1.0, 0, 0, 0), torch.zeros(shape[:-1]).long())
+    task = either.LossCall((1.0, 0, 1.0, 0, 0, 0), torch.zeros(shape[:-1]).long())
     z = torch.zeros(shape, requires_grad=True)
-    loss = rows(task, torch.neg, z)
+    loss = per_row(task, torch.neg, z)
     assert loss.shape == shape[:-1]
     loss.sum().backward()
     assert z.grad is not None
@@ -240,22 +241,24 @@ def test_no_rows(either, shape):
 def test_a_graph_that_is_kept_gives_the_same_again(either):
     task, logits, slopes, _ = begun(either)
     z = logits.clone().requires_grad_()
-    loss = rows(task, torch.neg, z).mean()
+    loss = per_row(task, torch.neg, z).mean()
     for _ in range(2):
         (got,) = torch.autograd.grad(loss, z, retain_graph=True)
         assert torch.equal(got, slopes)
         got.zero_()  # its owner may
 
 
-def test_tensors_of_two_devices_are_refused(twin):
+def test_tensors_of_two_devices_are_refused(triton_rows):
     """The GPU would read where nothing of this lies."""
-    task = twin.Task((1.0, 0, 0, 0, 0, 0), torch.zeros(3, device="meta").long())
+    task = triton_rows.LossCall(
+        (1.0, 0, 0, 0, 0, 0), torch.zeros(3, device="meta").long()
+    )
     with pytest.raises(RuntimeError, match="on one device, got cpu and meta"):
         task.loss(torch.zeros(3, 4))
 
 
 @pytest.mark.parametrize("kernel", ["rows_in_registers", "rows_in_chunks"])
-def test_it_is_launched_on_the_device_of_the_logits(twin, monkeypatch, kernel):
+def test_it_is_launched_on_the_device_of_the_logits(triton_rows, monkeypatch, kernel):
     """Triton would take the current one."""
     events = []
 
@@ -270,22 +273,22 @@ def test_it_is_launched_on_the_device_of_the_logits(twin, monkeypatch, kernel):
             return lambda *numbers, **settings: events.append(grid)
 
     monkeypatch.setattr(torch.cuda, "device_of", device_of)
-    monkeypatch.setattr(twin, kernel, Kernel())
-    monkeypatch.setattr(twin, "LONGEST", 8)
+    monkeypatch.setattr(triton_rows, kernel, Kernel())
+    monkeypatch.setattr(triton_rows, "LONGEST", 8)
     n = 4 if kernel == "rows_in_registers" else 9
-    task = twin.Task((1.0, 0, 0, 0, 0, 0), torch.zeros(1).long())
+    task = triton_rows.LossCall((1.0, 0, 0, 0, 0, 0), torch.zeros(1).long())
     task.loss(torch.zeros(1, n))
     assert events == [torch.device("cpu"), (1,), "left"]
 
 
 def test_on_the_cpu_it_does_not_run():
     logits, target = batch(6)
-    assert "on cuda" in kernels.triton_cannot(
-        logits, target, [kernels.Term("squared_emd")]
+    assert "on cuda" in kernels.unsupported_reason(
+        "triton", logits, target, [kernels.Term("squared_emd")]
     )
 
 
-def test_a_second_call_waits_for_no_device_and_copies_nothing_there(twin):
+def test_a_second_call_waits_for_no_device_and_copies_nothing_there(triton_rows):
     """What a CUDA graph could not record. Every call views the ground anew."""
     logits, target = batch(6, rows=4)
     logits, up = logits.float(), torch.ones(4)
@@ -293,7 +296,7 @@ def test_a_second_call_waits_for_no_device_and_copies_nothing_there(twin):
 
     def both_ways():
         line, cuts = positions.detach(), edges.detach()
-        task = twin.Task(factors, index, value, line, cuts, power)
+        task = triton_rows.LossCall(factors, index, value, line, cuts, power)
         task.gradient(logits, up, (task.loss_and_gradient(logits, 0.25)[1], 0.25))
 
     both_ways()
@@ -316,34 +319,40 @@ class Seen(TorchDispatchMode):
         return func(*args, **(kwargs or {}))
 
 
-def test_positions_written_over_are_seen(twin):
+def test_positions_written_over_are_seen(triton_rows):
     positions = torch.tensor([0.0, 1.0, 2.0], dtype=torch.float64)
-    task = twin.Task((0, 1.0, 0, 0, 0, 0), torch.tensor([0]), positions=positions)
+    task = triton_rows.LossCall(
+        (0, 1.0, 0, 0, 0, 0), torch.tensor([0]), positions=positions
+    )
     logits = torch.zeros(1, 3)
     assert_close(task.loss(logits), torch.tensor([1.0]))
     positions.mul_(2)
     assert_close(task.loss(logits), torch.tensor([2.0]))
 
 
-def test_what_was_made_of_a_ground_goes_with_it(twin):
+def test_what_was_made_of_a_ground_goes_with_it(triton_rows):
     ground = importlib.import_module("offby.kernels.triton._ground")
     ground._made.clear()
     logits, index = torch.zeros(1, 3), torch.tensor([0])
     for distance in (1.0, 2.0, 3.0):
         # One piece of memory may be a line and a grid.
         edges = distance * torch.arange(4).double()
-        task = twin.Task((0, 1.0, 0, 0, 1.0, 0), index, edges[:1], edges[:3], edges)
-        expected = _library.Task(task.factors, *_rest_of(task)).loss(logits)
+        task = triton_rows.LossCall(
+            (0, 1.0, 0, 0, 1.0, 0), index, edges[:1], edges[:3], edges
+        )
+        expected = _library.LossCall(task.factors, *_rest_of(task)).loss(logits)
         assert_close(task.loss(logits), expected)
         assert len(ground._made) == 2
         del task, edges
         gc.collect()  # the interpreter keeps what it was called with in a ring
 
 
-def test_a_ground_made_in_inference_mode_serves(twin):
+def test_a_ground_made_in_inference_mode_serves(triton_rows):
     with torch.inference_mode():
         positions = torch.tensor([0.0, 1.0, 3.0], dtype=torch.float64)
-    task = twin.Task((0, 1.0, 0, 0, 0, 0), torch.tensor([0]), positions=positions)
+    task = triton_rows.LossCall(
+        (0, 1.0, 0, 0, 0, 0), torch.tensor([0]), positions=positions
+    )
     assert_close(task.loss(torch.zeros(1, 3)), torch.tensor([4 / 3]))
 
 
@@ -352,11 +361,11 @@ def test_a_ground_made_in_inference_mode_serves(twin):
 def test_on_cuda_a_compiler_sees_one_operator(monkeypatch):
     """Traced with tensors that have a device and no numbers: there is no GPU here."""
 
-    def ready():
+    def ready(kernel):
         return True
 
     ready._dynamo_marked_constant = True  # pyright: ignore[reportFunctionMemberAccess]
-    monkeypatch.setattr(kernels, "_triton_ready", ready)
+    monkeypatch.setattr(_support, "_is_ready", ready)
     graphs = []
 
     def backend(graph, inputs):

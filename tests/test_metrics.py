@@ -413,3 +413,10 @@ def test_coverage_of_right_intervals_is_what_was_asked():
     assert metrics.interval_width(low, high) == pytest.approx(np.mean(high - low))
     wide = metrics.interval_score(y, low - 1, high + 1, coverage=0.8)
     assert metrics.interval_score(y, low, high, coverage=0.8) < wide
+
+
+def test_the_median_class_of_equal_masses_is_the_lower_middle_one():
+    """Twenty masses of 0.05 sum to a little less than a half at the tenth."""
+    for n in range(2, 60, 2):
+        assert metrics.median_class([[1 / n] * n]) == [n // 2 - 1]
+    assert metrics.median_class([[0.05] * 20]) == [9]

@@ -195,3 +195,11 @@ def test_targets_feed_the_losses():
     y = torch.tensor([0.7, 3.3])
     logits = two_hot(y, bins).log()
     assert_close(squared_emd(logits, two_hot(y, bins), bins.line()), torch.zeros(2))
+
+
+def test_smoothing_on_asymmetric_costs_asks_what_each_prediction_would_cost():
+    on = Costs([[0, 1, 5], [2, 0, 1], [7, 3, 0]], asymmetric=True)
+    of_class = smoothed(torch.arange(3), on, temperature=2.0).double()
+    expected = (-on.cost.T / 2).softmax(-1)  # column y of the costs is row y here
+    assert_close(of_class, expected, rtol=1e-6, atol=0)
+    assert_close(smoothed(torch.eye(3).double(), on, temperature=2.0), expected)

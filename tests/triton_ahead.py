@@ -1,4 +1,4 @@
-"""Compiles what the Triton twins launch, for an H100, on any machine.
+"""Compiles what the Triton kernels launch, for an H100, on any machine.
 
 Run, not imported: Triton must not have been told to interpret. Prints the bytes of
 machine code of each kernel. Forward and backward must come to the same one.
@@ -47,7 +47,7 @@ def sizes(name: str, n: int, dtype: torch.dtype) -> str:
     index = None if name == "crps" else torch.zeros(5, dtype=torch.int64)
     value, edges = torch.zeros(5).double(), torch.arange(n + 1).double()
     power = 1.5 if name == "all" else 1.0
-    task = _triton.Task((*factors, 0.0), index, value, None, edges, power)
+    task = _triton.LossCall((*factors, 0.0), index, value, None, edges, power)
     compiled.clear()
     task.loss(logits)
     _, gradient = task.loss_and_gradient(logits, 0.2)

@@ -10,8 +10,9 @@ if TYPE_CHECKING:
     from offby.distribution import BinnedDistribution
     from offby.grounds import Circle, Costs, Line, Tree
     from offby.tabular import BinnedRegressor, OrdinalClassifier
-    from offby.theory.anatomy import anatomy, settles_at
+    from offby.theory.anatomy import anatomy
     from offby.theory.debias import debias
+    from offby.theory.minimizers import settles_at
 
 __all__ = [
     "BinnedDistribution",
@@ -47,7 +48,7 @@ _HOME = {
     "anatomy": "offby.theory.anatomy",
     "compare": "offby.comparison",
     "debias": "offby.theory.debias",
-    "settles_at": "offby.theory.anatomy",
+    "settles_at": "offby.theory.minimizers",
 }
 
 

@@ -10,6 +10,26 @@ _INDEX_DTYPES = frozenset(
 )
 
 
+def float_dtype(numbers: Tensor) -> torch.dtype:
+    """Half precision in, float32 inside and out; float64 stays float64."""
+    return torch.promote_types(numbers.dtype, torch.float32)
+
+
+def at_least_float32(numbers: Tensor) -> Tensor:
+    """The numbers in `float_dtype`."""
+    return numbers.to(float_dtype(numbers))
+
+
+def is_class(index: Tensor, n_classes: int) -> Tensor:
+    """Where an index is one of the classes 0 to n_classes - 1."""
+    return (index >= 0) & (index < n_classes)
+
+
+def clamped(index: Tensor, n_classes: int) -> Tensor:
+    """The index, moved into range so that it can address memory; see `is_class`."""
+    return index.long().clamp(0, n_classes - 1)
+
+
 def check_increasing(name: str, numbers: Tensor, *, at_least: int) -> None:
     """Refuse what is not one axis of finite, increasing numbers."""
     if numbers.ndim != 1 or len(numbers) < at_least:
@@ -63,7 +83,7 @@ def check_index(name: str, index: Tensor) -> None:
         )
 
 
-def check_numbers(name: str, values: Tensor) -> None:
+def check_floating(name: str, values: Tensor) -> None:
     """Refuse real numbers that are not floating."""
     if not values.is_floating_point():
         raise TypeError(

@@ -91,6 +91,53 @@ class Bins:
         return cls(np.geomspace(low, high, n_bins + 1), tails=tails)
 
     @classmethod
+    def symlog(
+        cls, low: float, high: float, n_bins: int, *, tails: Tails = "none"
+    ) -> "Bins":
+        r"""`n_bins` bins of equal width in symlog: fine near 0, coarse far from it.
+
+        .. math:: \operatorname{symlog}(y) = \operatorname{sign}(y) \log(1 + |y|)
+
+        Args:
+            low: The lowest edge, in the units of the target.
+            high: The highest edge.
+            n_bins: How many bins.
+            tails: What the bins at the ends look like, as in `Bins`.
+
+        References:
+            Hafner et al. (2023), Mastering diverse domains through world models,
+            arXiv:2301.04104.
+
+        >>> Bins.symlog(-99, 99, 4).edges.round()
+        tensor([-99.,  -9.,   0.,   9.,  99.], dtype=torch.float64)
+        """
+        ends = torch.tensor([low, high], dtype=torch.float64)
+        first, last = (ends.sign() * ends.abs().log1p()).tolist()
+        even = torch.linspace(first, last, n_bins + 1, dtype=torch.float64)
+        edges = even.sign() * even.abs().expm1()
+        edges[0], edges[-1] = low, high  # not what rounding made of them
+        return cls(edges, tails=tails)
+
+    @classmethod
+    def from_centers(
+        cls, centers: Tensor | ArrayLike, *, tails: Tails = "none"
+    ) -> "Bins":
+        """Bins with edges halfway between these numbers, such as the atoms of a head.
+
+        The outer edges lie as far beyond the outer numbers as the next edge is inside.
+        Numbers at even steps are the centers of their bins; at uneven steps they lie in
+        their bins, but `centers` are the midpoints.
+
+        >>> Bins.from_centers([-1, 0, 1]).edges
+        tensor([-1.5000, -0.5000,  0.5000,  1.5000], dtype=torch.float64)
+        """
+        x = torch.as_tensor(centers, dtype=torch.float64).detach()
+        check_increasing("centers", x, at_least=2)
+        inner = (x[1:] + x[:-1]) / 2
+        first, last = 2 * x[:1] - inner[:1], 2 * x[-1:] - inner[-1:]
+        return cls(torch.cat([first, inner, last]), tails=tails)
+
+    @classmethod
     def quantile(
         cls,
         values: ArrayLike,

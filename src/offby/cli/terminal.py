@@ -12,7 +12,7 @@ import click
 
 if TYPE_CHECKING:
     from offby.comparison import Comparison
-    from offby.losses.registry import Entry
+    from offby.losses.registry import Loss
     from offby.tables import Problem, Table
 
 Progress = Callable[[int, int, str], None]
@@ -194,7 +194,7 @@ def _plain(text: str) -> Any:
     return Text(text)
 
 
-def print_losses(entries: Sequence["Entry"]) -> None:
+def print_losses(entries: Sequence["Loss"]) -> None:
     """The losses and what each is good for."""
     console = _console()
     from rich.table import Table

@@ -1,6 +1,6 @@
 """`BinnedDistribution`: masses of bins. Theory: docs/maths/histogram.md."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -13,6 +13,10 @@ from torch import Tensor
 
 from offby._checks import normalized
 from offby.bins import Bins
+from offby.distribution._intervals import shortest_intervals
+from offby.distribution._mixture import mixture
+from offby.distribution._plot import plot
+from offby.distribution._rows import ROWS_AT_ONCE, Array, in_chunks, within_bins
 from offby.distribution.half_normal import (
     densest,
     entropies,
@@ -22,10 +26,6 @@ from offby.distribution.half_normal import (
     share_below,
 )
 from offby.distribution.sides import Sides
-
-Array = np.ndarray[Any, np.dtype[np.float64]]
-_CHUNK = 4096
-"""Rows worked on at once where a row needs many numbers."""
 
 
 @dataclass(frozen=True, eq=False, repr=False, init=False)
@@ -195,8 +195,8 @@ class BinnedDistribution:
 
         Args:
             coverage: Mass inside, between 0 and 1.
-            kind: As much left out below as above, or the shortest interval of all that
-                start or end at an edge (without tails, of all there are).
+            kind: "central" leaves out as much mass below as above; "shortest" is the
+                shortest of all intervals of that mass.
 
         Returns:
             The lower and the upper end, in the units of the target.
@@ -214,54 +214,17 @@ class BinnedDistribution:
             return self.ppf((1 - inside) / 2), self.ppf((1 + inside) / 2)
         if kind != "shortest":
             raise ValueError(f'kind must be "central" or "shortest", got {kind!r}')
-        return self._shortest(inside)
-
-    def _shortest(self, inside: Array) -> tuple[Array, Array]:
         shape = np.broadcast_shapes(inside.shape, self.probs.shape[:-1])
         below = np.broadcast_to(self._cumulative, (*shape, self.bins.n_bins + 1))
-        mass = np.broadcast_to(inside, shape).reshape(-1, 1)
+        mass = np.broadcast_to(inside, shape).reshape(-1)
         parts = [
-            self._shortest_of(rows, mass[i : i + _CHUNK])
-            for i, rows in _chunks(below.reshape(-1, below.shape[-1]))
+            shortest_intervals(rows, mass[i : i + ROWS_AT_ONCE], self.bins)
+            for i, rows in in_chunks(below.reshape(-1, below.shape[-1]))
         ]
         low, high = (
             np.concatenate(ends).reshape(shape) for ends in zip(*parts, strict=True)
         )
         return low, high
-
-    def _shortest_of(self, below: Array, mass: Array) -> tuple[Array, Array]:
-        """Of all intervals that start or end at an edge, for each row."""
-        edges = self._edges.copy()
-        if self.bins.tails != "none":
-            edges[[0, -1]] = -np.inf, np.inf
-        up = self._number(below, np.clip(below + mass, 0, 1))
-        down = self._number(below, np.clip(below - mass, 0, 1))
-        # What rounding takes beyond the ends is no reason to leave it out.
-        width = np.concatenate(
-            [
-                np.where(below + mass <= 1 + 1e-12, up - edges, np.inf),
-                np.where(below - mass >= -1e-12, edges - down, np.inf),
-            ],
-            -1,
-        )
-        row, best = np.arange(len(below)), width.argmin(-1)
-        n = len(edges)
-        at = best % n
-        low = np.where(best < n, edges[at], down[row, at])
-        return low, np.where(best < n, up[row, at], edges[at])
-
-    def _number(self, below: Array, q: Array) -> Array:
-        """The numbers with mass `q` below, of rows of distribution functions."""
-        n, k = below.shape[0], below.shape[1] - 1
-        # All rows as one increasing sequence, for one search.
-        shift = 2.0 * np.arange(n)[:, None]
-        ends = (below[:, 1:] + shift).ravel()
-        at = np.searchsorted(ends, (q + shift).ravel()).reshape(q.shape)
-        at = np.clip(at - k * np.arange(n)[:, None], 0, k - 1)
-        first = np.take_along_axis(below, at, -1)
-        mass = np.take_along_axis(below, at + 1, -1) - first
-        share = np.divide(q - first, mass, out=np.zeros_like(q), where=mass > 0)
-        return self._within(number_at, np.clip(share, 0, 1), at)
 
     def entropy(self) -> Float[np.ndarray, "*batch"]:
         """Differential entropy, in nats: how little the forecast says.
@@ -317,29 +280,7 @@ class BinnedDistribution:
         >>> BinnedDistribution.mixture([even, upper]).probs
         array([0.25, 0.75])
         """
-        shares = np.ones(len(parts)) if weights is None else np.asarray(weights, float)
-        if len(parts) == 0 or len(shares) != len(parts) or not (shares >= 0).all():
-            raise ValueError(
-                "a mixture needs parts and as many nonnegative weights, got "
-                f"{len(parts)} parts and {len(shares)} weights"
-            )
-        shares = shares / shares.sum()
-        grids = [part.bins for part in parts]
-        if all(_same(grids[0], grid) for grid in grids):
-            mixed = sum(w * part.probs for w, part in zip(shares, parts, strict=True))
-            return cls(mixed, grids[0])
-        if any(grid.tails != "none" for grid in grids):
-            raise ValueError(
-                "a mixture of grids with tails needs the same grid in all parts, got "
-                f"{', '.join(map(repr, grids))}"
-            )
-        edges = np.unique(np.concatenate([grid.edges.numpy() for grid in grids]))
-        batch = (-1,) + (1,) * (parts[0].probs.ndim - 1)
-        below = sum(
-            w * part.cdf(edges.reshape(batch))
-            for w, part in zip(shares, parts, strict=True)
-        )
-        return cls(np.moveaxis(np.diff(below, axis=0), 0, -1), Bins(edges))
+        return cls(*mixture(parts, weights))
 
     def plot(self, ax: Any = None, *, color: str = "#0072b2") -> Any:
         """Draw the density: of one forecast as an area, of several as ridges.
@@ -354,40 +295,7 @@ class BinnedDistribution:
         Raises:
             RuntimeError: If matplotlib is not installed.
         """
-        try:
-            from matplotlib import pyplot
-        except ImportError as error:
-            raise RuntimeError(
-                "plot needs matplotlib, which is not here; run pip install matplotlib"
-            ) from error
-        ax = pyplot.subplots()[1] if ax is None else ax
-        rows = self.probs.reshape(-1, self.bins.n_bins)
-        densities = rows / self.bins.widths.numpy()
-        # Ridges overlap a little, as the eye likes it.
-        step = densities.max() / 1.3
-        single = self.probs.ndim == 1
-        for i, density in enumerate(densities[::-1]):
-            base = 0.0 if single else i * step
-            ax.stairs(
-                density + base,
-                self._edges,
-                baseline=base,
-                fill=True,
-                color=color,
-                alpha=0.75,
-                zorder=-i,
-            )
-            ax.stairs(
-                density + base,
-                self._edges,
-                baseline=base,
-                color="white",
-                linewidth=0.6,
-                zorder=-i,
-            )
-        ax.set_yticks([])
-        ax.spines[["left", "right", "top"]].set_visible(False)
-        return ax
+        return plot(self.probs, self.bins, ax, color)
 
     def crps(self, y: ArrayLike) -> Float[np.ndarray, "*batch"]:
         """Continuous ranked probability score at `y`, in the units of the target.
@@ -406,14 +314,13 @@ class BinnedDistribution:
         shape = np.broadcast_shapes(y.shape, self.probs.shape[:-1])
         mass = np.broadcast_to(self.probs, (*shape, self.bins.n_bins))
         number = np.broadcast_to(y, shape).reshape(-1)
-        found = [
+        scores = []
+        for i, rows in in_chunks(mass.reshape(-1, mass.shape[-1])):
             # Copies: torch warns about arrays that it may not write to.
-            Sides.of(
-                torch.tensor(rows), torch.tensor(number[i : i + _CHUNK]), self.bins
-            ).integral_of_squares()
-            for i, rows in _chunks(mass.reshape(-1, mass.shape[-1]))
-        ]
-        return np.concatenate(found or [number]).reshape(shape)
+            values = torch.tensor(number[i : i + ROWS_AT_ONCE])
+            sides = Sides.of(torch.tensor(rows), values, self.bins)
+            scores.append(sides.integral_of_squares())
+        return np.concatenate(scores or [number]).reshape(shape)
 
     def pit(self, y: ArrayLike) -> Float[np.ndarray, "*batch"]:
         """Probability integral transform: uniform on 0 to 1 if the forecast is right.
@@ -437,11 +344,7 @@ class BinnedDistribution:
         return means.cpu().numpy(), variances.cpu().numpy()
 
     def _within(self, function: Callable[..., Tensor], numbers: Array, k: Any) -> Array:
-        """What holds inside the bins by themselves, whatever their mass."""
-        # Copies: torch warns about arrays that it may not write to.
-        at = torch.tensor(k, device=self.bins.edges.device)
-        beside = torch.tensor(numbers, device=at.device)
-        return function(beside, at, self.bins).cpu().numpy()
+        return within_bins(function, numbers, k, self.bins)
 
     @property
     def _cumulative(self) -> Array:
@@ -466,13 +369,3 @@ class BinnedDistribution:
 
     def __repr__(self) -> str:
         return f"BinnedDistribution(batch {self.probs.shape[:-1]}, {self.bins})"
-
-
-def _same(one: Bins, other: Bins) -> bool:
-    return one.tails == other.tails and np.array_equal(one.edges, other.edges)
-
-
-def _chunks(rows: Array) -> Iterator[tuple[int, Array]]:
-    """Rows from the first on, so many at once."""
-    for start in range(0, len(rows), _CHUNK):
-        yield start, rows[start : start + _CHUNK]

@@ -26,7 +26,8 @@ def log_density(
     """Log density that a bin's own distribution has at a number, in float64."""
     edges, widths = bins.edges.to(value.device), bins.widths.to(value.device)
     y = value.double()
-    inside = -widths.log()[index]
+    # Not [index]: under vmap a single index would be read on the host.
+    inside = -widths.log()[index[..., None]].squeeze(-1)
     if bins.tails == "none":
         return inside.masked_fill((y < edges[0]) | (y > edges[-1]), -torch.inf)
     for at, scale, out in zip(

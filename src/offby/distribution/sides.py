@@ -8,19 +8,7 @@ from torch import Tensor
 
 from offby.bins import Bins
 from offby.distribution.half_normal import Beyond, scales
-
-
-def tails(
-    mass: Float[Tensor, "*batch classes"],
-) -> tuple[Float[Tensor, "*batch cuts"], Float[Tensor, "*batch cuts"]]:
-    """Mass below and above each cut between neighboring classes.
-
-    Both are sums of their own side: 1 minus the other would lose every digit of a
-    small tail to cancellation, and with it the gradient of a nearly right prediction.
-    """
-    below = mass.cumsum(-1)[..., :-1]
-    above = mass.flip(-1).cumsum(-1).flip(-1)[..., 1:]
-    return below, above
+from offby.grounds import mass_on_both_sides
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,7 +43,7 @@ class Sides:
         # In float64: a float32 number of 1e6 is known to the width of many a bin.
         y = value.double()
         share = ((y[..., None] - edges[:-1]) / widths).clamp(0, 1)
-        below, above = tails(mass)
+        below, above = mass_on_both_sides(mass)
         none = torch.zeros_like(mass[..., :1])
         start, end = torch.cat([none, below], -1), torch.cat([above, none], -1)
         outside = (edges[0] - y).clamp(min=0) + (y - edges[-1]).clamp(min=0)

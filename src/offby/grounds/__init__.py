@@ -2,8 +2,8 @@
 
 from offby.grounds._circle import Circle
 from offby.grounds._costs import Costs
-from offby.grounds._cuts import Cuts
-from offby.grounds._ground import Ground, NegativeType, n_classes_of
+from offby.grounds._cuts import Cuts, mass_on_both_sides
+from offby.grounds._ground import Ground, NegativeType, as_ground, n_classes_of
 from offby.grounds._line import Line
 from offby.grounds._tree import Tree
 
@@ -15,5 +15,7 @@ __all__ = [
     "Line",
     "NegativeType",
     "Tree",
+    "as_ground",
+    "mass_on_both_sides",
     "n_classes_of",
 ]

@@ -99,7 +99,8 @@ class Circle:
     def cost_to(self, index: Int[Tensor, "*batch"]) -> Float[Tensor, "*batch classes"]:
         """Distance of every class from one true class per row."""
         positions = self.positions.to(index.device)
-        return self._length((positions - positions[index][..., None]).abs())
+        # Not positions[index]: under vmap a single index would be read on the host.
+        return self._length((positions - positions[index[..., None]]).abs())
 
     def _length(self, apart: Tensor) -> Tensor:
         """Distance of two classes whose positions differ by that much."""

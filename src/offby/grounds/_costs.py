@@ -79,7 +79,8 @@ class Costs:
 
     def cost_to(self, index: Int[Tensor, "*batch"]) -> Float[Tensor, "*batch classes"]:
         """Distance of every class from one true class per row."""
-        return self.matrix.T.to(index.device)[index]
+        # Not [index]: under vmap a single index would be read on the host.
+        return self.matrix.T.to(index.device)[index[..., None]].squeeze(-2)
 
     @property
     def negative_type(self) -> NegativeType:

@@ -1,6 +1,6 @@
 """What every ground can tell about its classes."""
 
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol, overload
 
 from jaxtyping import Float, Int
 from torch import Tensor
@@ -36,6 +36,26 @@ class Ground(Protocol):
     def normalized(self) -> "Ground":
         """The same ground in units of its largest distance."""
         ...
+
+
+@overload
+def as_ground(ground: None) -> None: ...
+@overload
+def as_ground(ground: Ground) -> Ground: ...
+def as_ground(ground: Any) -> Ground | None:
+    """The ground itself; of a grid (`Bins`), the line of its centers.
+
+    Raises:
+        TypeError: If it is neither.
+    """
+    if ground is None or hasattr(ground, "cost_to"):
+        return ground
+    if hasattr(ground, "line"):
+        return ground.line()
+    raise TypeError(
+        "ground must be a Line, Circle, Tree or Costs, or Bins whose centers lie on a "
+        f"line, got {type(ground).__name__}; write Line(positions) or Costs(matrix)"
+    )
 
 
 def n_classes_of(ground: Ground | None) -> int | None:

@@ -45,7 +45,11 @@ class Line:
         """
         if n_classes < 1:
             raise ValueError(f"a line needs at least one class, got {n_classes}")
-        return cls(torch.arange(n_classes, dtype=torch.float64))
+        line = object.__new__(cls)
+        # Not checked: a look at the numbers would stop a compiler or an export.
+        positions = torch.arange(n_classes, dtype=torch.float64)
+        object.__setattr__(line, "positions", positions)
+        return line
 
     @property
     def n_classes(self) -> int:

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from offby.grounds._cuts import Cuts
 from offby.grounds._ground import NegativeType
+from offby.grounds._paths import parents_of
 
 _ROOT = -1
 
@@ -82,10 +83,22 @@ class Tree:
             object.__setattr__(self, name, value.to(above.device))
 
     @classmethod
-    def from_paths(cls, paths: Sequence[str]) -> "Tree":
+    def from_paths(
+        cls, paths: Sequence[str], *, separator: str | None = None
+    ) -> "Tree":
         """The tree of such names as "animal/dog"; class `i` is the `i`-th path.
 
         Every edge has length 1: two classes of one branch are at distance 2.
+
+        Args:
+            paths: One name per class, the branches it lies in first.
+            separator: What parts the names of branches. By default "/", or "." if no
+                path has a "/".
+
+        Raises:
+            TypeError: If paths are not several strings.
+            ValueError: If a path is also a branch, comes twice, or has an odd part: an
+                empty one, blanks at its ends, or other capitals than elsewhere.
 
         >>> animals = ["animal/dog", "animal/cat", "plant/tree/oak"]
         >>> Tree.from_paths(animals).cost
@@ -93,23 +106,7 @@ class Tree:
                 [2., 0., 5.],
                 [5., 5., 0.]], dtype=torch.float64)
         """
-        steps = [tuple(path.split("/")) for path in paths]
-        branches = {path[:k] for path in steps for k in range(1, len(path))}
-        first = {path: k for k, path in reversed(list(enumerate(steps)))}
-        for k, path in enumerate(steps):
-            if path in branches:
-                raise ValueError(
-                    f"classes must be the leaves, but {paths[k]!r} also is a branch; "
-                    f'name the rest of it, as "{paths[k]}/other"'
-                )
-            if first[path] != k:
-                raise ValueError(f"paths must differ, but {paths[k]!r} comes twice")
-        if not steps:
-            raise ValueError("a tree needs at least one path, got none")
-        # Leaves first, so that they are numbered as they came; then the branches.
-        nodes = [*steps, *sorted(branches)]
-        number = {path: k for k, path in enumerate(nodes)} | {(): len(nodes)}
-        return cls([*(number[path[:-1]] for path in nodes), _ROOT])
+        return cls(parents_of(paths, separator))
 
     @property
     def n_classes(self) -> int:

@@ -1,4 +1,4 @@
-"""The twins as differentiable functions: eager, and compiled."""
+"""The kernels as differentiable functions of the logits."""
 
 from collections.abc import Callable
 from typing import Protocol
@@ -7,17 +7,19 @@ import torch
 from torch import Tensor
 from torch.autograd.function import FunctionCtx
 
+from offby._checks import float_dtype
 from offby.kernels._impl import using
+from offby.kernels._memory import not_in_memory
 
 
-class Task(Protocol):
-    """A sum of losses that a twin computes."""
+class LossCall(Protocol):
+    """A sum of losses that a kernel computes."""
 
     def loss(self, logits: Tensor) -> Tensor:
         """Loss of each row."""
         ...
 
-    def guess(self, n_rows: int) -> float:
+    def expected_scale(self, n_rows: int) -> float:
         """The scale to make a gradient for."""
         ...
 
@@ -39,22 +41,25 @@ class Task(Protocol):
         ...
 
 
-Plain = Callable[[Tensor], Tensor]
+Reference = Callable[[Tensor], Tensor]
 """The plain PyTorch form of a loss, as a function of the logits alone."""
 
 
-def rows(task: Task, plain: Plain, logits: Tensor) -> Tensor:
-    """Loss of each row; `plain` serves where a derivative is differentiated."""
+def per_row(call: LossCall, reference: Reference, logits: Tensor) -> Tensor:
+    """Loss of each row; `reference` serves where a derivative is differentiated."""
     if not (logits.requires_grad and torch.is_grad_enabled()):
-        return task.loss(logits)
-    return _Rows.apply(logits, task, plain)
+        return call.loss(logits)
+    return _Rows.apply(logits, call, reference)
 
 
-def mean(task: Task, plain: Plain, logits: Tensor) -> Tensor:
-    """Their mean, and `plain` that of the plain form: less overhead than `rows`."""
+def mean(call: LossCall, reference: Reference, logits: Tensor) -> Tensor:
+    """Mean over the rows; `reference` gives the mean of the plain form.
+
+    It has less overhead than the mean of `per_row`.
+    """
     if not (logits.requires_grad and torch.is_grad_enabled()):
-        return task.loss(logits).mean()
-    return _Mean.apply(logits, task, plain)
+        return call.loss(logits).mean()
+    return _Mean.apply(logits, call, reference)
 
 
 class _Rows(torch.autograd.Function):
@@ -66,11 +71,11 @@ class _Rows(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(ctx, logits: Tensor, task: Task, plain: Plain) -> Tensor:
-        ctx.scale = task.guess(logits.numel() // logits.shape[-1])
-        loss, ctx.gradient = task.loss_and_gradient(logits, ctx.scale)
+    def forward(ctx, logits: Tensor, call: LossCall, reference: Reference) -> Tensor:
+        ctx.scale = call.expected_scale(logits.numel() // logits.shape[-1])
+        loss, ctx.gradient = call.loss_and_gradient(logits, ctx.scale)
         ctx.save_for_backward(logits)
-        ctx.task, ctx.plain = task, plain
+        ctx.call, ctx.reference = call, reference
         return loss
 
     @staticmethod
@@ -84,16 +89,21 @@ class _Mean(torch.autograd.Function):
     """The same for the mean over the rows, whose upstream number is one."""
 
     @staticmethod
-    def forward(ctx, logits: Tensor, task: Task, plain: Plain) -> Tensor:
+    def forward(ctx, logits: Tensor, call: LossCall, reference: Reference) -> Tensor:
         ctx.shape = logits.shape[:-1]
-        return _Rows.forward(ctx, logits, task, plain).mean()
+        return _Rows.forward(ctx, logits, call, reference).mean()
 
     @staticmethod
     def backward(ctx, upstream: Tensor):  # pyright: ignore[reportIncompatibleMethodOverride]
         if torch.is_grad_enabled():
             return _differentiable(ctx, upstream), None, None
         # Most often the mean is the loss itself. A GPU would have to be waited for.
-        if upstream.is_cpu and ctx.gradient is not None and upstream.item() == 1:
+        if (
+            ctx.gradient is not None
+            and upstream.is_cpu
+            and not not_in_memory(upstream)
+            and upstream.item() == 1
+        ):
             gradient, ctx.gradient = ctx.gradient, None
             return gradient, None, None
         each = upstream / ctx.shape.numel()
@@ -101,19 +111,27 @@ class _Mean(torch.autograd.Function):
 
 
 def _gradient(ctx: FunctionCtx, upstream: Tensor) -> Tensor:
+    if not_in_memory(upstream):
+        # Of a tensor subclass or a batch of gradients: its own product, after a kernel
+        # call that reads plain tensors only.
+        (logits,) = ctx.saved_tensors  # pyright: ignore[reportAttributeAccessIssue]
+        ones = torch.ones(logits.shape[:-1], dtype=float_dtype(logits))
+        call = ctx.call  # pyright: ignore[reportAttributeAccessIssue]
+        each = call.gradient(logits, ones.to(logits.device))
+        return each * upstream[..., None].to(each.dtype)
     # Handed over once, for its owner may write into it.
     gradient, ctx.gradient = ctx.gradient, None  # pyright: ignore[reportAttributeAccessIssue]
-    task, scale = ctx.task, ctx.scale  # pyright: ignore[reportAttributeAccessIssue]
-    if gradient is not None and task.is_scale(upstream, scale):
+    call, scale = ctx.call, ctx.scale  # pyright: ignore[reportAttributeAccessIssue]
+    if gradient is not None and call.is_scale(upstream, scale):
         return gradient
     (logits,) = ctx.saved_tensors  # pyright: ignore[reportAttributeAccessIssue]
     made = None if gradient is None else (gradient, scale)
-    return task.gradient(logits, upstream, made)
+    return call.gradient(logits, upstream, made)
 
 
 def _differentiable(ctx: FunctionCtx, upstream: Tensor) -> Tensor:
     (logits,) = ctx.saved_tensors  # pyright: ignore[reportAttributeAccessIssue]
     with using("torch"):
-        loss = ctx.plain(logits)  # pyright: ignore[reportAttributeAccessIssue]
+        loss = ctx.reference(logits)  # pyright: ignore[reportAttributeAccessIssue]
     (gradient,) = torch.autograd.grad(loss, logits, upstream, create_graph=True)
     return gradient

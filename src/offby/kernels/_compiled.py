@@ -1,10 +1,10 @@
-"""The twins inside `torch.compile`: one operator, opaque to the compiler."""
+"""The kernels inside `torch.compile`: one operator, opaque to the compiler."""
 
 import torch
 from torch import Tensor
 
 from offby.grounds import Cuts
-from offby.kernels.cpp._library import Library, Task, cuts_of, load
+from offby.kernels.cpp._library import LossCall, cuts_of
 
 
 @torch.library.custom_op("offby::rows", mutates_args=(), device_types="cpu")
@@ -20,8 +20,8 @@ def _rows(
 ) -> tuple[Tensor, Tensor]:
     """Loss and gradient of every row."""
     tree = Cuts(*cuts) if cuts else None
-    task = Task(tuple(factors), index, value, positions, edges, power, tree)
-    return task.loss_and_gradient(logits.contiguous(), 1.0)
+    call = LossCall(tuple(factors), index, value, positions, edges, power, tree)
+    return call.loss_and_gradient(logits.contiguous(), 1.0)
 
 
 @_rows.register_kernel("cuda")
@@ -29,8 +29,8 @@ def _(logits, index, value, positions, edges, cuts, factors, power):
     from offby.kernels.triton import _rows as _triton
 
     assert not cuts  # refused before
-    task = _triton.Task(tuple(factors), index, value, positions, edges, power)
-    return task.loss_and_gradient(logits.contiguous(), 1.0)
+    call = _triton.LossCall(tuple(factors), index, value, positions, edges, power)
+    return call.loss_and_gradient(logits.contiguous(), 1.0)
 
 
 @_rows.register_fake
@@ -60,19 +60,9 @@ def _backward(ctx, upstream, upstream_of_gradient):
 _rows.register_autograd(_backward, setup_context=_keep_gradient)
 
 
-def rows(task: Task, logits: Tensor) -> Tensor:
+def per_row(call: LossCall, logits: Tensor) -> Tensor:
     """Loss of each row."""
-    numbers = task.index, task.value, task.positions, task.edges
-    cuts = [] if task.cuts is None else list(cuts_of(task.cuts))
-    loss, _ = _rows(logits, *numbers, cuts, list(task.factors), task.power)
+    numbers = call.index, call.value, call.positions, call.edges
+    cuts = [] if call.cuts is None else list(cuts_of(call.cuts))
+    loss, _ = _rows(logits, *numbers, cuts, list(call.factors), call.power)
     return loss
-
-
-def ready() -> bool:
-    """Whether the library is there."""
-    return isinstance(load(), Library)
-
-
-# What `torch.compiler.assume_constant_result` would set, did it not import the compiler
-# first: a second that nobody who does not compile should wait.
-ready._dynamo_marked_constant = True  # pyright: ignore[reportFunctionMemberAccess]

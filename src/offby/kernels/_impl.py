@@ -7,7 +7,7 @@ from contextvars import ContextVar
 from typing import Literal, cast, get_args
 
 Impl = Literal["auto", "torch", "cpp", "triton"]
-"""Which form runs: the fastest that can, the plain one, or a twin by name."""
+"""Which form runs: the fastest that can, the plain one, or a kernel by name."""
 
 _KNOWN = get_args(Impl)
 _in_use: ContextVar[Impl | None] = ContextVar("offby_impl", default=None)

@@ -5,8 +5,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from offby import kernels
-from offby._checks import check_target
-from offby.losses._masses import known, reachable, widened
+from offby._checks import at_least_float32, check_target, clamped, is_class
 
 
 def cross_entropy(
@@ -26,7 +25,7 @@ def cross_entropy(
         logits: Raw network output, classes on the last axis.
         target: Integer class indices, or floating probabilities of `logits`' shape.
             The dtype decides. An index that is no class gives NaN.
-        impl: "torch" forces the plain form, "cpp" or "triton" a twin; see
+        impl: "torch" forces the plain form, "cpp" or "triton" a kernel; see
             `offby.kernels`.
 
     Returns:
@@ -39,15 +38,15 @@ def cross_entropy(
     tensor([1.3863, 1.3863])
     """
     indices = check_target(logits, target)
-    twin = kernels.choose(impl, logits, target, kernels.Term("cross_entropy"))
-    if twin is not None:
-        return twin(lambda z: cross_entropy(z, target, impl="torch"))
-    log_p = widened(logits).log_softmax(-1)
+    kernel = kernels.choose(impl, logits, target, kernels.Term("cross_entropy"))
+    if kernel is not None:
+        return kernel(lambda z: cross_entropy(z, target, impl="torch"))
+    log_p = at_least_float32(logits).log_softmax(-1)
     n_classes = logits.shape[-1]
     if indices:
-        at = reachable(target, n_classes)[..., None]
+        at = clamped(target, n_classes)[..., None]
         loss = -log_p.gather(-1, at).squeeze(-1)
-        return loss.where(known(target, n_classes), torch.nan)
+        return loss.where(is_class(target, n_classes), torch.nan)
     q = target.to(log_p.dtype)
     # No mass on an impossible class costs nothing, though 0 * inf is NaN.
     return -(q * log_p.where(q != 0, 0.0)).sum(-1)

@@ -6,10 +6,16 @@ from torch import Tensor
 from torch.nn.functional import logsigmoid
 
 from offby import kernels
-from offby._checks import check_target
-from offby.distribution.sides import tails
-from offby.grounds import Cuts, Ground, Line, Tree, n_classes_of
-from offby.losses._masses import known, reachable, widened
+from offby._checks import at_least_float32, check_target, clamped, is_class
+from offby.grounds import (
+    Cuts,
+    Ground,
+    Line,
+    Tree,
+    as_ground,
+    mass_on_both_sides,
+    n_classes_of,
+)
 
 
 def cumulative_cross_entropy(
@@ -37,7 +43,7 @@ def cumulative_cross_entropy(
         target: Integer class indices, or floating probabilities of `logits`' shape.
             An index that is no class gives NaN.
         ground: A `Line` (O(K)) or a `Tree` (O(K log K)); `Line.regular(K)` by default.
-        impl: "torch" forces the plain form, "cpp" or "triton" a twin; see
+        impl: "torch" forces the plain form, "cpp" or "triton" a kernel; see
             `offby.kernels`.
 
     Returns:
@@ -54,13 +60,16 @@ def cumulative_cross_entropy(
     >>> cumulative_cross_entropy(torch.zeros(1, 3), torch.tensor([0]))
     tensor([1.5041])
     """
+    ground = as_ground(ground)
     indices = check_target(logits, target, n_classes_of(ground))
     term = kernels.Term("cumulative_cross_entropy", ground)
-    twin = kernels.choose(impl, logits, target, term)
-    if twin is not None:
-        return twin(lambda z: cumulative_cross_entropy(z, target, ground, impl="torch"))
+    kernel = kernels.choose(impl, logits, target, term)
+    if kernel is not None:
+        return kernel(
+            lambda z: cumulative_cross_entropy(z, target, ground, impl="torch")
+        )
     ground = ground or Line.regular(logits.shape[-1])
-    z = widened(logits)
+    z = at_least_float32(logits)
     match ground:
         case Line():
             loss = _over_cuts(z, target, ground)
@@ -71,13 +80,15 @@ def cumulative_cross_entropy(
                 "cumulative_cross_entropy needs the cuts of a Line or a Tree, got "
                 f"{ground}; use squared_emd"
             )
-    return loss.where(known(target, ground.n_classes), torch.nan) if indices else loss
+    if indices:
+        return loss.where(is_class(target, ground.n_classes), torch.nan)
+    return loss
 
 
 def _over_cuts(logits: Tensor, target: Tensor, line: Line) -> Tensor:
     odds, gaps = _log_odds_of_cuts(logits), line.gaps.to(logits)
     if target.is_floating_point():
-        return (gaps * _miss(odds, *tails(target.to(odds.dtype)))).sum(-1)
+        return (gaps * _miss(odds, *mass_on_both_sides(target.to(odds.dtype)))).sum(-1)
     cut = torch.arange(1, line.n_classes, device=odds.device)
     wrong_way = torch.where(target[..., None] < cut, -odds, odds)
     return (gaps * _softplus(wrong_way)).sum(-1)
@@ -89,7 +100,7 @@ def _over_edges(logits: Tensor, target: Tensor, cuts: Cuts) -> Tensor:
         q = target.to(odds.dtype)
         miss = _miss(odds, cuts.inside(q).clamp(min=0.0), cuts.outside(q))
         return (cuts.weights * miss).sum(-1)
-    holds = cuts.hold(reachable(target, logits.shape[-1]))
+    holds = cuts.hold(clamped(target, logits.shape[-1]))
     wrong_way = torch.where(holds, -odds, odds)
     return (cuts.weights * _softplus(wrong_way)).sum(-1)
 
@@ -133,37 +144,55 @@ def _log_odds_of_runs(logits: Tensor, cuts: Cuts) -> Tensor:
     lowest = torch.finfo(logits.dtype).min / 4
     logits = logits.clamp(min=lowest)
 
+    inside, from_first, to_last = _log_sums(logits, cuts.start, cuts.end - 1, lowest)
     nothing = torch.full_like(logits[..., :1], lowest)
-    before = torch.cat([nothing, logits.logcumsumexp(-1)], -1)[..., cuts.start]
-    after = torch.cat([nothing, logits.flip(-1).logcumsumexp(-1)], -1)
-    after = after.flip(-1)[..., cuts.end]
-    outside = torch.logaddexp(before, after)
-    inside = _sums_of_runs(logits, cuts.start, cuts.end - 1, lowest)
+    before = torch.cat([nothing, from_first], -1)[..., cuts.start]
+    after = torch.cat([to_last, nothing], -1)[..., cuts.end]
+    outside = _log_add(before, after)
 
     held = possible[..., cuts.end] - possible[..., cuts.start]
     inside = inside.masked_fill(held == 0, -torch.inf)
     return inside - outside.masked_fill(held == possible[..., -1:], -torch.inf)
 
 
-def _sums_of_runs(logits: Tensor, first: Tensor, last: Tensor, lowest: float) -> Tensor:
-    """log of the summed exponentials from each first to each last place."""
+def _log_sums(
+    logits: Tensor, first: Tensor, last: Tensor, lowest: float
+) -> tuple[Tensor, Tensor, Tensor]:
+    """log of the summed exponentials: of each run, up to each class, from each on.
+
+    Sums of blocks of 1, 2, 4, ... classes, each from two of the size before. Not by
+    `logcumsumexp`: its second derivative drops classes that no sum reads (PyTorch 2.13
+    takes the logarithm of their slope, which is 0).
+    """
     n = logits.shape[-1]
-    found = logits[..., first]  # runs of one class
+    size = 1 << (n - 1).bit_length()
+    up_to = from_on = torch.nn.functional.pad(logits, (0, size - n), value=lowest)
+    runs = logits[..., first]  # of one class
     half = 1
-    while half < n:
-        blocks = torch.nn.functional.pad(logits, (0, -n % (2 * half)), value=lowest)
-        left, right = blocks.unflatten(-1, (-1, 2, half)).unbind(-2)
-        left = left.flip(-1).logcumsumexp(-1).flip(-1)
-        right = right.logcumsumexp(-1)
-        from_middle = torch.stack([left, right], -2).flatten(-3)
-        both = torch.logaddexp(from_middle[..., first], from_middle[..., last])
+    while half < size:
+        up_left, up_right = up_to.unflatten(-1, (-1, 2, half)).unbind(-2)
+        on_left, on_right = from_on.unflatten(-1, (-1, 2, half)).unbind(-2)
+        from_middle = torch.stack([on_left, up_right], -2).flatten(-3)
+        both = _log_add(from_middle[..., first], from_middle[..., last])
         # The run lies in one block of this size, on both sides of its middle.
         here = (first // (2 * half) == last // (2 * half)) & (
             first // half != last // half
         )
-        found = torch.where(here, both, found)
+        runs = torch.where(here, both, runs)
+        beyond = _log_add(up_left[..., -1:], up_right)
+        up_to = torch.stack([up_left, beyond], -2).flatten(-3)
+        beyond = _log_add(on_left, on_right[..., :1])
+        from_on = torch.stack([beyond, on_right], -2).flatten(-3)
         half *= 2
-    return found
+    return runs, up_to[..., :n], from_on[..., :n]
+
+
+def _log_add(a: Tensor, b: Tensor) -> Tensor:
+    """log(e^a + e^b), twice differentiable also where a and b are far apart.
+
+    The second derivative of `torch.logaddexp` overflows to NaN there.
+    """
+    return torch.where(a > b, a + _softplus(b - a), b + _softplus(a - b))
 
 
 def _all_so_far(flags: Tensor) -> Tensor:

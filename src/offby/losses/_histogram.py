@@ -5,11 +5,10 @@ from jaxtyping import Float
 from torch import Tensor
 
 from offby import kernels
-from offby._checks import check_value
+from offby._checks import at_least_float32, check_value, clamped
 from offby.bins import Bins
 from offby.distribution.half_normal import log_density
 from offby.distribution.sides import Sides
-from offby.losses._masses import reachable, widened
 
 
 def histogram_nll(
@@ -37,8 +36,8 @@ def histogram_nll(
     tensor([2.0794])
     """
     check_value(logits, value, bins.n_bins)
-    log_p = widened(logits).log_softmax(-1)
-    at = reachable(bins.index(value), bins.n_bins)
+    log_p = at_least_float32(logits).log_softmax(-1)
+    at = clamped(bins.index(value), bins.n_bins)
     log_p_there = log_p.gather(-1, at[..., None]).squeeze(-1)
     within = log_density(value, at, bins).to(log_p.dtype)
     return (-within - log_p_there).masked_fill(value.isnan(), torch.nan)
@@ -63,7 +62,7 @@ def histogram_crps(
         logits: Raw network output, bins on the last axis.
         value: The true numbers, in the units of the bins. NaN gives NaN.
         bins: The grid.
-        impl: "torch" forces the plain form, "cpp" or "triton" a twin; see
+        impl: "torch" forces the plain form, "cpp" or "triton" a kernel; see
             `offby.kernels`.
 
     Returns:
@@ -78,10 +77,11 @@ def histogram_crps(
     """
     check_value(logits, value, bins.n_bins)
     term = kernels.Term("histogram_crps", bins, value=value)
-    twin = kernels.choose(impl, logits, None, term)
-    if twin is not None:
-        return twin(lambda z: histogram_crps(z, value, bins, impl="torch"))
-    return Sides.of(widened(logits).softmax(-1), value, bins).integral_of_squares()
+    kernel = kernels.choose(impl, logits, None, term)
+    if kernel is not None:
+        return kernel(lambda z: histogram_crps(z, value, bins, impl="torch"))
+    p = at_least_float32(logits).softmax(-1)
+    return Sides.of(p, value, bins).integral_of_squares()
 
 
 def histogram_wasserstein(
@@ -107,4 +107,5 @@ def histogram_wasserstein(
     tensor([2.])
     """
     check_value(logits, value, bins.n_bins)
-    return Sides.of(widened(logits).softmax(-1), value, bins).integral()
+    p = at_least_float32(logits).softmax(-1)
+    return Sides.of(p, value, bins).integral()

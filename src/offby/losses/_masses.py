@@ -1,28 +1,14 @@
-"""Predicted and target mass, as every loss needs it: stable, and NaN for no class."""
+"""Differences of predicted and target mass, computed without cancellation."""
 
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float, Int
 from torch import Tensor
 
-from offby.grounds import Cuts
+from offby._checks import clamped
+from offby.grounds import Cuts, mass_on_both_sides
 
 
-def widened(logits: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
-    """Half precision in, float32 inside and out; float64 stays float64."""
-    return logits.to(torch.promote_types(logits.dtype, torch.float32))
-
-
-def known(index: Int[Tensor, "*batch"], n_classes: int) -> Bool[Tensor, "*batch"]:
-    """Where the index is one of the classes."""
-    return (index >= 0) & (index < n_classes)
-
-
-def reachable(index: Int[Tensor, "*batch"], n_classes: int) -> Int[Tensor, "*batch"]:
-    """The index, moved into range so that it can address memory; see `known`."""
-    return index.long().clamp(0, n_classes - 1)
-
-
-def surplus(
+def mass_difference(
     p: Float[Tensor, "*batch classes"], index: Int[Tensor, "*batch"]
 ) -> Float[Tensor, "*batch classes"]:
     """Predicted minus true mass of each class.
@@ -41,9 +27,44 @@ def far_side(
 
     The mass on the true class enters no sum, so that it hides no digit of the others.
     """
-    index = reachable(index, p.shape[-1])
+    index = clamped(index, p.shape[-1])
     true = torch.arange(p.shape[-1], device=p.device) == index[..., None]
     elsewhere = p.masked_fill(true, 0.0)
     return torch.where(
         cuts.hold(index), cuts.outside(elsewhere), cuts.inside(elsewhere)
     )
+
+
+def cdf_gap(
+    p: Float[Tensor, "*batch classes"], q: Float[Tensor, "*batch classes"]
+) -> Float[Tensor, "*batch cuts"]:
+    """Predicted minus true distribution function at each cut.
+
+    Computed from the side with less mass, whose sum has more digits.
+    """
+    below, above = mass_on_both_sides(p)
+    q_below, q_above = mass_on_both_sides(q)
+    # Either comparison is false for NaN, which must reach the result.
+    lower = below + q_below <= above + q_above
+    return torch.where(lower, below - q_below, q_above - above)
+
+
+def nan_where_undefined(
+    loss: Float[Tensor, "*batch"], q: Float[Tensor, "*batch classes"]
+) -> Float[Tensor, "*batch"]:
+    """The loss; NaN where a target mass is NaN or infinite.
+
+    A sum that begins on the other side of it would not show it.
+    """
+    return loss + 0.0 * q.sum(-1)
+
+
+def full_product(
+    rows: Float[Tensor, "*batch classes"], matrix: Float[Tensor, "classes classes"]
+) -> Float[Tensor, "*batch classes"]:
+    """Matrix product in the dtype of the rows, inside `torch.autocast` too."""
+    device = rows.device.type
+    if not torch.amp.is_autocast_available(device):  # the meta device
+        return rows @ matrix
+    with torch.autocast(device, enabled=False):
+        return rows @ matrix

@@ -5,11 +5,25 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from offby import kernels
-from offby._checks import check_target
-from offby.distribution.sides import tails
-from offby.grounds import Circle, Costs, Cuts, Ground, Line, Tree, n_classes_of
-from offby.losses._masses import far_side, known, surplus, widened
-from offby.losses._wasserstein import cdf_gap
+from offby._checks import at_least_float32, check_target, is_class
+from offby.grounds import (
+    Circle,
+    Costs,
+    Cuts,
+    Ground,
+    Line,
+    Tree,
+    as_ground,
+    mass_on_both_sides,
+    n_classes_of,
+)
+from offby.losses._masses import (
+    cdf_gap,
+    far_side,
+    full_product,
+    mass_difference,
+    nan_where_undefined,
+)
 
 
 def squared_emd(
@@ -40,7 +54,7 @@ def squared_emd(
         target: Integer class indices, or floating probabilities of `logits`' shape.
             An index that is no class gives NaN.
         ground: How far apart the classes are; `Line.regular(K)` by default.
-        impl: "torch" forces the plain form, "cpp" or "triton" a twin; see
+        impl: "torch" forces the plain form, "cpp" or "triton" a kernel; see
             `offby.kernels`.
 
     Returns:
@@ -60,15 +74,18 @@ def squared_emd(
     >>> squared_emd(torch.zeros(2, 4), torch.tensor([0, 1]))
     tensor([0.8750, 0.3750])
     """
+    ground = as_ground(ground)
     indices = check_target(logits, target, n_classes_of(ground))
-    twin = kernels.choose(impl, logits, target, kernels.Term("squared_emd", ground))
-    if twin is not None:
-        return twin(lambda z: squared_emd(z, target, ground, impl="torch"))
+    kernel = kernels.choose(impl, logits, target, kernels.Term("squared_emd", ground))
+    if kernel is not None:
+        return kernel(lambda z: squared_emd(z, target, ground, impl="torch"))
     ground = ground or Line.regular(logits.shape[-1])
-    p = widened(logits).softmax(-1)
-    q = target if indices else target.to(p.dtype)
-    loss = _between(p, q, ground)
-    return loss.where(known(target, ground.n_classes), torch.nan) if indices else loss
+    p = at_least_float32(logits).softmax(-1)
+    if indices:
+        loss = _between(p, target, ground)
+        return loss.where(is_class(target, ground.n_classes), torch.nan)
+    q = target.to(p.dtype)
+    return nan_where_undefined(_between(p, q, ground), q)
 
 
 def _between(p: Tensor, target: Tensor, ground: Ground) -> Tensor:
@@ -87,7 +104,7 @@ def _on_a_line(p: Tensor, target: Tensor, line: Line) -> Tensor:
     gaps = line.gaps.to(p)
     if target.is_floating_point():
         return (gaps * cdf_gap(p, target).square()).sum(-1)
-    below, above = tails(p)
+    below, above = mass_on_both_sides(p)
     cut = torch.arange(1, line.n_classes, device=p.device)
     miss = torch.where(target[..., None] < cut, above, below)
     return (gaps * miss.square()).sum(-1)
@@ -104,7 +121,7 @@ def _across_cuts(p: Tensor, target: Tensor, cuts: Cuts) -> Tensor:
 def _on_chords(p: Tensor, target: Tensor, circle: Circle) -> Tensor:
     """Energy in O(K): sin(a - b) = sin a cos b - cos a sin b, a sum on each side."""
     # In float64: angles of neighbors among many classes agree in most of their digits.
-    extra = _extra(p, target).double()
+    extra = _difference(p, target).double()
     period = circle.period.to(extra)
     angle = torch.pi / period * circle.positions.to(extra)
     sin, cos = extra * angle.sin(), extra * angle.cos()
@@ -118,9 +135,9 @@ def _energy(p: Tensor, target: Tensor, ground: Ground) -> Tensor:
             f"squared_emd needs symmetric costs, got {ground}: it would not be proper "
             "on others; use wasserstein, or the mean of the matrix and its transpose"
         )
-    extra = _extra(p, target)
-    return -(extra * (extra @ ground.cost.to(p))).sum(-1) / 2
+    extra = _difference(p, target)
+    return -(extra * full_product(extra, ground.cost.to(p))).sum(-1) / 2
 
 
-def _extra(p: Tensor, target: Tensor) -> Tensor:
-    return p - target if target.is_floating_point() else surplus(p, target)
+def _difference(p: Tensor, target: Tensor) -> Tensor:
+    return p - target if target.is_floating_point() else mass_difference(p, target)

@@ -4,9 +4,9 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from offby._checks import check_target
-from offby.grounds import Ground, n_classes_of
-from offby.losses._masses import known, reachable, widened
+from offby._checks import at_least_float32, check_target, clamped, is_class
+from offby.grounds import Ground, as_ground
+from offby.losses._masses import full_product
 
 
 def squared_mass(
@@ -52,12 +52,16 @@ def squared_mass(
     """
     if not power > 0:
         raise ValueError(f"power must be positive, got {power:g}")
-    indices = check_target(logits, target, n_classes_of(ground))
-    p = widened(logits).softmax(-1)
+    ground = as_ground(ground)
+    indices = check_target(logits, target, ground.n_classes)
+    p = at_least_float32(logits).softmax(-1)
     if indices:
-        at = reachable(target, ground.n_classes)
+        at = clamped(target, ground.n_classes)
         away = ground.cost_to(at).pow(power).to(p)
     else:
-        away = target.to(p.dtype) @ ground.cost.T.pow(power).to(p)
+        # Transposed: rows of costs are predictions, columns the truth.
+        away = full_product(target.to(p.dtype), ground.cost.T.pow(power).to(p))
     loss = (p.square() * (away + offset)).sum(-1)
-    return loss.where(known(target, ground.n_classes), torch.nan) if indices else loss
+    if indices:
+        return loss.where(is_class(target, ground.n_classes), torch.nan)
+    return loss

@@ -5,10 +5,9 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from offby import kernels
-from offby._checks import check_target
-from offby.distribution.sides import tails
-from offby.grounds import Circle, Ground, Line, Tree, n_classes_of
-from offby.losses._masses import known, reachable, widened
+from offby._checks import at_least_float32, check_target, clamped, is_class
+from offby.grounds import Circle, Ground, Line, Tree, as_ground, n_classes_of
+from offby.losses._masses import cdf_gap, nan_where_undefined
 from offby.losses._transport import transport_cost
 
 
@@ -42,7 +41,7 @@ def wasserstein(
             An index that is no class gives NaN.
         ground: How far apart the classes are; `Line.regular(K)` by default.
         p: Power of the distance, at least 1.
-        impl: "torch" forces the plain form, "cpp" or "triton" a twin; see
+        impl: "torch" forces the plain form, "cpp" or "triton" a kernel; see
             `offby.kernels`.
 
     Returns:
@@ -64,20 +63,22 @@ def wasserstein(
     """
     if not p >= 1:
         raise ValueError(f"p must be at least 1, got {p:g}")
+    ground = as_ground(ground)
     indices = check_target(logits, target, n_classes_of(ground))
     term = kernels.Term("wasserstein", ground, power=p)
-    twin = kernels.choose(impl, logits, target, term)
-    if twin is not None:
-        return twin(lambda z: wasserstein(z, target, ground, p=p, impl="torch"))
+    kernel = kernels.choose(impl, logits, target, term)
+    if kernel is not None:
+        return kernel(lambda z: wasserstein(z, target, ground, p=p, impl="torch"))
     ground = ground or Line.regular(logits.shape[-1])
-    mass = widened(logits).softmax(-1)
+    mass = at_least_float32(logits).softmax(-1)
     if indices:
         # One class can be reached in one way only: no solver, on any ground.
-        at = reachable(target, ground.n_classes)
+        at = clamped(target, ground.n_classes)
         cost = ground.cost_to(at).to(mass.device).pow(p).to(mass.dtype)
         loss = (mass * cost).sum(-1)
-        return loss.where(known(target, ground.n_classes), torch.nan)
-    return _between(mass, target.to(mass.dtype), ground, p)
+        return loss.where(is_class(target, ground.n_classes), torch.nan)
+    q = target.to(mass.dtype)
+    return nan_where_undefined(_between(mass, q, ground, p), q)
 
 
 def _between(mass: Tensor, q: Tensor, ground: Ground, p: float) -> Tensor:
@@ -98,14 +99,6 @@ def _between(mass: Tensor, q: Tensor, ground: Ground, p: float) -> Tensor:
 def _area_between(mass: Tensor, q: Tensor, line: Line) -> Tensor:
     gaps = line.gaps.to(mass)
     return (gaps * cdf_gap(mass, q).abs()).sum(-1)
-
-
-def cdf_gap(mass: Tensor, q: Tensor) -> Tensor:
-    """Predicted minus true distribution function at each cut, from the small side."""
-    below, above = tails(mass)
-    q_below, q_above = tails(q)
-    lower = below + q_below <= above + q_above
-    return torch.where(lower, below - q_below, q_above - above)
 
 
 def _around(mass: Tensor, q: Tensor, circle: Circle) -> Tensor:

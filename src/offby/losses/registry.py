@@ -1,227 +1,267 @@
-"""The losses by their short names: one table, one parser."""
+"""The list of the losses: one record for each, and the parser of their short names.
+
+The parser, `offby losses`, `settles_at`, sums in one kernel call and the tests of all
+laws (tests/cases.py) read these records.
+"""
 
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Literal
 
 from torch import Tensor
 
-from offby import kernels, losses, targets
-from offby.bins import Bins
-from offby.grounds import Line
+from offby import kernels, losses
+from offby.losses import _labels
+from offby.losses._labels import FunctionOnLabels, Labels, OnLabels, Takes
 
+__all__ = ["LOSSES", "TABLE", "Labels", "Loss", "NamedLoss", "parse", "record_of"]
 
-@dataclass(frozen=True, eq=False)
-class Labels:
-    """What a batch of rows is judged against."""
-
-    index: Tensor
-    """Class or bin of each row."""
-    line: Line
-    """Where the classes lie."""
-    value: Tensor | None = None
-    """The number itself, if the classes are bins."""
-    bins: Bins | None = None
+Minimizer = Literal["frequencies", "cheapest class", "inverse costs"]
+GroundName = Literal["line", "circle", "tree", "costs"]
+EVERY_GROUND: tuple[GroundName, ...] = ("line", "circle", "tree", "costs")
 
 
 @dataclass(frozen=True)
-class Entry:
-    """One loss, as people look for it."""
+class Loss:
+    """Everything that offby says of a loss, and where its parts are."""
 
     name: str
+    """Short name, as in `--losses`; else that of the function."""
     title: str
     formula: str
     feels_distance: bool
+    """Whether wrong mass costs more the farther it lies from the truth."""
     proper: str
+    """ "strictly", or "no" and where training ends instead."""
     also: str
-    rows: Callable[[Tensor, Labels], Tensor]
+    """Other names, for whoever searches for them."""
+    rows: OnLabels
     """Loss of each row from logits and labels."""
-    needs_bins: bool = False
+    takes: Takes = "class"
+    page: str = ""
+    """Its page in docs/maths."""
+    function: Callable[..., Tensor] | None = None
+    """Its function in `offby.losses`, if the record is about one."""
+    grounds: tuple[GroundName, ...] = ()
+    """The grounds that its function is defined on."""
+    minimizer: Minimizer | None = None
+    """Where the expected loss is least, if a formula is known."""
+    kernel: str | None = None
+    """Its name in `offby.kernels`, if a kernel computes it."""
+    on_command_line: bool = True
+
+    @property
+    def needs_bins(self) -> bool:
+        """Whether it is defined for numbers only."""
+        return self.takes == "number"
 
 
-def _ce(logits: Tensor, labels: Labels) -> Tensor:
-    return losses.cross_entropy(logits, labels.index)
+def _of(function: Callable[..., Tensor], takes: Takes, **fields) -> Loss:
+    """The record of a function of `offby.losses`."""
+    rows = FunctionOnLabels(function, takes)
+    fields = {"rows": rows, "name": function.__name__, **fields}
+    return Loss(takes=takes, function=function, **fields)
 
 
-def _emd1(logits: Tensor, labels: Labels) -> Tensor:
-    return losses.wasserstein(logits, labels.index, labels.line)
-
-
-def _emd2(logits: Tensor, labels: Labels) -> Tensor:
-    return losses.squared_emd(logits, labels.index, labels.line)
-
-
-def _cce(logits: Tensor, labels: Labels) -> Tensor:
-    return losses.cumulative_cross_entropy(logits, labels.index, labels.line)
-
-
-def _crps(logits: Tensor, labels: Labels) -> Tensor:
-    assert labels.value is not None
-    assert labels.bins is not None
-    # In the unit of the line, as the squared EMD is; so a sum weighs its terms alike.
-    crps = losses.histogram_crps(logits, labels.value, labels.bins)
-    return crps * (_length(labels.line) / _length(labels.bins.line()))
-
-
-def _length(line: Line) -> float:
-    return float(line.positions[-1] - line.positions[0]) or 1.0
-
-
-def _nll(logits: Tensor, labels: Labels) -> Tensor:
-    assert labels.value is not None
-    assert labels.bins is not None
-    value, edges = labels.value, labels.bins.edges
-    if labels.bins.tails == "none":
-        # A number beyond the edges has no density, and would end the training with
-        # infinity: it counts as if it lay on the nearest edge.
-        value = value.clamp(float(edges[0]), float(edges[-1]))
-    return losses.histogram_nll(logits, value, labels.bins)
-
-
-def _hl_gauss(logits: Tensor, labels: Labels) -> Tensor:
-    assert labels.value is not None
-    assert labels.bins is not None
-    return losses.cross_entropy(logits, targets.hl_gauss(labels.value, labels.bins))
-
-
-def _two_hot(logits: Tensor, labels: Labels) -> Tensor:
-    assert labels.value is not None
-    assert labels.bins is not None
-    return losses.cross_entropy(logits, targets.two_hot(labels.value, labels.bins))
-
-
-TABLE = (
-    Entry(
-        "ce",
-        "cross-entropy",
-        "-log p[y]",
-        False,
-        "strictly",
-        "log loss, negative log-likelihood",
-        _ce,
+LOSSES = (
+    _of(
+        losses.cross_entropy,
+        "class",
+        name="ce",
+        title="cross-entropy",
+        formula="-log p[y]",
+        feels_distance=False,
+        proper="strictly",
+        also="log loss, negative log-likelihood",
+        page="cross-entropy",
+        minimizer="frequencies",
+        kernel="cross_entropy",
     ),
-    Entry(
-        "emd1",
-        "Wasserstein-1",
-        "sum_j p[j] |x[j] - x[y]|",
-        True,
-        "no: ends on the median",
-        "earth mover's distance, expected absolute error",
-        _emd1,
+    _of(
+        losses.wasserstein,
+        "class on a ground",
+        name="emd1",
+        title="Wasserstein-1",
+        formula="sum_j p[j] |x[j] - x[y]|",
+        feels_distance=True,
+        proper="no: ends on the median",
+        also="earth mover's distance, expected absolute error",
+        page="wasserstein",
+        grounds=EVERY_GROUND,
+        minimizer="cheapest class",
+        kernel="wasserstein",
     ),
-    Entry(
-        "emd2",
-        "squared EMD",
-        "sum_k w[k] (F[k] - 1[y <= k])^2",
-        True,
-        "strictly",
-        "ranked probability score, discrete CRPS, Cramér distance",
-        _emd2,
+    _of(
+        losses.squared_emd,
+        "class on a ground",
+        name="emd2",
+        title="squared EMD",
+        formula="sum_k w[k] (F[k] - 1[y <= k])^2",
+        feels_distance=True,
+        proper="strictly",
+        also="ranked probability score, discrete CRPS, Cramér distance",
+        page="squared-emd",
+        grounds=EVERY_GROUND,
+        minimizer="frequencies",
+        kernel="squared_emd",
     ),
-    Entry(
-        "cce",
-        "cumulative cross-entropy",
-        "-sum_k w[k] log(F[k] if y <= k else 1 - F[k])",
-        True,
-        "strictly",
-        "ranked logarithmic score, joint binary cross-entropy",
-        _cce,
+    _of(
+        losses.cumulative_cross_entropy,
+        "class on a ground",
+        name="cce",
+        title="cumulative cross-entropy",
+        formula="-sum_k w[k] log(F[k] if y <= k else 1 - F[k])",
+        feels_distance=True,
+        proper="strictly",
+        also="ranked logarithmic score, joint binary cross-entropy",
+        page="cumulative-cross-entropy",
+        grounds=("line", "tree"),
+        minimizer="frequencies",
+        kernel="cumulative_cross_entropy",
     ),
-    Entry(
-        "crps",
-        "CRPS of the histogram",
-        "integral of (F(x) - 1[y <= x])^2",
-        True,
-        "strictly",
-        "continuous ranked probability score (numbers only)",
-        _crps,
-        needs_bins=True,
+    _of(
+        losses.histogram_crps,
+        "number",
+        name="crps",
+        title="CRPS of the histogram",
+        formula="integral of (F(x) - 1[y <= x])^2",
+        feels_distance=True,
+        proper="strictly",
+        also="continuous ranked probability score (numbers only)",
+        rows=_labels.crps,
+        page="histogram",
+        kernel="histogram_crps",
     ),
-    Entry(
-        "nll",
-        "log density of the histogram",
-        "-log p[k] + log width[k]",
-        False,
-        "strictly",
-        "logarithmic score, ignorance (numbers only)",
-        _nll,
-        needs_bins=True,
+    _of(
+        losses.histogram_nll,
+        "number",
+        name="nll",
+        title="log density of the histogram",
+        formula="-log p[k] + log width[k]",
+        feels_distance=False,
+        proper="strictly",
+        also="logarithmic score, ignorance (numbers only)",
+        rows=_labels.nll,
+        page="histogram",
     ),
-    Entry(
-        "hl-gauss",
-        "HL-Gauss",
-        "-sum_k q[k] log p[k], q normal around y",
-        True,
-        "no: ends blurred by 0.75 bins",
-        "histogram loss, Gaussian soft labels (numbers only)",
-        _hl_gauss,
-        needs_bins=True,
+    Loss(
+        name="hl-gauss",
+        title="HL-Gauss",
+        formula="-sum_k q[k] log p[k], q normal around y",
+        feels_distance=True,
+        proper="no: ends blurred by 0.75 bins",
+        also="histogram loss, Gaussian soft labels (numbers only)",
+        rows=_labels.hl_gauss,
+        takes="number",
+        page="targets",
     ),
-    Entry(
-        "two-hot",
-        "two-hot cross-entropy",
-        "-sum_k q[k] log p[k], q on the two centers around y",
-        False,
-        "no: ends spread over neighbors, same mean",
-        "two-bin projection (numbers only)",
-        _two_hot,
-        needs_bins=True,
+    Loss(
+        name="two-hot",
+        title="two-hot cross-entropy",
+        formula="-sum_k q[k] log p[k], q on the two centers around y",
+        feels_distance=False,
+        proper="no: ends spread over neighbors, same mean",
+        also="two-bin projection (numbers only)",
+        rows=_labels.two_hot,
+        takes="number",
+        page="targets",
+    ),
+    _of(
+        losses.histogram_wasserstein,
+        "number",
+        title="mean distance of the histogram",
+        formula="integral of |F(x) - 1[y <= x]|",
+        feels_distance=True,
+        proper="no: ends on the median",
+        also="Wasserstein-1 (numbers only)",
+        page="histogram",
+        on_command_line=False,
+    ),
+    _of(
+        losses.sinkhorn,
+        "class on a ground",
+        title="Sinkhorn divergence",
+        formula="T(p, q) - T(p, p)/2 - T(q, q)/2, T entropic transport",
+        feels_distance=True,
+        proper="no: ends sharpened",
+        also="debiased entropic optimal transport",
+        page="sinkhorn",
+        grounds=EVERY_GROUND,
+        on_command_line=False,
+    ),
+    _of(
+        losses.squared_mass,
+        "class on a ground",
+        title="squared mass",
+        formula="sum_i p[i]^2 (d(i, y)^power + offset)",
+        feels_distance=True,
+        proper="no: ends at masses in inverse proportion to their costs",
+        also="regularizer of Hou et al. for classes without order",
+        page="squared-mass",
+        grounds=EVERY_GROUND,
+        minimizer="inverse costs",
+        on_command_line=False,
     ),
 )
+"""Every loss. To add one is to add its record here, its function and its page."""
 
-# Losses of class and line whose sums are computed in one pass over the logits.
-_ONE_PASS = {
-    "ce": "cross_entropy",
-    "emd1": "wasserstein",
-    "emd2": "squared_emd",
-    "cce": "cumulative_cross_entropy",
-}
-_BY_NAME = {entry.name: entry for entry in TABLE}
+TABLE = tuple(loss for loss in LOSSES if loss.on_command_line)
+"""The losses with a short name, as `offby losses` prints them."""
+
+_BY_NAME = {loss.name: loss for loss in TABLE}
+_BY_FUNCTION = {loss.function: loss for loss in LOSSES if loss.function is not None}
 _TERM = re.compile(r"(?:(?P<factor>\d+\.?\d*|\.\d+)\*)?(?P<name>[a-z][a-z0-9-]*)")
+
+
+def record_of(function: Callable[..., Tensor]) -> Loss | None:
+    """The record of a function of `offby.losses`; None for any other."""
+    return _BY_FUNCTION.get(function)
 
 
 @dataclass(frozen=True)
 class NamedLoss:
     """A sum of losses with factors, as `ce+0.3*emd1`."""
 
-    terms: tuple[tuple[float, Entry], ...]
+    terms: tuple[tuple[float, Loss], ...]
 
     def __str__(self) -> str:
         return "+".join(
-            entry.name if factor == 1 else f"{factor:g}*{entry.name}"
-            for factor, entry in self.terms
+            loss.name if factor == 1 else f"{factor:g}*{loss.name}"
+            for factor, loss in self.terms
         )
 
     @property
     def title(self) -> str:
         """The names in words."""
         return " + ".join(
-            entry.title if factor == 1 else f"{factor:g} x {entry.title}"
-            for factor, entry in self.terms
+            loss.title if factor == 1 else f"{factor:g} x {loss.title}"
+            for factor, loss in self.terms
         )
 
     @property
     def needs_bins(self) -> bool:
         """Whether it is defined for numbers only."""
-        return any(entry.needs_bins for _, entry in self.terms)
+        return any(loss.needs_bins for _, loss in self.terms)
 
     def rows(self, logits: Tensor, labels: Labels) -> Tensor:
         """Loss of each row."""
 
         def plain(z: Tensor) -> Tensor:
-            parts = [factor * entry.rows(z, labels) for factor, entry in self.terms]
+            parts = [factor * loss.rows(z, labels) for factor, loss in self.terms]
             return sum(parts[1:], parts[0])
 
-        parts = [_ONE_PASS.get(entry.name) for _, entry in self.terms]
-        if len(parts) == 1 or None in parts:
-            return plain(logits)
+        # One kernel call for the whole sum. A single loss has its own way there; those
+        # of numbers are scaled to the line, or clamped, first.
         terms = [
-            kernels.Term(part, labels.line, factor)
-            for part, (factor, _) in zip(parts, self.terms, strict=True)
-            if part is not None
+            kernels.Term(loss.kernel, labels.line, factor)
+            for factor, loss in self.terms
+            if loss.kernel and not loss.needs_bins
         ]
-        twin = kernels.choose("auto", logits, labels.index, *terms)
-        return plain(logits) if twin is None else twin(plain)
+        if len(terms) < max(2, len(self.terms)):
+            return plain(logits)
+        kernel = kernels.choose("auto", logits, labels.index, *terms)
+        return plain(logits) if kernel is None else kernel(plain)
 
 
 def parse(text: str) -> NamedLoss:

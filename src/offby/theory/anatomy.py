@@ -4,18 +4,14 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import torch
 from jaxtyping import Float, Int
-from numpy.typing import ArrayLike
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
 from offby import kernels
-from offby.grounds import Ground
-from offby.theory.minimizers import place_of_rest
 
-Loss = Callable[..., Tensor]
+LossFunction = Callable[..., Tensor]
 """Any `(logits, target) -> one value per row`."""
 
 
@@ -32,7 +28,7 @@ class Anatomy:
 
 
 def anatomy(
-    loss: Loss,
+    loss: LossFunction,
     logits: Float[Tensor, "*batch classes"],
     target: Int[Tensor, "*batch"] | Float[Tensor, "*batch classes"],
 ) -> Anatomy:
@@ -78,7 +74,7 @@ def anatomy(
     return Anatomy(value, weights, -slopes)
 
 
-def _slopes(loss: Loss, log_p: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+def _slopes(loss: LossFunction, log_p: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
     at = log_p.clone().requires_grad_()
     # Only the plain form calls the softmax that `_FreeMasses` replaces.
     with kernels.using("torch"):
@@ -120,93 +116,3 @@ class _FreeMasses(TorchFunctionMode):
         if func in _LOG_SOFTMAX:
             return args[0].clone()
         return func(*args, **(kwargs or {}))
-
-
-def settles_at(
-    loss: Loss, frequencies: ArrayLike, ground: Ground | None = None
-) -> Float[np.ndarray, " classes"]:
-    r"""Where a network ends that is trained for ever on labels of these frequencies.
-
-    .. math:: \arg\min_p \; \sum_y f_y \, \ell(\log p, y)
-
-    It is f itself if the loss is proper. Of offby's own functions the minimum is known:
-    f, the class of least expected cost (`wasserstein`), or masses in inverse proportion
-    to the expected weight (`squared_mass`). For sums of them, `sinkhorn` and any other
-    loss it is found numerically, in float64, from starts all over the simplex; of
-    several minima the least is given.
-
-    Args:
-        loss: Any function of logits and class indices that gives one value per row.
-            `functools.partial` may fix its settings.
-        frequencies: How often each class occurs; divided by their sum.
-        ground: Passed to the loss as its third argument, if given.
-
-    Returns:
-        The probabilities at the minimum.
-
-    References:
-        Gneiting, Raftery (2007), Strictly proper scoring rules, JASA 102,
-        doi:10.1198/016214506000001437.
-
-    >>> from offby.losses import squared_emd, wasserstein
-    >>> settles_at(squared_emd, [0.1, 0.2, 0.7]).round(3)
-    array([0.1, 0.2, 0.7])
-    >>> settles_at(wasserstein, [0.1, 0.2, 0.7]).round(3)
-    array([0., 0., 1.])
-    """
-    f = np.array(frequencies, dtype=np.float64)
-    if f.ndim != 1 or not (np.isfinite(f) & (f >= 0)).all() or f.sum() == 0:
-        raise ValueError(
-            "frequencies must be one axis of nonnegative numbers, not all zero, "
-            f"got {frequencies}"
-        )
-    f = f / f.sum()
-    rest = place_of_rest(loss, f, ground)
-    if rest is not None:
-        return rest
-    settings = () if ground is None else (ground,)
-    weights, labels = torch.tensor(f), torch.arange(len(f))
-
-    def expected(z: np.ndarray) -> tuple[float, np.ndarray]:
-        logits = torch.tensor(z, requires_grad=True)
-        with kernels.using("torch"):
-            values = loss(logits.expand(len(f), -1), labels, *settings)
-        # A class that never occurs costs nothing, even where it is impossible.
-        total = (weights * values)[weights > 0].sum()
-        (slope,) = torch.autograd.grad(total, logits)
-        # In a corner of the simplex a loss may have no slope (the root of a square).
-        return total.item(), np.nan_to_num(slope.numpy())
-
-    ends = [_descend(expected, start) for start in _starts(f)]
-    # A minimum on the boundary lies at infinite logits: go there in one step.
-    ends += [_descend(expected, _without_crumbs(z)) for _, z in ends]
-    _, best = min(ends, key=lambda end: end[0])
-    return torch.tensor(best).softmax(-1).numpy()
-
-
-_NEVER = -1e3
-"""A logit whose mass underflows to zero in float64."""
-
-
-def _starts(f: np.ndarray) -> list[np.ndarray]:
-    k = len(f)
-    corners = np.where(np.eye(k, dtype=bool), 0.0, _NEVER)
-    spikes = np.where(np.eye(k, dtype=bool), np.log(0.9), np.log(0.1 / k))
-    return [np.log(np.maximum(f, 1e-6)), np.zeros(k), *spikes, *corners]
-
-
-def _descend(
-    expected: Callable[[np.ndarray], tuple[float, np.ndarray]], start: np.ndarray
-) -> tuple[float, np.ndarray]:
-    from scipy.optimize import minimize
-
-    if not np.isfinite(expected(start)[0]):
-        return np.inf, start
-    options = {"maxiter": 2000, "maxfun": 5000, "ftol": 1e-15, "gtol": 1e-10}
-    found = minimize(expected, start, jac=True, method="L-BFGS-B", options=options)
-    return float(found.fun), found.x
-
-
-def _without_crumbs(z: np.ndarray) -> np.ndarray:
-    log_p = torch.tensor(z).log_softmax(-1).numpy()
-    return np.where(log_p < np.log(1e-3), _NEVER, log_p)

@@ -12,11 +12,11 @@ from torch import Tensor
 
 from offby._checks import normalized
 from offby.grounds import Ground
-from offby.theory.anatomy import Loss
+from offby.theory.anatomy import LossFunction
 
 
 def debias(
-    probs: ArrayLike, loss: Loss, ground: Ground | None = None
+    probs: ArrayLike, loss: LossFunction, ground: Ground | None = None
 ) -> Float[np.ndarray, "*batch classes"]:
     r"""The frequencies under which a network trained with this loss predicts `probs`.
 
@@ -76,7 +76,7 @@ _LEAST = -230.0
 """A log mass of 1e-100: nothing beside the others, and yet its slopes have digits."""
 
 
-def _slopes(rows: np.ndarray, loss: Loss, settings: tuple) -> np.ndarray:
+def _slopes(rows: np.ndarray, loss: LossFunction, settings: tuple) -> np.ndarray:
     """Slope of the loss against every class in every logit: rows x classes x logits."""
     n, k = rows.shape
     with np.errstate(divide="ignore"):
@@ -93,7 +93,9 @@ def _slopes(rows: np.ndarray, loss: Loss, settings: tuple) -> np.ndarray:
     return slopes.numpy()
 
 
-def _values(loss: Loss, logits: Tensor, labels: Tensor, settings: tuple) -> Tensor:
+def _values(
+    loss: LossFunction, logits: Tensor, labels: Tensor, settings: tuple
+) -> Tensor:
     value = loss(logits, labels, *settings)
     if value.shape != logits.shape[:-1]:
         raise ValueError(
@@ -141,7 +143,7 @@ _LOST = (
 )
 
 
-def _refuse_linear(loss: Loss, n_classes: int, settings: tuple) -> None:
+def _refuse_linear(loss: LossFunction, n_classes: int, settings: tuple) -> None:
     """Refuse losses that are linear in the masses: they end on a single class.
 
     Whether halfway between two predictions the loss is less than half of both.

@@ -18,7 +18,7 @@ from offby.comparison.networks import Settings, fit_perceptrons
 from offby.comparison.problem import Fit, Fold, Form, rows_of, tensor
 from offby.distribution import BinnedDistribution
 from offby.grounds import Line
-from offby.losses.registry import Entry, Labels, NamedLoss
+from offby.losses.registry import Labels, Loss, NamedLoss
 from offby.tabular.data import TrainingData
 from offby.tabular.splits import inner_split
 
@@ -123,7 +123,7 @@ def pinball_rows(outputs: Tensor, labels: Labels) -> Tensor:
 
 
 _PINBALL = NamedLoss(
-    ((1.0, Entry("pinball", "pinball", "", True, "", "", pinball_rows)),)
+    ((1.0, Loss("pinball", "pinball", "", True, "", "", pinball_rows)),)
 )
 
 

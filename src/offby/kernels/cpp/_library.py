@@ -1,4 +1,4 @@
-"""The C++ twins: found, loaded once, and called through plain pointers."""
+"""The C++ kernels: found, loaded once, and called through plain pointers."""
 
 import ctypes
 import math
@@ -29,7 +29,7 @@ TERMS = (
     "histogram_crps",
     "squared_emd on a tree",
 )
-"""The losses that have a twin, in the order of `enum Term`."""
+"""The losses that have a kernel, in the order of `enum Term`."""
 
 
 # `struct Job` of native/job.hpp: pointers, sizes and strides, numbers, small integers.
@@ -141,7 +141,7 @@ def layout_of(logits: Tensor) -> Layout | None:
 
 
 @dataclass(frozen=True, eq=False)
-class Task:
+class LossCall:
     """A sum of losses, to be computed for every row of some logits."""
 
     factors: tuple[float, ...]
@@ -157,7 +157,7 @@ class Task:
 
     def loss(self, logits: Tensor) -> Tensor:
         """Loss of each row."""
-        logits, layout = walkable(logits)
+        logits, layout = as_strided_rows(logits)
         loss = _empty_loss(logits)
         library = _loaded()
         library.handle.offby_run(self._job(library, logits, layout, loss=loss))
@@ -165,7 +165,7 @@ class Task:
 
     def loss_and_gradient(self, logits: Tensor, scale: float) -> tuple[Tensor, Tensor]:
         """Loss of each row, and `scale` times its gradient."""
-        logits, layout = walkable(logits)
+        logits, layout = as_strided_rows(logits)
         loss, gradient = _empty_loss(logits), empty_gradient(logits, layout)
         library = _loaded()
         library.handle.offby_run(
@@ -183,7 +183,7 @@ class Task:
 
         `scaled` is the gradient times a number, which this call uses up.
         """
-        logits, layout = walkable(logits)
+        logits, layout = as_strided_rows(logits)
         upstream = upstream.contiguous()
         # A scale that equals no number: then every row is computed.
         gradient, scale = scaled or (empty_gradient(logits, layout), math.nan)
@@ -196,7 +196,7 @@ class Task:
         )
         return gradient
 
-    def guess(self, n_rows: int) -> float:
+    def expected_scale(self, n_rows: int) -> float:
         """Scale to make the gradient for: that of a mean."""
         return 1.0 / max(n_rows, 1)
 
@@ -266,7 +266,7 @@ def _loaded() -> Library:
     return library
 
 
-def walkable(logits: Tensor) -> tuple[Tensor, Layout]:
+def as_strided_rows(logits: Tensor) -> tuple[Tensor, Layout]:
     """Logits that a kernel can walk, copied if need be, and how."""
     layout = layout_of(logits)
     if layout is None:

@@ -1,4 +1,4 @@
-"""The Triton twins: what is launched for the rows of some logits on the GPU.
+"""The Triton kernels: what is launched for the rows of some logits on the GPU.
 
 The slopes are summed outward from the heaviest class of each row, so that nothing
 cancels whichever class that is; else the formulas are those of native/row_terms.hpp.
@@ -12,7 +12,7 @@ import torch
 import triton
 from torch import Tensor
 
-from offby.kernels.cpp._library import Layout, empty_gradient, walkable
+from offby.kernels.cpp._library import Layout, as_strided_rows, empty_gradient
 from offby.kernels.triton._chunked import rows_in_chunks
 from offby.kernels.triton._ground import grid, line
 from offby.kernels.triton._tile import rows_in_registers
@@ -24,10 +24,10 @@ CHUNK = 4096
 
 
 @dataclass(frozen=True, eq=False)
-class Task:
+class LossCall:
     """A sum of losses, to be computed for every row of some logits on the GPU.
 
-    Fields as in `offby.kernels.cpp._library.Task`.
+    Fields as in `offby.kernels.cpp._library.LossCall`.
     """
 
     factors: tuple[float, ...]
@@ -39,14 +39,14 @@ class Task:
 
     def loss(self, logits: Tensor) -> Tensor:
         """Loss of each row."""
-        logits, layout = walkable(logits)
+        logits, layout = as_strided_rows(logits)
         loss = _empty_loss(logits)
         self._run(logits, layout, loss)
         return loss
 
     def loss_and_gradient(self, logits: Tensor, scale: float) -> tuple[Tensor, Tensor]:
         """Loss of each row, and `scale` times its gradient."""
-        logits, layout = walkable(logits)
+        logits, layout = as_strided_rows(logits)
         loss, gradient = _empty_loss(logits), empty_gradient(logits, layout)
         self._run(logits, layout, loss, gradient, scale=scale)
         return loss, gradient
@@ -62,13 +62,13 @@ class Task:
         `scaled` is the gradient times a number, which this call uses up: rows whose
         upstream number it is are not even read.
         """
-        logits, layout = walkable(logits)
+        logits, layout = as_strided_rows(logits)
         # A scale that equals no number: then every row is computed.
         gradient, scale = scaled or (empty_gradient(logits, layout), math.nan)
         self._run(logits, layout, None, gradient, upstream, scale)
         return gradient
 
-    def guess(self, n_rows: int) -> float:
+    def expected_scale(self, n_rows: int) -> float:
         """Scale to make the gradient for: that of a mean."""
         return 1.0 / max(n_rows, 1)
 

@@ -1,12 +1,14 @@
-"""The short names, and what the table says of each loss."""
+"""The records of the losses, and their short names."""
+
+import pickle
 
 import numpy as np
 import pytest
 import torch
 
-from offby import BinnedRegressor, Bins, OrdinalClassifier
+from offby import BinnedRegressor, Bins, OrdinalClassifier, kernels, losses
 from offby.losses import cross_entropy, histogram_nll
-from offby.losses.registry import TABLE, Labels, parse
+from offby.losses.registry import LOSSES, TABLE, Labels, parse
 from offby.targets import hl_gauss, two_hot
 
 BINS = Bins([0, 1, 2, 4, 5, 7, 8, 10, 11])
@@ -74,3 +76,29 @@ def test_classes_have_no_numbers(name):
     X, y = np.arange(20.0)[:, None], np.repeat([0, 1], 10)
     with pytest.raises(ValueError, match=rf"the loss '{name}' needs numbers"):
         OrdinalClassifier(name).fit(X, y)
+
+
+@pytest.mark.parametrize("loss", LOSSES, ids=lambda loss: loss.name)
+def test_a_record_says_what_its_kernel_and_its_minimizer_are(loss):
+    on_a_ground = loss.kernel in kernels.ON_A_GROUND
+    assert on_a_ground == bool(loss.kernel and loss.grounds)
+    if loss.kernel:
+        assert loss.function is getattr(losses, loss.kernel)
+    if loss.minimizer:
+        assert (loss.minimizer == "frequencies") == (loss.proper == "strictly")
+    assert bool(loss.grounds) == (loss.takes == "class on a ground")
+
+
+def test_every_function_has_a_record():
+    functions = {getattr(losses, name) for name in losses.__all__}
+    assert {loss.function for loss in LOSSES} - {None} == functions
+    assert len({loss.name for loss in LOSSES}) == len(LOSSES)
+
+
+def test_a_loss_can_be_sent_to_another_process():
+    loss = parse("ce+0.3*emd2+crps")
+    again = pickle.loads(pickle.dumps(loss))
+    assert again == loss
+    logits = torch.zeros(1, 8, dtype=torch.float64)
+    labels = labels_of(torch.tensor([3.0], dtype=torch.float64))
+    assert torch.equal(again.rows(logits, labels), loss.rows(logits, labels))

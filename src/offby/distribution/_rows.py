@@ -1,0 +1,30 @@
+"""Many rows at a time: chunks of them, and the bins' own distributions in NumPy."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from offby.bins import Bins
+
+Array = np.ndarray[Any, np.dtype[np.float64]]
+ROWS_AT_ONCE = 4096
+"""Rows worked on at once where a row needs many numbers."""
+
+
+def in_chunks(rows: Array) -> Iterator[tuple[int, Array]]:
+    """Number of the first row of each chunk, and its rows."""
+    for start in range(0, len(rows), ROWS_AT_ONCE):
+        yield start, rows[start : start + ROWS_AT_ONCE]
+
+
+def within_bins(
+    function: Callable[..., Tensor], numbers: Array, index: Any, bins: Bins
+) -> Array:
+    """A function of `half_normal` on arrays: what holds inside the bins themselves."""
+    # Copies: torch warns about arrays that it may not write to.
+    at = torch.tensor(index, device=bins.edges.device)
+    beside = torch.tensor(numbers, device=at.device)
+    return function(beside, at, bins).cpu().numpy()
