@@ -143,7 +143,14 @@ class Counts(torch.nn.Module):
 
 def test_buffers_go_back_to_the_best_epoch_as_the_weights_do():
     X, y = rows()
-    model = fitted(BinnedRegressor, X, y, module=Counts, learning_rate_init=0.0)
+    model = fitted(
+        BinnedRegressor,
+        X,
+        y,
+        module=Counts,
+        learning_rate_init=0.0,
+        n_iter_no_change=10,
+    )
     assert len(model.validation_scores_) > 10
     assert float(model.network_.module.batches) == 0
 

@@ -24,7 +24,12 @@ from offby.tabular.data import TrainingData
 from offby.tabular.devices import device_of, on_device
 from offby.tabular.encoders.frames import rows_of
 from offby.tabular.encoders.table import TableEncoder
-from offby.tabular.forecasts import mean_forecast, rows_at_once, threads
+from offby.tabular.forecasts import (
+    mean_forecast,
+    mean_probabilities,
+    rows_at_once,
+    threads,
+)
 from offby.tabular.networks import Ensemble, NetworkBatch, wrap_module
 from offby.tabular.rows import Rows, check_new_rows
 from offby.tabular.runs import Run, TrainerSettings, mean_scores
@@ -89,12 +94,12 @@ class TabularNetwork(BaseEstimator):
     n_bags: int | Literal["auto"] = "auto"
     module: Module | None = None
     calibration: Literal["temperature", "isotonic"] | None = None
-    learning_rate_init: float = 1e-3
+    learning_rate_init: float = 0.01
     batch_size: int | Literal["auto"] = "auto"
     max_iter: int = 200
     max_time: float | None = None
     validation_fraction: float = 0.15
-    n_iter_no_change: int = 16
+    n_iter_no_change: int = 6
     refit: bool = False
     warm_start: bool = False
     n_jobs: int | None = None
@@ -260,19 +265,22 @@ class TabularNetwork(BaseEstimator):
         """Forecasts: rows x classes or bins."""
         check_is_fitted(self)
         X = check_new_rows(self, self.encoder_, X)
-        parts = []
-        # A matrix product rounds a row by its place among the others. In float64 that
-        # is too little to see: a forecast does not depend on the other rows.
-        device = device_of(self.device)
-        network = copy.deepcopy(self.network_).double().to(device)
+        device, n_rows = device_of(self.device), len(X)
+        network = copy.deepcopy(self.network_).to(device)
         size = rows_at_once(len(self.encoder_.column_of_))
+        # One array for all rows: parts of its size between other arrays would leave
+        # holes in memory when these are freed.
+        result: np.ndarray | None = None
         with threads(self.n_jobs):
-            for start in range(0, len(X), size):
-                part = self.encoder_.transform(rows_of(X, slice(start, start + size)))
-                inputs = torch.from_numpy(part).double().to(device)
-                probs = _logits(network, inputs).softmax(-1).mean((0, 1))
-                parts.append(probs.cpu().numpy())
-        return self.correction_(_normalized(np.concatenate(parts)))
+            for start in range(0, n_rows, size):
+                rows = slice(start, min(start + size, n_rows))
+                inputs = torch.from_numpy(self.encoder_.transform(rows_of(X, rows)))
+                probs = mean_probabilities(network, inputs.to(device)).cpu().numpy()
+                if result is None:
+                    result = np.empty((n_rows, probs.shape[1]))
+                result[rows] = self.correction_(probs)
+        assert result is not None
+        return result
 
 
 def _runs(data: TrainingData, splits: Sequence[Split], seed: int) -> list[Run]:
@@ -298,21 +306,17 @@ def _validation_forecasts(
     network: NetworkBatch, runs: list[Run]
 ) -> tuple[np.ndarray, np.ndarray]:
     """Probabilities of each validation row under the bag that did not train on it."""
-    probs = []
+    probs, tensors = [], network.run_tensors()
     for bag, run in enumerate(runs):
-        size = rows_at_once(run.data.inputs.shape[1])
+        own = {name: part.detach()[[bag]] for name, part in tensors.items()}
+        inputs = run.data.inputs
         parts = [
-            mean_forecast(_logits(network, run.data.inputs[part]))[bag]
-            for part in run.validation.split(size)
+            mean_forecast(network.logits_of(own, inputs[part][None]))[0]
+            for part in run.validation.split(rows_at_once(inputs.shape[1]))
         ]
         probs.append(torch.cat(parts).double().exp().cpu().numpy())
     rows = torch.cat([run.validation for run in runs]).numpy()
     return _normalized(np.concatenate(probs)), rows
-
-
-def _logits(network: NetworkBatch, inputs: torch.Tensor) -> torch.Tensor:
-    """Logits of each row under each member: bags x members x rows x classes."""
-    return network(inputs.expand(network.n_runs, -1, -1))
 
 
 def _normalized(probs: np.ndarray) -> np.ndarray:

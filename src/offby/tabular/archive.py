@@ -48,8 +48,8 @@ _CLASSES = {
     "TfidfTransformer": "sklearn.feature_extraction.text",
     "TruncatedSVD": "sklearn.decomposition",
     "Ensemble": "offby.tabular.networks",
-    "ColumnEnsembleLinear": "offby.tabular.layers",
-    "BatchEnsembleLinear": "offby.tabular.layers",
+    "ColumnLinear": "offby.tabular.layers",
+    "SharedLinear": "offby.tabular.layers",
     "EnsembleLinear": "offby.tabular.layers",
     "ModuleList": "torch.nn",
 }

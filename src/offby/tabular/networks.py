@@ -16,12 +16,12 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.func import functional_call
 
+from offby.tabular.activation import Dropout
 from offby.tabular.layers import (
-    BatchEnsembleLinear,
-    ColumnEnsembleLinear,
+    ColumnLinear,
     EnsembleLinear,
     Generators,
-    dropout,
+    SharedLinear,
 )
 
 
@@ -52,7 +52,10 @@ class NetworkBatch(nn.Module):
 
 
 class Ensemble(NetworkBatch):
-    r"""Perceptrons that share matrices within a run (`BatchEnsembleLinear`).
+    r"""Perceptrons that share matrices within a run, and differ in what they see.
+
+    The first layer (`ColumnLinear`) scales the columns for each member, the hidden ones
+    (`SharedLinear`) have biases of each, and each has a last layer of its own.
 
     Its logits are a sum of cosines over the classes (`cosines`), on top of the logits
     of the class frequencies: so neighboring bins start and stay alike unless the rows
@@ -68,8 +71,8 @@ class Ensemble(NetworkBatch):
 
     References:
         Gorishniy, Kotelnikov, Babenko (2024), TabM, arXiv:2410.24210. NOTE[DIFF]:
-        cosines; scales of columns and not of their inputs, which is quicker; dropped
-        values differ between members.
+        cosines; scales of columns and not of their inputs, and in the first layer
+        only, which is quicker; dropped values differ between members.
     """
 
     run_buffers = ("prior",)
@@ -98,9 +101,9 @@ class Ensemble(NetworkBatch):
         self.dropout = dropout
         widths = [len(column_of), *hidden_layer_sizes]
         self.layers = nn.ModuleList(
-            BatchEnsembleLinear(n_members, n_in, n_out, generators)
+            SharedLinear(n_members, n_in, n_out, generators)
             if number
-            else ColumnEnsembleLinear(column_of, n_members, n_out, generators)
+            else ColumnLinear(column_of, n_members, n_out, generators)
             for number, (n_in, n_out) in enumerate(pairwise(widths))
         )
         basis = cosines(prior.shape[-1])
@@ -116,11 +119,17 @@ class Ensemble(NetworkBatch):
         generators: Generators | None = None,
     ) -> Float[Tensor, "runs members rows classes"]:
         """Raw logits of every member; with generators, as in training."""
+        dropped = self.dropout and generators is not None and len(self.layers)
+        dropout = Dropout(self.dropout, generators or ()) if dropped else None
         hidden = inputs if len(self.layers) else inputs[:, None]
         for layer in self.layers:
-            hidden = dropout(layer(hidden).relu(), self.dropout, generators)
+            hidden = layer(hidden, dropout)
+        waves = self.head(hidden, dropout.scale if dropout else 1.0)
         prior, basis = cast(Tensor, self.prior), cast(Tensor, self.basis)
-        return self.head(hidden) @ basis + prior
+        # The product and the sum in one pass.
+        bases = basis.expand(len(waves), *basis.shape)
+        logits = torch.baddbmm(prior[:, 0], waves.flatten(1, 2), bases)
+        return logits.unflatten(1, waves.shape[1:3])
 
 
 class MLP(NetworkBatch):

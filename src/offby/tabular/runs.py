@@ -16,11 +16,11 @@ from offby.tabular.splits import child_seed
 class TrainerSettings:
     """How networks are trained."""
 
-    learning_rate_init: float = 1e-3
+    learning_rate_init: float = 0.01
     weight_decay: float = 1e-2
     batch_size: int | Literal["auto"] = "auto"
     max_iter: int = 200
-    n_iter_no_change: int = 16
+    n_iter_no_change: int = 6
     max_time: float | None = None
     """Seconds after which no further epoch begins."""
 
@@ -49,12 +49,9 @@ class Run:
     seed: int
     keep_snapshots: bool = False
 
-    def generator(
-        self, purpose: int = 0, device: torch.device | str = "cpu"
-    ) -> torch.Generator:
+    def generator(self, purpose: int = 0) -> torch.Generator:
         """A stream of random numbers of its own: 0 for weights, 1 rows, 2 dropout."""
-        seed = child_seed(self.seed, purpose)
-        return torch.Generator(device).manual_seed(seed)
+        return torch.Generator().manual_seed(child_seed(self.seed, purpose))
 
 
 @dataclass(eq=False)
@@ -106,7 +103,10 @@ def batch_shape(runs: Sequence[Run], settings: TrainerSettings) -> tuple[int, in
 
 
 def batch_size(n_rows: int, wanted: int | Literal["auto"]) -> int:
-    """Rows in a step: about 24 steps an epoch, in batches large enough to be quick."""
+    """Rows in a step: about 24 steps an epoch, in batches large enough to be quick.
+
+    Below 128 rows a step takes hardly less time; above 512, it pays no more.
+    """
     if wanted != "auto":
         return min(wanted, n_rows)
-    return min(n_rows, max(32, min(512, 2 ** round(math.log2(max(n_rows, 1) / 24)))))
+    return min(n_rows, max(128, min(512, 2 ** round(math.log2(max(n_rows, 1) / 24)))))

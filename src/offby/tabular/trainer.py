@@ -1,6 +1,7 @@
 """The trainer: many runs at once, each with its rows, its stop and its best weights.
 
-`compare` trains its folds and seeds with it, the estimators their bags.
+`compare` trains its folds and seeds with it, the estimators their bags. The rate is
+constant; what is judged and kept is the average along the path (`PathAverage`).
 """
 
 import time
@@ -16,7 +17,7 @@ from offby.losses.registry import Labels, NamedLoss
 from offby.tabular.data import StackedRows
 from offby.tabular.forecasts import mean_forecast, rows_at_once
 from offby.tabular.networks import NetworkBatch
-from offby.tabular.optimizers import adamw, keep_runs
+from offby.tabular.optimizers import AdamW, PathAverage
 from offby.tabular.runs import History, Run, TrainerSettings, batch_shape, mean_score
 
 Score = Callable[[Labels, Tensor], Tensor]
@@ -107,14 +108,13 @@ def train(
         for epoch in range(settings.max_iter + 1):
             if epoch:
                 training.fit_epoch()
-            tensors = network.run_tensors()
             for row, number in enumerate(training.active):
-                own = {name: part.detach()[[row]] for name, part in tensors.items()}
+                own = training.average_of(row)
                 value = _validation_score(network, own, runs[number], score, pool)
                 if histories[number].record_epoch(value):
                     _copy_run(best, number, own)
                 if runs[number].keep_snapshots and epoch & (epoch - 1) == 0:
-                    histories[number].snapshots[epoch] = _cloned(own)
+                    histories[number].snapshots[epoch] = own
             on_epoch(epoch, mean_score(histories, epoch))
             training.drop_stopped(
                 [each.has_stalled(settings.n_iter_no_change) for each in histories]
@@ -142,11 +142,9 @@ def train_epochs(
     for epoch in range(max(epochs) + 1):
         if epoch:
             training.fit_epoch()
-        tensors = network.run_tensors()
         for row, number in enumerate(training.active):
             if epochs[number] == epoch:
-                own = {name: part.detach()[[row]] for name, part in tensors.items()}
-                _copy_run(last, number, own)
+                _copy_run(last, number, training.average_of(row))
         training.drop_stopped([each <= epoch for each in epochs])
     network.set_runs(last)
     network.eval()
@@ -157,15 +155,15 @@ class _Training:
 
     def __init__(self, network, runs: Sequence[Run], loss, settings) -> None:
         self.network, self.runs, self.loss = network, runs, loss
-        self.optimizer = adamw(
+        self.optimizer = AdamW(
             network,
             rate=settings.learning_rate_init,
             weight_decay=settings.weight_decay,
         )
+        self.average = PathAverage(network)
         self.size, self.n_steps = batch_shape(runs, settings)
-        device = runs[0].data.inputs.device
         self.order = [run.generator(1) for run in runs]
-        self.dropout = [run.generator(2, device) for run in runs]
+        self.dropout = [run.generator(2) for run in runs]
         self.active = list(range(len(runs)))
         self.rows = StackedRows.of([run.data for run in runs])
 
@@ -181,6 +179,11 @@ class _Training:
             self.optimizer.zero_grad()
             value.backward()
             self.optimizer.step()
+            self.average.update(self.network)
+
+    def average_of(self, row: int) -> dict[str, Tensor]:
+        """The averaged weights of one of the active runs."""
+        return {name: part[[row]] for name, part in self.average.tensors.items()}
 
     def _batches(self) -> Tensor:
         """Rows of each batch of an epoch: runs x steps x batch size."""
@@ -213,7 +216,8 @@ class _Training:
             return
         self.active = [self.active[row] for row in stay]
         if stay:
-            keep_runs(self.network, self.optimizer, stay)
+            self.optimizer.keep_runs(stay)
+            self.average.keep_runs(stay)
 
 
 @torch.no_grad()
@@ -238,7 +242,3 @@ def _validation_score(
 def _copy_run(store: dict[str, Tensor], number: int, own: dict[str, Tensor]) -> None:
     for name, part in store.items():
         part[number].copy_(own[name][0])
-
-
-def _cloned(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    return {name: part.detach().clone() for name, part in tensors.items()}
