@@ -13,6 +13,7 @@ from offby.cli.losses import check_losses
 from offby.cli.options import (
     machine_options,
     output_options,
+    reading_options,
     row_options,
     run_options,
     target_options,
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 @run_options
 @target_options
 @row_options
+@reading_options
 @machine_options
 def compare(
     data: str,
@@ -44,8 +46,9 @@ def compare(
 ) -> None:
     """Compare losses on the table DATA and write a report.
 
-    DATA is a csv, tsv, parquet, arrow or ndjson file (or .gz of it), or wine-red, which
-    comes with offby.
+    DATA is a file (csv, parquet, arrow, ndjson, a spreadsheet, a file of SPSS, Stata or
+    SAS, SQLite, DuckDB; csv and its like also with .gz), an address that begins with
+    https://, - for standard input, or wine-red, which comes with offby.
 
     Exit code: 0 if the report is written, also if no loss is better; 1 if a run failed;
     2 for wrong usage or data; 130 on Ctrl-C.

@@ -13,11 +13,13 @@ from offby.cli import terminal
 
 if TYPE_CHECKING:
     from offby.results import Comparison
-    from offby.tables import Problem
+    from offby.tables import Problem, ReadOptions
 
 SIZES = {"quick": (3, 1), "full": (10, 5), "": (5, 3)}
 """Folds and seeds of each size of run."""
 
+USUAL_BINS = 50
+"""Bins of a number where --bins is not given."""
 PASSED_ON = (
     "losses",
     "strategy",
@@ -40,6 +42,21 @@ def folds_and_seeds(asked: dict[str, Any]) -> tuple[int, int]:
     return asked["folds"] or folds, asked["seeds"] or seeds
 
 
+def reading(asked: dict[str, Any]) -> "ReadOptions":
+    """How the file is written, as far as the user says it."""
+    from offby.tables import ReadOptions
+
+    return ReadOptions(
+        missing=tuple(asked["missing"]),
+        separator=asked["separator"],
+        decimal=asked["decimal"],
+        encoding=asked["encoding"],
+        sheet=asked["sheet"],
+        table=asked["table_name"],
+        dates=asked["dates"],
+    )
+
+
 def problem_of(
     data: str,
     target: str,
@@ -53,7 +70,7 @@ def problem_of(
 
     folds, seeds = folds_and_seeds(asked)
     drop = tables.split_list(asked["drop"])
-    scanned = tables.scan(data)
+    scanned = tables.scan(data, reading(asked))
     tables.check_room(
         scanned,
         target,
@@ -63,6 +80,7 @@ def problem_of(
         losses=len(losses),
         seeds=seeds,
         bins=asked["bins"],
+        usual_bins=USUAL_BINS,
     )
     problem = tables.prepare(
         scanned,
@@ -75,6 +93,7 @@ def problem_of(
         min_class=asked["min_class"],
         sample=asked["sample"],
         seed=asked["seed"],
+        text=tables.split_list(asked["text"]),
         kind="auto" if asked["bins"] is None else "number",
         folds=folds,
         source=data,

@@ -82,6 +82,36 @@ target_options = _together(
     ),
 )
 
+reading_options = _together(
+    click.option(
+        "--missing",
+        multiple=True,
+        metavar="TEXT",
+        help="Text that stands for a missing value, beside ?, NA, - and their like. "
+        "May be given several times.",
+    ),
+    click.option("--separator", metavar="CHAR", help="What separates cells of a csv."),
+    click.option(
+        "--decimal",
+        type=click.Choice([".", ","]),
+        help="What stands before the decimals of a number.",
+    ),
+    click.option("--encoding", help="Text encoding, such as windows-1252."),
+    click.option("--sheet", help="Sheet of a spreadsheet.  [default: the first]"),
+    click.option("--table", "table_name", help="Table of a database file."),
+    click.option(
+        "--dates",
+        type=click.Choice(["day-first", "month-first"]),
+        help="How 03/04/2026 is read.",
+    ),
+    click.option(
+        "--text",
+        default="",
+        metavar="COLUMNS",
+        help="Columns that are text even if they look like numbers, as zip,code.",
+    ),
+)
+
 row_options = _together(
     click.option("--drop", default="", help="Columns to leave out, as id,name."),
     click.option(
