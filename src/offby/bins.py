@@ -54,7 +54,10 @@ class Bins:
 
     edges: Float[Tensor, " edges"]
     tails: Tails
-    wraps: bool = False  # a default, for files written before there was one
+    # Defaults, for files written before there were any.
+    wraps: bool = False
+    even: bool = False
+    """Whether all bins are of one width, but for rounding."""
 
     def __init__(
         self,
@@ -68,6 +71,7 @@ class Bins:
         object.__setattr__(self, "tails", tails)
         object.__setattr__(self, "wraps", bool(wraps))
         check_increasing("edges", checked, at_least=2)
+        object.__setattr__(self, "even", _are_even(checked))
         if tails not in ("none", "half-normal"):
             raise ValueError(f'tails must be "none" or "half-normal", got {tails!r}')
         if tails == "half-normal" and len(checked) < 3:
@@ -403,6 +407,14 @@ class Bins:
             f"Bins({self.n_bins} bins from {low:g} to {high:g}, "
             f"widths {least:g} to {most:g}{ends})"
         )
+
+
+def _are_even(edges: Tensor) -> bool:
+    """Read on the host once, so that no target has to search for its bin."""
+    n = len(edges) - 1
+    step = (edges[-1] - edges[0]) / n
+    exact = edges[0] + step * torch.arange(n + 1, device=edges.device)
+    return bool(((edges - exact).abs() <= 1e-12 * step).all())
 
 
 def _several(kind: str, values: ArrayLike, weights: ArrayLike | None) -> WeightedSample:
