@@ -58,7 +58,8 @@ def two_hot(
 
     for a number y between the centers :math:`x_i` and :math:`x_{i+1}`. It keeps the
     mean: :math:`\sum_j q_j x_j = y`. Beyond the first or last center all mass lies on
-    the end bin, and the mean is that center.
+    the end bin, and the mean is that center. On a circle (`Bins.periodic`) the last
+    center and the first are neighbors.
 
     Args:
         values: The true numbers, in the units of the bins. NaN gives a row of NaN.
@@ -140,6 +141,8 @@ def hl_gauss(
     grid the normal distribution is cut off, which moves its mean inward. Computed in
     log space: right where every difference above is zero in floating point.
 
+    On a circle (`Bins.periodic`) the bell goes around it, as often as it reaches.
+
     NOTE[DIFF] the papers have bins of one width; here sigma defaults to 0.75 widths of
     the bin that holds the number.
 
@@ -182,18 +185,21 @@ def hl_gauss(
     elif outside == "raise":
         _refuse_outside(values, bins)
     if sigma is None:
-        sigma = 0.75 * edges.diff()[_bin_around(y, bins)]
+        widths = edges.diff()
+        sigma = 0.75 * (widths[0] if bins.even else widths[_bin_around(y, bins)])
     elif not isinstance(sigma, Tensor) and not sigma > 0:
         raise ValueError(f"sigma must be positive, got {sigma:g}")
-    spread = torch.as_tensor(sigma, dtype=torch.float64, device=y.device)
-    spread = spread.where(spread > 0, torch.nan)
+    if isinstance(sigma, Tensor):
+        sigma = sigma.to(y).where(sigma.to(y) > 0, torch.nan)
     if bins.wraps:
+        spread = torch.as_tensor(sigma, dtype=y.dtype, device=y.device)
         return _wrapped(y, bins, spread, float_dtype(values))
     if outside == "spread":
+        spread = torch.as_tensor(sigma, dtype=y.dtype, device=y.device)
         z = (edges - y[..., None]) / spread[..., None]
         log_mass = _log_mass_between(z[..., :-1], z[..., 1:])
         return log_mass.softmax(-1).to(float_dtype(values))
-    z = _from_center(edges, y, spread, float_dtype(values))
+    z = _from_center(edges, y, sigma, float_dtype(values))
     return _mass_around_zero(z, _bin_around(y, bins)[..., None])
 
 
@@ -224,13 +230,16 @@ def _bin_around(y: Tensor, bins: Bins) -> Tensor:
     return ((y.detach() - low) / step).long().clamp(0, bins.n_bins - 1)
 
 
-def _from_center(edges: Tensor, y: Tensor, spread: Tensor, dtype: torch.dtype) -> Tensor:
+def _from_center(
+    edges: Tensor, y: Tensor, sigma: Tensor | float, dtype: torch.dtype
+) -> Tensor:
     """How far the edges are from the numbers, in units of sqrt(2) sigma.
 
     Subtracted in float64: a float32 number of 1e6 is known to the width of many a bin.
     """
-    unit = math.sqrt(2) * spread
-    if unit.ndim == 0:  # one for all: cheaper before the numbers meet the edges
+    unit = math.sqrt(2) * sigma
+    if not isinstance(unit, Tensor) or unit.ndim == 0:
+        # One for all: cheaper before the numbers meet the edges.
         return (edges / unit - (y / unit)[..., None]).to(dtype)
     return (edges - y[..., None]).to(dtype) * unit.reciprocal().to(dtype)[..., None]
 
@@ -242,7 +251,8 @@ def _mass_around_zero(z: Tensor, at: Tensor) -> Tensor:
     its digits; that of the bin which holds the center is what both tails leave.
     """
     # Beyond, tails are subnormal numbers, which take a CPU ten times as long.
-    tails = z.abs().clamp(max=26.0 if z.dtype == torch.float64 else 9.0).erfc()
+    # In place, here and below: half of the time is memory's.
+    tails = z.abs_().clamp_(max=26.0 if z.dtype == torch.float64 else 9.0).erfc()
     middle = 2 - tails.gather(-1, at) - tails.gather(-1, at + 1)
     share = (2 - tails[..., :1] - tails[..., -1:]).reciprocal()
     return tails.diff(dim=-1).abs_().scatter_(-1, at, middle).mul_(share)
