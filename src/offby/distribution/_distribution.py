@@ -203,6 +203,8 @@ class BinnedDistribution:
 
     def _below(self, y: ArrayLike) -> Array:
         """Mass between the first edge and `y`."""
+        if self._is_long(y):
+            return self._in_parts(BinnedDistribution._below, y)
         y, k = self._locate(y)
         start = self._pick(self._cumulative, k)
         end = self._pick(self._cumulative, k + 1)
@@ -228,6 +230,8 @@ class BinnedDistribution:
                 "q must hold probabilities between 0 and 1, "
                 f"got {q.min():g} to {q.max():g}"
             )
+        if self._is_long(q):
+            return self._in_parts(BinnedDistribution._number_at, q)
         # The least positive number, not 0: bins without mass before the first with
         # mass are no part of the support.
         level = np.maximum(q, np.nextafter(0, 1))
@@ -431,6 +435,22 @@ class BinnedDistribution:
         """
         found = [function(p.astype(np.float64)) for _, p in in_chunks(self._rows)]
         return np.concatenate(found or [np.empty(0)]).reshape(self.probs.shape[:-1])[()]
+
+    def _is_long(self, numbers: ArrayLike) -> bool:
+        """Whether there are many rows, and no more than one number for each."""
+        batch = self.probs.shape[:-1]
+        fits = np.broadcast_shapes(np.shape(on_host(numbers)), batch) == batch
+        return fits and len(self._rows) > ROWS_AT_ONCE
+
+    def _in_parts(self, method: Callable[..., Array], numbers: ArrayLike) -> Array:
+        """A method of one number for each row, from some rows at a time."""
+        batch = self.probs.shape[:-1]
+        each = np.broadcast_to(on_host(numbers), batch).reshape(-1)
+        found = [
+            method(self._of(rows, self.bins), each[i : i + len(rows)])
+            for i, rows in in_chunks(self._rows)
+        ]
+        return np.concatenate(found).reshape(batch)
 
     @property
     def _edges(self) -> Array:

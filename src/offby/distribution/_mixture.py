@@ -26,7 +26,8 @@ def mixture(
         return np.sum(mixed, axis=0), grids[0]
     if any(grid.tails != "none" or grid.wraps for grid in grids):
         raise ValueError(
-            "a mixture of grids with tails or on a circle needs the same grid in all parts, got "
+            "a mixture of grids with tails or on a circle needs the same grid in all "
+            "parts, got "
             f"{', '.join(map(repr, grids))}"
         )
     edges = np.unique(np.concatenate([grid.edges.cpu().numpy() for grid in grids]))
