@@ -289,7 +289,9 @@ def test_densities_and_masses_go_around_the_circle() -> None:
     for turn in (-5.5, 11.0):
         np.testing.assert_allclose(LAPS.log_pdf(y + turn), LAPS.log_pdf(y))
     np.testing.assert_allclose(LAPS.prob(3.0, 6.0) + LAPS.prob(0.5, 3.0), 1)
-    np.testing.assert_allclose(LAPS.prob(3.0, 4.5) + LAPS.prob(-1, 0.5), LAPS.prob(3, 6))
+    np.testing.assert_allclose(
+        LAPS.prob(3.0, 4.5) + LAPS.prob(-1, 0.5), LAPS.prob(3, 6)
+    )
     np.testing.assert_array_equal(LAPS.prob(1, 9), 1)
     draws = LAPS.sample(50_000, np.random.default_rng(0))
     share = ((draws >= 3) | (draws < 0.5)).mean(0)

@@ -425,7 +425,9 @@ def test_the_median_class_of_equal_masses_is_the_lower_middle_one():
 @pytest.mark.parametrize("dtype", ["bfloat16", "float16", "float32", "float64"])
 def test_tensors_of_any_precision_are_scored(dtype):
     torch = pytest.importorskip("torch")
-    p = torch.tensor([[0.25, 0.5, 0.25], [0.5, 0.25, 0.25]], dtype=getattr(torch, dtype))
+    p = torch.tensor(
+        [[0.25, 0.5, 0.25], [0.5, 0.25, 0.25]], dtype=getattr(torch, dtype)
+    )
     y, weight = torch.tensor([0, 2]), torch.tensor([1, 3]).to(p)
     for score in (
         metrics.ranked_probability_score,

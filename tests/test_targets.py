@@ -213,7 +213,9 @@ ON_CIRCLES = {
 
 
 @pytest.mark.parametrize("name", ON_CIRCLES)
-@given(st.integers(-2, 2), st.floats(0, 1), st.sampled_from([None, 0.1, 1.0, 5.0, 99.0]))
+@given(
+    st.integers(-2, 2), st.floats(0, 1), st.sampled_from([None, 0.1, 1.0, 5.0, 99.0])
+)
 def test_targets_on_a_circle_agree_with_the_turns_laid_out(name, turns, share, sigma):
     """Many turns side by side on a line, each bin's masses summed over them."""
     bins, around = ON_CIRCLES[name], 60
