@@ -476,12 +476,13 @@ class BinnedDistribution:
 
         On an inner edge it is the bin on the right, as in `Bins`.
         """
-        y = on_host(y).astype(np.float64)
+        given = on_host(y).astype(np.float64)
         if self.bins.wraps:
             low = self._edges[0]
-            y = low + np.mod(y - low, float(self.bins.period))
-        y = np.broadcast_to(y, np.broadcast_shapes(y.shape, self.probs.shape[:-1]))
-        return y, np.searchsorted(self._edges[1:-1], y, side="right")
+            given = low + np.mod(given - low, float(self.bins.period))
+        shape = np.broadcast_shapes(given.shape, self.probs.shape[:-1])
+        found = np.broadcast_to(given, shape)
+        return found, np.searchsorted(self._edges[1:-1], found, side="right")
 
     def _pick(self, rows: Array, at: Any) -> Array:
         """One entry of each row."""
