@@ -1,4 +1,4 @@
-.PHONY: demo test lint bench reports page clean
+.PHONY: demo test torch-suite lint bench reports page clean
 
 # The lock holds the build backend too: nothing is fetched beside what it names.
 # The editable install compiles the kernels too.
@@ -14,6 +14,11 @@ demo: .venv/stamp
 
 test: .venv/stamp
 	.venv/bin/python -m pytest
+
+# Nightly: PyTorch's own cases, and every criterion compiled, exported, transformed.
+torch-suite: .venv/stamp
+	.venv/bin/python -m pip install -q expecttest
+	.venv/bin/python -m pytest tests/test_nn_torch.py tests/torch_suite.py
 
 lint: .venv/stamp
 	.venv/bin/ruff format --check .

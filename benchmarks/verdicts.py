@@ -18,7 +18,7 @@ from offby.comparison.networks import Settings
 from offby.comparison.problem import Problem, fit_loss
 from offby.comparison.scoring import CLASS_METRICS, judge
 from offby.losses.registry import parse
-from offby.results.comparison import Method, Score
+from offby.results import Method, Score
 
 REPEATS = 200
 DESIGNS = ((5, 3), (5, 1), (3, 1))

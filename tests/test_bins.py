@@ -24,7 +24,7 @@ def test_index_finds_the_bin_that_holds_the_value(n, seed):
 
 def test_index_sends_values_beyond_the_edges_to_the_end_bins():
     values = torch.tensor([-torch.inf, -9, 9, torch.inf, torch.nan])
-    assert Bins.uniform(0, 3, 3).index(values).tolist() == [0, 0, 2, 2, -1]
+    assert Bins.uniform(0, 3, 3).index(values).tolist() == [0, 0, 2, 2, -100]
 
 
 def test_index_takes_any_shape_and_layout():

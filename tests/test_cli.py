@@ -42,7 +42,16 @@ QUICK = ("--losses", "ce,emd2", "--folds", "2", "--seeds", "1", "--no-noise")
         (["survey.csv", "-t", "rating", "--order", "Poor,Good"], "none of Fair"),
         (["survey.csv", "-t", "rating", "--bins", "5"], "leave --bins out"),
         (["small.csv", "-t", "y", "--losses", "nope"], "must be one of ce, emd1"),
-        (["small.csv", "-t", "y", "--losses", ","], "must name a loss"),
+        (["small.csv", "-t", "y", "--losses", "ce,mse"], "did you mean 'emd2'?"),
+        (["small.csv", "-t", "y", "--losses", "crossentropy"], "did you mean 'ce'?"),
+        (["small.csv", "-t", "y", "--losses", "ce,rps"], "did you mean 'emd2'?"),
+        (["small.csv", "-t", "y", "--quick", "--full"], "exclude each other"),
+        (["small.csv", "-t", "y", "--full", "--quick"], "exclude each other"),
+        (["small.csv", "-t", "y", "-o", "x.pdf"], "use 'x.html'"),
+        (["small.csv", "-t", "y", "-o", "small.csv"], "use 'small.html'"),
+        (["small.csv", "-t", "y", "--json", "small.csv"], "not written by offby"),
+        (["small.csv", "-t", "y", "--unseen-groups"], "needs the columns --time and"),
+        (["small.csv", "-t", "y", "--losses", ","], "must name at least one loss"),
         (["small.csv", "-t", "y", "--losses", "hl-gauss"], "hl-gauss needs numbers"),
         (["small.csv", "-t", "y", "--losses", "ce+two-hot"], "two-hot needs numbers"),
         (["small.csv", "-t", "y", "--drop", "q"], "must be in the table"),
@@ -51,8 +60,11 @@ QUICK = ("--losses", "ce,emd2", "--folds", "2", "--seeds", "1", "--no-noise")
         (["small.csv", "-t", "y", "--folds", "40"], "two classes must have 40"),
         (["small.csv", "-t", "y", "-o", "no/r.html"], "make 'no' first"),
         (["small.csv", "-t", "y", "-o", "."], "got the folder"),
-        (["small.csv", "-t", "y", "-o", "r", "--json", "r"], "two files"),
-        (["small.csv", "-t", "y", "-o", "r", "--json", "r_explain.html"], "two files"),
+        (["small.csv", "-t", "y", "-o", "r.html", "--json", "r.html"], "two files"),
+        (
+            ["small.csv", "-t", "y", "-o", "r.html", "--json", "r-explain.html"],
+            "two files",
+        ),
         (["small.csv", "-t", "y", "--groups", "q"], "must be in the table"),
         (["small.csv", "-t", "y", "--groups", "y"], "a column with no other use"),
         (["small.csv", "-t", "y", "--groups", "a", "--time", "a"], "no other use"),
@@ -111,7 +123,7 @@ def test_ctrl_c_says_how_to_go_on(monkeypatch):
     assert "--run-dir DIR" in alone.stderr
     kept = call("compare", "small.csv", "-t", "y", "--run-dir", "runs")
     assert kept.exit_code == 130
-    assert "kept in runs; the same command goes on there" in kept.stderr
+    assert "kept in runs; the same command continues from them" in kept.stderr
 
 
 @pytest.mark.slow
@@ -134,14 +146,14 @@ def test_columns_with_a_role_are_not_learned_from(tmp_path):
     words = ("all.csv", "-t", "y", *QUICK, "--groups", "g", "--weights", "w")
     result = call("compare", *words, "--run-dir", "runs", "--metric", "qwk", "-j", "1")
     assert result.exit_code == 0, result.output
-    first = json.loads((tmp_path / "y_compare.json").read_text())
+    first = json.loads((tmp_path / "small-y.json").read_text())
     assert first["data"]["n_features"] == 1
     assert first["run"]["split"] == "by groups, 30 of them"
     assert first["metrics"][0]["key"] == "qwk"
     assert "not learned from: columns g, w" in result.stderr
     again = call("compare", *words, "--run-dir", "runs", "--metric", "qwk", "-j", "1")
     assert "8 of 8 fits were there already" in again.stderr
-    second = json.loads((tmp_path / "y_compare.json").read_text())
+    second = json.loads((tmp_path / "small-y.json").read_text())
     assert second["scores"] == first["scores"]
 
 
@@ -165,21 +177,21 @@ def test_a_comparison_prints_scores_and_writes_report_and_data(tmp_path):
         "↓",
         "↑",
         "\u203a",
-        "Report  y_compare.html",
-        "Explain y_compare_explain.html",
+        "Report   small-y.html",
+        "Explain  small-y-explain.html",
     ):
         assert part in result.stdout
     after = {path.name for path in tmp_path.iterdir()}
     assert after - before == {
-        "y_compare.html",
-        "y_compare.json",
-        "y_compare_explain.html",
+        "small-y.html",
+        "small-y.json",
+        "small-y-explain.html",
     }
-    report = (tmp_path / "y_compare.html").read_text(encoding="utf-8")
-    assert report.count('href="y_compare_explain.html#stop=0') == report.count(
+    report = (tmp_path / "small-y.html").read_text(encoding="utf-8")
+    assert report.count('href="small-y-explain.html#stop=0') == report.count(
         "Move this prediction by hand"
     )
-    data = json.loads((tmp_path / "y_compare.json").read_text())
+    data = json.loads((tmp_path / "small-y.json").read_text())
     assert data["data"]["target"] == "y"
 
 
@@ -193,19 +205,41 @@ def test_rows_link_to_a_page_beside_only_if_it_can_be_drawn(
     result = call("compare", "small.csv", "-t", "y", "-o", "r.html")
     assert result.exit_code == 0, result.output
     page = (tmp_path / "r.html").read_text(encoding="utf-8")
-    assert (tmp_path / "r_explain.html").exists() == drawn
-    assert ("Explain r_explain.html" in result.stdout) == drawn
-    assert page.count('href="r_explain.html#') == 3 * drawn
+    assert (tmp_path / "r-explain.html").exists() == drawn
+    assert ("Explain  r-explain.html" in result.stdout) == drawn
+    assert page.count('href="r-explain.html#') == 3 * drawn
 
 
 def test_a_page_that_cannot_be_written_is_refused_before_the_work(
     monkeypatch, tmp_path
 ):
-    (tmp_path / "r_explain.html").mkdir()
+    (tmp_path / "r-explain.html").mkdir()
     monkeypatch.setattr(offby, "compare", lambda *a, **b: pytest.fail("ran"))
     result = call("compare", "small.csv", "-t", "y", "-o", "r.html")
     assert result.exit_code == 2
-    assert "got the folder 'r_explain.html'" in result.output
+    assert "got the folder 'r-explain.html'" in result.output
+
+
+def bare(made):
+    """The comparison without what takes long to draw."""
+    return replace(made, pushes=(), scores=(), reliability=(), noise=(), differences=())
+
+
+def test_a_section_that_fails_loses_nothing(monkeypatch, tmp_path):
+    monkeypatch.setattr(offby, "compare", lambda *a, **b: bare(comparison()))
+
+    def fail(look, row):
+        raise IndexError("tuple index out of range")
+
+    rows = sys.modules["offby.report.sections.rows"]
+    monkeypatch.setattr(rows, "_picture", fail)
+    with pytest.warns(RuntimeWarning, match="tuple index out of range"):
+        result = call("compare", "small.csv", "-t", "y")
+    assert result.exit_code == 0, result.output
+    assert "RPS" in result.stdout
+    assert (tmp_path / "small-y.json").exists()
+    page = (tmp_path / "small-y.html").read_text(encoding="utf-8")
+    assert "This section could not be drawn" in page
 
 
 def test_the_numbers_are_kept_if_a_page_fails(monkeypatch, tmp_path):
@@ -218,6 +252,8 @@ def test_the_numbers_are_kept_if_a_page_fails(monkeypatch, tmp_path):
     monkeypatch.setattr(offby.report, "render", fail)
     result = call("compare", "small.csv", "-t", "y", "-o", "r.html")
     assert result.exit_code == 1
+    assert "the report could not be written: no picture" in result.stderr
+    assert "RPS" in result.stdout
     assert json.loads((tmp_path / "r.json").read_text())["data"]["kind"] == "number"
 
 
@@ -226,7 +262,7 @@ def test_quiet_prints_nothing(tmp_path):
     result = call("compare", "small.csv", "-t", "y", *QUICK, "-q")
     assert result.exit_code == 0, result.output
     assert result.output == ""
-    assert (tmp_path / "y_compare.html").exists()
+    assert (tmp_path / "small-y.html").exists()
 
 
 @pytest.mark.slow
@@ -234,7 +270,7 @@ def test_json_on_stdout_is_alone_there():
     result = call("compare", "small.csv", "-t", "y", *QUICK, "--json", "-")
     assert result.exit_code == 0, result.output
     assert json.loads(result.stdout)["data"]["n_rows"] == 60
-    assert "y_compare.html" in result.stderr
+    assert "small-y.html" in result.stderr
 
 
 def test_losses_lists_every_name():
@@ -243,6 +279,112 @@ def test_losses_lists_every_name():
     result = call("losses")
     assert result.exit_code == 0
     assert all(entry.name in result.stdout for entry in TABLE)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["small.csv", "-t", "y", "--quick", "--full"],
+        ["small.csv", "-t", "y", "-o", "x.pdf"],
+        ["small.csv", "-t", "y", "-o", "no/r.html"],
+        ["small.csv", "-t", "y", "--json", "small.csv"],
+        ["small.csv", "-t", "y", "--predictions", "p.txt"],
+        ["small.csv", "-t", "y", "--losses", ","],
+        ["small.csv", "-t", "y", "--unseen-groups"],
+    ],
+)
+def test_wrong_use_is_refused_before_anything_heavy_is_imported(words):
+    code = (
+        "import sys\nfrom offby.cli import main\n"
+        f"try:\n    main(['compare', *{words}])\n"
+        "except SystemExit as end:\n    assert end.code == 2, end.code\n"
+        "heavy = {'torch', 'sklearn', 'polars', 'altair', 'rich'} & set(sys.modules)\n"
+        "sys.exit(', '.join(heavy) or 0)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
+
+
+def test_a_wrong_loss_is_refused_before_the_table_is_read(monkeypatch):
+    from offby import tables
+
+    monkeypatch.setattr(tables, "scan", lambda data: pytest.fail("read the table"))
+    result = call("compare", "small.csv", "-t", "y", "--losses", "mse")
+    assert result.exit_code == 2
+    assert "small.csv" not in result.output
+
+
+@pytest.mark.parametrize(
+    ("data", "name"),
+    [
+        ("houses.csv", "houses"),
+        ("in/wine.v2.csv.gz", "wine"),
+        ("wine-red", "wine-red"),
+        ("https://example.org/a%20b.csv?x=1", "a b"),
+        ("-", "stdin"),
+        (".hidden.csv", "hidden.csv"),
+    ],
+)
+def test_a_report_is_named_after_its_data_and_target(data, name):
+    from offby.cli.files import outputs_of, plain, stem
+
+    assert stem(data) == name
+    found = outputs_of(data, "price/m²", None, None)
+    assert found.report.name == f"{plain(name)}-price_m².html"
+    assert found.json == found.report.with_suffix(".json")
+
+
+def test_files_of_other_data_are_kept_with_a_word(monkeypatch, tmp_path):
+    first = replace(bare(comparison("number", 12)))
+    other = replace(first, data=replace(first.data, sha256="0123" * 16))
+    made = iter([first, first, other, other, other])
+    monkeypatch.setattr(offby, "compare", lambda *args, **settings: next(made))
+
+    def run(*words):
+        result = call("compare", "small.csv", "-t", "y", *words)
+        assert result.exit_code == 0, result.output
+        return result.output
+
+    run()
+    names = ("small-y.html", "small-y.json", "small-y-explain.html")
+    kept = {name: (tmp_path / name).read_bytes() for name in names}
+    assert "were kept" not in run()  # The same data: the same files.
+    assert "were kept" in run()
+    assert {name: (tmp_path / name).read_bytes() for name in names} == kept
+    page = (tmp_path / "small-y-2.html").read_text(encoding="utf-8")
+    assert 'href="small-y-2-explain.html#' in page
+    assert json.loads((tmp_path / "small-y-2.json").read_text())["data"]["sha256"] == (
+        "0123" * 16
+    )
+    run()
+    assert not (tmp_path / "small-y-3.html").exists()
+    run("--overwrite")
+    assert (tmp_path / "small-y.html").read_bytes() != kept["small-y.html"]
+
+
+def test_a_file_that_is_not_ours_is_not_replaced(monkeypatch, tmp_path):
+    (tmp_path / "small-y.html").write_text("<p>mine</p>")
+    result = call("compare", "small.csv", "-t", "y")
+    assert result.exit_code == 2
+    assert "'small-y.html' exists and was not written by offby compare" in result.output
+    monkeypatch.setattr(offby, "compare", lambda *a, **b: bare(comparison()))
+    result = call("compare", "small.csv", "-t", "y", "--overwrite")
+    assert result.exit_code == 0, result.output
+    assert "mine" not in (tmp_path / "small-y.html").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("seeds", "seconds", "says"),
+    [(9, 1200, "--seeds 9 should settle"), (900, 4000 * 2, None)],
+)
+def test_nobody_is_told_to_wait_for_more_than_an_hour(
+    monkeypatch, seeds, seconds, says
+):
+    from offby.cli.terminal import next_step
+    from offby.results import Comparison
+
+    monkeypatch.setattr(Comparison, "settling", lambda self: (seeds, seconds))
+    text = next_step(comparison(), jobs=2, run_dir=None)
+    assert (text is None) if says is None else (says in text and "10 min" in text)
 
 
 def test_help_loads_nothing_heavy():

@@ -98,7 +98,7 @@ def test_rows_that_cannot_be_drawn_are_refused(made, says):
 def test_command_writes_the_page_and_says_where(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     result = call()
-    assert (result.exit_code, result.stdout) == (0, "Page  explain.html\n")
+    assert (result.exit_code, result.stdout) == (0, "The page is explain.html.\n")
     assert Path("explain.html").read_text(encoding="utf-8") == explain.render()
     Path("c.json").write_text(comparison().to_json())
     assert call("c.json", "--out", "own.html").exit_code == 0

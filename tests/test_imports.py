@@ -21,6 +21,7 @@ MAY_IMPORT = {
     "bins": {"grounds", "weighted"},
     "distribution": {"grounds", "bins"},
     "targets": {"grounds", "bins"},
+    "decode": {"grounds", "bins", "distribution"},
     "kernels": {"grounds", "bins"},
     "losses": MATHS,
     "nn": MATHS,
@@ -32,7 +33,8 @@ MAY_IMPORT = {
     "comparison": MATHS | {"metrics", "tabular", "results"},
     "report": {"results"},
     "explain": {"results"},
-    "cli": MATHS | {"comparison", "tables", "report", "explain", "results"},
+    "notebook": {"comparison", "report", "results"},
+    "cli": MATHS | {"comparison", "notebook", "tables", "report", "explain", "results"},
     "__main__": {"cli"},
 }
 ANYWHERE = {"_checks", "datasets"}
@@ -145,6 +147,7 @@ def test_public_names() -> None:
         "anatomy",
         "compare",
         "debias",
+        "decode",
         "losses",
         "metrics",
         "nn",

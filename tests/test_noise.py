@@ -10,7 +10,7 @@ from offby.comparison.networks import Settings
 from offby.comparison.noise import study as noise
 from offby.comparison.problem import Problem, fit_loss
 from offby.losses.registry import parse
-from offby.results.comparison import Metric, Noise
+from offby.results import Metric, Noise
 
 SHORT = Settings(max_iter=40, hidden_layer_sizes=(16,))
 RPS = Metric("rps", "RPS", True, "classes", "the whole distribution")
@@ -47,7 +47,7 @@ def test_every_kind_of_noise_has_a_curve_per_loss(found):
     assert {(n.kind, n.method) for n in found.noise} == {
         (kind, loss) for kind in kinds for loss in ("ce", "emd2")
     }
-    assert len(found.flips) == len(kinds)
+    assert len(found.takeovers) == len(kinds)
     assert Comparison.from_json(found.to_json()) == found
     for curve in found.noise:
         still = curve.levels.index(1.0 if curve.kind == "counts" else 0.0)
@@ -166,13 +166,13 @@ def test_the_first_level_at_which_another_loss_wins_is_named():
         curve("a", "counts", (0.33, 0.30, 0.31), (0.5, 1.0, 2.0)),
         curve("b", "counts", (0.32, 0.31, None), (0.5, 1.0, 2.0)),
     ]
-    first, second = noise.flips(noises, RPS, 0.01)
+    first, second = noise.takeovers(noises, RPS, 0.01)
     assert first == (
         "By RPS, b takes the place of a with training labels moved to a neighbor "
         "(30 % of them): 0.35 against 0.4."
     )
     assert "b takes the place of a with another number of bins (50 % of it)" in second
-    (none,) = noise.flips(noises[:2], RPS, 0.2)
+    (none,) = noise.takeovers(noises[:2], RPS, 0.2)
     assert "a stays best, or within 20%, with" in none
 
 

@@ -8,6 +8,7 @@ import base64
 import json
 import os
 import re
+import subprocess
 import sys
 from collections import Counter
 from dataclasses import replace
@@ -17,15 +18,22 @@ from pathlib import Path
 from urllib.parse import unquote
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import offby
 
 pytest.importorskip("altair")
 pytest.importorskip("vl_convert")
 pytest.importorskip("jinja2")
 
+import offby.report
+from offby.notebook import Comparison
 from offby.report import frame, render
+from offby.report.sections import SECTIONS
+from offby.report.sections.data import cut_bars
 from offby.report.style import Look, unique
-from offby.results import phrases as words
-from offby.results.comparison import Comparison, Method
+from offby.results import Method, phrases
 from tests.report_data import METHODS, comparison
 
 GOLD = Path(__file__).parent / "gold"
@@ -197,7 +205,7 @@ def bare(data):
         forecasts=(),
         noise=(),
         noise_share=None,
-        flips=(),
+        takeovers=(),
         training=(),
     )
 
@@ -223,6 +231,7 @@ def test_rows_link_to_the_page_beside_or_say_how_to_make_it():
 
 
 def test_a_notebook_shows_the_page_in_a_frame(monkeypatch):
+    _ = offby.Comparison  # whoever has one has come by here
     data = bare(comparison())
     shown = data._repr_html_()
     assert shown == frame(data)
@@ -231,6 +240,7 @@ def test_a_notebook_shows_the_page_in_a_frame(monkeypatch):
     assert tag[1]["srcdoc"].replace('<base href="about:srcdoc">', "") == render(data)
     assert "allow-same-origin" not in tag[1]["sandbox"]
     monkeypatch.setitem(sys.modules, "offby.report", None)
+    monkeypatch.delattr(offby, "report")
     assert data._repr_html_() is None
 
 
@@ -277,7 +287,7 @@ def hostile():
         metrics=(replace(data.metrics[0], title=quotes, unit=tag), *data.metrics[1:]),
         verdicts=tuple(replace(data.verdicts[0], sentence=evil) for evil in EVIL),
         why=tuple(EVIL),
-        flips=tuple(EVIL),
+        takeovers=tuple(EVIL),
         run=replace(
             data.run, command=quotes, not_tested=tuple(EVIL), versions={tag: end}
         ),
@@ -303,6 +313,92 @@ def test_a_bare_comparison_renders():
     assert page.count("<figure") == 1
 
 
+@pytest.mark.parametrize("section", SECTIONS, ids=lambda section: section.id)
+def test_a_section_that_fails_says_so_in_its_place(monkeypatch, section):
+    def fail(look):
+        raise IndexError("<tuple> index out of range")
+
+    others = [replace(each, content=lambda look: None) for each in SECTIONS]
+    place = SECTIONS.index(section)
+    others[place] = replace(section, content=fail)
+    monkeypatch.setattr(offby.report, "SECTIONS", others)
+    with pytest.warns(RuntimeWarning, match=re.escape(section.title)):
+        page = render(comparison())
+    inside = page.partition(f'<section id="{section.id}">')[2].partition("</section>")
+    assert "could not be drawn (IndexError: &lt;tuple&gt; index" in inside[0]
+    assert f'<a href="#{section.id}">{section.contents}</a>' in page
+
+
+def test_a_picture_that_fails_leaves_all_other_sections(monkeypatch):
+    data = comparison(methods=METHODS[:2])
+    whole = render(data)
+    monkeypatch.setattr("offby.report.sections.rows._picture", lambda look, row: [][1])
+    with pytest.warns(RuntimeWarning, match="What each loss predicts"):
+        page = render(data)
+
+    def sections(page):
+        found = re.findall(r'<section id="(\w+)">(.*?)</section>', page, flags=re.S)
+        return dict(found)
+
+    left, all_ = sections(page), sections(whole)
+    assert left.keys() == all_.keys()
+    assert {name for name in left if left[name] != all_[name]} == {"rows"}
+
+
+def test_contents_name_every_section_that_is_there(case):
+    _, page = case
+    contents = re.findall(r'<li><a href="#(\w+)">', page)
+    assert contents == re.findall(r'<section id="(\w+)">', page)
+    assert contents == [section.id for section in SECTIONS]
+
+
+def test_report_and_explainer_need_no_torch():
+    code = (
+        "import sys, offby.report, offby.explain\n"
+        "sys.exit(any(m in sys.modules for m in ('torch', 'sklearn', 'polars')))"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+HEAPED = st.lists(st.floats(0.1, 10), min_size=4, max_size=40)
+
+
+@given(HEAPED, st.integers(1, 3), st.floats(60, 1e6))
+def test_bars_of_heaped_numbers_are_cut_until_the_rest_can_be_seen(heights, n, times):
+    """However high a few bars are, the other bars keep a tenth of the picture."""
+    top = max(heights)
+    if top > 3.9 * min(heights):
+        heights = [top / 3.9 + height / 2 for height in heights]
+    heaps = [max(heights) * times * (1 + 0.5 * i) for i in range(n)]
+    if n > (len(heights) + n) // 2:
+        return
+    cut = cut_bars([*heaps, *heights])
+    assert cut == list(range(n))
+
+
+def test_heaps_of_very_different_heights_are_all_cut():
+    assert cut_bars([7e5, 100, 90, 1.5e4, 40, 3.5e3, 10]) == [0, 3, 5]
+
+
+@given(HEAPED)
+def test_bars_that_fall_steadily_are_not_cut(heights):
+    steady = [100 * 0.5**place for place in range(len(heights))]
+    assert cut_bars(steady) == []
+    assert cut_bars([0.0, *steady, 0.0]) == []
+
+
+def test_a_heap_is_named_with_its_rows():
+    data = comparison("number", 12)
+    edges = (0.0, 0.001, *data.data.edges[2:])
+    counts = (700, *data.data.counts[1:])
+    labels = ("0 to 0.001", *data.data.labels[1:])
+    heaped = replace(data.data, edges=edges, counts=counts, labels=labels)
+    page = render(replace(bare(data), data=heaped))
+    assert "A narrow bar is cut at the triangle" in page
+    assert "700 rows from 0 to 0.001" in page
+    assert "is cut" not in render(bare(data))
+
+
 def test_equal_labels_stay_apart():
     labels = unique(("a",) * 6)
     assert labels[-1] == "a (6)"
@@ -315,7 +411,7 @@ def test_a_comparison_of_an_older_schema_still_has_a_page():
     raw = json.loads(data.to_json())
     for drawn in ("pushes", "rows", "differences"):
         raw[drawn] = []
-    for new in ("reliability", "forecasts", "noise", "noise_share", "flips"):
+    for new in ("reliability", "forecasts", "noise", "noise_share", "takeovers"):
         del raw[new]
     older = Comparison.from_json(json.dumps(raw))
     assert older.reliability == ()
@@ -333,11 +429,11 @@ def test_a_comparison_of_an_older_schema_still_has_a_page():
     ],
 )
 def test_numbers_are_written_as_people_write_them(value, digits, text):
-    assert words.number(value, digits) == text
+    assert phrases.number(value, digits) == text
 
 
 def test_shares_are_never_none_or_all_by_rounding():
-    shares = [words.percent(share) for share in (0, 0.004, 0.126, 0.996, 1)]
+    shares = [phrases.percent(share) for share in (0, 0.004, 0.126, 0.996, 1)]
     assert [text.replace("\u00a0", " ") for text in shares] == [
         "0 %",
         "less than 1 %",
@@ -345,4 +441,4 @@ def test_shares_are_never_none_or_all_by_rounding():
         "more than 99 %",
         "100 %",
     ]
-    assert words.minus("a-1, -3.5 to -2") == "a-1, −3.5 to −2"
+    assert phrases.minus("a-1, -3.5 to -2") == "a-1, −3.5 to −2"

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from typing import Literal
 
 import numpy as np
@@ -9,7 +10,6 @@ from sklearn.linear_model import LinearRegression, LogisticRegression
 from offby.comparison import compare
 from offby.comparison.inference import (
     Interval,
-    answers,
     corrected_interval,
     differences,
     holm,
@@ -18,7 +18,8 @@ from offby.comparison.inference import (
 )
 from offby.comparison.networks import Settings
 from offby.comparison.splits import cuts
-from offby.results.comparison import Method, Metric, Score
+from offby.comparison.verdicts import answers
+from offby.results import Method, Metric, Score
 
 SHORT = Settings(max_iter=4, hidden_layer_sizes=(8,))
 METRIC = Metric("rps", "RPS", True, "classes", "the whole distribution")
@@ -96,9 +97,9 @@ def test_every_two_losses_are_compared_and_the_worse_is_named_first():
     assert {(d.method, d.other) for d in pairs} == {("c", "b"), ("a", "b"), ("a", "c")}
     assert all(d.mean > 0 and d.verdict == "worse" for d in pairs)
     assert answer.best == "b"
-    assert "b scores best of 3" in answer.sentence
-    assert "a is worse by 66.7 % (95 % interval 66." in answer.sentence
-    assert "loses 15 of 15 pairs" in answer.sentence
+    assert "b scores best of 3 losses." in answer.sentence
+    assert "a is worse, by 66.7 % (95 % interval 66." in answer.sentence
+    assert "worse in 15 of 15 fits" in answer.sentence
 
 
 def test_more_rivals_make_a_verdict_harder_to_reach():
@@ -131,7 +132,7 @@ def test_a_doubtful_difference_names_the_seeds_that_would_settle_it():
     assert pair.verdict == "can't tell"
     assert pair.seeds_needed is not None
     assert pair.seeds_needed > 3
-    assert f"about {pair.seeds_needed} seeds would settle it" in answer.sentence
+    assert f"About {pair.seeds_needed} seeds would decide this." in answer.sentence
     assert answer.unsure == (pair.method,)
 
 
@@ -149,13 +150,13 @@ def test_the_seeds_named_are_the_fewest_that_end_the_doubt():
 def test_folds_that_disagree_cannot_be_settled_by_seeds():
     pairs, answer = compared(scores({"a": 0.5, "b": 0.5}, 0.2))
     assert pairs[0].seeds_needed is None
-    assert "more seeds will not settle it" in answer.sentence
+    assert "More seeds will not decide this; more rows might." in answer.sentence
 
 
 def test_a_reference_that_beats_all_is_named_and_never_best():
     _, answer = compared(scores({"a": 0.5, "b": 0.4, "trees": 0.2}, 1e-4))
     assert answer.best == "b"
-    assert "the reference trees scores better still (0.2 " in answer.sentence
+    assert "trees scores better than all losses: 0.2 against 0.4." in answer.sentence
 
 
 def test_an_infinite_score_is_worse_whatever_the_mean_of_the_rest():
@@ -164,7 +165,60 @@ def test_an_infinite_score_is_worse_whatever_the_mean_of_the_rest():
     pairs, answer = compared(found)
     assert answer.best == "a"
     assert pairs[0].verdict == "worse"
-    assert "b is worse: infinitely bad in 7 row scores" in answer.sentence
+    assert "b is worse: its score is infinite in 7 rows." in answer.sentence
+
+
+def test_no_loss_is_best_where_all_scores_are_infinite():
+    found = scores({"a": 0.5, "b": 0.4}, 1e-4)
+    found = [replace(score, infinite_rows=2) for score in found]
+    _, answer = compared(found)
+    assert answer.best == ""
+    assert "no loss can be called best" in answer.sentence
+    assert "infinite score in at least 30 rows" in answer.sentence
+
+
+def test_a_baseline_with_infinite_rows_never_beats_the_losses():
+    found = scores({"a": 0.5, "b": 0.4, "trees": 0.2}, 1e-4)
+    found = [
+        replace(score, infinite_rows=1) if score.method == "trees" else score
+        for score in found
+    ]
+    _, answer = compared(found)
+    assert "trees" not in answer.sentence
+
+
+def test_a_baseline_is_better_by_a_metric_of_which_more_is_better():
+    metric = replace(METRIC, lower_is_better=False)
+    found = scores({"a": 0.5, "b": 0.4, "trees": 0.2}, 1e-4)
+    methods = [Method(name, name, name == "trees") for name in ("a", "b", "trees")]
+    pairs = differences(methods, [metric], found, overlap=0.25, seeds=3, rope=0.01)
+    (answer,) = answers([metric], pairs, methods, found)
+    assert answer.best == "a"
+    assert "trees" not in answer.sentence
+    better = [replace(s, value=0.9) if s.method == "trees" else s for s in found]
+    (answer,) = answers([metric], pairs, methods, better)
+    assert "trees scores better than all losses: 0.9 against 0.5." in answer.sentence
+
+
+def test_a_difference_clear_alone_but_not_among_many_is_no_tie():
+    clear_alone = Interval(mean=0.02, error=0.009, freedom=30)
+    assert clear_alone.low > 0
+    assert verdict(clear_alone, 0.05, 1.0, 0.3) == "can't tell"
+    assert verdict(Interval(0.001, 0.001, 30), 0.05, 1.0, 0.3) == "no clear difference"
+
+
+def test_the_sides_of_an_open_difference_are_named():
+    rng = np.random.default_rng(5)
+    found = scores({"a": 0.5, "b": 0.5})
+    found[15:] = [
+        replace(s, value=0.5 + 0.0005 + 0.02 * rng.normal()) for s in found[15:]
+    ]
+    (pair,), answer = compared(found)
+    assert pair.verdict == "can't tell"
+    low, high = 100 * pair.low / 0.5, 100 * pair.high / 0.5
+    assert low < 0 < high
+    text = f"it is between {-low:.1f} % better and {high:.1f} % worse."
+    assert text in answer.sentence
 
 
 # How rows are cut

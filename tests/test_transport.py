@@ -290,3 +290,25 @@ def test_regular_hours_around_midnight():
     q[1] = 1.0
     assert losses.wasserstein(z, q, hours) == 2
     assert losses.wasserstein(z, torch.tensor(1), hours) == 2
+
+
+@pytest.mark.parametrize(
+    "transform",
+    [
+        lambda f: torch.func.functionalize(f),
+        lambda f: torch.func.vmap(f),
+        lambda f: lambda z: torch.func.jvp(f, (z,), (z,))[0],
+    ],
+    ids=["functionalize", "vmap", "jvp"],
+)
+@pytest.mark.filterwarnings("ignore:.torch.jit:DeprecationWarning")  # of torch's jvp
+def test_a_solver_that_cannot_see_the_numbers_says_so(transform):
+    """Under functionalize it read the memory of a wrapper, and gave NaN."""
+    pytest.importorskip("ot")
+    q, z = torch.randn(3, 4).softmax(-1), torch.randn(2, 3, 4)
+    with pytest.raises(
+        RuntimeError, match=r"inside a transform of torch\.func; use squ"
+    ):
+        transform(lambda a: losses.wasserstein(a, q.expand(a.shape), Costs.equal(4)))(z)
+    with pytest.raises(RuntimeError, match="of a meta tensor"):
+        losses.wasserstein(z.to("meta"), q.expand(z.shape).to("meta"), Costs.equal(4))

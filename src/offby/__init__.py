@@ -4,11 +4,11 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from offby import losses, metrics, nn, targets
+    from offby import decode, losses, metrics, nn, targets
     from offby.bins import Bins
-    from offby.comparison import Comparison, compare
     from offby.distribution import BinnedDistribution
     from offby.grounds import Circle, Costs, Line, Tree
+    from offby.notebook import Comparison, compare
     from offby.tabular import BinnedRegressor, OrdinalClassifier
     from offby.theory.anatomy import anatomy
     from offby.theory.debias import debias
@@ -27,6 +27,7 @@ __all__ = [
     "anatomy",
     "compare",
     "debias",
+    "decode",
     "losses",
     "metrics",
     "nn",
@@ -40,13 +41,13 @@ _HOME = {
     "BinnedRegressor": "offby.tabular",
     "Bins": "offby.bins",
     "Circle": "offby.grounds",
-    "Comparison": "offby.comparison",
+    "Comparison": "offby.notebook",
     "Costs": "offby.grounds",
     "Line": "offby.grounds",
     "OrdinalClassifier": "offby.tabular",
     "Tree": "offby.grounds",
     "anatomy": "offby.theory.anatomy",
-    "compare": "offby.comparison",
+    "compare": "offby.notebook",
     "debias": "offby.theory.debias",
     "settles_at": "offby.theory.minimizers",
 }
@@ -57,7 +58,7 @@ def __getattr__(name: str) -> Any:
         from importlib.metadata import version
 
         return version("offby")
-    if name in ("losses", "metrics", "nn", "targets"):
+    if name in ("decode", "losses", "metrics", "nn", "targets"):
         return import_module(f"offby.{name}")
     if name not in _HOME:
         raise AttributeError(f"module 'offby' has no attribute {name!r}")

@@ -30,6 +30,24 @@ def clamped(index: Tensor, n_classes: int) -> Tensor:
     return index.long().clamp(0, n_classes - 1)
 
 
+def as_numbers(
+    name: str, values: Tensor | ArrayLike, dtype: torch.dtype | None = torch.float64
+) -> Tensor:
+    """Numbers of a setting: a tensor stays on its device, all else is on the host.
+
+    On the host also where the default device is another: models are built on the meta
+    device to be filled later, but nothing fills a setting.
+    """
+    if not isinstance(values, Tensor):
+        return torch.as_tensor(values, dtype=dtype, device="cpu")
+    if values.is_meta:
+        raise ValueError(
+            f"{name} must hold numbers, got a tensor on the meta device, which has "
+            "none; give a list, or a tensor made with device='cpu'"
+        )
+    return values.detach().to(dtype or values.dtype)
+
+
 def check_increasing(name: str, numbers: Tensor, *, at_least: int) -> None:
     """Refuse what is not one axis of finite, increasing numbers."""
     if numbers.ndim != 1 or len(numbers) < at_least:
@@ -47,6 +65,24 @@ def check_increasing(name: str, numbers: Tensor, *, at_least: int) -> None:
             f"{name} must increase, but {name}[{at}] = {numbers[at]:g} "
             f"and {name}[{at + 1}] = {numbers[at + 1]:g}"
         )
+
+
+def bins_last(logits: Tensor, dim: int) -> Tensor:
+    """Logits with axis `dim` moved to the end."""
+    if dim == -1:
+        return logits
+    if not -logits.ndim <= dim < logits.ndim:
+        raise ValueError(
+            f"dim must be an axis of logits, got {dim} for shape {tuple(logits.shape)}"
+        )
+    return logits.movedim(dim, -1)
+
+
+def classes_last(logits: Tensor, target: Tensor, dim: int) -> tuple[Tensor, Tensor]:
+    """Logits, and a target of probabilities, with axis `dim` moved to the end."""
+    if dim != -1 and target.is_floating_point() and target.shape == logits.shape:
+        target = target.movedim(dim, -1)
+    return bins_last(logits, dim), target
 
 
 def check_target(logits: Tensor, target: Tensor, n_classes: int | None = None) -> bool:

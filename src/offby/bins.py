@@ -1,7 +1,7 @@
 """`Bins`: the grid that turns numbers into classes."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -9,12 +9,15 @@ from jaxtyping import Float, Int
 from numpy.typing import ArrayLike
 from torch import Tensor
 
-from offby._checks import check_increasing
-from offby.grounds import Line
+from offby._checks import as_numbers, check_increasing
+from offby.grounds import Line, settings
 from offby.weighted import WeightedSample
 
 Strategy = Literal["quantile", "uniform", "log", "kmeans"]
 """How numbers are cut into bins."""
+
+IGNORED = -100
+"""Index of a number that is missing: `ignore_index` of PyTorch's criteria and ours."""
 
 Tails = Literal["none", "half-normal"]
 
@@ -51,7 +54,7 @@ class Bins:
     tails: Tails
 
     def __init__(self, edges: Tensor | ArrayLike, *, tails: Tails = "none") -> None:
-        checked = torch.as_tensor(edges, dtype=torch.float64).detach()
+        checked = as_numbers("edges", edges)
         object.__setattr__(self, "edges", checked)
         object.__setattr__(self, "tails", tails)
         check_increasing("edges", checked, at_least=2)
@@ -71,7 +74,7 @@ class Bins:
         >>> Bins.uniform(0, 10, 5).edges
         tensor([ 0.,  2.,  4.,  6.,  8., 10.], dtype=torch.float64)
         """
-        edges = torch.linspace(low, high, n_bins + 1, dtype=torch.float64)
+        edges = torch.linspace(low, high, n_bins + 1, dtype=torch.float64, device="cpu")
         return cls(edges, tails=tails)
 
     @classmethod
@@ -111,9 +114,11 @@ class Bins:
         >>> Bins.symlog(-99, 99, 4).edges.round()
         tensor([-99.,  -9.,   0.,   9.,  99.], dtype=torch.float64)
         """
-        ends = torch.tensor([low, high], dtype=torch.float64)
+        ends = torch.tensor([low, high], dtype=torch.float64, device="cpu")
         first, last = (ends.sign() * ends.abs().log1p()).tolist()
-        even = torch.linspace(first, last, n_bins + 1, dtype=torch.float64)
+        even = torch.linspace(
+            first, last, n_bins + 1, dtype=torch.float64, device="cpu"
+        )
         edges = even.sign() * even.abs().expm1()
         edges[0], edges[-1] = low, high  # not what rounding made of them
         return cls(edges, tails=tails)
@@ -131,7 +136,7 @@ class Bins:
         >>> Bins.from_centers([-1, 0, 1]).edges
         tensor([-1.5000, -0.5000,  0.5000,  1.5000], dtype=torch.float64)
         """
-        x = torch.as_tensor(centers, dtype=torch.float64).detach()
+        x = as_numbers("centers", centers)
         check_increasing("centers", x, at_least=2)
         inner = (x[1:] + x[:-1]) / 2
         first, last = 2 * x[:1] - inner[:1], 2 * x[-1:] - inner[-1:]
@@ -267,15 +272,16 @@ class Bins:
     def index(self, values: Float[Tensor, "*batch"]) -> Int[Tensor, "*batch"]:
         """Bin that holds each value; one beyond the outer edges goes to the end bin.
 
-        NaN gives -1, which no loss takes for a class.
+        NaN, a number that is missing, gives -100: the index that PyTorch and the
+        criteria of `offby.nn` ignore, and that no function takes for a class.
 
         >>> bins = Bins.uniform(0, 3, 3)
         >>> bins.index(torch.tensor([-9.0, 1.0, 3.0, torch.nan]))
-        tensor([ 0,  1,  2, -1])
+        tensor([   0,    1,    2, -100])
         """
         edges = self.edges.to(values.device)
         inner = torch.bucketize(values.double().contiguous(), edges[1:-1], right=True)
-        return inner.where(~values.isnan(), -1)
+        return inner.where(~values.isnan(), IGNORED)
 
     def line(self) -> Line:
         """The bins as classes on a line, each at its center."""
@@ -304,6 +310,25 @@ class Bins:
         # Just under one: two neighbors that both move by half a width must not meet.
         edges[1:-1] += (1 - 1e-9) * scale * room * (2 * noise - 1).to(room.device)
         return Bins(edges, tails=self.tails)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data for a configuration file; `from_dict` reads it.
+
+        >>> Bins([0, 1, 5]).to_dict()
+        {'kind': 'Bins', 'edges': [0.0, 1.0, 5.0], 'tails': 'none'}
+        """
+        return settings.to_dict(self)
+
+    @classmethod
+    def from_dict(cls, saved: dict[str, Any]) -> "Bins":
+        """What `to_dict` gave."""
+        return settings.from_dict(cls, saved)
+
+    def __eq__(self, other: object) -> bool:
+        return settings.equal(self, other)
+
+    def __hash__(self) -> int:
+        return settings.hashed(self)
 
     def __repr__(self) -> str:
         low, high = self.edges[0], self.edges[-1]

@@ -2,7 +2,8 @@
 
 import { render } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
-import { App, firstRow, stateOfData } from "./app";
+import { App } from "./app";
+import { firstRow, stateOfData } from "./own";
 import { readData, type Data } from "./data";
 import { descend, MOST_STEPS } from "./descent";
 import { judge, parse, softmax } from "./maths";

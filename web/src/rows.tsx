@@ -2,7 +2,7 @@
 
 import { path, type Curve } from "./shapes";
 import { type Track } from "./descent";
-import { middle, ordinal, type Frame } from "./figure";
+import { middle, ordinal, type Frame } from "./frame";
 import { binOf, type Ground } from "./grounds";
 import { judge, parse, refusal, softmax, sum, targetOf, type Judgment, type Loss, type Truth } from "./maths";
 import { underNoise } from "./noise";

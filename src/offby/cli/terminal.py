@@ -10,6 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from offby.results import phrases
+from offby.results.phrases import duration
+
 if TYPE_CHECKING:
     from offby.comparison import Comparison
     from offby.losses.registry import Loss
@@ -67,7 +70,7 @@ def print_comparison(comparison: "Comparison") -> None:
         )
     console.print(table)
     verdicts = [answer.sentence for answer in comparison.verdicts]
-    parts = ("", verdicts), ("Why", comparison.why), ("Noise", comparison.flips)
+    parts = ("", verdicts), ("Why", comparison.why), ("Noise", comparison.takeovers)
     for title, sentences in parts:
         if sentences:
             click.echo(f"\n{title}".rstrip(" "))
@@ -77,44 +80,37 @@ def print_comparison(comparison: "Comparison") -> None:
 
 def _column(comparison: "Comparison", metric: Any) -> dict[str, str]:
     """The cells of a metric, its best loss marked."""
-    values, infinite = {}, {}
-    for method in comparison.methods:
-        values[method.key] = comparison.mean(method.key, metric.key)
-        infinite[method.key] = comparison.infinite_rows(method.key, metric.key)
-    rivals = {
-        method.key: values[method.key]
-        for method in comparison.methods
-        if not method.reference
-        and values[method.key] is not None
-        and not infinite[method.key]
-    }
-    choose = min if metric.lower_is_better else max
-    best = choose(rivals, key=rivals.__getitem__) if rivals else None
-    size = max(
-        (abs(value) for value in values.values() if value is not None), default=1
-    )
-    # Three digits behind the point, or more where all scores are tiny; none from 1000.
-    digits = next((d for d in range(3, 9) if size >= 10.0 ** (2 - d)), 9)
-    digits = 0 if size >= 10_000 else digits
+    values = {m.key: comparison.mean(m.key, metric.key) for m in comparison.methods}
+    best = comparison.best(metric)
+    decimals = phrases.digits([v for v in values.values() if v is not None])
     cells = {}
     for key, value in values.items():
-        if infinite[key]:
-            cell = f"∞ ({infinite[key]} row{'s' * (infinite[key] != 1)})"
-        elif value is None:
-            cell = "-"
-        else:
-            cell = f"{value:,.{digits}f}"
+        infinite = comparison.infinite_rows(key, metric.key)
+        cell = (
+            phrases.infinite(infinite) if infinite else phrases.number(value, decimals)
+        )
         cells[key] = f"{_BEST} {cell}" if key == best else cell
     return cells
 
 
-def next_step(seeds: int, seconds: float, jobs: int, run_dir: Path | None) -> str:
-    """How to end a "can't tell"."""
+_LONGEST_HINT = 3600
+"""Seconds: nobody is told to wait for longer than an hour."""
+
+
+def next_step(comparison: "Comparison", jobs: int, run_dir: Path | None) -> str | None:
+    """How to settle what is open, if that takes less than an hour."""
+    settling = comparison.settling()
+    if settling is None:
+        return None
+    seeds, core_seconds = settling
     cores = jobs if jobs > 0 else os.cpu_count() or 1
+    seconds = core_seconds / cores
+    if seconds > _LONGEST_HINT:
+        return None
     where = f" --run-dir {shlex.quote(str(run_dir))}" if run_dir else ""
     return (
-        f"Next    --seeds {seeds}{where} would settle part of what can't be told yet; "
-        f"the seeds to add take about {duration(seconds / cores)}"
+        f"Next     The same command with --seeds {seeds}{where} should settle some of "
+        f"the open differences, in about {duration(seconds)} more."
     )
 
 
@@ -158,6 +154,7 @@ class Bar:
         self._task = None
 
     def __call__(self, done: int, total: int, text: str) -> None:
+        """Show how many fits are done."""
         from rich.markup import escape
 
         if self._task is None:
@@ -170,11 +167,6 @@ class Bar:
     def close(self) -> None:
         """Leave the terminal as it was."""
         self._bar.stop()
-
-
-def duration(seconds: float) -> str:
-    """As one would say it: 80 s, 3 min."""
-    return f"{seconds / 60:.0f} min" if seconds >= 90 else f"{seconds:.0f} s"
 
 
 def _console() -> Any:

@@ -9,7 +9,7 @@ import numpy as np
 from offby.comparison.problem import Problem
 from offby.comparison.scoring import CLASS_METRICS, NUMBER_METRICS
 from offby.losses.registry import NamedLoss, parse
-from offby.results.comparison import Metric
+from offby.results import Metric
 
 
 def named_losses(losses: Sequence[str]) -> list[NamedLoss]:

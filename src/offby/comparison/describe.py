@@ -6,8 +6,9 @@ from itertools import pairwise
 import numpy as np
 import torch
 
+from offby.bins import Bins
 from offby.comparison.problem import Problem
-from offby.results.comparison import Data
+from offby.results import Data, Grid
 
 
 def split_of(problem: Problem) -> str:
@@ -27,30 +28,33 @@ def not_tested(problem: Problem, noise: bool) -> tuple[str, ...]:
     return tuple(gaps)
 
 
+def grid_of(bins: Bins) -> Grid:
+    """The bins as a reader sees them: named by their edges."""
+    edges = tuple(map(float, bins.edges))
+    names = tuple(f"{low:.4g} to {high:.4g}" for low, high in pairwise(edges))
+    return Grid(names, tuple(map(float, bins.centers)), edges)
+
+
 def data_of(problem: Problem, X, name, target, labels, notes) -> Data:
     if problem.kind == "classes":
         n = len(problem.positions)
         counts = np.bincount(problem.y, minlength=n)
         names = tuple(labels) if labels is not None else tuple(map(str, range(n)))
-        places, edges = problem.positions, ()
+        grid = Grid(names, problem.positions, ())
     else:
-        grid = problem.grid(problem.y)
-        inner = grid.edges.numpy()
-        counts = np.bincount(
-            grid.index(torch.tensor(problem.y)).numpy(), minlength=grid.n_bins
-        )
-        names = tuple(f"{a:.4g} to {b:.4g}" for a, b in pairwise(inner))
-        places = tuple(map(float, grid.centers))
-        edges = tuple(map(float, inner))
+        bins = problem.grid(problem.y)
+        grid = grid_of(bins)
+        index = bins.index(torch.tensor(problem.y)).numpy()
+        counts = np.bincount(index, minlength=bins.n_bins)
     return Data(
         name=name,
         n_rows=len(problem.y),
         n_features=X.shape[1],
         target=target,
         kind=problem.kind,
-        labels=names,
-        positions=tuple(places),
-        edges=edges,
+        labels=grid.labels,
+        positions=grid.positions,
+        edges=grid.edges,
         counts=tuple(map(int, counts)),
         sha256=hash_of_rows(X, problem.y),
         notes=tuple(notes),

@@ -1,5 +1,6 @@
 """What each loss taught the network: rows, pushes, calibration."""
 
+from collections.abc import Sequence
 from itertools import combinations
 from typing import Literal
 
@@ -7,10 +8,11 @@ import numpy as np
 import torch
 from scipy import stats
 
+from offby.comparison.describe import grid_of
 from offby.comparison.problem import Fit, Fold, Problem, Weights, logits_of
 from offby.comparison.scoring import pit_reached, true_classes
 from offby.losses.registry import NamedLoss
-from offby.results.comparison import Calibration, Pushes, Row
+from offby.results import Calibration, Grid, Pushes, Row
 
 Stage = Literal["start", "middle", "end"]
 
@@ -19,9 +21,19 @@ _A_VALLEY = 0.02
 """Two peaks with less between them are one to the eye."""
 
 
-def telling_rows(problem: Problem, fits: dict[str, list[Fit]]) -> tuple[Row, ...]:
-    """Three held-out rows of the first fold, picked by rule."""
+def telling_rows(
+    problem: Problem, fits: dict[str, list[Fit]], labels: Sequence[str]
+) -> tuple[Row, ...]:
+    """Three held-out rows of the first fold, picked by rule.
+
+    They carry the bins of that fold: those of another fold, or of the whole table, are
+    others, and sometimes not as many.
+    """
     fold = problem.folds[0]
+    if fold.bins is None:
+        grid = Grid(tuple(labels), fold.positions, ())
+    else:
+        grid = grid_of(fold.bins)
     probs = {name: found[0].probs for name, found in fits.items()}
     stack = np.stack(list(probs.values()))
     mean = stack.mean(0)
@@ -44,6 +56,7 @@ def telling_rows(problem: Problem, fits: dict[str, list[Fit]]) -> tuple[Row, ...
                 true=int(true_classes(fold)[at]),
                 value=float(problem.y[number]),
                 probs={name: tuple(map(float, p[at])) for name, p in probs.items()},
+                grid=grid,
             )
         )
         if len(taken) == len(mean):

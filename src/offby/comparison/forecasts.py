@@ -8,7 +8,7 @@ from offby import metrics
 from offby.comparison.problem import Fit, Problem
 from offby.comparison.reliability import crps_parts
 from offby.distribution import BinnedDistribution
-from offby.results.comparison import Forecasts, Guess
+from offby.results import Forecasts, Guess
 
 
 def forecasts(problem: Problem, name: str, fits: Sequence[Fit]) -> Forecasts:

@@ -1,4 +1,7 @@
-"""What differs, and how sure that is: paired, corrected, and in fixed words."""
+"""Which differences are real: paired, corrected, and decided by one rule.
+
+`verdicts.py` puts the decisions into sentences.
+"""
 
 import math
 from collections import defaultdict
@@ -10,8 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import stats
 
-from offby.results.comparison import (
-    Answer,
+from offby.results import (
     Difference,
     Method,
     Metric,
@@ -252,95 +254,3 @@ def _of_pairs(metric, pairs, named, overlap, seeds, rope) -> list[Difference]:
 
 def _finite(bound: float) -> float:
     return math.copysign(1e300, bound) if math.isinf(bound) else bound
-
-
-def answers(
-    metrics: Sequence[Metric],
-    found: Sequence[Difference],
-    methods: Sequence[Method],
-    scores: Sequence[Score],
-) -> tuple[Answer, ...]:
-    """The verdict for each use: who is best, who is as good, who is not."""
-    said = []
-    for metric in metrics:
-        pairs = [d for d in found if d.metric == metric.key]
-        if metric.answers and pairs:
-            best = next(
-                d.other for d in pairs if all(d.other != e.method for e in pairs)
-            )
-            rivals = [d for d in pairs if d.other == best]
-            said.append(_answer(metric, best, rivals, methods, scores))
-    return tuple(said)
-
-
-def _answer(metric, best, rivals, methods, scores) -> Answer:
-    losses = [m.key for m in methods if not m.reference]
-    ties = tuple(d.method for d in rivals if d.verdict == "no clear difference")
-    unsure = [d for d in rivals if d.verdict == "can't tell"]
-    parts = [f"For {metric.use} ({metric.title}): {best} scores best of {len(losses)}"]
-    if ties:
-        parts.append(f"no clear difference from {_and(ties)}")
-    if unsure:
-        names = tuple(d.method for d in unsure)
-        parts.append(f"can't tell from {_and(names)} ({_settled(unsure)})")
-    infinite = {
-        d.method: sum(
-            s.infinite_rows
-            for s in scores
-            if (s.method, s.metric) == (d.method, metric.key)
-        )
-        for d in rivals
-    }
-    worse = [d for d in rivals if d.verdict in ("worse", "slightly worse")]
-    parts += [_worse(d, infinite[d.method]) for d in worse]
-    references = [m.key for m in methods if m.reference]
-    parts += _better_references(metric, best, references, scores)
-    names = tuple(d.method for d in unsure)
-    return Answer(metric.key, best, ties, names, "; ".join(parts) + ".")
-
-
-def _settled(unsure: Sequence[Difference]) -> str:
-    """What would end the doubt about all of them."""
-    known = [d.seeds_needed for d in unsure if d.seeds_needed is not None]
-    if len(known) < len(unsure):
-        return "more seeds will not settle it: the folds disagree; more rows might"
-    return f"about {max(known)} seeds would settle it"
-
-
-def _better_references(metric, best, references, scores) -> list[str]:
-    """References that score better than every loss: nobody should train for nothing."""
-    sign = 1 if metric.lower_is_better else -1
-
-    def mean(method: str) -> float | None:
-        mine = [s for s in scores if (s.method, s.metric) == (method, metric.key)]
-        if any(score.infinite_rows for score in mine):
-            return None  # infinitely bad, whatever the mean of the other rows
-        known = [score.value for score in mine if score.value is not None]
-        return float(np.mean(known)) if known else None
-
-    own = mean(best)
-    return [
-        f"the reference {key} scores better still ({value:.4g} against {own:.4g})"
-        for key in references
-        if own is not None
-        and (value := mean(key)) is not None
-        and sign * value < sign * own
-    ]
-
-
-def _worse(d: Difference, infinite: int) -> str:
-    if infinite:
-        rows = f"{infinite} row score{'s' * (infinite != 1)}"
-        return f"{d.method} is worse: infinitely bad in {rows}"
-    sizes = sorted(
-        abs(100 * d.relative * x / d.mean) if d.mean else 0 for x in (d.low, d.high)
-    )
-    return (
-        f"{d.method} is {d.verdict} by {100 * abs(d.relative):.1f} % "
-        f"(95 % interval {sizes[0]:.1f} to {sizes[1]:.1f} %, "
-        f"loses {d.pairs - d.wins} of {d.pairs} pairs)"
-    )
-
-
-def _and(names: Sequence[str]) -> str:
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"

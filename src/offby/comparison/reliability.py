@@ -11,7 +11,7 @@ import numpy as np
 from sklearn.isotonic import isotonic_regression
 
 from offby.comparison.problem import Fit, Problem
-from offby.results.comparison import Reliability
+from offby.results import Reliability
 
 _GRAIN = 10_000
 """Predictions that agree to four decimals are recalibrated as one: no curve shows the

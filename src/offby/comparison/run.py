@@ -23,7 +23,7 @@ from offby.comparison.arguments import (
 from offby.comparison.describe import data_of, not_tested, split_of
 from offby.comparison.diagnostics import calibration, pushes, telling_rows
 from offby.comparison.forecasts import forecasts
-from offby.comparison.inference import answers, differences
+from offby.comparison.inference import differences
 from offby.comparison.methods.jobs import (
     extra_jobs,
     loss_jobs,
@@ -37,8 +37,9 @@ from offby.comparison.reliability import reliability
 from offby.comparison.scheduler import Place, finish
 from offby.comparison.scoring import judge
 from offby.comparison.store import Store
+from offby.comparison.verdicts import answers
 from offby.comparison.why import reasons
-from offby.results.comparison import (
+from offby.results import (
     Comparison,
     Run,
     Score,
@@ -191,7 +192,7 @@ def compare(
     curves, share, turns = (), None, ()
     if noise:
         curves = _noise.curves(problem, named, metrics, refits, fits)
-        turns = _noise.flips(curves, next(m for m in metrics if m.answers), rope)
+        turns = _noise.takeovers(curves, next(m for m in metrics if m.answers), rope)
         best = by_loss[said[0].best if said else str(named[0])]
         first = [fit for fit in best if fit.seed == 0]
         share = _noise.noise_share(problem, first, target_noise)
@@ -205,7 +206,7 @@ def compare(
         verdicts=said,
         why=tuple(reason.sentence for reason in why),
         reasons=why,
-        rows=telling_rows(problem, by_loss),
+        rows=telling_rows(problem, by_loss, data.labels),
         pushes=tuple(pushed),
         calibration=tuple(calibration(problem, k, f) for k, f in by_loss.items()),
         reliability=tuple(
@@ -232,7 +233,7 @@ def compare(
         forecasts=tuple(forecasts(problem, k, f) for k, f in by_loss.items()),
         noise_share=share,
         noise=curves,
-        flips=turns,
+        takeovers=turns,
         timing=Timing(
             seconds=clock.perf_counter() - started,
             fits={

@@ -6,7 +6,7 @@ from offby import metrics
 from offby.comparison.methods.references import LEVELS
 from offby.comparison.problem import Fit, Fold
 from offby.distribution import BinnedDistribution
-from offby.results.comparison import Metric
+from offby.results import Metric
 
 CLASS_METRICS = (
     Metric("rps", "RPS", True, "classes", "the whole distribution"),

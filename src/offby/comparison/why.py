@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from offby.comparison.problem import Fit, Problem
-from offby.results.comparison import NoiseShare, Reason, Score
+from offby.results import NoiseShare, Reason, Score
 
 _STUDIED = ("ce+emd2", "emd2", "cce")
 """Losses whose gain over ce was studied: the first that is compared is told of."""

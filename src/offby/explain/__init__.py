@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from offby.results.comparison import Comparison
+    from offby.results import Comparison
 
 __all__ = ["MOST_BINS", "read", "render"]
 
@@ -27,7 +27,7 @@ def read(path: Path) -> "Comparison":
         ValueError: If there is no such file, or it holds something else.
     """
     # The page without a comparison is there at once: it needs no PyTorch.
-    from offby.results.comparison import Comparison
+    from offby.results import Comparison
 
     try:
         return Comparison.from_json(path.read_text(encoding="utf-8"))
@@ -67,15 +67,22 @@ def render(comparison: "Comparison | None" = None) -> str:
 def _rows_of(comparison: "Comparison") -> dict[str, Any]:
     """What the page needs, checked: it is the last place where a reader gets help."""
     data = comparison.data
-    n_bins = len(data.labels)
+    if not comparison.rows:
+        raise ValueError(
+            "the comparison must hold rows to show, got none; run offby compare again"
+        )
+    # The bins that the networks of these rows had, not those of the whole table.
+    grid = comparison.rows[0].grid
+    if any(row.grid != grid for row in comparison.rows):
+        raise ValueError(
+            "the page draws rows that share their bins, got rows of different folds; "
+            "run offby compare again"
+        )
+    n_bins = len(grid.labels)
     if not 2 <= n_bins <= MOST_BINS:
         raise ValueError(
             f"the page draws 2 to {MOST_BINS} bins, the comparison has {n_bins:,}; "
             f"compare with --bins {MOST_BINS} or fewer"
-        )
-    if not comparison.rows:
-        raise ValueError(
-            "the comparison must hold rows to show, got none; run offby compare again"
         )
     for row in comparison.rows:
         for method, probs in row.probs.items():
@@ -89,19 +96,20 @@ def _rows_of(comparison: "Comparison") -> dict[str, Any]:
                 f"the truth of row {row.number} must be a bin and a number, got "
                 f"{row.true} and {row.value}; run offby compare again"
             )
-    numbers = (*data.positions, *data.edges)
-    if not all(math.isfinite(x) for x in numbers) or len(data.positions) != n_bins:
+    numbers = (*grid.positions, *grid.edges)
+    if not all(math.isfinite(x) for x in numbers) or len(grid.positions) != n_bins:
         raise ValueError(
             f"positions and edges must be finite, one position for each of {n_bins} "
             f"bins, got {_short(numbers)}; run offby compare again"
         )
     return {
         "name": data.name,
+        "sha256": data.sha256,
         "target": data.target,
         "kind": data.kind,
-        "labels": data.labels,
-        "positions": data.positions,
-        "edges": data.edges,
+        "labels": grid.labels,
+        "positions": grid.positions,
+        "edges": grid.edges,
         "rows": [
             {
                 "why": row.why,

@@ -1,14 +1,15 @@
 """`Circle`: hours, angles, hues. Theory: docs/maths/grounds.md."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from jaxtyping import Float, Int
 from numpy.typing import ArrayLike
 from torch import Tensor
 
-from offby._checks import check_increasing
+from offby._checks import as_numbers, check_increasing
+from offby.grounds import settings
 from offby.grounds._cuts import Cuts
 from offby.grounds._ground import NegativeType
 
@@ -51,8 +52,8 @@ class Circle:
         period: Tensor | float,
         distance: Literal["arc", "chord"] = "arc",
     ) -> None:
-        checked = torch.as_tensor(positions, dtype=torch.float64).detach()
-        turn = torch.as_tensor(period, dtype=torch.float64).detach()
+        checked = as_numbers("positions", positions)
+        turn = as_numbers("period", period)
         object.__setattr__(self, "positions", checked)
         object.__setattr__(self, "period", turn)
         object.__setattr__(self, "distance", distance)
@@ -79,7 +80,8 @@ class Circle:
         """
         if n_classes < 1:
             raise ValueError(f"a circle needs at least one class, got {n_classes}")
-        return cls(torch.arange(n_classes, dtype=torch.float64), n_classes, distance)
+        around = torch.arange(n_classes, dtype=torch.float64, device="cpu")
+        return cls(around, n_classes, distance)
 
     @property
     def n_classes(self) -> int:
@@ -166,6 +168,25 @@ class Circle:
             return self
         largest = self._length(self._farthest().max())
         return Circle(self.positions / largest, self.period / largest, self.distance)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data for a configuration file; `from_dict` reads it.
+
+        >>> Circle.from_dict(Circle([0, 6], 24).to_dict()) == Circle([0, 6], 24)
+        True
+        """
+        return settings.to_dict(self)
+
+    @classmethod
+    def from_dict(cls, saved: dict[str, Any]) -> "Circle":
+        """What `to_dict` gave."""
+        return settings.from_dict(cls, saved)
+
+    def __eq__(self, other: object) -> bool:
+        return settings.equal(self, other)
+
+    def __hash__(self) -> int:
+        return settings.hashed(self)
 
     def __repr__(self) -> str:
         classes = "1 class" if self.n_classes == 1 else f"{self.n_classes} classes"

@@ -1,12 +1,15 @@
 """`Costs`: any ground distance, as a matrix."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from jaxtyping import Float, Int
 from numpy.typing import ArrayLike
 from torch import Tensor
 
+from offby._checks import as_numbers
+from offby.grounds import settings
 from offby.grounds._ground import NegativeType
 
 
@@ -34,7 +37,7 @@ class Costs:
     asymmetric: bool
 
     def __init__(self, matrix: Tensor | ArrayLike, *, asymmetric: bool = False) -> None:
-        checked = torch.as_tensor(matrix, dtype=torch.float64).detach()
+        checked = as_numbers("costs", matrix)
         object.__setattr__(self, "matrix", checked)
         object.__setattr__(self, "asymmetric", asymmetric)
         _check_costs(checked, asymmetric)
@@ -46,7 +49,7 @@ class Costs:
         >>> Costs.equal(3)
         Costs(3 classes, distances 1 to 1)
         """
-        return cls(1.0 - torch.eye(n_classes, dtype=torch.float64))
+        return cls(1.0 - torch.eye(n_classes, dtype=torch.float64, device="cpu"))
 
     @classmethod
     def from_features(cls, features: Tensor | ArrayLike) -> "Costs":
@@ -57,7 +60,7 @@ class Costs:
                 [5., 0., 3.],
                 [4., 3., 0.]], dtype=torch.float64)
         """
-        points = torch.as_tensor(features, dtype=torch.float64).detach()
+        points = as_numbers("features", features)
         if points.ndim != 2:
             raise ValueError(
                 "features must hold one row of numbers for each class, "
@@ -98,7 +101,7 @@ class Costs:
         n = self.n_classes
         if n == 1:
             return "strict"
-        center = torch.eye(n, dtype=torch.float64) - 1.0 / n
+        center = torch.eye(n, dtype=torch.float64, device="cpu") - 1.0 / n
         # The constant vector always has eigenvalue zero; it is no mass difference.
         worst = torch.linalg.eigvalsh(center @ self.matrix.cpu() @ center)
         worst = worst[worst.abs().argsort()][1:].max()
@@ -114,6 +117,25 @@ class Costs:
         if not largest > 0:
             return self
         return Costs(self.matrix / largest, asymmetric=self.asymmetric)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data for a configuration file; `from_dict` reads it.
+
+        >>> Costs.from_dict(Costs.equal(3).to_dict()) == Costs.equal(3)
+        True
+        """
+        return settings.to_dict(self)
+
+    @classmethod
+    def from_dict(cls, saved: dict[str, Any]) -> "Costs":
+        """What `to_dict` gave."""
+        return settings.from_dict(cls, saved)
+
+    def __eq__(self, other: object) -> bool:
+        return settings.equal(self, other)
+
+    def __hash__(self) -> int:
+        return settings.hashed(self)
 
     def __repr__(self) -> str:
         if self.n_classes == 1:

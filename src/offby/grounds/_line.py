@@ -1,13 +1,15 @@
 """`Line`: ordered classes."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from jaxtyping import Float, Int
 from numpy.typing import ArrayLike
 from torch import Tensor
 
-from offby._checks import check_increasing
+from offby._checks import as_numbers, check_increasing
+from offby.grounds import settings
 from offby.grounds._ground import NegativeType
 
 
@@ -32,7 +34,7 @@ class Line:
     positions: Float[Tensor, " classes"]
 
     def __init__(self, positions: Tensor | ArrayLike) -> None:
-        checked = torch.as_tensor(positions, dtype=torch.float64).detach()
+        checked = as_numbers("positions", positions)
         object.__setattr__(self, "positions", checked)
         check_increasing("positions", checked, at_least=1)
 
@@ -47,7 +49,7 @@ class Line:
             raise ValueError(f"a line needs at least one class, got {n_classes}")
         line = object.__new__(cls)
         # Not checked: a look at the numbers would stop a compiler or an export.
-        positions = torch.arange(n_classes, dtype=torch.float64)
+        positions = torch.arange(n_classes, dtype=torch.float64, device="cpu")
         object.__setattr__(line, "positions", positions)
         return line
 
@@ -83,6 +85,25 @@ class Line:
             return self
         first, last = self.positions[0], self.positions[-1]
         return Line((self.positions - first) / (last - first))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data for a configuration file; `from_dict` reads it.
+
+        >>> Line([0, 1, 5]).to_dict()
+        {'kind': 'Line', 'positions': [0.0, 1.0, 5.0]}
+        """
+        return settings.to_dict(self)
+
+    @classmethod
+    def from_dict(cls, saved: dict[str, Any]) -> "Line":
+        """What `to_dict` gave."""
+        return settings.from_dict(cls, saved)
+
+    def __eq__(self, other: object) -> bool:
+        return settings.equal(self, other)
+
+    def __hash__(self) -> int:
+        return settings.hashed(self)
 
     def __repr__(self) -> str:
         if self.n_classes == 1:

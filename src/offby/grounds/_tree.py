@@ -2,12 +2,15 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from jaxtyping import Float, Int
 from numpy.typing import ArrayLike
 from torch import Tensor
 
+from offby._checks import as_numbers
+from offby.grounds import settings
 from offby.grounds._cuts import Cuts
 from offby.grounds._ground import NegativeType
 from offby.grounds._paths import parents_of
@@ -53,14 +56,14 @@ class Tree:
     def __init__(
         self, parents: Tensor | ArrayLike, lengths: Tensor | ArrayLike | None = None
     ) -> None:
-        above = torch.as_tensor(parents).detach()
+        above = as_numbers("parents", parents, None)
         if above.is_floating_point() or above.is_complex() or above.dtype == torch.bool:
             raise TypeError(f"parents must be node numbers, got dtype {above.dtype}")
         above = above.long()
         along = (
-            torch.ones(above.shape, dtype=torch.float64)
+            torch.ones(above.shape, dtype=torch.float64, device="cpu")
             if lengths is None
-            else torch.as_tensor(lengths, dtype=torch.float64).detach()
+            else as_numbers("lengths", lengths)
         )
         _check_tree(above, along)
         order, runs = _walk(above.tolist())
@@ -72,13 +75,15 @@ class Tree:
                 known = lengths_of_runs.get(runs[node], 0.0)
                 lengths_of_runs[runs[node]] = known + length
         cuts = sorted(lengths_of_runs.items())
+        first, last = ([run[end] for run, _ in cuts] for end in (0, 1))
+        weights = [length for _, length in cuts]
         for name, value in (
             ("parents", above),
             ("lengths", along),
-            ("order", torch.tensor(order)),
-            ("start", torch.tensor([first for (first, _), _ in cuts]).long()),
-            ("end", torch.tensor([last for (_, last), _ in cuts]).long()),
-            ("weights", torch.tensor([w for _, w in cuts], dtype=torch.float64)),
+            ("order", torch.tensor(order, device="cpu")),
+            ("start", torch.tensor(first, dtype=torch.int64, device="cpu")),
+            ("end", torch.tensor(last, dtype=torch.int64, device="cpu")),
+            ("weights", torch.tensor(weights, dtype=torch.float64, device="cpu")),
         ):
             object.__setattr__(self, name, value.to(above.device))
 
@@ -159,6 +164,26 @@ class Tree:
         somewhere = torch.zeros((), dtype=torch.int64, device=self.order.device)
         end = self.cost_to(somewhere).argmax()
         return float(self.cost_to(end).max())
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data for a configuration file; `from_dict` reads it.
+
+        >>> tree = Tree([2, 2, -1])
+        >>> Tree.from_dict(tree.to_dict()) == tree
+        True
+        """
+        return settings.to_dict(self)
+
+    @classmethod
+    def from_dict(cls, saved: dict[str, Any]) -> "Tree":
+        """What `to_dict` gave."""
+        return settings.from_dict(cls, saved)
+
+    def __eq__(self, other: object) -> bool:
+        return settings.equal(self, other)
+
+    def __hash__(self) -> int:
+        return settings.hashed(self)
 
     def __repr__(self) -> str:
         if self.n_classes == 1:

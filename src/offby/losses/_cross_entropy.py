@@ -5,13 +5,20 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from offby import kernels
-from offby._checks import at_least_float32, check_target, clamped, is_class
+from offby._checks import (
+    at_least_float32,
+    check_target,
+    clamped,
+    classes_last,
+    is_class,
+)
 
 
 def cross_entropy(
     logits: Float[Tensor, "*batch classes"],
     target: Int[Tensor, "*batch"] | Float[Tensor, "*batch classes"],
     *,
+    dim: int = -1,
     impl: kernels.Impl = "auto",
 ) -> Float[Tensor, "*batch"]:
     r"""Minus the log-probability of the truth.
@@ -25,6 +32,7 @@ def cross_entropy(
         logits: Raw network output, classes on the last axis.
         target: Integer class indices, or floating probabilities of `logits`' shape.
             The dtype decides. An index that is no class gives NaN.
+        dim: Axis of the classes in `logits` and in probabilities; the last by default.
         impl: "torch" forces the plain form, "cpp" or "triton" a kernel; see
             `offby.kernels`.
 
@@ -37,6 +45,7 @@ def cross_entropy(
     >>> cross_entropy(torch.zeros(2, 4), torch.tensor([0, 3]))
     tensor([1.3863, 1.3863])
     """
+    logits, target = classes_last(logits, target, dim)
     indices = check_target(logits, target)
     kernel = kernels.choose(impl, logits, target, kernels.Term("cross_entropy"))
     if kernel is not None:

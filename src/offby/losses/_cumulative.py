@@ -6,7 +6,13 @@ from torch import Tensor
 from torch.nn.functional import logsigmoid
 
 from offby import kernels
-from offby._checks import at_least_float32, check_target, clamped, is_class
+from offby._checks import (
+    at_least_float32,
+    check_target,
+    clamped,
+    classes_last,
+    is_class,
+)
 from offby.grounds import (
     Cuts,
     Ground,
@@ -23,6 +29,7 @@ def cumulative_cross_entropy(
     target: Int[Tensor, "*batch"] | Float[Tensor, "*batch classes"],
     ground: Ground | None = None,
     *,
+    dim: int = -1,
     impl: kernels.Impl = "auto",
 ) -> Float[Tensor, "*batch"]:
     r"""Cross-entropy of "at most k, or above?", summed over the cuts of the line.
@@ -43,6 +50,7 @@ def cumulative_cross_entropy(
         target: Integer class indices, or floating probabilities of `logits`' shape.
             An index that is no class gives NaN.
         ground: A `Line` (O(K)) or a `Tree` (O(K log K)); `Line.regular(K)` by default.
+        dim: Axis of the classes in `logits` and in probabilities; the last by default.
         impl: "torch" forces the plain form, "cpp" or "triton" a kernel; see
             `offby.kernels`.
 
@@ -60,6 +68,7 @@ def cumulative_cross_entropy(
     >>> cumulative_cross_entropy(torch.zeros(1, 3), torch.tensor([0]))
     tensor([1.5041])
     """
+    logits, target = classes_last(logits, target, dim)
     ground = as_ground(ground)
     indices = check_target(logits, target, n_classes_of(ground))
     term = kernels.Term("cumulative_cross_entropy", ground)
@@ -165,7 +174,7 @@ def _log_sums(
     takes the logarithm of their slope, which is 0).
     """
     n = logits.shape[-1]
-    size = 1 << (n - 1).bit_length()
+    size = 1 << int(n - 1).bit_length()  # a tensor, while torch.jit traces
     up_to = from_on = torch.nn.functional.pad(logits, (0, size - n), value=lowest)
     runs = logits[..., first]  # of one class
     half = 1

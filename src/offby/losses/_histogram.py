@@ -5,14 +5,18 @@ from jaxtyping import Float
 from torch import Tensor
 
 from offby import kernels
-from offby._checks import at_least_float32, check_value, clamped
+from offby._checks import at_least_float32, bins_last, check_value, clamped
 from offby.bins import Bins
 from offby.distribution.half_normal import log_density
 from offby.distribution.sides import Sides
 
 
 def histogram_nll(
-    logits: Float[Tensor, "*batch bins"], value: Float[Tensor, "*batch"], bins: Bins
+    logits: Float[Tensor, "*batch bins"],
+    value: Float[Tensor, "*batch"],
+    bins: Bins,
+    *,
+    dim: int = -1,
 ) -> Float[Tensor, "*batch"]:
     r"""Minus the log density of the histogram at a number.
 
@@ -25,6 +29,7 @@ def histogram_nll(
         logits: Raw network output, bins on the last axis.
         value: The true numbers, in the units of the bins. NaN gives NaN.
         bins: The grid.
+        dim: Axis of the bins in `logits`; the last by default.
 
     Returns:
         One loss per example, in nats (of a density per unit of the target).
@@ -35,6 +40,7 @@ def histogram_nll(
     >>> histogram_nll(torch.zeros(1, 4), torch.tensor([1.0]), Bins.uniform(0, 8, 4))
     tensor([2.0794])
     """
+    logits = bins_last(logits, dim)
     check_value(logits, value, bins.n_bins)
     log_p = at_least_float32(logits).log_softmax(-1)
     at = clamped(bins.index(value), bins.n_bins)
@@ -48,6 +54,7 @@ def histogram_crps(
     value: Float[Tensor, "*batch"],
     bins: Bins,
     *,
+    dim: int = -1,
     impl: kernels.Impl = "auto",
 ) -> Float[Tensor, "*batch"]:
     r"""Continuous ranked probability score of the histogram, exact.
@@ -62,6 +69,7 @@ def histogram_crps(
         logits: Raw network output, bins on the last axis.
         value: The true numbers, in the units of the bins. NaN gives NaN.
         bins: The grid.
+        dim: Axis of the bins in `logits`; the last by default.
         impl: "torch" forces the plain form, "cpp" or "triton" a kernel; see
             `offby.kernels`.
 
@@ -75,6 +83,7 @@ def histogram_crps(
     >>> histogram_crps(torch.zeros(1, 4), torch.tensor([4.0]), Bins.uniform(0, 8, 4))
     tensor([0.6667])
     """
+    logits = bins_last(logits, dim)
     check_value(logits, value, bins.n_bins)
     term = kernels.Term("histogram_crps", bins, value=value)
     kernel = kernels.choose(impl, logits, None, term)
@@ -85,7 +94,11 @@ def histogram_crps(
 
 
 def histogram_wasserstein(
-    logits: Float[Tensor, "*batch bins"], value: Float[Tensor, "*batch"], bins: Bins
+    logits: Float[Tensor, "*batch bins"],
+    value: Float[Tensor, "*batch"],
+    bins: Bins,
+    *,
+    dim: int = -1,
 ) -> Float[Tensor, "*batch"]:
     r"""Mean distance of the histogram from a number, :math:`E|X - y|`.
 
@@ -95,6 +108,7 @@ def histogram_wasserstein(
         logits: Raw network output, bins on the last axis.
         value: The true numbers, in the units of the bins. NaN gives NaN.
         bins: The grid.
+        dim: Axis of the bins in `logits`; the last by default.
 
     Returns:
         One loss per example, in the units of the target.
@@ -106,6 +120,7 @@ def histogram_wasserstein(
     >>> histogram_wasserstein(torch.zeros(1, 4), torch.tensor([4.0]), grid)
     tensor([2.])
     """
+    logits = bins_last(logits, dim)
     check_value(logits, value, bins.n_bins)
     p = at_least_float32(logits).softmax(-1)
     return Sides.of(p, value, bins).integral()

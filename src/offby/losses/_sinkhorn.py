@@ -8,8 +8,15 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from offby._checks import at_least_float32, check_target, clamped, is_class
+from offby._checks import (
+    at_least_float32,
+    check_target,
+    clamped,
+    classes_last,
+    is_class,
+)
 from offby.grounds import Costs, Ground, Line, as_ground, n_classes_of
+from offby.losses._masses import full_product
 
 
 def sinkhorn(
@@ -19,6 +26,7 @@ def sinkhorn(
     *,
     epsilon: float,
     max_iter: int = 1000,
+    dim: int = -1,
 ) -> Float[Tensor, "*batch"]:
     r"""Debiased entropic transport cost: between Wasserstein and the squared EMD.
 
@@ -43,6 +51,7 @@ def sinkhorn(
         epsilon: How far to blur, in units of the ground distance. A tenth of the
             largest distance is quick; iterations grow about as 1/epsilon.
         max_iter: Most iterations. Not to converge by then is a RuntimeWarning.
+        dim: Axis of the classes in `logits` and in probabilities; the last by default.
 
     Returns:
         One loss per example, in units of the ground distance.
@@ -59,6 +68,7 @@ def sinkhorn(
     >>> sinkhorn(torch.zeros(2, 3), torch.tensor([0, 1]), epsilon=0.5)
     tensor([0.7691, 0.4357])
     """
+    logits, target = classes_last(logits, target, dim)
     if not 0 < epsilon < float("inf"):
         raise ValueError(f"epsilon must be a positive number, got {epsilon:g}")
     if max_iter < 1:
@@ -287,7 +297,7 @@ class _EntropicTransport:
             # epsilon, so the largest term of each sum does not underflow.
             top = exponent.amax(-1, keepdim=True)
             kernel = (-self.cost / epsilon).exp()
-            blurred = top + ((exponent - top).exp() @ kernel).log()
+            blurred = top + full_product((exponent - top).exp(), kernel).log()
         return -epsilon * blurred
 
     def _by_rows(

@@ -5,7 +5,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from offby import kernels
-from offby._checks import at_least_float32, check_target, is_class
+from offby._checks import at_least_float32, check_target, classes_last, is_class
 from offby.grounds import (
     Circle,
     Costs,
@@ -31,6 +31,7 @@ def squared_emd(
     target: Int[Tensor, "*batch"] | Float[Tensor, "*batch classes"],
     ground: Ground | None = None,
     *,
+    dim: int = -1,
     impl: kernels.Impl = "auto",
 ) -> Float[Tensor, "*batch"]:
     r"""Squared earth mover's distance: the energy distance between two distributions.
@@ -54,6 +55,7 @@ def squared_emd(
         target: Integer class indices, or floating probabilities of `logits`' shape.
             An index that is no class gives NaN.
         ground: How far apart the classes are; `Line.regular(K)` by default.
+        dim: Axis of the classes in `logits` and in probabilities; the last by default.
         impl: "torch" forces the plain form, "cpp" or "triton" a kernel; see
             `offby.kernels`.
 
@@ -74,6 +76,7 @@ def squared_emd(
     >>> squared_emd(torch.zeros(2, 4), torch.tensor([0, 1]))
     tensor([0.8750, 0.3750])
     """
+    logits, target = classes_last(logits, target, dim)
     ground = as_ground(ground)
     indices = check_target(logits, target, n_classes_of(ground))
     kernel = kernels.choose(impl, logits, target, kernels.Term("squared_emd", ground))

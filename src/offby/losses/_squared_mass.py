@@ -4,7 +4,13 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from offby._checks import at_least_float32, check_target, clamped, is_class
+from offby._checks import (
+    at_least_float32,
+    check_target,
+    clamped,
+    classes_last,
+    is_class,
+)
 from offby.grounds import Ground, as_ground
 from offby.losses._masses import full_product
 
@@ -16,6 +22,7 @@ def squared_mass(
     *,
     power: float = 1.0,
     offset: float = 0.0,
+    dim: int = -1,
 ) -> Float[Tensor, "*batch"]:
     r"""Squared mass of each class, weighed by its distance from the truth.
 
@@ -38,6 +45,7 @@ def squared_mass(
         ground: How far apart the classes are.
         power: Power of the distance, positive.
         offset: Added to every power of a distance.
+        dim: Axis of the classes in `logits` and in probabilities; the last by default.
 
     Returns:
         One loss per example, in units of the ground distance to that power.
@@ -50,6 +58,7 @@ def squared_mass(
     >>> squared_mass(torch.zeros(2, 4), torch.tensor([0, 1]), Line.regular(4))
     tensor([0.3750, 0.2500])
     """
+    logits, target = classes_last(logits, target, dim)
     if not power > 0:
         raise ValueError(f"power must be positive, got {power:g}")
     ground = as_ground(ground)

@@ -18,6 +18,12 @@ def transport_cost(
     What it is worth to have mass somewhere, the dual variables, is its slope; at the
     optimum they add up to the cost. Rows whose masses do not sum to 1 give NaN.
     """
+    if why := _unreadable(p) or _unreadable(q):
+        raise RuntimeError(
+            "the Wasserstein distance of two distributions on this ground needs a "
+            f"solver that reads their numbers on the CPU, which is impossible {why}; "
+            "use squared_emd or sinkhorn"
+        )
     given, wanted = (
         masses.detach().reshape(-1, masses.shape[-1]).double().cpu().numpy()
         for masses in (p, q)
@@ -25,6 +31,15 @@ def transport_cost(
     worth = _dual(given, wanted, cost.cpu().numpy())
     of_p, of_q = (torch.from_numpy(rows).to(p).reshape(p.shape) for rows in worth)
     return (p * of_p).sum(-1) + (q * of_q).sum(-1)
+
+
+def _unreadable(masses: Tensor) -> str:
+    """Why the numbers of a tensor cannot be read; empty if they can."""
+    if torch._C._are_functorch_transforms_active():
+        return "inside a transform of torch.func"
+    if masses.is_meta or type(masses) is not Tensor:
+        return f"of a {'meta tensor' if masses.is_meta else type(masses).__name__}"
+    return ""
 
 
 def _dual(

@@ -5,7 +5,13 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from offby import kernels
-from offby._checks import at_least_float32, check_target, clamped, is_class
+from offby._checks import (
+    at_least_float32,
+    check_target,
+    clamped,
+    classes_last,
+    is_class,
+)
 from offby.grounds import Circle, Ground, Line, Tree, as_ground, n_classes_of
 from offby.losses._masses import cdf_gap, nan_where_undefined
 from offby.losses._transport import transport_cost
@@ -17,6 +23,7 @@ def wasserstein(
     ground: Ground | None = None,
     *,
     p: float = 1,
+    dim: int = -1,
     impl: kernels.Impl = "auto",
 ) -> Float[Tensor, "*batch"]:
     r"""Least cost of moving the predicted mass onto the true mass, :math:`W_p^p`.
@@ -41,6 +48,7 @@ def wasserstein(
             An index that is no class gives NaN.
         ground: How far apart the classes are; `Line.regular(K)` by default.
         p: Power of the distance, at least 1.
+        dim: Axis of the classes in `logits` and in probabilities; the last by default.
         impl: "torch" forces the plain form, "cpp" or "triton" a kernel; see
             `offby.kernels`.
 
@@ -61,6 +69,7 @@ def wasserstein(
     >>> wasserstein(torch.zeros(2, 3), torch.tensor([0, 1]))
     tensor([1.0000, 0.6667])
     """
+    logits, target = classes_last(logits, target, dim)
     if not p >= 1:
         raise ValueError(f"p must be at least 1, got {p:g}")
     ground = as_ground(ground)

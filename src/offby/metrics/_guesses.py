@@ -3,6 +3,7 @@
 import numpy as np
 from numpy.typing import ArrayLike
 
+from offby.grounds import Ground
 from offby.metrics import _inputs
 
 
@@ -22,6 +23,7 @@ def mean_absolute_error(
     y_pred: ArrayLike,
     *,
     labels: ArrayLike | None = None,
+    ground: Ground | None = None,
     sample_weight: ArrayLike | None = None,
 ) -> float:
     """How far off the guesses are, on average.
@@ -31,6 +33,9 @@ def mean_absolute_error(
         y_pred: The guesses.
         labels: The classes in their order. Numbers lie at their values, with labels or
             without; words lie at 0, 1, 2, ...
+        ground: How far apart the classes are, instead of by their labels: the distance
+            along a circle, through a tree, or in `Costs`. Its classes are 0 to K - 1,
+            or `labels` in their order.
         sample_weight: One weight per row.
 
     Returns:
@@ -40,8 +45,11 @@ def mean_absolute_error(
     2.0
     >>> mean_absolute_error(["low"], ["high"], labels=["low", "mid", "high"])
     2.0
+    >>> from offby import Circle
+    >>> mean_absolute_error([23, 0], [1, 0], ground=Circle.regular(24))
+    1.0
     """
-    return _inputs.mean(_off(y_true, y_pred, labels), sample_weight)
+    return _inputs.mean(_off(y_true, y_pred, labels, ground), sample_weight)
 
 
 def average_mean_absolute_error(
@@ -49,6 +57,7 @@ def average_mean_absolute_error(
     y_pred: ArrayLike,
     *,
     labels: ArrayLike | None = None,
+    ground: Ground | None = None,
     sample_weight: ArrayLike | None = None,
 ) -> float:
     """Mean absolute error of each true class, averaged over the classes (AMAE).
@@ -60,6 +69,9 @@ def average_mean_absolute_error(
         y_true: Class of each row.
         y_pred: The guesses.
         labels: The classes in their order; see `mean_absolute_error`.
+        ground: How far apart the classes are, instead of by their labels: the distance
+            along a circle, through a tree, or in `Costs`. Its classes are 0 to K - 1,
+            or `labels` in their order.
         sample_weight: One weight per row.
 
     Returns:
@@ -72,7 +84,7 @@ def average_mean_absolute_error(
     >>> average_mean_absolute_error([0, 0, 0, 4], [0, 0, 0, 1])
     1.5
     """
-    return float(np.mean(_per_class(y_true, y_pred, labels, sample_weight)))
+    return float(np.mean(_per_class(y_true, y_pred, labels, ground, sample_weight)))
 
 
 def maximum_mean_absolute_error(
@@ -80,6 +92,7 @@ def maximum_mean_absolute_error(
     y_pred: ArrayLike,
     *,
     labels: ArrayLike | None = None,
+    ground: Ground | None = None,
     sample_weight: ArrayLike | None = None,
 ) -> float:
     """Mean absolute error of the true class where it is largest (MMAE).
@@ -88,6 +101,9 @@ def maximum_mean_absolute_error(
         y_true: Class of each row.
         y_pred: The guesses.
         labels: The classes in their order; see `mean_absolute_error`.
+        ground: How far apart the classes are, instead of by their labels: the distance
+            along a circle, through a tree, or in `Costs`. Its classes are 0 to K - 1,
+            or `labels` in their order.
         sample_weight: One weight per row.
 
     Returns:
@@ -101,7 +117,7 @@ def maximum_mean_absolute_error(
     >>> maximum_mean_absolute_error([0, 0, 0, 4], [0, 0, 0, 1])
     3.0
     """
-    return float(np.max(_per_class(y_true, y_pred, labels, sample_weight)))
+    return float(np.max(_per_class(y_true, y_pred, labels, ground, sample_weight)))
 
 
 def quadratic_weighted_kappa(
@@ -159,6 +175,7 @@ def accuracy_within(
     distance: float = 1,
     *,
     labels: ArrayLike | None = None,
+    ground: Ground | None = None,
     sample_weight: ArrayLike | None = None,
 ) -> float:
     """Share of the guesses that are off by `distance` or less.
@@ -168,6 +185,9 @@ def accuracy_within(
         y_pred: The guesses.
         distance: In the units of the labels.
         labels: The classes in their order; see `mean_absolute_error`.
+        ground: How far apart the classes are, instead of by their labels: the distance
+            along a circle, through a tree, or in `Costs`. Its classes are 0 to K - 1,
+            or `labels` in their order.
         sample_weight: One weight per row.
 
     Returns:
@@ -176,7 +196,7 @@ def accuracy_within(
     >>> accuracy_within([0, 4, 4], [2, 4, 3])
     0.6666666666666666
     """
-    off = _off(y_true, y_pred, labels)
+    off = _off(y_true, y_pred, labels, ground)
     return _inputs.mean(off <= distance, sample_weight)
 
 
@@ -186,6 +206,7 @@ def far_error_rate(
     distance: float = 2,
     *,
     labels: ArrayLike | None = None,
+    ground: Ground | None = None,
     sample_weight: ArrayLike | None = None,
 ) -> float:
     """Share of the guesses that are off by `distance` or more.
@@ -195,6 +216,9 @@ def far_error_rate(
         y_pred: The guesses.
         distance: In the units of the labels.
         labels: The classes in their order; see `mean_absolute_error`.
+        ground: How far apart the classes are, instead of by their labels: the distance
+            along a circle, through a tree, or in `Costs`. Its classes are 0 to K - 1,
+            or `labels` in their order.
         sample_weight: One weight per row.
 
     Returns:
@@ -203,21 +227,32 @@ def far_error_rate(
     >>> far_error_rate([0, 4, 4, 4], [2, 4, 3, 4])
     0.25
     """
-    off = _off(y_true, y_pred, labels)
+    off = _off(y_true, y_pred, labels, ground)
     return _inputs.mean(off >= distance, sample_weight)
 
 
-def _off(y_true, y_pred, labels) -> np.ndarray:
+def _off(y_true, y_pred, labels, ground) -> np.ndarray:
     """How far off each guess is."""
+    if ground is not None:
+        true, guess = (
+            _inputs.codes(name, y, labels, ground.n_classes)
+            for name, y in (("y_true", y_true), ("y_pred", y_pred))
+        )
+        if len(true) != len(guess):
+            raise ValueError(
+                "y_pred must hold one value for each of y_true, "
+                f"got {len(guess)} for {len(true)}"
+            )
+        return ground.cost.cpu().numpy()[guess, true]
     true, guess = _inputs.values(y_true, y_pred, labels)
     return np.abs(guess - true)
 
 
-def _per_class(y_true, y_pred, labels, sample_weight) -> np.ndarray:
+def _per_class(y_true, y_pred, labels, ground, sample_weight) -> np.ndarray:
     """Mean absolute error of each true class that has rows of positive weight."""
-    true, guess = _inputs.values(y_true, y_pred, labels)
+    off = _off(y_true, y_pred, labels, ground)
+    true = np.asarray(y_true)
     weight = _inputs.weights(sample_weight, len(true))
-    off = np.abs(guess - true)
     present = np.unique(true[weight > 0])
     return np.array(
         [np.average(off[true == k], weights=weight[true == k]) for k in present]

@@ -4,6 +4,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from offby.bins import Bins
+from offby.grounds import Ground
 from offby.metrics import rows
 from offby.metrics._inputs import mean, weights
 
@@ -13,6 +14,7 @@ def ranked_probability_score(
     y_proba: ArrayLike,
     *,
     labels: ArrayLike | None = None,
+    ground: Ground | None = None,
     sample_weight: ArrayLike | None = None,
     normalized: bool = False,
 ) -> float:
@@ -29,6 +31,9 @@ def ranked_probability_score(
             divided by their sum.
         labels: The classes in the order of the columns; 0 to K - 1 by default. Numbers
             say where the classes lie, words lie at 0, 1, 2, ...
+        ground: How far apart the classes are, instead of by their labels. The score is
+            then the energy distance, :func:`offby.losses.squared_emd` of the
+            probabilities: proper if the ground is of negative type.
         sample_weight: One weight per row.
         normalized: Divide by the distance from the first class to the last, K - 1
             without labels: then between 0 and 1.
@@ -48,7 +53,7 @@ def ranked_probability_score(
     25.0
     """
     found = rows.ranked_probability_score(
-        y_true, y_proba, labels=labels, normalized=normalized
+        y_true, y_proba, labels=labels, ground=ground, normalized=normalized
     )
     return mean(found, sample_weight)
 

@@ -5,6 +5,7 @@ from numpy.typing import ArrayLike
 
 from offby.bins import Bins
 from offby.distribution import BinnedDistribution
+from offby.grounds import Ground
 from offby.metrics import _inputs
 
 __all__ = [
@@ -23,6 +24,7 @@ def ranked_probability_score(
     y_proba: ArrayLike,
     *,
     labels: ArrayLike | None = None,
+    ground: Ground | None = None,
     normalized: bool = False,
 ) -> np.ndarray:
     """Rows of :func:`offby.metrics.ranked_probability_score`.
@@ -31,12 +33,33 @@ def ranked_probability_score(
     array([0.5, 0. ])
     """
     y, p, at = _classes(y_true, y_proba, labels)
+    if ground is not None:
+        return _energy(y, p, ground, normalized)
     # Whichever side the truth is not on: 1 - F would lose the digits of a small tail.
     below = np.cumsum(p, axis=-1)[:, :-1]
     above = np.cumsum(p[:, ::-1], axis=-1)[:, ::-1][:, 1:]
     missed = np.where(y[:, None] <= np.arange(p.shape[-1] - 1), above, below)
     length = at[-1] - at[0] if normalized and len(at) > 1 else 1.0
     return missed**2 @ np.diff(at) / length
+
+
+def _energy(
+    y: np.ndarray, p: np.ndarray, ground: Ground, normalized: bool
+) -> np.ndarray:
+    """Squared EMD of probabilities on any ground: E d(X, y) - E d(X, X') / 2."""
+    if ground.n_classes != p.shape[-1]:
+        raise ValueError(
+            f"ground must have the {p.shape[-1]} classes of y_proba, "
+            f"got {ground.n_classes}"
+        )
+    if normalized:
+        ground = ground.normalized()
+    cost = ground.cost.cpu().numpy()
+    # The mass that is out of place; 1 - p of the truth would lose its digits.
+    extra = p.copy()
+    elsewhere = np.arange(p.shape[-1]) != y[:, None]
+    extra[~elsewhere] = -np.where(elsewhere, p, 0.0).sum(-1)
+    return -((extra @ cost) * extra).sum(-1) / 2
 
 
 def log_score(

@@ -1,7 +1,8 @@
-"""Criteria: they stand where `torch.nn.CrossEntropyLoss` stood, and do no maths."""
+"""Criteria that stand where `torch.nn.CrossEntropyLoss` stood: docs/pytorch.md."""
 
-from offby.nn._classes import (
-    CrossEntropyLoss,
+from offby.nn._balance import first_push
+from offby.nn._cross_entropy import CrossEntropyLoss
+from offby.nn._distances import (
     CumulativeCrossEntropyLoss,
     SinkhornLoss,
     SquaredEMDLoss,
@@ -28,4 +29,5 @@ __all__ = [
     "SquaredEMDLoss",
     "SquaredMassLoss",
     "WassersteinLoss",
+    "first_push",
 ]

@@ -1,154 +1,108 @@
-"""What all criteria share: held grounds and grids, weights, ignored rows, reduction."""
+"""`ClassCriterion`: what a criterion of classes does around its formula.
+
+A criterion is a formula for one row (`per_row`) and settings: which axis holds the
+classes, which rows count and how much, how rows are combined. Everything but the
+formula is here, so that it is the same for all criteria, and so that a sum of criteria
+can be computed in one pass over the logits: `MixedLoss` hands a sum of formulas to
+`reduced`, where a single criterion hands its own.
+"""
 
 from collections.abc import Callable, Sequence
-from dataclasses import fields
-from typing import Literal
+from typing import Any, Protocol
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from offby import kernels
-from offby._checks import check_logits, check_target
+from offby._checks import check_target
 from offby.bins import Bins
-from offby.grounds import Ground
+from offby.grounds import Ground, as_ground
+from offby.nn import _values
+from offby.nn._buffers import GroundBuffers
+from offby.nn._reduction import (
+    ClassWeight,
+    Reduction,
+    check_reduction,
+    check_sample_weight,
+    check_weight,
+    class_weight,
+    of_class,
+    product,
+    reduce,
+)
+from offby.nn._shapes import check_class_target, check_dim, check_pair, last
 
-Reduction = Literal["mean", "sum", "none"]
-
-
-class Held(nn.Module):
-    """A ground or a grid whose tensors are buffers: they follow `.to()`, are saved."""
-
-    def __init__(self, held: Ground | Bins) -> None:
-        super().__init__()
-        self._kind = type(held)
-        self._plain = {}
-        for field in fields(held):  # pyright: ignore[reportArgumentType]
-            part = getattr(held, field.name)
-            if isinstance(part, Tensor):
-                self.register_buffer(field.name, part.clone())
-            else:
-                self._plain[field.name] = part
-
-    def _apply(self, fn, recurse=True):
-        # A change of dtype is for weights: edges in bfloat16 would run into each other.
-        for name, buffer in self._buffers.items():
-            if buffer is not None:
-                self._buffers[name] = buffer.to(fn(buffer).device)
-        return self
-
-    def forward(self):
-        """The ground or grid, unchecked: checks would wait for the device."""
-        held = object.__new__(self._kind)
-        for name, part in {**self._plain, **self._buffers}.items():
-            object.__setattr__(held, name, part)
-        return held
-
-    def extra_repr(self) -> str:
-        return repr(self())
+PerRow = Callable[[Tensor, Tensor], Tensor]
+"""Loss of each row of logits, classes on the last axis, against its target."""
 
 
-class Criterion(nn.Module):
-    """A criterion on classes: class axis, weights, ignored rows, reduction."""
+class Criterion(Protocol):
+    """What `MixedLoss` needs of its terms."""
+
+    reduction: Reduction
+    dim: int
+
+    def __call__(
+        self, input: Tensor, target: Tensor, sample_weight: Tensor | None = None
+    ) -> Tensor:
+        """Loss of a batch."""
+        ...
+
+    def per_row(self, logits: Tensor, target: Tensor) -> Tensor:
+        """Loss of each row, classes on the last axis."""
+        ...
+
+    def term(self, factor: float) -> kernels.Term | None:
+        """The formula as the kernels know it; None if they do not."""
+        ...
+
+
+class ClassCriterion(nn.Module):
+    """A criterion whose targets are classes, or distributions over them."""
 
     weight: Tensor | None
 
     def __init__(
         self,
         *,
-        weight: Tensor | None = None,
+        weight: ClassWeight = None,
         ignore_index: int = -100,
         reduction: Reduction = "mean",
-        dim: int = -1,
+        dim: int = 1,
     ) -> None:
         super().__init__()
         check_reduction(reduction)
-        self.register_buffer("weight", weight)
+        check_dim(dim)
+        if not isinstance(ignore_index, int):
+            raise TypeError(
+                f"ignore_index must be an integer, got {ignore_index!r}; the default, "
+                "-100, ignores no class"
+            )
+        self.register_buffer("weight", class_weight(weight))
         self.ignore_index = ignore_index
         self.reduction: Reduction = reduction
         self.dim = dim
+        self._seen_a_batch = False
 
-    def rows(self, logits: Tensor, target: Tensor) -> Tensor:
+    def per_row(self, logits: Tensor, target: Tensor) -> Tensor:
         """Loss of each row, classes on the last axis."""
         raise NotImplementedError
 
     def term(self, factor: float) -> kernels.Term | None:
-        """This loss as part of a sum that is computed in one pass, if it can be."""
+        """The formula as the kernels know it; None if they do not."""
         del factor
         return None
 
-    def forward(
-        self, logits: Tensor, target: Tensor, sample_weight: Tensor | None = None
-    ) -> Tensor:
-        """Loss of a batch, reduced as asked at construction.
+    def weighted_rows(self, per_row: PerRow, logits: Tensor, target: Tensor) -> Tensor:
+        """Loss of each row against a class, times the weight of that class."""
+        assert self.weight is not None
+        weight = of_class(self.weight, target)
+        return reduce(per_row(logits, target), "none", weight=weight)
 
-        As in PyTorch, the mean over class indices is divided by the weights in total,
-        the mean over probabilities by the number of rows. (By the sum of the sample
-        weights, if there are any.)
-
-        Args:
-            logits: Raw network output, classes on axis `dim`.
-            target: Class indices, or probabilities of `logits`' shape. Rows whose index
-                is `ignore_index` count for nothing.
-            sample_weight: One weight per row; a mask (bool) also will do. A row of
-                weight 0 has no say, whatever its target.
-        """
-        terms = [self.term(1.0)]
-        return self.reduced(self.rows, terms, logits, target, sample_weight)
-
-    def reduced(
-        self,
-        rows: Callable[[Tensor, Tensor], Tensor],
-        terms: Sequence[kernels.Term | None],
-        logits: Tensor,
-        target: Tensor,
-        sample_weight: Tensor | None,
-    ) -> Tensor:
-        """What `rows` gives for class indices, reduced as this criterion does.
-
-        `terms` is the same for a twin; one of them is None if no twin has it.
-        """
-        check_logits(logits)
-        if self.dim != -1:
-            logits = logits.movedim(self.dim, -1)
-        _check_weight(self.weight, logits.shape[-1])
-        if target.is_floating_point():
-            return self._of_probabilities(logits, target, sample_weight)
-        # Before the mask, which would make an index of a bool. And in 64 bits: -100 in
-        # eight is class 156.
-        check_target(logits, target)
-        check_sample_weight(sample_weight, target.shape)
-        target = target.long()
-        counted = None
-        if _may_hold(target, self.ignore_index):
-            counted = target != self.ignore_index
-            # An ignored row is computed against class 0, then weighed with nothing.
-            target = target.where(counted, 0)
-        row_weight = _class_weight(self.weight, target)
-        alike = counted is None and row_weight is None and sample_weight is None
-        if alike and self.reduction == "mean" and target.numel() and None not in terms:
-            twin = kernels.choose("auto", logits, target, *terms, reduction="mean")  # pyright: ignore[reportArgumentType]
-            if twin is not None:
-                return twin(lambda z: rows(z, target).mean())
-        loss = rows(logits, target)
-        return reduce(loss, self.reduction, counted, row_weight, sample_weight)
-
-    def _of_probabilities(
-        self, logits: Tensor, target: Tensor, sample_weight: Tensor | None
-    ) -> Tensor:
-        target = target.movedim(self.dim, -1)
-        check_target(logits, target)
-        check_sample_weight(sample_weight, target.shape[:-1])
-        if sample_weight is not None:
-            # What is masked may be anything, and 0 * NaN is NaN in the backward pass.
-            target = target.where(sample_weight[..., None] != 0, 1 / target.shape[-1])
-        if self.weight is None:
-            loss = self.rows(logits, target)
-        else:
-            weight = self.weight.to(target)
-            row_weight = (target * weight).sum(-1)
-            loss = self.rows(logits, self.reweighed(target, weight))
-            loss = reduce(loss, "none", None, row_weight)
-        return reduce(loss, self.reduction, None, sample_weight)
+    def smoothed(self, target: Tensor) -> Tensor:
+        """Target probabilities as they are learned from."""
+        return target
 
     def reweighed(self, target: Tensor, weight: Tensor) -> Tensor:
         """Target probabilities where classes have weights, and rows their mean weight.
@@ -156,93 +110,179 @@ class Criterion(nn.Module):
         The distance of two distributions does not split into classes: it is weighed as
         a whole.
         """
+        del weight
         return target
 
+    def forward(
+        self, input: Tensor, target: Tensor, sample_weight: Tensor | None = None
+    ) -> Tensor:
+        """Loss of a batch, reduced as asked at construction.
 
-def _may_hold(target: Tensor, index: int) -> bool:
-    """Whether a target may hold an index: no, if a look costs nothing and finds none.
+        As in PyTorch, the mean over class indices is divided by the sum of their
+        weights, the mean over probabilities by the number of rows. Sample weights
+        enter both.
 
-    On the CPU a look is cheaper than to weigh every row; a GPU it would wait for, and a
-    transform cannot take it.
-    """
-    if torch.compiler.is_compiling() or kernels.transformed():
+        Args:
+            input: Logits, the raw output of a network, with the classes on axis `dim`:
+                (N, C), (N, C, d1, ...) or (C,).
+            target: Class indices (N, d1, ...), or probabilities of the shape of
+                `input`. Rows whose index is `ignore_index` do not count.
+            sample_weight: One weight per row, shape (N, d1, ...); a mask (bool) will do
+                too. A row of weight 0 does not count, whatever its target and logits.
+        """
+        terms = [self.term(1.0)]
+        return self.reduced(self.per_row, terms, input, target, sample_weight)
+
+    def reduced(
+        self,
+        per_row: PerRow,
+        terms: Sequence[kernels.Term | None],
+        input: Tensor,
+        target: Tensor,
+        sample_weight: Tensor | None,
+    ) -> Tensor:
+        """What `per_row` gives, reduced as this criterion does.
+
+        `terms` is the same formula for the kernels; a None among them says that they do
+        not have it.
+        """
+        axis = check_pair(input, target, self.dim)
+        check_class_target(input, target, axis, self.dim)
+        logits = last(input, axis)
+        check_weight(self.weight, logits.shape[-1])
+        check_sample_weight(sample_weight, logits.shape[:-1])
+        look = _values.readable(logits) and self._first_look()
+        if look:
+            _values.warn_of_probabilities(logits)
+        if sample_weight is not None and _values.readable(sample_weight):
+            _values.check_row_weights(sample_weight)
+        if target.is_floating_point():
+            target = last(target, axis)
+            return self._of_probabilities(per_row, logits, target, sample_weight, look)
+        return self._of_classes(per_row, terms, logits, target, sample_weight)
+
+    def _first_look(self) -> bool:
+        """Whether this batch is to be looked at closely: the first, or all if asked."""
+        if self._seen_a_batch:
+            return _values.debugging()
+        self._seen_a_batch = True
         return True
-    if not target.is_cpu or type(target) is not Tensor:
-        return True
-    return bool((target == index).any())
 
+    def _of_classes(
+        self,
+        per_row: PerRow,
+        terms: Sequence[kernels.Term | None],
+        logits: Tensor,
+        target: Tensor,
+        sample_weight: Tensor | None,
+    ) -> Tensor:
+        # Before the mask, which would make an index of a bool. And in 64 bits: -100 in
+        # eight is class 156.
+        check_target(logits, target)
+        target = target.long()
+        kept = None if sample_weight is None else sample_weight != 0
+        if _values.readable(target):
+            # What does not count may be anything.
+            counted = target if kept is None else target.where(kept, self.ignore_index)
+            ignored = _values.find_ignored(counted, self.ignore_index, logits.shape[-1])
+        else:
+            ignored = True
+        if ignored:
+            counted = target != self.ignore_index
+            kept = counted if kept is None else kept & counted
+        known = [term for term in terms if term is not None]
+        fused = len(known) == len(terms)
+        if kept is None and self.weight is None and self.reduction == "mean" and fused:
+            kernel = kernels.choose("auto", logits, target, *known, reduction="mean")
+            if kernel is not None and target.numel():
+                return kernel(lambda z: per_row(z, target).mean())
+        if kept is not None:
+            if fused and kernels.choose("auto", logits, target, *known) is not None:
+                # The kernels give no gradient to a row whose index is no class.
+                target = target.where(kept, -1)
+            else:
+                target = target.where(kept, 0)
+                # 0 * NaN is NaN in the backward pass.
+                logits = logits.where(kept[..., None], 0.0)
+        if self.weight is None:
+            loss, share = per_row(logits, target), sample_weight
+        else:
+            loss = self.weighted_rows(per_row, logits, target)
+            share = product(of_class(self.weight, target), sample_weight)
+        return reduce(
+            loss, self.reduction, kept=kept, weight=sample_weight, share=share
+        )
 
-def reduce_alike(one: nn.Module, other: nn.Module) -> bool:
-    """Whether the rows of two criteria can be added before they are reduced."""
-    if not (isinstance(one, Criterion) and isinstance(other, Criterion)):
-        return False
-    settings = "ignore_index", "reduction", "dim"
-    if any(getattr(one, name) != getattr(other, name) for name in settings):
-        return False
-    here, there = one.weight, other.weight
-    if here is None or there is None:
-        return here is there
-    return torch.equal(here, there)
-
-
-def _check_weight(weight: Tensor | None, n_classes: int) -> None:
-    if weight is not None and weight.shape != (n_classes,):
-        raise ValueError(
-            f"weight must hold one number for each of {n_classes} classes, "
-            f"got shape {tuple(weight.shape)}"
+    def _of_probabilities(
+        self,
+        per_row: PerRow,
+        logits: Tensor,
+        target: Tensor,
+        sample_weight: Tensor | None,
+        look: bool,
+    ) -> Tensor:
+        check_target(logits, target)
+        if self.ignore_index >= 0:
+            raise ValueError(
+                "ignore_index is for targets of class indices, got probabilities and "
+                f"ignore_index={self.ignore_index}; to leave rows out, pass a mask as "
+                "sample_weight"
+            )
+        kept = None
+        if sample_weight is not None:
+            # What is masked may be anything, and 0 * NaN is NaN in the backward pass.
+            kept = sample_weight != 0
+            target = target.where(kept[..., None], 1 / target.shape[-1])
+            logits = logits.where(kept[..., None], 0.0)
+        if look and _values.readable(target):
+            _values.check_probabilities(target)
+        target = self.smoothed(target)
+        if self.weight is None:
+            loss = per_row(logits, target)
+        else:
+            # In the precision of the loss: a sum of many halves is off by half a
+            # percent.
+            precise = torch.promote_types(target.dtype, torch.float32)
+            precise = torch.promote_types(precise, logits.dtype)
+            target = target.to(precise)
+            weight = self.weight.to(target)
+            loss = per_row(logits, self.reweighed(target, weight))
+            loss = reduce(loss, "none", weight=(target * weight).sum(-1))
+        return reduce(
+            loss, self.reduction, kept=kept, weight=sample_weight, share=sample_weight
         )
 
 
-def check_reduction(reduction: str) -> None:
-    """Refuse what is no reduction."""
-    if reduction not in ("mean", "sum", "none"):
-        raise ValueError(
-            f'reduction must be "mean", "sum" or "none", got {reduction!r}'
-        )
+class GroundCriterion(ClassCriterion):
+    """A criterion with a ground."""
+
+    _ground: GroundBuffers[Ground] | None
+
+    def __init__(self, ground: Ground | Bins | None, **settings: Any) -> None:
+        super().__init__(**settings)
+        self._ground = _ground_buffers(ground)
+
+    @property
+    def ground(self) -> Ground | None:
+        """The ground, on the device the criterion is on; None: `Line.regular(K)`."""
+        return None if self._ground is None else self._ground()
+
+    @ground.setter
+    def ground(self, ground: Ground | Bins | None) -> None:
+        before = [] if self._ground is None else list(self._ground.buffers())
+        self._ground = _ground_buffers(ground)
+        if self._ground is not None and before:
+            self._ground.to(before[0].device)
 
 
-def check_sample_weight(weight: Tensor | None, rows: torch.Size) -> None:
-    """Refuse what would broadcast: (N, 1) against (N,) gives N x N losses."""
-    if weight is not None and weight.shape != rows:
-        raise ValueError(
-            "sample_weight must hold one number for each row of logits, shape "
-            f"{tuple(rows)}, got shape {tuple(weight.shape)}"
-        )
-
-
-def _class_weight(weight: Tensor | None, index: Tensor) -> Tensor | None:
-    if weight is None:
+def _ground_buffers(ground: Ground | Bins | None) -> GroundBuffers[Ground] | None:
+    if ground is None:
         return None
-    # An impossible index must not address memory; its loss is NaN whatever it weighs.
-    return weight[index.long().clamp(0, len(weight) - 1)]
-
-
-def reduce(
-    loss: Tensor, reduction: Reduction, counted: Tensor | None, *weights: Tensor | None
-) -> Tensor:
-    """Weigh and combine the losses of rows; "mean" divides by the weight in total.
-
-    With nothing to count the mean is zero, and still has a graph to go backward.
-    """
-    given = [w.to(loss.dtype) for w in weights if w is not None]
-    if counted is not None:
-        loss = loss.where(counted, loss.detach().new_zeros(()))
-        given.append(counted.to(loss.dtype))
-    total = None
-    if given:
-        weight = torch.ones_like(loss)
-        for factor in given:
-            weight = weight * factor
-        # No weight, no say: not even for a loss that is infinite.
-        loss = torch.where(weight != 0, loss * weight, 0.0 * loss.detach().nan_to_num())
-        total = weight.sum()
-        total = total.where(total != 0, torch.ones_like(total))
-    match reduction:
-        case "none":
-            return loss
-        case "sum":
-            return loss.sum()
-        case "mean":
-            if total is None:
-                return loss.mean() if loss.numel() else loss.sum()
-            return loss.sum() / total
+    if isinstance(ground, Tensor | list | tuple | np.ndarray):
+        raise TypeError(
+            "ground must be a Line, Circle, Tree or Costs, or Bins for their centers, "
+            f"got {type(ground).__name__}; Line(positions) and Costs(matrix) make one "
+            "of numbers, and class weights are weight=..."
+        )
+    given: Any = ground  # Bins have no type in `grounds`, which knows no grids.
+    return GroundBuffers(as_ground(given))

@@ -1,79 +1,110 @@
 """Criteria whose targets are real numbers."""
 
-from torch import Tensor, nn
+from torch import Tensor
 
 from offby import losses
-from offby._checks import check_logits
 from offby.bins import Bins
-from offby.nn._criterion import (
-    Held,
-    Reduction,
-    check_reduction,
-    check_sample_weight,
-    reduce,
-)
+from offby.nn._number_criterion import NumberCriterion
+from offby.nn._reduction import Reduction
 
 
-class OnBins(nn.Module):
-    """A criterion against real numbers: it holds a grid. NaN gives NaN."""
+class HistogramNLLLoss(NumberCriterion):
+    """Module form of :func:`offby.losses.histogram_nll`.
+
+    Args:
+        bins: The grid, in the units of the target.
+        ignore_nan: Rows whose number is NaN do not count; by default they make the loss
+            NaN.
+        reduction: "mean" divides by the sum of the weights of the rows, "sum" adds,
+            "none" gives one loss per row.
+        dim: Axis of the bins in logits: 1, as in PyTorch, for (N, K) and
+            (N, K, d1, ...), and the only one of a single example; -1 if the bins are
+            last.
+
+    >>> import torch
+    >>> criterion = HistogramNLLLoss(Bins.uniform(0, 8, 4))
+    >>> criterion(torch.zeros(1, 4), torch.tensor([4.0]))
+    tensor(2.0794)
+    """
 
     def __init__(
-        self, bins: Bins, *, reduction: Reduction = "mean", dim: int = -1
+        self,
+        bins: Bins,
+        *,
+        ignore_nan: bool = False,
+        reduction: Reduction = "mean",
+        dim: int = 1,
     ) -> None:
-        super().__init__()
-        check_reduction(reduction)
-        self.held = Held(bins)
-        self.reduction: Reduction = reduction
-        self.dim = dim
+        super().__init__(bins, ignore_nan=ignore_nan, reduction=reduction, dim=dim)
 
-    @property
-    def bins(self) -> Bins:
-        """The grid, on the device the criterion is on."""
-        return self.held()
-
-    def rows(self, logits: Tensor, value: Tensor) -> Tensor:
+    def per_row(self, logits: Tensor, target: Tensor) -> Tensor:
         """Loss of each row, bins on the last axis."""
-        raise NotImplementedError
-
-    def forward(
-        self, logits: Tensor, value: Tensor, sample_weight: Tensor | None = None
-    ) -> Tensor:
-        """Loss of a batch, reduced as asked at construction.
-
-        Args:
-            logits: Raw network output, bins on axis `dim`.
-            value: The true numbers, in the units of the bins.
-            sample_weight: One weight per row; a mask (bool) also will do. A row of
-                weight 0 has no say, whatever its number: NaN, for instance.
-        """
-        check_logits(logits)
-        check_sample_weight(sample_weight, value.shape)
-        if sample_weight is not None:
-            # 0 * NaN is NaN in the backward pass.
-            value = value.where(sample_weight != 0, self.bins.edges[0].to(value))
-        loss = self.rows(logits.movedim(self.dim, -1), value)
-        return reduce(loss, self.reduction, None, sample_weight)
+        return losses.histogram_nll(logits, target, self.bins)
 
 
-class HistogramNLLLoss(OnBins):
-    """Module form of :func:`offby.losses.histogram_nll`."""
+class HistogramCRPSLoss(NumberCriterion):
+    """Module form of :func:`offby.losses.histogram_crps`.
 
-    def rows(self, logits: Tensor, value: Tensor) -> Tensor:
+    Args:
+        bins: The grid, in the units of the target.
+        ignore_nan: Rows whose number is NaN do not count; by default they make the loss
+            NaN.
+        reduction: "mean" divides by the sum of the weights of the rows, "sum" adds,
+            "none" gives one loss per row.
+        dim: Axis of the bins in logits: 1, as in PyTorch, for (N, K) and
+            (N, K, d1, ...), and the only one of a single example; -1 if the bins are
+            last.
+
+    >>> import torch
+    >>> criterion = HistogramCRPSLoss(Bins.uniform(0, 8, 4))
+    >>> criterion(torch.zeros(1, 4), torch.tensor([4.0]))
+    tensor(0.6667)
+    """
+
+    def __init__(
+        self,
+        bins: Bins,
+        *,
+        ignore_nan: bool = False,
+        reduction: Reduction = "mean",
+        dim: int = 1,
+    ) -> None:
+        super().__init__(bins, ignore_nan=ignore_nan, reduction=reduction, dim=dim)
+
+    def per_row(self, logits: Tensor, target: Tensor) -> Tensor:
         """Loss of each row, bins on the last axis."""
-        return losses.histogram_nll(logits, value, self.bins)
+        return losses.histogram_crps(logits, target, self.bins)
 
 
-class HistogramCRPSLoss(OnBins):
-    """Module form of :func:`offby.losses.histogram_crps`."""
+class HistogramWassersteinLoss(NumberCriterion):
+    """Module form of :func:`offby.losses.histogram_wasserstein`.
 
-    def rows(self, logits: Tensor, value: Tensor) -> Tensor:
+    Args:
+        bins: The grid, in the units of the target.
+        ignore_nan: Rows whose number is NaN do not count; by default they make the loss
+            NaN.
+        reduction: "mean" divides by the sum of the weights of the rows, "sum" adds,
+            "none" gives one loss per row.
+        dim: Axis of the bins in logits: 1, as in PyTorch, for (N, K) and
+            (N, K, d1, ...), and the only one of a single example; -1 if the bins are
+            last.
+
+    >>> import torch
+    >>> criterion = HistogramWassersteinLoss(Bins.uniform(0, 8, 4))
+    >>> criterion(torch.zeros(1, 4), torch.tensor([4.0]))
+    tensor(2.)
+    """
+
+    def __init__(
+        self,
+        bins: Bins,
+        *,
+        ignore_nan: bool = False,
+        reduction: Reduction = "mean",
+        dim: int = 1,
+    ) -> None:
+        super().__init__(bins, ignore_nan=ignore_nan, reduction=reduction, dim=dim)
+
+    def per_row(self, logits: Tensor, target: Tensor) -> Tensor:
         """Loss of each row, bins on the last axis."""
-        return losses.histogram_crps(logits, value, self.bins)
-
-
-class HistogramWassersteinLoss(OnBins):
-    """Module form of :func:`offby.losses.histogram_wasserstein`."""
-
-    def rows(self, logits: Tensor, value: Tensor) -> Tensor:
-        """Loss of each row, bins on the last axis."""
-        return losses.histogram_wasserstein(logits, value, self.bins)
+        return losses.histogram_wasserstein(logits, target, self.bins)

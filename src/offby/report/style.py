@@ -13,8 +13,7 @@ import altair as alt
 import vl_convert
 from markupsafe import Markup, escape
 
-from offby.results import phrases as words
-from offby.results.comparison import Comparison, Method
+from offby.results import Comparison, Method, Metric, phrases
 
 _COLORS = (
     "#0072b2",
@@ -135,6 +134,8 @@ class Look:
     """How the methods, classes and bins of one comparison look in every chart."""
 
     comparison: Comparison
+    explainer: str = ""
+    """Name of the explainer page that lies beside the report, if there is one."""
 
     @cached_property
     def _styles(self) -> dict[str, Style]:
@@ -150,7 +151,7 @@ class Look:
         """Names of the classes or bins, no two the same."""
         data = self.comparison.data
         names = unique(data.labels)
-        return names if data.kind == "classes" else [words.minus(n) for n in names]
+        return names if data.kind == "classes" else [phrases.minus(n) for n in names]
 
     @property
     def bin(self) -> str:
@@ -230,6 +231,17 @@ def panels(count: int) -> tuple[int, int]:
     lines = -(-count // 5)
     columns = -(-count // max(lines, 1)) or 1
     return columns, min(185, 780 // columns)
+
+
+def headed(metric: Metric, width: int) -> alt.TitleParams:
+    """The metric as the title of a panel of that width."""
+    return alt.TitleParams(metric.title, limit=width)
+
+
+def side_by_side(panels: Sequence[Any]) -> Any:
+    """Two panels in a line, each with a color scale of its own."""
+    # Each panel colors its own losses: one scale for all would deal the colors anew.
+    return alt.concat(*panels, columns=2).resolve_scale(color="independent")
 
 
 def drawn(chart: Any, name: str, label: str) -> Markup:

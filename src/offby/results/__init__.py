@@ -1,1 +1,55 @@
-"""What a comparison found, as plain data."""
+"""What a comparison found, as plain data: it loads without PyTorch."""
+
+from offby.results.comparison import Comparison
+from offby.results.json import SCHEMA_VERSION
+from offby.results.records import (
+    Answer,
+    Calibration,
+    Data,
+    Difference,
+    Forecasts,
+    Grid,
+    Guess,
+    Kind,
+    Method,
+    Metric,
+    Noise,
+    NoiseShare,
+    Pushes,
+    Reason,
+    Reliability,
+    Row,
+    Run,
+    Score,
+    StopOn,
+    Timing,
+    Training,
+    Verdict,
+)
+
+__all__ = [
+    "SCHEMA_VERSION",
+    "Answer",
+    "Calibration",
+    "Comparison",
+    "Data",
+    "Difference",
+    "Forecasts",
+    "Grid",
+    "Guess",
+    "Kind",
+    "Method",
+    "Metric",
+    "Noise",
+    "NoiseShare",
+    "Pushes",
+    "Reason",
+    "Reliability",
+    "Row",
+    "Run",
+    "Score",
+    "StopOn",
+    "Timing",
+    "Training",
+    "Verdict",
+]

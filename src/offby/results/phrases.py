@@ -62,7 +62,10 @@ def percent(share: float) -> str:
 
 
 def duration(seconds: float) -> str:
-    """A time as people say it."""
+    """A time as people say it: 80 s, 3 min, 2 h 5 min."""
+    if seconds >= 3600:
+        hours, minutes = divmod(round(seconds / 60), 60)
+        return f"{hours} h {minutes} min" if minutes else f"{hours} h"
     if seconds < 120:
         return f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min"

@@ -5,21 +5,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from offby.tables._orders import proposed
 from offby.tables._phrases import row_count, some
 
 MANY = 20
 """A target with more different numbers than this is a number, not classes."""
-
-# Scales people use, lowest first: they only make the suggested command likelier to be
-# right, never the order that is used.
-_SCALES = (
-    "none very-low low lower medium mid middle moderate high higher very-high severe",
-    "terrible very-poor poor bad fair average okay ok good very-good great excellent",
-    "never rarely seldom sometimes often usually always",
-    "xs s m l xl xxl",
-    "tiny small medium large huge",
-    "no maybe yes",
-)
 
 
 def kind_of(column, kind: str, order: Sequence[str], notes: list[str]):
@@ -49,7 +39,8 @@ def kind_of(column, kind: str, order: Sequence[str], notes: list[str]):
     if not whole and 2 * distinct > len(column):
         return "number"
     notes.append(
-        f"target read as {distinct} ordered classes; --bins N treats it as a number"
+        f"The target was read as {distinct} ordered classes; --bins N reads it as a "
+        "number."
     )
     return "classes"
 
@@ -88,7 +79,7 @@ def classes(column, order: Sequence[str], source: str, notes: list[str]):
         )
     unseen = [word for word in order if word not in found]
     if unseen:
-        notes.append(f"no rows of class {some(unseen)}: left out of the order")
+        notes.append(f"No row is of class {some(unseen)}: left out of the order.")
     labels = [word for word in order if word in found]
     return words, labels, [float(k) for k in range(len(labels))]
 
@@ -99,22 +90,16 @@ def _refuse_text(target: str, found: list[str], source: str):
             f"the target must be numbers or ordered classes, got {target!r} with "
             f"{len(found)} different texts ({some(found)}); name another column"
         )
-    ranked = _guessed_order(found)
+    ranked, known = proposed(found)
     items = ",".join(f'"{item}"' if "," in item else item for item in ranked)
     call = shlex.join(["offby", "compare", source, "-t", target, "--order", items])
-    raise ValueError(
-        f"target {target!r} holds text ({some(found)}), and its order is not known; "
-        f"name the classes, lowest first:\n  Try:  {call}"
+    advice = (
+        "if this is their order, run" if known else "put them in order, lowest first"
     )
-
-
-def _guessed_order(found: list[str]) -> list[str]:
-    plain = {word: word.lower().replace(" ", "-").replace("_", "-") for word in found}
-    for scale in _SCALES:
-        places = {word: place for place, word in enumerate(scale.split())}
-        if all(name in places for name in plain.values()):
-            return sorted(found, key=lambda word: places[plain[word]])
-    return sorted(found)
+    raise ValueError(
+        f"target {target!r} holds text ({some(found)}), and the order of its classes "
+        f"must be given; {advice}:\n  {call}"
+    )
 
 
 def merged(words, labels, positions, folds: int, least: int, notes: list[str]):
@@ -128,13 +113,13 @@ def merged(words, labels, positions, folds: int, least: int, notes: list[str]):
         near = min(others, key=lambda label: abs(places[label] - places[small]))
         rows = counts.pop(small)
         notes.append(
-            f"{row_count(rows)} in class {small}: "
+            f"Class {small} has {row_count(rows)}, "
             + (
                 f"too few for {folds} folds"
                 if least == folds
                 else f"fewer than {least}"
             )
-            + f"; counted as class {near}"
+            + f", and was joined with class {near}."
         )
         counts[near] += rows
         members[near] += members.pop(small)

@@ -1,8 +1,8 @@
 """The columns beside the target: what is learned from, and what a column is for."""
 
 import difflib
+import re
 from collections.abc import Sequence
-from contextlib import suppress
 
 import numpy as np
 
@@ -44,7 +44,7 @@ def known_rows(frame, target: str, notes: list[str]):
             f"{row_count(frame.height)}; name another column"
         )
     if n_missing:
-        notes.append(f"{row_count(n_missing)} without a target dropped")
+        notes.append(f"{row_count(n_missing)} without a target left out.")
         frame = frame.filter(~missing)
     if frame.height == 1:
         raise ValueError(
@@ -59,75 +59,31 @@ def known_rows(frame, target: str, notes: list[str]):
     return frame
 
 
-def group_numbers(column) -> np.ndarray:
-    """Groups as whole numbers."""
-    _refuse_gaps(column, "groups")
-    return np.unique(np.array(column.to_list()).astype(str), return_inverse=True)[1]
-
-
-def times(column) -> np.ndarray:
-    """When rows came, as numbers that only their order is taken from."""
-    import polars
-
-    _refuse_gaps(column, "time")
-    if column.dtype == polars.String:
-        with suppress(polars.exceptions.PolarsError):  # said below, in words
-            column = column.str.to_datetime(time_unit="us")
-    if column.dtype.is_temporal():
-        return column.to_physical().to_numpy().astype(np.float64)
-    if not column.dtype.is_numeric():
-        raise ValueError(
-            f"time {column.name!r} must hold numbers or dates as 2026-01-31, got "
-            f"{column[0]!r}; turn it into one of them"
-        )
-    return column.to_numpy().astype(np.float64)
-
-
-def weights_of(column) -> np.ndarray:
-    """Weights, which must be positive."""
-    _refuse_gaps(column, "weights")
-    if not column.dtype.is_numeric() or not (column > 0).all():
-        raise ValueError(
-            f"weights {column.name!r} must be positive numbers, got "
-            f"{next((v for v in column if not _positive(v)), None)!r}; drop rows that "
-            "should not count"
-        )
-    return column.to_numpy().astype(np.float64)
-
-
-def _positive(value) -> bool:
-    return isinstance(value, int | float) and value > 0
-
-
-def _refuse_gaps(column, what: str) -> None:
-    missing = int(column.null_count())
-    if column.dtype.is_float():
-        missing += int(column.is_nan().sum())
-    if missing:
-        raise ValueError(
-            f"{what} {column.name!r} must have no gaps, got {row_count(missing)} "
-            "without a value; fill them or remove the rows"
-        )
-
-
 def note_copies(frame, notes: list[str]) -> None:
-    """Warn of rows that come twice."""
+    """Say how many rows come twice."""
     copies = frame.height - frame.n_unique()
     if copies:
         notes.append(
-            f"{row_count(copies)} ({copies / frame.height:.0%}) copy an earlier row, "
-            "so a row can be learned from and judged: all scores look better than they "
-            "are"
+            f"{row_count(copies)} ({copies / frame.height:.0%}) are exact copies of an "
+            "earlier row. A copy in the training rows makes its twin in the test rows "
+            "easier to predict, so all scores look better than they are."
         )
+
+
+_ID_NAME = re.compile(
+    r"(^|[_\W])(id|index|idx|key|uuid|rownames?|row|nr|no)$|^unnamed", re.I
+)
+_NEARLY_ALL = 0.95
 
 
 def features(frame, notes: list[str]):
     """Columns as numbers (floats) and text, without those that carry nothing."""
     import polars
 
-    kept, empty, ids, strange, dates = [], [], [], [], []
+    kept, empty, constant, ids, strange, dates = [], [], [], [], [], []
     infinite = 0
     for column in frame.get_columns():
+        is_id = _is_id(column)
         dtype = column.dtype
         if dtype.is_temporal():
             dates.append(column.name)
@@ -149,24 +105,105 @@ def features(frame, notes: list[str]):
             continue
         if column.null_count() == len(column):
             empty.append(column.name)
-        elif column.dtype == polars.String and column.n_unique() == len(column):
+        elif is_id:
             ids.append(column.name)
+        elif column.n_unique() == 1:
+            constant.append(column.name)
         else:
             kept.append(column)
-    for names, what in (
-        (empty, "dropped: no values"),
-        (ids, "dropped: text that differs in every row, as names and ids do"),
-        (strange, "dropped: neither numbers nor text"),
-        (dates, "read as numbers: dates or times"),
+    for names, one, many in (
+        (empty, "has no values", "have no values"),
+        (constant, "is the same in all rows", "are the same in all rows"),
+        (ids, "only names or numbers the rows", "only name or number the rows"),
+        (strange, "holds neither numbers nor text", "hold neither numbers nor text"),
     ):
-        if names:
-            notes.append(f"{column_list(names)} {what}")
+        if len(names) == 1:
+            notes.append(f"{_sentence_start(names)} {one} and was left out.")
+        elif names:
+            notes.append(f"{_sentence_start(names)} {many} and were left out.")
+    if dates:
+        verb = "was" if len(dates) == 1 else "were"
+        notes.append(f"{_sentence_start(dates)} {verb} read as dates or times.")
     if infinite:
-        notes.append(f"{infinite} infinite values outside the target read as missing")
+        cells = "value" if infinite == 1 else "values"
+        notes.append(f"{infinite} infinite {cells} outside the target read as missing.")
     if not kept:
         raise ValueError(
             "the table must have columns to learn from beside the target, got none"
-            + (f" ({'; '.join(notes)})" if notes else "")
+            + (f" ({' '.join(notes)})" if notes else "")
             + "; drop fewer or add some"
         )
     return polars.DataFrame(kept)
+
+
+def _sentence_start(names: Sequence[str]) -> str:
+    text = column_list(names)
+    return text[0].upper() + text[1:]
+
+
+def _is_id(column) -> bool:
+    """Whether a column names the rows: learned from, it would be learned by heart."""
+    import polars
+
+    known = column.drop_nulls()
+    if len(known) < 2 or column.dtype.is_temporal():
+        return False
+    n_different = known.n_unique()
+    if column.dtype == polars.String:
+        # Text that differs in nearly every row; of few rows, in every row.
+        share = n_different / len(known)
+        return share == 1 or (len(known) >= 50 and share >= _NEARLY_ALL)
+    if not column.dtype.is_integer() or n_different < len(column):
+        return False
+    counts_rows = known.is_sorted() and known.max() - known.min() == len(known) - 1
+    # Years count up, too, but not from the first row on.
+    counts_rows = counts_rows and known.min() in (0, 1)
+    return bool(counts_rows or _ID_NAME.search(column.name))
+
+
+def warn_of_leaks(X, target, notes: list[str]) -> None:
+    """Name the columns that are the target, or a function of it."""
+    import polars
+
+    values = target.to_physical() if target.dtype.is_temporal() else target
+    if values.dtype == polars.String or values.dtype == polars.Enum:
+        values = values.cast(polars.Categorical).to_physical()
+    y = values.cast(polars.Float64).to_numpy()
+    leaks = []
+    for column in X.get_columns():
+        if column.dtype == polars.String:
+            leak = _follows(column, y)
+        else:
+            x = column.to_numpy().astype(np.float64)
+            known = np.isfinite(x)
+            pairs = x[known], y[known]
+            varied = known.sum() >= 10 and all(len(np.unique(v)) > 2 for v in pairs)
+            leak = varied and _rank_correlation(*pairs) > 0.999
+        if leak:
+            leaks.append(column.name)
+    if leaks:
+        verb = "tells" if len(leaks) == 1 else "tell"
+        names = ",".join(leaks)
+        notes.append(
+            f"{_sentence_start(leaks)} {verb} the target almost exactly (correlation "
+            f"above 0.999). If that is not known before the target is, use --drop "
+            f"{names}."
+        )
+
+
+def _rank_correlation(x: np.ndarray, y: np.ndarray) -> float:
+    from scipy.stats import rankdata
+
+    return abs(float(np.corrcoef(rankdata(x), rankdata(y))[0, 1]))
+
+
+def _follows(column, y: np.ndarray) -> bool:
+    """Whether the categories of a column tell the target."""
+    codes = np.unique(column.fill_null("").to_numpy().astype(str), return_inverse=True)[
+        1
+    ]
+    counts = np.bincount(codes)
+    if not 2 < len(counts) <= len(y) / 5:
+        return False
+    means = np.bincount(codes, y) / counts
+    return bool(np.var(y - means[codes]) < 0.001 * np.var(y)) and len(np.unique(y)) > 2

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from offby.tables._classes import MANY
 
 if TYPE_CHECKING:
-    from offby.tables._files import Table
+    from offby.tables._table import Table
 
 _GROUP = Path("/sys/fs/cgroup")
 
@@ -33,17 +33,19 @@ def check_room(
     table: "Table",
     target: str,
     *,
-    drop: Sequence[str] = (),
-    sample: int | None = None,
-    folds: int = 5,
-    losses: int = 5,
-    seeds: int = 3,
-    bins: int | None = None,
+    drop: Sequence[str],
+    sample: int | None,
+    folds: int,
+    losses: int,
+    seeds: int,
+    bins: int | None,
+    usual_bins: int,
 ) -> None:
     """Refuse a comparison that cannot fit in memory, before it dies of it.
 
     A row is held at least as it came, or as numbers (8 bytes each), once more in each
     fold (4 bytes each), and as a forecast of each network (4 bytes per bin).
+    `usual_bins` are counted for a target of many numbers where `bins` is None.
 
     Raises:
         ValueError: If the rows need more than is available; it says how many would do.
@@ -51,7 +53,7 @@ def check_room(
     first = table.first.drop(drop, strict=False)
     if bins is None and target in first.columns:
         distinct = first[target].n_unique()
-        bins = distinct if distinct <= MANY else 50
+        bins = distinct if distinct <= MANY else usual_bins
     as_read = first.estimated_size() / max(1, first.height) + 8 * first.width
     in_folds = (8 + 4 * folds) * first.width + 4 * (bins or 0) * losses * seeds
     each = max(as_read, in_folds)

@@ -7,21 +7,25 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
+from offby.tables._cells import converted
 from offby.tables._classes import classes, kind_of, merged
 from offby.tables._columns import (
     check_column,
     features,
-    group_numbers,
     known_rows,
     note_copies,
-    times,
-    weights_of,
+    warn_of_leaks,
 )
-from offby.tables._files import Table, in_memory
-from offby.tables._phrases import column_list
+from offby.tables._phrases import row_count
+from offby.tables._roles import group_numbers, times, weights_of
+from offby.tables._table import Table, in_memory
 
 if TYPE_CHECKING:
     import polars
+
+
+_LEAST = 20
+"""Fewer rows tell nothing about a loss: a fold would judge it on a handful."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,6 +63,7 @@ def prepare(
     weights: str | None = None,
     sample: int | None = None,
     seed: int = 0,
+    text: Sequence[str] = (),
     source: str = "DATA",
 ) -> Problem:
     """The columns to learn from and the target to learn, checked and cleaned.
@@ -81,39 +86,41 @@ def prepare(
         weights: Column of the weight of each row, which is not learned from.
         sample: Take this many rows at random, where there are more.
         seed: Where their choice comes from.
+        text: Columns that stay text even if they look like numbers or dates.
         source: The file, for the command that a message suggests.
 
     Raises:
         ValueError: If nothing can be learned from the table as asked.
     """
-    notes: list[str] = []
     if not isinstance(table, Table):
         table = in_memory(table)
+    notes = list(table.notes)
     roles = {"--groups": groups, "--time": time, "--weights": weights}
     named = {flag: name for flag, name in roles.items() if name is not None}
-    _check_names(table.columns, target, drop, named)
+    _check_names(table.columns, target, drop, named, text)
     kept = [name for name in table.columns if name not in drop]
     frame = table.take(kept, _sampled(table.n_rows, sample, seed, notes))
+    # Groups are names, also where most of them are numbers.
+    as_text = [*text, *([groups] if groups else [])]
+    frame, understood = converted(frame, table.options, as_text)
+    notes += understood
     frame = known_rows(frame, target, notes)
-    if groups and time:
-        raise ValueError(
-            "rows are cut by groups or by time, got both --groups and --time; name the "
-            "one across which the model will be used"
-        )
-    if named:
+    for flag, name in named.items():
+        use = "weigh" if flag == "--weights" else "split"
         notes.append(
-            f"not learned from: {column_list([*named.values()])}, which say how rows "
-            "are cut or weighed"
+            f"Column {name} was used to {use} the rows, so the models did not see it."
         )
+    frame = _without_weightless(frame, weights, notes)
     by_row = {
         "groups": None if groups is None else group_numbers(frame[groups]),
         "time": None if time is None else times(frame[time]),
         "weights": None if weights is None else weights_of(frame[weights]),
     }
     X = features(frame.drop(target, *named.values()), notes)
-    note_copies(X.with_columns(frame[target].alias("")), notes)
     column = frame[target]
+    note_copies(X.with_columns(column.alias("")), notes)
     kind = kind_of(column, kind, order, notes)
+    warn_of_leaks(X, column, notes)
     if kind == "number":
         values = column.cast(float).to_numpy().astype(float)
         if len(values) < 2 * folds:
@@ -121,18 +128,43 @@ def prepare(
                 f"{folds} folds need at least {2 * folds} rows, got {len(values)}; use "
                 "fewer --folds or more data"
             )
+        _check_enough(len(values))
         return Problem(X, values, "number", (), (), tuple(notes), **by_row)
     words, labels, positions = classes(column, order, source, notes)
     codes, labels, positions = merged(
         words, labels, positions, folds, min_class or folds, notes
     )
+    _check_enough(len(codes))
     return Problem(X, codes, "classes", labels, positions, tuple(notes), **by_row)
 
 
-def _check_names(columns: Sequence[str], target: str, drop, named) -> None:
+def _check_enough(n_rows: int) -> None:
+    if n_rows < _LEAST:
+        raise ValueError(
+            f"a comparison needs at least {_LEAST} rows with a target, got "
+            f"{row_count(n_rows)}; bring more data"
+        )
+
+
+def _without_weightless(frame, weights: str | None, notes: list[str]):
+    """The rows that count: one of weight 0 must change nothing."""
+    if weights is None:
+        return frame
+    counts = weights_of(frame[weights]) > 0
+    if not counts.all():
+        notes.append(f"{row_count(int((~counts).sum()))} of weight 0 left out.")
+    return frame.filter(counts)
+
+
+def _check_names(columns: Sequence[str], target: str, drop, named, text) -> None:
     """Refuse names of no column, and columns of two uses."""
-    for name in (target, *drop, *named.values()):
+    for name in (target, *drop, *named.values(), *text):
         check_column(columns, name)
+    if f"{target} (2)" in columns:
+        raise ValueError(
+            f"the target must be one column, got several that are called {target!r}; "
+            "rename them in the file"
+        )
     for flag, name in named.items():
         if name == target or name in drop or list(named.values()).count(name) > 1:
             raise ValueError(
@@ -152,7 +184,7 @@ def _sampled(
     """Numbers of the rows to take; None for all of them."""
     if sample is None or sample >= n_rows:
         return None
-    notes.append(f"{sample:,} of {n_rows:,} rows taken at random")
+    notes.append(f"{sample:,} of {n_rows:,} rows were taken at random.")
     rng = np.random.default_rng(seed)
     return np.sort(rng.choice(n_rows, sample, replace=False, shuffle=False))
 

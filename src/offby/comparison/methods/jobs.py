@@ -21,7 +21,7 @@ from offby.comparison.methods.references import (
 from offby.comparison.networks import Settings
 from offby.comparison.problem import Problem, fit_loss
 from offby.comparison.scheduler import Fitter, Job
-from offby.results.comparison import Method
+from offby.results import Method
 
 
 def loss_jobs(problem, named, seeds, settings, stop_on) -> list[Job]:

@@ -24,7 +24,7 @@ from offby.comparison.problem import (
 from offby.comparison.scheduler import Job, Place
 from offby.comparison.scoring import judge, pit_reached
 from offby.losses.registry import NamedLoss
-from offby.results.comparison import Metric, Noise, NoiseShare
+from offby.results import Metric, Noise, NoiseShare
 from offby.tabular.encoders.numbers import columns, encoder
 from offby.tabular.splits import child_seed
 
@@ -278,7 +278,7 @@ def _spread(column: np.ndarray) -> float:
     return float(np.std(known)) if len(np.unique(known)) > 2 else 0.0
 
 
-def flips(noises: Sequence[Noise], metric: Metric, rope: float) -> tuple[str, ...]:
+def takeovers(noises: Sequence[Noise], metric: Metric, rope: float) -> tuple[str, ...]:
     """A sentence per kind of noise: from where on another loss is the better one."""
     sign = 1 if metric.lower_is_better else -1
     said = []

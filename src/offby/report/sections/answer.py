@@ -1,14 +1,20 @@
 """The leaderboard: every method by every metric, the best losses marked."""
 
-from offby.report._parts import Cell, Line
+from offby.report.parts import Board, Cell, Line
 from offby.report.style import Look
-from offby.results import phrases as words
-from offby.results.comparison import Comparison, Metric
-
-_TIED = "no clear difference"
+from offby.results import Comparison, Metric, phrases
 
 
-def heads(comparison: Comparison) -> list[dict[str, str]]:
+def content(look: Look) -> Board:
+    """What answer.html shows beside the verdicts."""
+    return Board(
+        _heads(look.comparison),
+        _lines(look, reference=False),
+        _lines(look, reference=True),
+    )
+
+
+def _heads(comparison: Comparison) -> list[dict[str, str]]:
     """The columns."""
     return [
         {
@@ -25,10 +31,10 @@ def heads(comparison: Comparison) -> list[dict[str, str]]:
     ]
 
 
-def lines(look: Look, *, reference: bool) -> list[Line]:
+def _lines(look: Look, *, reference: bool) -> list[Line]:
     """The rows: the losses, or the references."""
     c = look.comparison
-    best = {metric.key: _best(c, metric) for metric in c.metrics}
+    best = {metric.key: {c.best(metric), *c.ties(metric)} for metric in c.metrics}
     return [
         Line(
             method.key,
@@ -44,31 +50,12 @@ def lines(look: Look, *, reference: bool) -> list[Line]:
     ]
 
 
-def _best(c: Comparison, metric: Metric) -> set[str]:
-    """The best loss by a metric, and those with no clear difference from it."""
-    scores = {}
-    for method in c.methods:
-        value = c.mean(method.key, metric.key)
-        infinite = c.infinite_rows(method.key, metric.key)
-        if not method.reference and value is not None and not infinite:
-            scores[method.key] = value if metric.lower_is_better else -value
-    if not scores:
-        return set()
-    first = min(scores, key=lambda key: scores[key])
-    tied = {
-        d.method
-        for d in c.differences
-        if d.metric == metric.key and d.other == first and d.verdict == _TIED
-    }
-    return {first} | (tied & scores.keys())
-
-
 def _cell(c: Comparison, method: str, metric: Metric, best: bool) -> Cell:
     value = c.mean(method, metric.key)
     infinite = c.infinite_rows(method, metric.key)
     every = [c.mean(other.key, metric.key) for other in c.methods]
-    text = words.number(value, words.digits([v for v in every if v is not None]))
+    text = phrases.number(value, phrases.digits([v for v in every if v is not None]))
     if infinite:
         note = "" if value is None else f"{text} over the finite rows"
-        return Cell(words.infinite(infinite), False, note)
+        return Cell(phrases.infinite(infinite), False, note)
     return Cell(text, best, "")

@@ -5,13 +5,47 @@ from typing import Any
 
 import altair as alt
 
-from offby.report._parts import Figure, Table
+from offby.report.parts import Block, Figure, Heading, Paragraph, Table
+from offby.report.sections.reliability import reliability
 from offby.report.style import PLUS, Look, drawn, panels
-from offby.results import phrases as words
-from offby.results.comparison import Calibration
+from offby.results import Calibration, phrases
 
 
-def pit(look: Look) -> Figure | None:
+def content(look: Look) -> list[Block]:
+    """What the section shows."""
+    blocks: list[Block] = []
+    if (whole := _pit(look)) is not None:
+        blocks += [Heading("The whole distribution"), whole]
+    if (events := reliability(look)) is not None:
+        blocks += [Heading("Single events"), events]
+    if (parts := _forecasts(look)) is not None:
+        blocks += [
+            Heading("How sharp are the forecasts?"),
+            Paragraph(_explained(look), soft=True),
+            parts,
+        ]
+    return blocks
+
+
+def _explained(look: Look) -> str:
+    """How to read the table of forecasts."""
+    classes = look.comparison.data.kind == "classes"
+    score, base = (
+        ("RPS", "the class frequencies")
+        if classes
+        else ("CRPS", "one forecast for all rows")
+    )
+    return (
+        "Sharpness is the mean standard deviation of the forecasts. The "
+        f"{score} has three parts: miscalibration (what recalibrating would save), "
+        "minus discrimination (how much the forecasts tell rows apart), plus "
+        f"uncertainty (the score of {base}). They come from an isotonic regression at "
+        "every threshold (CORP). The last columns are the errors of one guess per "
+        "forecast. The median is the best guess for the MAE, the mean for the RMSE."
+    )
+
+
+def _pit(look: Look) -> Figure | None:
     """PIT share reached minus level, with the band of a calibrated forecast."""
     items = look.comparison.calibration
     if not items:
@@ -33,7 +67,7 @@ def pit(look: Look) -> Figure | None:
         title = "No loss stays inside the band of a calibrated forecast"
     else:
         verb = "leaves" if len(out) == 1 else "leave"
-        title = f"{words.listed(out)} {verb} the band of a calibrated forecast"
+        title = f"{phrases.listed(out)} {verb} the band of a calibrated forecast"
     table = Table(
         "Largest distance from the level",
         ("loss", "largest distance", "half-width of the band", "inside"),
@@ -48,10 +82,11 @@ def pit(look: Look) -> Figure | None:
         ),
     )
     note = (
-        "The PIT of a row is the probability predicted for the truth or less; of a "
-        "calibrated forecast, a share of 30 % of the rows has a PIT of at most 30 %. "
-        "Line: that share, minus the level. Falling, it shows a lack of rows there. "
-        "Gray: where a calibrated forecast stays in 95 of 100 cases."
+        "The PIT of a row is the probability that was predicted for the true value or "
+        "less. If a forecast is calibrated, 30 % of the rows have a PIT of at most 30 "
+        "%, and so on for every level. The line shows the share of rows minus the "
+        "level. The gray band is where a calibrated forecast stays in 95 of 100 "
+        "cases."
     )
     return Figure(title, drawn(_pit_panels(look, items), "pit", title), table, note)
 
@@ -89,7 +124,7 @@ def _pit_panels(look: Look, items: Sequence[Calibration]) -> Any:
     return chart.facet(facet, columns=columns)
 
 
-def forecasts(look: Look) -> Table | None:
+def _forecasts(look: Look) -> Table | None:
     """Sharpness, parts of the score, and the errors of three guesses."""
     items = look.comparison.forecasts
     if not items:
@@ -103,14 +138,14 @@ def forecasts(look: Look) -> Table | None:
         for measure in ("MAE", "RMSE")
         for guess in items[0].guesses
     ]
-    digits = words.digits([guess.rmse for item in items for guess in item.guesses])
+    digits = phrases.digits([guess.rmse for item in items for guess in item.guesses])
     rows = [
         (
             item.method,
-            words.number(item.sharpness, digits),
-            *(words.number(part, 4) for part in item.corp or (None,) * 3 * parts),
-            *(words.number(guess.mae, digits) for guess in item.guesses),
-            *(words.number(guess.rmse, digits) for guess in item.guesses),
+            phrases.number(item.sharpness, digits),
+            *(phrases.number(part, 4) for part in item.corp or (None,) * 3 * parts),
+            *(phrases.number(guess.mae, digits) for guess in item.guesses),
+            *(phrases.number(guess.rmse, digits) for guess in item.guesses),
         )
         for item in items
     ]

@@ -5,10 +5,9 @@ from typing import Any
 
 import altair as alt
 
-from offby.report._parts import Figure, Table
+from offby.report.parts import Block, Figure, Items, Paragraph, Table
 from offby.report.style import Look, drawn
-from offby.results import phrases as words
-from offby.results.comparison import Metric, Noise
+from offby.results import Metric, Noise, phrases
 
 _NOISES = {
     "edges": "Noise in the bin edges",
@@ -28,26 +27,44 @@ _LEVELS = {
 }
 
 
-def share(look: Look) -> str:
-    """How many rows the noise of the target would move, in words."""
+def _share(look: Look) -> str:
+    """How many rows the noise of the target would move, in phrases."""
     found = look.comparison.noise_share
     if found is None:
         return ""
-    told = "as given" if found.source == "given" else "as near neighbors tell it"
+    source = (
+        "as you said"
+        if found.source == "given"
+        else "estimated from rows with similar features"
+    )
     return (
         f"The target has noise with a standard deviation of {found.spread:.3g} "
-        f"{look.unit} ({told}). Under such noise {words.percent(found.share)} of the "
-        f"rows would change their {look.bin}."
+        f"{look.unit} ({source}). With such noise "
+        f"{phrases.percent(found.share)} of the rows would be in another {look.bin}."
     )
 
 
-def noise(look: Look) -> list[Figure]:
-    """What each kind of noise does to each loss."""
+def content(look: Look) -> list[Block]:
+    """What the section shows: a figure for each kind of noise."""
     c = look.comparison
     metric = next((m for m in c.metrics if m.answers), None)
-    if metric is None:
+    if metric is None or not c.noise:
         return []
-    return [_of(look, kind, metric) for kind in dict.fromkeys(n.kind for n in c.noise)]
+    kinds = dict.fromkeys(noise.kind for noise in c.noise)
+    return [
+        *([Paragraph(said)] if (said := _share(look)) else []),
+        *([Items(c.takeovers)] if c.takeovers else []),
+        Paragraph(
+            "To study noise in bin edges and labels, networks are trained again with "
+            f"the first seed on the first {min(3, c.run.folds)} folds. Noise in the "
+            "inputs is given to the trained networks of all folds. Each picture shows "
+            "the score on held-out rows, and how far the forecasts move: the mean "
+            "Wasserstein-1 distance from the forecasts without noise, in the unit of "
+            "the target.",
+            soft=True,
+        ),
+        *(_of(look, kind, metric) for kind in kinds),
+    ]
 
 
 def _of(look: Look, kind: str, metric: Metric) -> Figure:
@@ -58,9 +75,9 @@ def _of(look: Look, kind: str, metric: Metric) -> Figure:
         (
             noise.method,
             f"{100 * level:g} %",
-            words.number(noise.moved[i], 4),
-            words.number(noise.miscalibration[i], 4),
-            *(words.number(noise.scores[m.key][i], 4) for m in shown),
+            phrases.number(noise.moved[i], 4),
+            phrases.number(noise.miscalibration[i], 4),
+            *(phrases.number(noise.scores[m.key][i], 4) for m in shown),
         )
         for noise in noises
         for i, level in enumerate(noise.levels)
@@ -98,18 +115,18 @@ def _finding(kind: str, noises: Sequence[Noise], metric: Metric) -> str:
             if (known := [s for s in noise.scores[metric.key] if s is not None])
         }
         least, most = (f(apart, key=lambda m: apart[m]) for f in (min, max))
-        digits = words.digits([apart[least], apart[most]])
+        digits = phrases.digits([apart[least], apart[most]])
         return (
             f": by {metric.title}, it matters least to {least} "
-            f"({words.number(apart[least], digits)}), most to {most} "
-            f"({words.number(apart[most], digits)})"
+            f"({phrases.number(apart[least], digits)}), most to {most} "
+            f"({phrases.number(apart[most], digits)})"
         )
     least, most = (f(hurt, key=lambda m: hurt[m]) for f in (min, max))
-    digits = words.digits([hurt[least], hurt[most]])
+    digits = phrases.digits([hurt[least], hurt[most]])
     return (
         f": by {metric.title}, {least} is hurt least "
-        f"({words.signed(sign * hurt[least], digits)}), {most} most "
-        f"({words.signed(sign * hurt[most], digits)})"
+        f"({phrases.signed(sign * hurt[least], digits)}), {most} most "
+        f"({phrases.signed(sign * hurt[most], digits)})"
     )
 
 

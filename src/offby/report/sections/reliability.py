@@ -5,10 +5,9 @@ from typing import Any
 
 import altair as alt
 
-from offby.report._parts import Figure, Table
+from offby.report.parts import Figure, Table
 from offby.report.style import Look, drawn
-from offby.results import phrases as words
-from offby.results.comparison import Reliability
+from offby.results import Reliability, phrases
 
 _ACROSS = 5
 _FEW = 8
@@ -27,9 +26,9 @@ def reliability(look: Look) -> Figure | None:
         (
             curve.method,
             event(look, curve.threshold),
-            words.number(curve.miscalibration, 4),
-            words.number(curve.discrimination, 4),
-            words.number(curve.uncertainty, 4),
+            phrases.number(curve.miscalibration, 4),
+            phrases.number(curve.discrimination, 4),
+            phrases.number(curve.uncertainty, 4),
         )
         for curve in found
     ]
@@ -37,13 +36,14 @@ def reliability(look: Look) -> Figure | None:
         "Parts of the Brier score of each event",
         ("loss", "event", "miscalibration", "discrimination", "uncertainty"),
         tuple(rows),
-        words=("event",),
+        text_columns=("event",),
     )
     note = (
-        "Across: the probability predicted. Up: how often it came true, by isotonic "
-        "regression. On the diagonal both agree; above it, more came true than was "
-        "said. Gray: where a calibrated forecast lies in 95 of 100 cases, point by "
-        "point; it is wide where rows are few."
+        "The horizontal axis is the predicted probability. The vertical axis is how "
+        "often the event came true, by isotonic regression. On the diagonal both "
+        "agree; above it, the event came true more often than was predicted. The gray "
+        "band is where a calibrated forecast lies in 95 of 100 cases, point by point. "
+        "It is wide where there are few rows."
     )
     return Figure(title, drawn(_blocks(look, found), "reliability", title), table, note)
 
@@ -53,7 +53,7 @@ def event(look: Look, threshold: float) -> str:
     data = look.comparison.data
     if data.kind == "classes" and threshold in look.positions:
         return f"at most {look.labels[list(look.positions).index(threshold)]}"
-    return words.minus(f"at most {threshold:.4g}")
+    return phrases.minus(f"at most {threshold:.4g}")
 
 
 def _finding(look: Look, found: Sequence[Reliability]) -> str:

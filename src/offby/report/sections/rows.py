@@ -4,29 +4,62 @@ from typing import Any
 from urllib.parse import quote
 
 import altair as alt
+from markupsafe import Markup
 
-from offby.report._parts import Figure, Table
-from offby.report.style import INK, Look, drawn, panels
-from offby.results import phrases as words
-from offby.results.comparison import Row
+from offby.report.parts import Block, Figure, Paragraph, Table
+from offby.report.style import INK, Look, drawn, panels, unique
+from offby.results import Row, phrases
 
 _SEEN = 0.002
 """Probability of a bin from which a reader can see it."""
 
 
-def predicted(look: Look, row: Row) -> Figure:
-    """What each loss predicts for one row, the true bin marked."""
-    keys = [key for key in look.names if key in row.probs]
-    title = f"{row.why[:1].upper()}{row.why[1:]}: row {row.number}, truth "
+def content(look: Look) -> list[Block]:
+    """What the section shows: a figure for each row."""
+    found = look.comparison.rows
+    if not found:
+        return []
+    mark = "A black triangle marks the truth."
     if look.has_edges:
-        title += words.minus(f"{row.value:.4g}, in the bin ")
-    title += look.labels[row.true]
+        mark = (
+            "A bar shows the probability of its bin, which is its mass and not its "
+            "density: a wide bin has a high bar because it covers more. The dashed "
+            "line marks the truth."
+        )
+    end = (
+        f"The links open {look.explainer}, which was written beside this report. If it "
+        "is missing, offby explain writes it again from the JSON at the end of this "
+        "page."
+        if look.explainer
+        else Markup(
+            "The command <code>offby explain comparison.json</code> writes a page on "
+            "which you can move these predictions by hand and see what each loss makes "
+            "of them. The JSON is at the end of this page."
+        )
+    )
+    return [
+        Paragraph(mark),
+        *(_predicted(look, place) for place in range(len(found))),
+        Paragraph(end, soft=True, on_screen_only=True),
+    ]
+
+
+def _predicted(look: Look, place: int) -> Figure:
+    """What each loss predicts for one row, the true bin marked."""
+    row = look.comparison.rows[place]
+    keys = [key for key in look.names if key in row.probs]
+    labels = unique(row.grid.labels)
+    title = f"{row.why[:1].upper()}{row.why[1:]}: row {row.number}, truth "
+    if row.grid.edges:
+        labels = [phrases.minus(label) for label in labels]
+        title += phrases.minus(f"{row.value:.4g}, in the bin ")
+    title += labels[row.true]
     if keys:
         most, least = _apart(row)
         title += (
             f". {most} gives that {look.bin} "
-            f"{words.percent(row.probs[most][row.true])}, "
-            f"{least} {words.percent(row.probs[least][row.true])}"
+            f"{phrases.percent(row.probs[most][row.true])}, "
+            f"{least} {phrases.percent(row.probs[least][row.true])}"
         )
     table = Table(
         f"Predicted probability of each class or bin, row {row.number}",
@@ -36,18 +69,23 @@ def predicted(look: Look, row: Row) -> Figure:
                 f"{label} (true)" if place == row.true else label,
                 *(f"{row.probs[key][place]:.4f}" for key in keys),
             )
-            for place, label in enumerate(look.labels)
+            for place, label in enumerate(labels)
         ),
     )
-    return Figure(title, drawn(_picture(look, row), f"row{row.number}", title), table)
+    svg = drawn(_picture(look, row), f"row{row.number}", title)
+    return Figure(title, svg, table, link=_link(look, place))
 
 
-def link(look: Look, place: int, explainer: str) -> str:
+def _link(look: Look, place: int) -> str:
     """Address of a row in the explainer, under the two losses furthest apart."""
+    if not look.explainer:
+        return ""
     row = look.comparison.rows[place]
     models = ",".join(dict.fromkeys(_apart(row))) if row.probs else ""
     # A plus sign in an address is a space.
-    return f"{quote(explainer)}#stop=0&row={place}&models={quote(models, safe=',')}"
+    return (
+        f"{quote(look.explainer)}#stop=0&row={place}&models={quote(models, safe=',')}"
+    )
 
 
 def _apart(row: Row) -> tuple[str, str]:
@@ -60,11 +98,13 @@ def _apart(row: Row) -> tuple[str, str]:
 def _picture(look: Look, row: Row) -> Any:
     keys = [key for key in look.names if key in row.probs]
     top = max((max(row.probs[key]) for key in keys), default=1.0)
-    y = alt.Y("p:Q", title="probability").axis(tickCount=4, format="~%")
+    y = alt.Y("p:Q", title=f"probability of the {look.bin}").axis(
+        tickCount=4, format="~%"
+    )
     y = y.scale(domain=[0, top * 1.15 or 1.0], nice=False)
     color = look.color(keys).legend(None)
     columns, width = panels(len(keys))
-    if look.has_edges:
+    if row.grid.edges:
         layers = _spans(look, row, keys, y, color, width)
     else:
         layers = _bars(look, row, keys, y, color, width)
@@ -79,7 +119,7 @@ def _bars(look: Look, row: Row, keys, y, color, width: int) -> tuple[Any, Any]:
         {"method": key, "x": label, "p": prob, "true": place == row.true}
         for key in keys
         for place, (label, prob) in enumerate(
-            zip(look.labels, row.probs[key], strict=True)
+            zip(unique(row.grid.labels), row.probs[key], strict=True)
         )
     ]
     base = alt.Chart(alt.Data(values=values))
@@ -93,18 +133,19 @@ def _bars(look: Look, row: Row, keys, y, color, width: int) -> tuple[Any, Any]:
 
 def _spans(look: Look, row: Row, keys, y, color, width: int) -> tuple[Any, Any]:
     """Bins from edge to edge, where a loss sees something; a line at the truth."""
-    data = look.comparison.data
+    target = look.comparison.data.target
+    every = row.grid.edges
     seen = [
         place
-        for place in range(len(data.labels))
+        for place in range(len(row.grid.labels))
         if place == row.true or any(row.probs[key][place] >= _SEEN for key in keys)
     ]
-    edges = data.edges[seen[0] : seen[-1] + 2]
+    edges = every[seen[0] : seen[-1] + 2]
     values = [
         {
             "method": key,
-            "low": data.edges[place],
-            "high": data.edges[place + 1],
+            "low": every[place],
+            "high": every[place + 1],
             "p": row.probs[key][place],
         }
         for key in keys
@@ -114,13 +155,13 @@ def _spans(look: Look, row: Row, keys, y, color, width: int) -> tuple[Any, Any]:
     values += [{"method": key, "truth": row.value} for key in keys]
     base = alt.Chart(alt.Data(values=values))
     low, high = min(edges[0], row.value), max(edges[-1], row.value)
-    x = alt.X("low:Q", title=data.target).scale(domain=[low, high], nice=False)
+    x = alt.X("low:Q", title=target).scale(domain=[low, high], nice=False)
     x = x.axis(grid=False, tickCount=4, titleLimit=width)
     bars = base.mark_bar(strokeWidth=0.7).encode(
         x, alt.X2("high:Q"), y, color, y2=alt.datum(0), stroke=look.stroke(keys)
     )
     rule = base.mark_rule(color=INK, strokeDash=[3, 2], strokeWidth=1.5)
-    rule = rule.encode(alt.X("truth:Q", title=data.target))
+    rule = rule.encode(alt.X("truth:Q", title=target))
     return (
         bars.transform_filter("isValid(datum.low)"),
         rule.transform_filter("isValid(datum.truth)"),

@@ -1,0 +1,172 @@
+"""`offby compare`: from a table to a report."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from offby.cli import terminal
+from offby.cli.errors import as_sentences
+from offby.cli.files import Outputs, outputs_of, refuse_foreign_files, spared, write
+from offby.cli.losses import check_losses
+from offby.cli.options import (
+    machine_options,
+    output_options,
+    reading_options,
+    row_options,
+    run_options,
+    target_options,
+)
+
+if TYPE_CHECKING:
+    from offby.results import Comparison
+
+
+@click.command()
+@click.argument("data")
+@click.option("-t", "--target", required=True, help="Column to predict.")
+@output_options
+@run_options
+@target_options
+@row_options
+@reading_options
+@machine_options
+def compare(
+    data: str,
+    target: str,
+    out: Path | None,
+    json_out: str | None,
+    overwrite: bool,
+    quiet: bool,
+    open_report: bool,
+    jobs: int,
+    run_dir: Path | None,
+    **asked: Any,
+) -> None:
+    """Compare losses on the table DATA and write a report.
+
+    DATA is a file (csv, parquet, arrow, ndjson, a spreadsheet, a file of SPSS, Stata or
+    SAS, SQLite, DuckDB; csv and its like also with .gz), an address that begins with
+    https://, - for standard input, or wine-red, which comes with offby.
+
+    Exit code: 0 if the report is written, also if no loss is better; 1 if a run failed;
+    2 for wrong usage or data; 130 on Ctrl-C.
+    """
+    only_json = json_out == "-"
+    with as_sentences():
+        # What costs nothing to check comes first: before any table is read.
+        outputs = outputs_of(data, target, out, json_out)
+        if not overwrite:
+            refuse_foreign_files(outputs)
+        _check_options(asked)
+        losses = [name.strip() for name in asked["losses"].split(",") if name.strip()]
+        check_losses(losses)
+
+        from offby.cli import comparing
+
+        problem = comparing.problem_of(data, target, asked, losses, quiet=quiet)
+        with comparing.cluster(asked["dask"]):
+            comparison = comparing.compared(
+                problem,
+                data,
+                target,
+                asked | {"losses": losses, "run_dir": run_dir, "n_jobs": jobs},
+                progress=None if quiet else terminal.progress(),
+            )
+        written = write_all(comparison, outputs, overwrite=overwrite)
+    if only_json:
+        click.echo(comparison.to_json())
+    elif not quiet:
+        terminal.print_comparison(comparison)
+    if not quiet:
+        for line in written.lines(asked["predictions"]):
+            click.echo(line, err=only_json)
+        step = terminal.next_step(comparison, jobs, run_dir)
+        if step:
+            click.echo(step, err=only_json)
+    if written.failed:
+        raise click.ClickException(written.failed)
+    if open_report:
+        click.launch(str(written.outputs.report))
+
+
+def _check_options(asked: dict[str, Any]) -> None:
+    """Refuse options that exclude each other, or that need another one."""
+    from offby.cli.files import check_writable
+
+    predictions = asked["predictions"]
+    check_writable(predictions)
+    if predictions is not None and predictions.suffix not in (".csv", ".parquet"):
+        raise ValueError(
+            "--predictions must name a csv or parquet file, got "
+            f"{str(predictions)!r}; change its ending"
+        )
+    if asked["unseen_groups"] and not (asked["time_"] and asked["groups"]):
+        raise ValueError(
+            "--unseen-groups needs the columns --time and --groups, because it scores "
+            "later rows of groups that were not trained on; name both"
+        )
+
+
+@dataclass(frozen=True)
+class Written:
+    """What was written, and what could not be."""
+
+    outputs: Outputs
+    renamed: bool
+    has_explainer: bool
+    failed: str = ""
+    """Why there is no report, if there is none."""
+
+    def lines(self, predictions: Path | None) -> list[str]:
+        """A line for each file."""
+        lines = [""]
+        if self.renamed:
+            lines.append(
+                "The files of a comparison of other data were kept; this one has a new "
+                "name (--overwrite replaces them)."
+            )
+        if not self.failed:
+            lines.append(f"Report   {self.outputs.report}")
+        if self.has_explainer:
+            says = "move the predictions of some rows and see what each loss does"
+            lines.append(f"Explain  {self.outputs.explainer}   {says}")
+        if self.outputs.json is not None:
+            lines.append(f"Data     {self.outputs.json}")
+        if predictions is not None:
+            lines.append(f"Rows     {predictions}")
+        return lines
+
+
+def write_all(
+    comparison: "Comparison", outputs: Outputs, *, overwrite: bool
+) -> Written:
+    """Write the numbers first, then the pages that can be drawn from them again."""
+    found = outputs if overwrite else spared(outputs, comparison.data.sha256)
+    renamed = found != outputs
+    if found.json is not None:
+        write(found.json, comparison.to_json())
+    drawn = _write_explainer(comparison, found.explainer)
+    failed = ""
+    try:
+        from offby import report
+
+        link = found.explainer.name if drawn else None
+        write(found.report, report.render(comparison, explainer=link))
+    except Exception as error:  # Whatever fails here, the answer is still printed.
+        kept = "" if found.json is None else f"; all numbers are in {found.json}"
+        failed = f"the report could not be written: {error}{kept}"
+    return Written(found, renamed, drawn, failed)
+
+
+def _write_explainer(comparison: "Comparison", path: Path) -> bool:
+    """Write the page to which the report links, unless its bins are too many."""
+    from offby import explain
+
+    try:
+        page = explain.render(comparison)
+    except ValueError:
+        return False
+    write(path, page)
+    return True

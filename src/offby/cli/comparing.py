@@ -1,0 +1,180 @@
+"""From the options of `offby compare` to a comparison."""
+
+import shlex
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from offby.cli import terminal
+
+if TYPE_CHECKING:
+    from offby.results import Comparison
+    from offby.tables import Problem, ReadOptions
+
+SIZES = {"quick": (3, 1), "full": (10, 5), "": (5, 3)}
+"""Folds and seeds of each size of run."""
+
+USUAL_BINS = 50
+"""Bins of a number where --bins is not given."""
+PASSED_ON = (
+    "losses",
+    "strategy",
+    "seed",
+    "stop_on",
+    "rope",
+    "metric",
+    "target_noise",
+    "predictions",
+    "run_dir",
+    "n_jobs",
+)
+"""Options that `offby.compare` takes under the same name."""
+
+
+def folds_and_seeds(asked: dict[str, Any]) -> tuple[int, int]:
+    """Folds and seeds, as the size or its single options ask."""
+    size = next((name for name in ("quick", "full") if asked[name]), "")
+    folds, seeds = SIZES[size]
+    return asked["folds"] or folds, asked["seeds"] or seeds
+
+
+def reading(asked: dict[str, Any]) -> "ReadOptions":
+    """How the file is written, as far as the user says it."""
+    from offby.tables import ReadOptions
+
+    return ReadOptions(
+        missing=tuple(asked["missing"]),
+        separator=asked["separator"],
+        decimal=asked["decimal"],
+        encoding=asked["encoding"],
+        sheet=asked["sheet"],
+        table=asked["table_name"],
+        dates=asked["dates"],
+    )
+
+
+def problem_of(
+    data: str,
+    target: str,
+    asked: dict[str, Any],
+    losses: Sequence[str],
+    *,
+    quiet: bool,
+) -> "Problem":
+    """Read the table and prepare what there is to learn; said on stderr."""
+    from offby import tables
+
+    folds, seeds = folds_and_seeds(asked)
+    drop = tables.split_list(asked["drop"])
+    scanned = tables.scan(data, reading(asked))
+    tables.check_room(
+        scanned,
+        target,
+        drop=drop,
+        sample=asked["sample"],
+        folds=folds,
+        losses=len(losses),
+        seeds=seeds,
+        bins=asked["bins"],
+        usual_bins=USUAL_BINS,
+    )
+    problem = tables.prepare(
+        scanned,
+        target,
+        order=tables.split_list(asked["order"]),
+        drop=drop,
+        groups=asked["groups"],
+        time=asked["time_"],
+        weights=asked["weights"],
+        min_class=asked["min_class"],
+        sample=asked["sample"],
+        seed=asked["seed"],
+        text=tables.split_list(asked["text"]),
+        kind="auto" if asked["bins"] is None else "number",
+        folds=folds,
+        source=data,
+    )
+    if not quiet:
+        terminal.print_problem(data, scanned, target, problem)
+    return problem
+
+
+def compared(
+    problem: "Problem",
+    data: str,
+    target: str,
+    asked: dict[str, Any],
+    *,
+    progress: terminal.Progress | None,
+) -> "Comparison":
+    """Fit and score every loss on the problem."""
+    import offby
+
+    folds, seeds = folds_and_seeds(asked)
+    settings = {name: asked[name] for name in PASSED_ON}
+    if asked["bins"] is not None:
+        settings["bins"] = asked["bins"]
+    if asked["unseen_groups"]:
+        settings["unseen_groups"] = True
+    if problem.kind == "classes":
+        settings |= {"labels": problem.labels, "positions": problem.positions}
+    try:
+        return offby.compare(
+            problem.X,
+            problem.y,
+            kind=problem.kind,
+            name=Path(data).name,
+            target=target,
+            folds=folds,
+            seeds=seeds,
+            noise=not asked["quick"] if asked["noise"] is None else asked["noise"],
+            notes=problem.notes,
+            groups=problem.groups,
+            time=problem.time,
+            weights=problem.weights,
+            command=shlex.join(["offby", *sys.argv[1:]]),
+            progress=progress,
+            **settings,
+        )
+    except KeyboardInterrupt:
+        kept = asked["run_dir"]
+        click.echo(
+            "\nWith --run-dir DIR a stopped command can continue where it was."
+            if kept is None
+            else f"\nFinished fits are kept in {kept}; the same command continues from "
+            "them.",
+            err=True,
+        )
+        raise
+    finally:
+        if isinstance(progress, terminal.Bar):
+            progress.close()
+
+
+@contextmanager
+def cluster(address: str | None) -> Iterator[None]:
+    """Send the fits to a Dask cluster, if one is named."""
+    if address is None:
+        yield
+        return
+    try:
+        from distributed import Client
+    except ImportError as error:
+        raise RuntimeError(
+            '--dask needs Dask; run pip install "offby[dask]"'
+        ) from error
+    import joblib
+
+    try:
+        client = Client(address, timeout=10)
+    except (OSError, ValueError) as error:
+        raise ValueError(
+            f"--dask must name a scheduler that answers, as tcp://host:8786, got "
+            f"{address!r}: {error}; check that it runs"
+        ) from error
+    with client, joblib.parallel_config("dask"):
+        yield

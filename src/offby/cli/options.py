@@ -1,0 +1,226 @@
+"""The options of `offby compare`, by subject; each group is one decorator."""
+
+from collections.abc import Callable
+from functools import reduce
+from pathlib import Path
+from typing import Any
+
+import click
+
+Decorator = Callable[[Any], Any]
+
+
+def _together(*options: Decorator) -> Decorator:
+    """Several options as one decorator, shown by --help in this order."""
+    return lambda command: reduce(lambda f, add: add(f), reversed(options), command)
+
+
+def _not_zero(ctx: click.Context, param: click.Parameter, value: int) -> int:
+    if value == 0:
+        raise click.BadParameter("must not be 0; give a number of fits, or -1.")
+    return value
+
+
+def _one_size(ctx: click.Context, param: click.Parameter, value: bool) -> bool:
+    """Refuse --quick together with --full: neither is what the other asks for."""
+    if value and ctx.meta.setdefault("offby.size", param.name) != param.name:
+        raise click.UsageError("--quick and --full exclude each other; give one.")
+    return value
+
+
+output_options = _together(
+    click.option(
+        "-o",
+        "--out",
+        type=click.Path(path_type=Path),
+        help="Report to write.  [default: DATA-TARGET.html]",
+    ),
+    click.option(
+        "--json",
+        "json_out",
+        metavar="PATH|-",
+        help="JSON file with all numbers of the report; - prints it, and nothing "
+        "else, on stdout.  [default: the report's name with .json]",
+    ),
+    click.option(
+        "--overwrite",
+        is_flag=True,
+        help="Replace files of other data that have these names.",
+    ),
+    click.option(
+        "--predictions",
+        type=click.Path(path_type=Path),
+        help="Write every held-out prediction to this csv or parquet file.",
+    ),
+    click.option("-q", "--quiet", is_flag=True, help="Show no progress and no table."),
+    click.option(
+        "--open/--no-open", "open_report", default=False, help="Show the report."
+    ),
+)
+
+target_options = _together(
+    click.option(
+        "--bins",
+        type=click.IntRange(min=2),
+        help="Treat the target as a number, cut into this many bins.  [default: 50]",
+    ),
+    click.option(
+        "--strategy",
+        type=click.Choice(["quantile", "uniform"]),
+        default="quantile",
+        show_default=True,
+        help="Bins with equal numbers of rows, or bins of equal width.",
+    ),
+    click.option(
+        "--order", default="", help="Classes from lowest to highest, as low,mid,high."
+    ),
+    click.option(
+        "--min-class",
+        type=click.IntRange(min=1),
+        help="A class with fewer rows is joined with its neighbor.  "
+        "[default: the number of folds]",
+    ),
+)
+
+reading_options = _together(
+    click.option(
+        "--missing",
+        multiple=True,
+        metavar="TEXT",
+        help="Text that stands for a missing value, beside ?, NA, - and their like. "
+        "May be given several times.",
+    ),
+    click.option("--separator", metavar="CHAR", help="What separates cells of a csv."),
+    click.option(
+        "--decimal",
+        type=click.Choice([".", ","]),
+        help="What stands before the decimals of a number.",
+    ),
+    click.option("--encoding", help="Text encoding, such as windows-1252."),
+    click.option("--sheet", help="Sheet of a spreadsheet.  [default: the first]"),
+    click.option("--table", "table_name", help="Table of a database file."),
+    click.option(
+        "--dates",
+        type=click.Choice(["day-first", "month-first"]),
+        help="How 03/04/2026 is read.",
+    ),
+    click.option(
+        "--text",
+        default="",
+        metavar="COLUMNS",
+        help="Columns that are text even if they look like numbers, as zip,code.",
+    ),
+)
+
+row_options = _together(
+    click.option("--drop", default="", help="Columns to leave out, as id,name."),
+    click.option(
+        "--groups",
+        help="Column of groups: the rows of a group are never split between training "
+        "and scoring.",
+    ),
+    click.option(
+        "--time",
+        "time_",
+        help="Column of times: models learn from earlier rows and are scored on later "
+        "ones.",
+    ),
+    click.option(
+        "--unseen-groups",
+        is_flag=True,
+        help="With --time and --groups: score only groups that were not trained on.",
+    ),
+    click.option("--weights", help="Column with the weight of each row."),
+    click.option(
+        "--sample",
+        type=click.IntRange(min=10),
+        help="Use this many rows, chosen at random.",
+    ),
+)
+
+run_options = _together(
+    click.option(
+        "--losses",
+        default="ce,emd1,emd2,cce,ce+emd2",
+        show_default=True,
+        help="Losses by name, or sums as ce+0.3*emd1.",
+    ),
+    click.option(
+        "--metric",
+        help="The metric that matters most, as rps, log_score or mae. It comes first.",
+    ),
+    click.option(
+        "--quick",
+        is_flag=True,
+        callback=_one_size,
+        help="A first look: 3 folds, 1 seed, no study of noise.",
+    ),
+    click.option(
+        "--full",
+        is_flag=True,
+        callback=_one_size,
+        help="The most reliable answer: 10 folds and 5 seeds.",
+    ),
+    click.option(
+        "--folds", type=click.IntRange(min=2), help="Number of folds.  [default: 5]"
+    ),
+    click.option(
+        "--seeds",
+        type=click.IntRange(min=1),
+        help="Networks trained for each fold and loss.  [default: 3]",
+    ),
+    click.option(
+        "--seed",
+        type=click.IntRange(min=0),
+        default=0,
+        show_default=True,
+        help="Seed of all random numbers.",
+    ),
+    click.option(
+        "--stop-on",
+        type=click.Choice(["score", "own"]),
+        default="score",
+        show_default=True,
+        help="Stop training early by the same score for every loss, or by each loss "
+        "itself.",
+    ),
+    click.option(
+        "--rope",
+        type=click.FloatRange(min=0, max=1, max_open=True),
+        default=0.01,
+        show_default=True,
+        help="Relative difference that is too small to matter.",
+    ),
+    click.option(
+        "--noise/--no-noise",
+        default=None,
+        help="Study what noise in bin edges, inputs and targets does.  "
+        "[default: noise, unless --quick]",
+    ),
+    click.option(
+        "--target-noise",
+        type=click.FloatRange(min=0),
+        help="Standard deviation of the noise in the target, if you know it.",
+    ),
+)
+
+machine_options = _together(
+    click.option(
+        "--run-dir",
+        type=click.Path(path_type=Path),
+        help="Keep finished fits in this folder, so that the same command continues "
+        "from them.",
+    ),
+    click.option(
+        "--dask", metavar="ADDRESS", help="Fit on a Dask cluster, as tcp://host:8786."
+    ),
+    click.option(
+        "-j",
+        "--jobs",
+        type=int,
+        default=-1,
+        show_default=True,
+        callback=_not_zero,
+        help="Fits made at the same time; -1 is one per core.",
+    ),
+)

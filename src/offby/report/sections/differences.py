@@ -1,0 +1,131 @@
+"""The differences between losses, with their intervals."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import altair as alt
+
+from offby.report.parts import Block, Figure, Table
+from offby.report.style import INK, PLUS, Look, drawn, headed, side_by_side
+from offby.results import Comparison, Difference, phrases, ranking
+
+_CLEAR = ("worse", "slightly worse")
+_WIDTH = 270
+
+
+def content(look: Look) -> list[Block]:
+    """What the section shows."""
+    return [_figure(look)] if look.comparison.differences else []
+
+
+def _from_best(comparison: Comparison) -> list[Difference]:
+    """Those that compare with the best loss by their metric."""
+    return [
+        difference
+        for metric in comparison.metrics
+        if (best := comparison.best(metric)) is not None
+        for difference in ranking.from_best(comparison.differences, metric.key, best)
+    ]
+
+
+def _figure(look: Look) -> Figure:
+    """The differences from the best, with their intervals."""
+    shown = _from_best(look.comparison)
+    clear = [d for d in shown if d.verdict in _CLEAR]
+    verb = "is" if len(clear) == 1 else "are"
+    title = (
+        f"{len(clear)} of {len(shown)} differences from the best loss {verb} larger "
+        "than chance explains"
+    )
+    if not clear:
+        title = "No difference from the best loss is larger than chance explains"
+    if 0 < len(clear) < 4:
+        titles = {metric.key: metric.title for metric in look.comparison.metrics}
+        title += ": " + phrases.listed(
+            [f"{d.method} by {titles[d.metric]}" for d in clear]
+        )
+    return Figure(
+        title,
+        drawn(_difference_panels(look, shown), "differences", title),
+        _difference_table(look),
+        "The dot is the mean difference. It is filled if the difference is larger than "
+        "chance explains, after Holm's correction for the number of pairs. The line is "
+        "the 95 % interval of this pair alone. Differences of less than "
+        f"{100 * look.comparison.run.rope:g} % are too small to matter. Each panel has "
+        "its own scale.",
+    )
+
+
+def _difference_panels(look: Look, found: Sequence[Difference]) -> Any:
+    panels = []
+    for metric in look.comparison.metrics:
+        mine = [d for d in found if d.metric == metric.key]
+        if not mine:
+            continue
+        values = [
+            {
+                "method": d.method,
+                "mean": d.mean,
+                "low": d.low,
+                "high": d.high,
+                "clear": d.verdict in _CLEAR,
+            }
+            for d in mine
+        ]
+        keys = [d.method for d in mine]
+        base = alt.Chart(alt.Data(values=values))
+        y = alt.Y("method:N", title=None, sort=keys)
+        worse = "worse →" if metric.lower_is_better else "← worse"
+        x = alt.X("low:Q", title=f"minus {mine[0].other} ({worse})")
+        x = x.axis(tickCount=5, labelExpr=PLUS, titleLimit=_WIDTH).scale(
+            nice=False, padding=12
+        )
+        color = look.color(keys).legend(None)
+        bar = base.mark_rule(strokeWidth=2).encode(x, alt.X2("high:Q"), y, color)
+        ring = base.mark_point(fill="#ffffff", size=50, opacity=1, strokeWidth=2)
+        ring = ring.encode(alt.X("mean:Q"), y, color)
+        dot = base.mark_point(filled=True, size=70, opacity=1)
+        dot = dot.encode(alt.X("mean:Q"), y, color).transform_filter("datum.clear")
+        zero = base.mark_rule(color=INK, strokeDash=[3, 2])
+        zero = zero.encode(x=alt.datum(0))
+        panel = alt.layer(zero, bar, ring, dot).properties(
+            width=_WIDTH, height=22 * len(mine), title=headed(metric, _WIDTH)
+        )
+        panels.append(panel)
+    return side_by_side(panels)
+
+
+def _difference_table(look: Look) -> Table:
+    """Every two losses, by each metric."""
+    titles = {metric.key: metric.title for metric in look.comparison.metrics}
+    rows = []
+    for d in look.comparison.differences:
+        digits = phrases.digits([d.mean, d.low, d.high])
+        rows.append(
+            (
+                titles[d.metric],
+                d.method,
+                d.other,
+                phrases.signed(d.mean, digits),
+                f"{phrases.signed(d.low, digits)} to {phrases.signed(d.high, digits)}",
+                f"{phrases.signed(100 * d.relative, 1)} %",
+                f"{d.wins} of {d.pairs}",
+                "–" if d.p_value is None else f"{d.p_value:.3f}",
+                d.verdict,
+            )
+        )
+    head = (
+        "metric",
+        "loss",
+        "against",
+        "difference",
+        "95 % interval",
+        "relative",
+        "wins",
+        "p (Holm)",
+        "verdict",
+    )
+    caption = "Every two losses: the worse one against the better one by that metric"
+    return Table(
+        caption, head, tuple(rows), text_columns=("loss", "against", "verdict")
+    )

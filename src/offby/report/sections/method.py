@@ -1,0 +1,28 @@
+"""How the comparison was made, and how to make it again."""
+
+import base64
+from typing import Any
+
+from offby.report.style import Look
+from offby.results import Comparison, phrases
+
+_LARGEST_JSON = 700_000
+"""Bytes of JSON up to which the page carries it; beyond, the page would be too big."""
+
+
+def content(look: Look) -> dict[str, Any]:
+    """What method.html shows beside the comparison itself."""
+    c = look.comparison
+    return {
+        "json": _as_link(c),
+        "seconds": phrases.duration(c.timing.seconds),
+        "rope": f"{100 * c.run.rope:g} %",
+    }
+
+
+def _as_link(comparison: Comparison) -> str:
+    """The JSON as the target of a link, or nothing where it is too long."""
+    raw = comparison.to_json().encode()
+    if len(raw) > _LARGEST_JSON:
+        return ""
+    return "data:application/json;base64," + base64.b64encode(raw).decode()

@@ -1,0 +1,77 @@
+"""Which method scores best: the one place that decides it.
+
+A score that is infinite for some held-out rows is worse than any finite one. Among
+methods with infinite rows, fewer such rows are better; then the mean decides.
+"""
+
+import math
+from collections.abc import Iterable, Sequence
+
+from offby.results.records import Difference, Metric, Score, Verdict
+
+TIE: Verdict = "no clear difference"
+
+
+def mean(scores: Iterable[Score], method: str, metric: str) -> float | None:
+    """Mean over folds and seeds, over rows with a finite score; None without any."""
+    known = [
+        score.value
+        for score in scores
+        if (score.method, score.metric) == (method, metric) and score.value is not None
+    ]
+    return sum(known) / len(known) if known else None
+
+
+def infinite_rows(scores: Iterable[Score], method: str, metric: str) -> int:
+    """Held-out rows, over all folds and seeds, whose score is infinite."""
+    return sum(
+        score.infinite_rows
+        for score in scores
+        if (score.method, score.metric) == (method, metric)
+    )
+
+
+def key(
+    scores: Sequence[Score], method: str, metric: Metric
+) -> tuple[int, float] | None:
+    """What methods are ordered by, the best first; None for one without a score."""
+    value = mean(scores, method, metric.key)
+    infinite = infinite_rows(scores, method, metric.key)
+    if value is None:
+        return (infinite, math.inf) if infinite else None
+    return infinite, value if metric.lower_is_better else -value
+
+
+def ranked(
+    scores: Sequence[Score], methods: Iterable[str], metric: Metric
+) -> list[str]:
+    """The methods that have a score, the best first."""
+    keys = {method: key(scores, method, metric) for method in methods}
+    known = {method: place for method, place in keys.items() if place is not None}
+    return sorted(known, key=known.__getitem__)
+
+
+def best(scores: Sequence[Score], methods: Iterable[str], metric: Metric) -> str | None:
+    """The method that scores best, if the best score is a finite one."""
+    order = ranked(scores, methods, metric)
+    finite = order and not infinite_rows(scores, order[0], metric.key)
+    return order[0] if finite else None
+
+
+def from_best(
+    differences: Iterable[Difference], metric: str, best: str
+) -> list[Difference]:
+    """The differences of other losses from the best one, by one metric."""
+    return [d for d in differences if d.metric == metric and d.other == best]
+
+
+def ties(differences: Iterable[Difference], metric: str, best: str) -> list[str]:
+    """Losses that differ from the best one by nothing that matters."""
+    rivals = from_best(differences, metric, best)
+    return [d.method for d in rivals if d.verdict == TIE]
+
+
+def seeds_that_settle(differences: Iterable[Difference]) -> int | None:
+    """Seeds after which some of the open differences would be decided."""
+    needed = [d.seeds_needed for d in differences if d.seeds_needed is not None]
+    return max(needed, default=None)

@@ -1,0 +1,290 @@
+"""The parts of a comparison: frozen dataclasses of numbers, text and tuples."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+Kind = Literal["classes", "number"]
+"""What a target holds: ordered classes, or a number that is cut into bins."""
+StopOn = Literal["score", "own"]
+"""What ends a training: a score that is the same for all losses, or the loss itself."""
+Verdict = Literal[
+    "better",
+    "slightly better",
+    "no clear difference",
+    "can't tell",
+    "slightly worse",
+    "worse",
+]
+
+
+@dataclass(frozen=True)
+class Data:
+    """The table that was compared on."""
+
+    name: str
+    n_rows: int
+    n_features: int
+    target: str
+    kind: Kind
+    labels: tuple[str, ...]
+    """Name of each class or bin, in order."""
+    positions: tuple[float, ...]
+    """Where each class or bin center lies, in the units of the target."""
+    edges: tuple[float, ...]
+    """Edges of bins over all rows, for the histogram; empty for classes. A prediction
+    is made on the grid of its own fold: see `Row.grid`."""
+    counts: tuple[int, ...]
+    """Rows per class or bin."""
+    sha256: str
+    notes: tuple[str, ...]
+    """What was dropped, merged or filled, a sentence each."""
+
+
+@dataclass(frozen=True)
+class Metric:
+    """One way of judging a prediction on held-out rows."""
+
+    key: str
+    """rps, crps, log_score, mae, qwk, rmse, accuracy, far"""
+    title: str
+    lower_is_better: bool
+    unit: str
+    use: str
+    """What it is for, as "the whole distribution"."""
+    answers: bool = True
+    """Whether there is a verdict by it, or only scores."""
+
+
+@dataclass(frozen=True)
+class Method:
+    """A loss, or a reference that was trained for scale."""
+
+    key: str
+    title: str
+    reference: bool
+
+
+@dataclass(frozen=True)
+class Score:
+    """One metric of one method on the held-out rows of one fold, for one seed."""
+
+    method: str
+    fold: int
+    seed: int
+    metric: str
+    value: float | None
+    """Mean over the finite rows; None where the method gives no such number."""
+    infinite_rows: int
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One loss against a better one by one metric, paired over folds and seeds."""
+
+    metric: str
+    method: str
+    other: str
+    """The method it is compared with: one with the better mean."""
+    mean: float
+    """Score of `method` minus score of `other`, in the unit of the metric."""
+    low: float
+    high: float
+    """95 % interval, corrected for overlapping training rows (Nadeau, Bengio 2003)."""
+    relative: float
+    """`mean` as a share of the score of `other`."""
+    wins: int
+    """Pairs in which `method` has the better score."""
+    pairs: int
+    verdict: Verdict
+    p_value: float | None = None
+    """Of no difference; corrected as the interval is, and for all pairs (Holm)."""
+    seeds_needed: int | None = None
+    """If it is "can't tell": about how many seeds would settle it; None if none."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The verdict for one use."""
+
+    metric: str
+    """What it is judged by; empty in comparisons of schema 1."""
+    best: str
+    ties: tuple[str, ...]
+    """Losses with no clear difference from the best."""
+    unsure: tuple[str, ...]
+    """Losses that can't be told from the best."""
+    sentence: str
+    """All of it in words, ready to print."""
+
+
+@dataclass(frozen=True)
+class Reason:
+    """Something about the data that may tell which loss does better."""
+
+    factor: str
+    """far, rows, bins, imbalance, noise"""
+    value: float
+    """Share of far errors, rows per bin, bins, largest class in even shares, or share
+    of rows that noise would move."""
+    favors: str
+    """The loss that did better on most studied problems like this; or nothing."""
+    sentence: str
+    """All of it in words, with what the study found."""
+
+
+@dataclass(frozen=True)
+class Grid:
+    """The classes or bins that a prediction is made on, in order."""
+
+    labels: tuple[str, ...]
+    """Name of each class or bin."""
+    positions: tuple[float, ...]
+    """Where each class or bin center lies, in the units of the target."""
+    edges: tuple[float, ...]
+    """Bin edges, one more than bins; empty for classes."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """A held-out row, and what each loss predicts for it."""
+
+    why: str
+    """The rule it was picked by: "typical", "two peaks", "most disputed"."""
+    number: int
+    """Its place in the data, from 0."""
+    true: int
+    """Its true class, or the bin of `grid` that holds it."""
+    value: float
+    probs: dict[str, tuple[float, ...]]
+    """By loss: the probability of each class or bin of `grid`."""
+    grid: Grid
+    """The bins that the networks of this row's fold had; they differ between folds."""
+
+
+@dataclass(frozen=True)
+class Pushes:
+    """Mean push on the logits of a class, by its place relative to the true one."""
+
+    method: str
+    stage: Literal["start", "middle", "end"]
+    offsets: tuple[int, ...]
+    """Class minus true class."""
+    mean_push: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """Non-randomized PIT of the held-out rows of one method."""
+
+    method: str
+    levels: tuple[float, ...]
+    """Probabilities from 0 to 1."""
+    reached: tuple[float, ...]
+    """Share of rows whose PIT lies at or below the level; equal to it if calibrated."""
+    band: float
+    """Half-width of the simultaneous 95 % band for a calibrated forecast."""
+
+
+@dataclass(frozen=True)
+class Reliability:
+    """How often "at most a threshold" comes true where a loss predicts it (CORP)."""
+
+    method: str
+    threshold: float
+    """In the units of the target; of classes, the position of the last one below."""
+    predicted: tuple[float, ...]
+    """Probabilities at which the curve is given, increasing."""
+    happened: tuple[float, ...]
+    """Share of rows in which it came true, by isotonic regression."""
+    low: tuple[float, ...]
+    high: tuple[float, ...]
+    """Where a calibrated forecast has its curve in 95 of 100 cases, point by point."""
+    miscalibration: float
+    """Of the Brier score: what recalibrating would save."""
+    discrimination: float
+    uncertainty: float
+
+
+@dataclass(frozen=True)
+class Training:
+    """How a method trained, on average over its fits."""
+
+    method: str
+    epochs: float
+    curve: tuple[float, ...]
+    """Mean validation score after each epoch, over the nets still training."""
+
+
+@dataclass(frozen=True)
+class Guess:
+    """How far one guess from each forecast is off, in the units of the target."""
+
+    rule: str
+    """mode, median (the best one for the MAE) or mean (the best one for the RMSE)"""
+    mae: float
+    rmse: float
+
+
+@dataclass(frozen=True)
+class Forecasts:
+    """What the forecasts of a loss are like, over all rows, under the first seed."""
+
+    method: str
+    sharpness: float
+    """Mean standard deviation of the forecasts, in the units of the target."""
+    corp: tuple[float, float, float] | None
+    """Miscalibration, discrimination, uncertainty: parts of the RPS or CRPS."""
+    guesses: tuple[Guess, ...]
+
+
+@dataclass(frozen=True)
+class Noise:
+    """What noise of one kind does to one loss."""
+
+    kind: str
+    """edges, counts, strategy, inputs, neighbor, random"""
+    method: str
+    levels: tuple[float, ...]
+    """Strength: a share of bin width, inputs' spread or labels, or a factor of bins."""
+    moved: tuple[float, ...]
+    """Mean Wasserstein-1 distance from the forecast without noise, in target units."""
+    scores: dict[str, tuple[float | None, ...]]
+    """Metric -> its mean on held-out rows at each level; None where it is infinite."""
+    miscalibration: tuple[float, ...]
+    """Largest distance of the share of PIT values from their level."""
+
+
+@dataclass(frozen=True)
+class NoiseShare:
+    """How many rows would change class or bin under the noise of the target."""
+
+    spread: float
+    """Standard deviation of the noise, in the units of the target."""
+    share: float
+    source: Literal["neighbors", "given"]
+
+
+@dataclass(frozen=True)
+class Run:
+    """How the comparison was made: enough to make it again."""
+
+    command: str
+    folds: int
+    seeds: int
+    seed: int
+    stop_on: StopOn
+    rope: float
+    versions: dict[str, str]
+    not_tested: tuple[str, ...]
+    split: str = "at random"
+    """How rows were held out: "at random", "by groups of ...", "by time of ..."."""
+
+
+@dataclass(frozen=True)
+class Timing:
+    """What the comparison took: the one part that differs from run to run."""
+
+    seconds: float
+    """From the call to the answer."""
+    fits: dict[str, float]
+    """Seconds of all fits of a method together, whenever they ran."""

@@ -1,0 +1,151 @@
+"""`offby.decode` beside `BinnedDistribution`, which computes in NumPy, and by hand."""
+
+import numpy as np
+import pytest
+import torch
+from torch.testing import assert_close
+
+from offby import BinnedDistribution, Bins, Circle, Line, decode
+from tests.cases import circle, grid, line
+
+GRIDS = {
+    "bins": grid(7),
+    "tails": Bins(grid(7).edges, tails="half-normal"),
+}
+every_grid = pytest.mark.parametrize("name", GRIDS)
+
+
+def outputs(*batch, n=7):
+    generator = torch.Generator().manual_seed(0)
+    return 2 * torch.randn(*batch, n, generator=generator, dtype=torch.float64)
+
+
+@every_grid
+@pytest.mark.parametrize("of", ["logits", "probs"])
+def test_agrees_with_the_binned_distribution(name, of):
+    logits, bins = outputs(5, 3), GRIDS[name]
+    given = logits if of == "logits" else logits.softmax(-1)
+    right = BinnedDistribution.from_logits(logits, bins)
+    assert_close(decode.mean(given, bins, of=of).numpy(), right.mean())
+    assert_close(decode.variance(given, bins, of=of).numpy(), right.var())
+    assert_close(decode.mode(given, bins, of=of).numpy(), right.mode())
+    assert_close(decode.median(given, bins, of=of).numpy(), right.median())
+    found = decode.quantiles(given, bins, [0.05, 0.5, 0.99], of=of)
+    for k, level in enumerate((0.05, 0.5, 0.99)):
+        assert_close(found[..., k].numpy(), right.ppf(level))
+    for y in (-9.0, -1.0, float(bins.edges[3]), 2.345, 99.0):
+        above = decode.chance_above(given, bins, y, of=of)
+        assert_close(above.numpy(), 1 - right.cdf(y), rtol=1e-9, atol=1e-12)
+
+
+@every_grid
+def test_has_slopes(name):
+    logits, bins = outputs(2, 3), GRIDS[name]
+    for call in (
+        lambda z: decode.mean(z, bins),
+        lambda z: decode.variance(z, bins),
+        lambda z: decode.median(z, bins),
+        lambda z: decode.quantiles(z, bins, [0.1, 0.7]),
+        lambda z: decode.chance_above(z, bins, 1.1),
+        lambda z: decode.mean(z, bins, transform=decode.symexp),
+    ):
+        assert torch.autograd.gradcheck(call, logits.clone().requires_grad_())
+
+
+@pytest.mark.parametrize("dim", [0, 1, 2, -2])
+def test_bins_may_be_on_any_axis(dim):
+    logits, bins = outputs(3, 2), grid(7)
+    moved = logits.movedim(-1, dim)
+    on_circle = circle(7)
+    for call in (
+        lambda z, d: decode.mean(z, bins, dim=d),
+        lambda z, d: decode.variance(z, bins, dim=d),
+        lambda z, d: decode.mode(z, bins, dim=d),
+        lambda z, d: decode.quantiles(z, bins, [0.2, 0.5], dim=d),
+        lambda z, d: decode.chance_above(z, bins, 1.0, dim=d),
+        lambda z, d: decode.circular_mean(z, on_circle, dim=d),
+    ):
+        assert_close(call(moved, dim), call(logits, -1))
+
+
+def test_the_level_1_is_the_end_of_the_last_bin_with_mass():
+    """Also where rounding leaves the sum of many masses short of 1."""
+    logits = torch.randn(50, 1000, generator=torch.Generator().manual_seed(0))
+    logits[:, 990:] = -torch.inf
+    short = logits.softmax(-1).cumsum(-1)[:, -1] < 1
+    assert short.any()
+    bins = Bins.uniform(0, 1000, 1000)
+    assert_close(decode.quantiles(logits, bins, 1.0), torch.full((50,), 990.0))
+    atoms = Line(torch.arange(1000.0))
+    assert_close(decode.quantiles(logits, atoms, 1.0), torch.full((50,), 989.0))
+
+
+def test_atoms_lie_on_their_positions():
+    p, at = torch.tensor([[0.2, 0.5, 0.3], [0.6, 0.0, 0.4]]), Line([-1, 0, 4])
+    assert_close(decode.mean(p, at, of="probs"), torch.tensor([1.0, 1.0]))
+    assert_close(decode.variance(p, at, of="probs"), torch.tensor([4.0, 6.0]))
+    assert decode.mode(p, at, of="probs").tolist() == [0, -1]
+    assert decode.median(p, at, of="probs").tolist() == [0, -1]
+    assert decode.quantiles(p, at, [0.0, 0.7, 1.0], of="probs").tolist() == [
+        [-1, 0, 4],
+        [-1, 4, 4],
+    ]
+    above = decode.chance_above(p, at, torch.tensor([-0.5, 0.0]), of="probs")
+    assert_close(above, torch.tensor([0.8, 0.4]))
+
+
+@pytest.mark.parametrize("shift", [0.0, 1.0, 5.9])
+def test_a_mean_near_the_wrap_is_near_the_wrap(shift):
+    """Turning the circle turns the mean."""
+    positions = torch.arange(12.0) / 2
+    turned = (positions + shift) % 6
+    order = turned.argsort()
+    p = torch.tensor([0.6, 0.3, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0.1])
+    found = decode.circular_mean(p[order], Circle(turned[order], 6), of="probs")
+    angles = 2 * np.pi * (positions.numpy() + shift) / 6
+    by_hand = np.angle((p.numpy() * np.exp(1j * angles)).sum()) * 6 / (2 * np.pi)
+    apart = (float(found) - by_hand) % 6
+    assert min(apart, 6 - apart) < 1e-5
+
+
+def test_mean_of_the_transformed_and_not_transformed_mean():
+    positions = torch.linspace(-20, 20, 41, dtype=torch.float64)
+    logits = torch.randn(21, generator=torch.Generator().manual_seed(0))
+    both = torch.cat([logits.flip(0)[:-1], logits])
+    even = decode.mean(both, Line(positions), transform=decode.symexp)
+    assert abs(even) < 1e-3  # numbers up to 5e8 cancel, and not in float32
+    p = torch.zeros(41)
+    p[[25, 30]] = 0.5
+    found = decode.mean(p, Line(positions), transform=decode.symexp, of="probs")
+    by_hand = (np.expm1(5.0) + np.expm1(10.0)) / 2
+    assert float(found) == pytest.approx(by_hand)
+    assert_close(decode.symlog(decode.symexp(positions)), positions)
+
+
+def test_results_are_float32_for_halves_and_live_where_the_logits_are():
+    logits = outputs(4).bfloat16()
+    for grid_ in (*GRIDS.values(), line(7)):
+        for name in ("mean", "median", "mode", "variance"):
+            assert getattr(decode, name)(logits, grid_).dtype == torch.float32
+    there = torch.zeros(4, 7, device="meta")
+    assert decode.mean(there, line(7)).device.type == "meta"
+    assert decode.variance(there, line(7)).device.type == "meta"
+    assert decode.circular_mean(there, circle(7)).device.type == "meta"
+
+
+def test_what_does_not_fit_is_refused():
+    z = torch.zeros(3, 7)
+    with pytest.raises(ValueError, match="must have 7 entries on axis dim=-1"):
+        decode.mean(torch.zeros(3, 6), grid(7))
+    with pytest.raises(TypeError, match="grid must be Bins or a Line, got list"):
+        decode.mean(z, [0, 1])  # pyright: ignore[reportArgumentType]
+    with pytest.raises(TypeError, match="use `circular_mean`"):
+        decode.mean(z, circle(7))  # pyright: ignore[reportArgumentType]
+    with pytest.raises(TypeError, match="numbers on a line have a `mean`"):
+        decode.circular_mean(z, line(7))  # pyright: ignore[reportArgumentType]
+    with pytest.raises(ValueError, match='of must be "logits" or "probs"'):
+        decode.mean(z, grid(7), of="odds")  # pyright: ignore[reportArgumentType]
+    with pytest.raises(ValueError, match=r"between 0 and 1, got 1\.5"):
+        decode.quantiles(z, grid(7), 1.5)
+    with pytest.raises(ValueError, match="one axis of numbers"):
+        decode.quantiles(z, grid(7), [[0.5]])  # pyright: ignore[reportArgumentType]

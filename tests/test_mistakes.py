@@ -1,0 +1,279 @@
+"""The typical mistakes: each is made here, and answered with a sentence."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pytest
+import torch
+
+import offby
+from offby import Bins, Circle, Costs, Line, decode
+
+PAGE = (Path(__file__).parents[1] / "docs/mistakes.md").read_text(encoding="utf-8")
+nn: Any = offby.nn  # much of this is what its signatures forbid
+Z = torch.linspace(-1, 1, 20).reshape(4, 5)
+Y = torch.tensor([0, 1, 4, 2])
+Q = Z.softmax(1)
+BINS = Bins.uniform(0, 1, 5)
+
+
+class Mistake(NamedTuple):
+    title: str
+    make: Callable[[], Any]
+    error: type[Exception]
+    says: str
+
+
+def refuses(title: str, make: Callable[[], Any], error, says: str) -> Mistake:
+    return Mistake(title, make, error, says)
+
+
+def emd(*given: Any, **settings: Any) -> Any:
+    return nn.SquaredEMDLoss(**settings)(*given)
+
+
+MISTAKES = [
+    refuses(
+        "class indices as floating numbers",
+        lambda: emd(Z, Y.float()),
+        ValueError,
+        r"class indices must be integers \(`.long\(\)`\)",
+    ),
+    refuses(
+        "one-hot rows of integers",
+        lambda: emd(Z, torch.eye(5)[Y].long()),
+        ValueError,
+        r"probabilities must be floating .*`.argmax\(dim\)` makes indices",
+    ),
+    refuses(
+        "targets from 1 to K",
+        lambda: emd(Z, Y + 1),
+        IndexError,
+        r"class 5 of 5 classes 0 to 4, row 2; .*subtract 1",
+    ),
+    refuses(
+        "a head of one output",
+        lambda: emd(Z[:, :1], Q[:, :1]),
+        ValueError,
+        "at least two classes.*one output for each bin",
+    ),
+    refuses(
+        "numbers as target of a loss on classes",
+        lambda: emd(Z[:, 0], Z[:, 0]),
+        ValueError,
+        r"must be one distribution.*HistogramCRPSLoss\(bins\) takes numbers",
+    ),
+    refuses(
+        "probabilities that do not sum to 1",
+        lambda: emd(Z, 2 * Q),
+        ValueError,
+        "row 0 sums to 2; divide it by its sum",
+    ),
+    refuses(
+        "negative probabilities",
+        lambda: emd(Z, Z),
+        ValueError,
+        "must hold probabilities, 0 to 1, but one is -1; logits as a target go through",
+    ),
+    refuses(
+        "classes last in a sequence",
+        lambda: emd(torch.zeros(2, 3, 5), torch.zeros(2, 3).long()),
+        ValueError,
+        "on axis 1 .dim=1.*pass dim=-1",
+    ),
+    refuses(
+        "a target in NumPy",
+        lambda: emd(Z, np.zeros(4, dtype=np.int64)),
+        TypeError,
+        "target must be a tensor, got ndarray; torch.as_tensor",
+    ),
+    refuses(
+        "target of another number of rows",
+        lambda: emd(Z, Y[:3]),
+        ValueError,
+        r"shape \(4,\) for logits of shape \(4, 5\).*got shape \(3,\)",
+    ),
+    refuses(
+        "logits that are integers",
+        lambda: emd(Z.argmax(1), Y),
+        TypeError,
+        "logits must be floating, got dtype torch.int64; pass the network's raw output",
+    ),
+    refuses(
+        "logits and target on two devices",
+        lambda: emd(Z, Y.to("meta")),
+        RuntimeError,
+        "on one device, got cpu and meta; move one",
+    ),
+    refuses(
+        "a ground of another size",
+        lambda: emd(Z, Y, ground=Line.regular(4)),
+        ValueError,
+        "logits must have 4 classes .*as the ground has",
+    ),
+    refuses(
+        "a ground as a list or tensor",
+        lambda: emd(Z, Y, ground=[0, 1, 2, 3, 4]),
+        TypeError,
+        r"ground must be a Line.*got list; Line\(positions\)",
+    ),
+    refuses(
+        "edges that do not increase",
+        lambda: Bins([0, 2, 1]),
+        ValueError,
+        r"edges must increase, but edges\[1\] = 2 and edges\[2\] = 1",
+    ),
+    refuses(
+        "a grid as a list",
+        lambda: nn.HistogramCRPSLoss([0, 1, 2]),
+        TypeError,
+        r"bins must be offby.Bins, got list; Bins\(edges\)",
+    ),
+    refuses(
+        "class weights of another size",
+        lambda: emd(Z, Y, weight=[1.0, 2.0]),
+        ValueError,
+        "one number for each of 5 classes",
+    ),
+    refuses(
+        "negative class weights",
+        lambda: nn.SquaredEMDLoss(weight=[1.0, -2.0]),
+        ValueError,
+        r"weight\[1\] = -2; a class that must not count has weight 0",
+    ),
+    refuses(
+        "class weights that are NaN or all 0",
+        lambda: nn.SquaredEMDLoss(weight=[0.0, 0.0]),
+        ValueError,
+        "a class that counts, but all are 0",
+    ),
+    refuses(
+        "negative sample weights",
+        lambda: emd(Z, Y, -torch.ones(4)),
+        ValueError,
+        "not negative, but one is -1; a row that must not count has weight 0",
+    ),
+    refuses(
+        "sample weights that would broadcast",
+        lambda: emd(Z, Y, torch.ones(4, 1)),
+        ValueError,
+        r"one number for each row of logits, shape \(4,\), got shape \(4, 1\)",
+    ),
+    refuses(
+        "`ignore_index=None`",
+        lambda: nn.SquaredEMDLoss(ignore_index=None),
+        TypeError,
+        "must be an integer, got None; the default, -100",
+    ),
+    refuses(
+        "`ignore_index` for probabilities",
+        lambda: emd(Z, Q, ignore_index=0),
+        ValueError,
+        "a mask as sample_weight",
+    ),
+    refuses(
+        "a power below 1",
+        lambda: nn.WassersteinLoss(p=0.5),
+        ValueError,
+        "p must be at least 1, got 0.5",
+    ),
+    refuses(
+        "another reduction",
+        lambda: nn.SquaredEMDLoss(reduction="avg"),
+        ValueError,
+        '"mean", "sum" or "none", got \'avg\'',
+    ),
+    refuses(
+        "a dictionary in `MixedLoss`",
+        lambda: nn.MixedLoss({"ce": 1.0}),
+        TypeError,
+        r"a list of pairs \(factor, criterion\), got dict",
+    ),
+    refuses(
+        "a criterion of torch.nn in `MixedLoss`",
+        lambda: nn.MixedLoss([(1.0, torch.nn.CrossEntropyLoss())]),
+        TypeError,
+        "one is CrossEntropyLoss of torch.nn.*equals that of torch.nn",
+    ),
+    refuses(
+        "a function in `MixedLoss`",
+        lambda: nn.MixedLoss([(1.0, offby.losses.squared_emd)]),
+        TypeError,
+        "one is squared_emd of offby.losses",
+    ),
+    refuses(
+        "terms of different reductions",
+        lambda: nn.MixedLoss(
+            [(1, nn.SquaredEMDLoss()), (1, nn.CrossEntropyLoss(reduction="sum"))]
+        ),
+        ValueError,
+        "same reduction, got mean and sum",
+    ),
+    refuses(
+        "squared EMD on asymmetric costs",
+        lambda: emd(Z[:, :2], Y % 2, ground=Costs([[0, 1], [2, 0]], asymmetric=True)),
+        ValueError,
+        "needs symmetric costs.*use wasserstein",
+    ),
+    refuses(
+        "cumulative cross-entropy on a circle",
+        lambda: nn.CumulativeCrossEntropyLoss(Circle.regular(5))(Z, Y),
+        NotImplementedError,
+        "use squared_emd",
+    ),
+    refuses(
+        "the mean of numbers on a circle",
+        lambda: decode.mean(Z, Circle.regular(5)),  # pyright: ignore[reportArgumentType]
+        TypeError,
+        "use `circular_mean`",
+    ),
+    refuses(
+        "one output and two grids",
+        lambda: nn.MixedLoss(
+            [
+                (1, nn.HistogramCRPSLoss(BINS)),
+                (1, nn.HistogramNLLLoss(Bins.uniform(0, 2, 5))),
+            ]
+        ),
+        ValueError,
+        "the same bins",
+    ),
+]
+
+
+@pytest.mark.parametrize("mistake", MISTAKES, ids=lambda mistake: mistake.title)
+def test_a_mistake_is_refused_with_a_sentence(mistake: Mistake) -> None:
+    with pytest.raises(mistake.error, match=mistake.says) as caught:
+        mistake.make()
+    sentence = str(caught.value)
+    assert "\n" not in sentence
+    assert len(sentence) > 40
+    assert f"| {mistake.title} |" in PAGE
+
+
+def test_probabilities_instead_of_logits_are_warned_of() -> None:
+    with pytest.warns(UserWarning, match="without a softmax"):
+        emd(Q, Y)
+    assert "| probabilities instead of logits |" in PAGE
+
+
+def test_the_page_lists_these_mistakes_and_no_other_as_refused() -> None:
+    table = PAGE.split("## Refused")[1].split("## Not to be seen")[0]
+    rows = [line.split("|")[1].strip() for line in table.splitlines() if "|" in line]
+    listed = set(rows[2:])
+    made = {mistake.title for mistake in MISTAKES} | {"probabilities instead of logits"}
+    assert listed == made
+    assert len(made) >= 20
+
+
+def test_what_the_page_says_of_mistakes_that_cannot_be_seen() -> None:
+    """Log-probabilities are logits; all rows ignored is 0; outside numbers count."""
+    loss = offby.losses.squared_emd
+    torch.testing.assert_close(loss(Z.log_softmax(1), Y), loss(Z, Y))
+    assert emd(Z, torch.full((4,), -100)) == 0
+    outside = torch.full((4,), 3.0)
+    assert offby.losses.histogram_nll(Z, outside, BINS).isinf().all()
+    assert (offby.losses.histogram_crps(Z, outside, BINS) > 2).all()
+    assert BINS.index(outside).tolist() == [4] * 4
