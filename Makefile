@@ -17,7 +17,6 @@ test: .venv/stamp
 
 # Nightly: PyTorch's own cases, and every criterion compiled, exported, transformed.
 torch-suite: .venv/stamp
-	.venv/bin/python -m pip install -q expecttest
 	.venv/bin/python -m pytest tests/test_nn_torch.py tests/torch_suite.py
 
 lint: .venv/stamp
