@@ -110,7 +110,7 @@ def heaped(kind: str, size: float, seed: int) -> np.ndarray:
     return y
 
 
-@settings(max_examples=12, deadline=None, derandomize=True)
+@settings(max_examples=6, deadline=None, derandomize=True)
 @given(HEAPED, st.integers(0, 99), st.sampled_from([3, 10, 50]), st.booleans())
 def test_heaped_targets_come_through_to_report_and_explainer(of, seed, bins, by_time):
     y = heaped(*of, seed)
