@@ -3,19 +3,26 @@
 import numpy as np
 from numpy.typing import ArrayLike
 
+from offby.distribution.class_distribution import median_index
 from offby.grounds import Ground
 from offby.metrics import _inputs
 
 
 def median_class(y_proba: ArrayLike) -> np.ndarray:
-    """First class at which half the mass is reached: rows x classes -> codes.
+    """The median of each row of probabilities, as a class index 0 to K - 1.
+
+    It is the first class at which half of the mass is reached.
+
+    Args:
+        y_proba: Rows x classes probabilities.
+
+    Returns:
+        One index per row.
 
     >>> median_class([[0.2, 0.4, 0.4], [0.5, 0.0, 0.5]])
     array([1, 0])
     """
-    p = np.asarray(y_proba, dtype=np.float64)
-    # Rounding may leave the sum of two halves a little short.
-    return (np.cumsum(p, axis=-1) >= 0.5 - 1e-12).argmax(-1)
+    return median_index(np.asarray(y_proba, dtype=np.float64))
 
 
 def mean_absolute_error(
