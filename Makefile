@@ -1,4 +1,4 @@
-.PHONY: demo test torch-suite lint bench reports page clean
+.PHONY: demo test torch-suite mutants lint bench reports page clean
 
 # The lock holds the build backend too: nothing is fetched beside what it names.
 # The editable install compiles the kernels too.
@@ -17,8 +17,11 @@ test: .venv/stamp
 
 # Nightly: PyTorch's own cases, and every criterion compiled, exported, transformed.
 torch-suite: .venv/stamp
-	.venv/bin/python -m pip install -q expecttest
 	.venv/bin/python -m pytest tests/test_nn_torch.py tests/torch_suite.py
+
+# Single changes of the source that no test notices; a sample takes about an hour.
+mutants: .venv/stamp
+	.venv/bin/python tests/mutants.py
 
 lint: .venv/stamp
 	.venv/bin/ruff format --check .

@@ -2,10 +2,11 @@
 
     python tests/mutants.py                    a sample of every file in TESTS
     python tests/mutants.py losses --each 20   20 mutations of each file of one folder
+    python tests/mutants.py --minutes 30       what can be tested in half an hour
 
 Each mutation is made in a copy of the source, and the tests of that file run on it. A
-survivor is a missing test, or a line that is not needed. Not part of the suite: a
-sample takes about an hour.
+survivor is a missing test, or a line that is not needed. The summary is printed also if
+the run is stopped before its end. Not part of the suite: a sample takes about an hour.
 """
 
 import argparse
@@ -14,9 +15,11 @@ import copy
 import os
 import random
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -102,7 +105,7 @@ def mutations(text: str) -> list[tuple[int, str, str]]:
                     every = list(lines)
                     every[node.lineno - 1] = after.decode()
                     found.append((node.lineno, f"{here} -> {new}", "".join(every)))
-    return found
+    return list(dict.fromkeys(found))  # Those of nested functions come twice.
 
 
 def survives(copied: Path, tests: str) -> bool:
@@ -126,34 +129,62 @@ def survives(copied: Path, tests: str) -> bool:
     return ran.returncode == 0
 
 
+def sample(rooms: list[str], each: int, seed: int) -> Iterator[tuple[str, Path, list]]:
+    """Room, file and a draw of its mutations, file by file."""
+    for room in rooms:
+        below = SOURCE / room
+        for file in sorted(below.rglob("*.py")) if below.is_dir() else [below]:
+            found = mutations(file.read_text(encoding="utf-8"))
+            chance = random.Random(f"{seed} {file.name}")
+            yield room, file, chance.sample(found, min(each, len(found)))
+
+
+def outcomes(
+    rooms: list[str], each: int, seed: int, until: float
+) -> Iterator[tuple[bool, str]]:
+    """Of every mutation, until the time is up: whether it survived, and what it is."""
+    checked = set()
+    with tempfile.TemporaryDirectory() as folder:
+        copied = Path(folder)
+        shutil.copytree(SOURCE, copied / "offby")
+        for room, file, drawn in sample(rooms, each, seed):
+            tests = TESTS[room.split("/")[0]]
+            # Tests that fail as it is would count every mutation as killed.
+            if tests not in checked and not survives(copied, tests):
+                raise SystemExit(
+                    f"{tests} must pass on the source as it is, but do not; mend them "
+                    "before looking for mutations that they miss"
+                )
+            checked.add(tests)
+            target = copied / "offby" / file.relative_to(SOURCE)
+            for line, change, mutated in drawn:
+                if time.monotonic() > until:
+                    return
+                target.write_text(mutated, encoding="utf-8")
+                what = f"{file.relative_to(ROOT)}:{line}: {change}"
+                yield survives(copied, tests), what
+            shutil.copy(file, target)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("rooms", nargs="*", default=list(TESTS))
     parser.add_argument("--each", type=int, default=3, help="mutations of each file")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--minutes", type=float, default=float("inf"))
     wanted = parser.parse_args()
-    killed, survivors = 0, []
-    with tempfile.TemporaryDirectory() as folder:
-        copied = Path(folder)
-        shutil.copytree(SOURCE, copied / "offby")
-        for room in wanted.rooms:
-            below = SOURCE / room
-            for file in sorted(below.rglob("*.py")) if below.is_dir() else [below]:
-                text = file.read_text(encoding="utf-8")
-                found = mutations(text)
-                chance = random.Random(f"{wanted.seed} {file.name}")
-                target = copied / "offby" / file.relative_to(SOURCE)
-                for line, what, mutated in chance.sample(
-                    found, min(wanted.each, len(found))
-                ):
-                    target.write_text(mutated, encoding="utf-8")
-                    if survives(copied, TESTS[room.split("/")[0]]):
-                        survivors.append(f"{file.relative_to(ROOT)}:{line}: {what}")
-                        print(f"survived: {survivors[-1]}", flush=True)  # noqa: T201
-                    else:
-                        killed += 1
-                target.write_text(text, encoding="utf-8")
-    print(f"{killed} killed, {len(survivors)} survived")  # noqa: T201
+    # `timeout` and `kill` end a run as Ctrl+C does: with a summary.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    until = time.monotonic() + 60 * wanted.minutes
+    killed = survived = 0
+    try:
+        for lives, what in outcomes(wanted.rooms, wanted.each, wanted.seed, until):
+            survived, killed = survived + lives, killed + (not lives)
+            if lives:
+                print(f"survived: {what}", flush=True)  # noqa: T201
+    except KeyboardInterrupt:
+        print("stopped before the end")  # noqa: T201
+    print(f"{killed} killed, {survived} survived")  # noqa: T201
 
 
 if __name__ == "__main__":

@@ -38,6 +38,17 @@ def test_agrees_with_the_binned_distribution(name, of):
         assert_close(above.numpy(), 1 - right.cdf(y), rtol=1e-9, atol=1e-12)
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_median_of_even_masses_is_the_lower_middle_position(dtype):
+    """Ten masses of 0.05 sum to a little less than a half; likewise other counts."""
+    for n in range(2, 300, 2):
+        even, places = torch.full((n,), 1 / n, dtype=dtype), Line.regular(n)
+        assert decode.median(even, places, of="probs") == n // 2 - 1
+        assert decode.median(torch.zeros(n, dtype=dtype), places) == n // 2 - 1
+        both = decode.quantiles(even, places, [0.5, 1.0], of="probs")
+        assert both.tolist() == [n // 2 - 1, n - 1]
+
+
 @every_grid
 def test_has_slopes(name):
     logits, bins = outputs(2, 3), GRIDS[name]

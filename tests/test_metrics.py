@@ -233,7 +233,7 @@ def test_what_is_no_class_is_refused(bad):
         (["low"], [[0.5, 0.5]], {}, "name the classes in their order"),
         ([0], [[0.5, 0.5]], {"labels": [0]}, "each of the 2 classes"),
         ([0], [[0.5, 0.5]], {"labels": [1, 0]}, "must increase"),
-        (["a"], [[0.5, 0.5]], {"labels": ["a", "a"]}, "must differ"),
+        (["a"], [[0.5, 0.5]], {"labels": ["a", "a"]}, "must not repeat a class"),
         ([0], [[0.5, 0.5]], {"sample_weight": [1, 1]}, "one number for each of 1"),
         ([0], [[0.5, 0.5]], {"sample_weight": [0]}, "not all zero"),
         ([0], [[0.5, 0.5]], {"sample_weight": [-1]}, "nonnegative"),
@@ -266,7 +266,7 @@ def test_intervals_that_do_not_fit_are_refused():
         metrics.interval_width([0.0, 2.0], [1.0, 1.0])
     with pytest.raises(ValueError, match="one end for each row"):
         metrics.interval_coverage([0.0], [0.0, 2.0], [1.0, 3.0])
-    with pytest.raises(ValueError, match="coverage must lie between 0 and 1"):
+    with pytest.raises(ValueError, match="coverage must be at least 0 and less than 1"):
         metrics.interval_score([0.0], [0.0], [1.0], coverage=1)
 
 

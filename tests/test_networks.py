@@ -10,7 +10,8 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from offby.tabular.activation import Dropout, activation
 from offby.tabular.forecasts import mean_probabilities
 from offby.tabular.layers import ColumnLinear, SharedLinear
-from offby.tabular.networks import MLP, Ensemble, NetworkBatch, wrap_module
+from offby.tabular.modules import wrap_module
+from offby.tabular.networks import MLP, Ensemble, NetworkBatch
 from offby.tabular.optimizers import decaying
 
 

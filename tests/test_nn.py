@@ -336,6 +336,20 @@ def test_learned_costs_rank_the_distances_of_centroids():
         learned.costs()
 
 
+@pytest.mark.parametrize("twins", [(0, 1), (0, 4), (2, 3)])
+def test_learned_costs_keep_each_class_nearest_to_itself(twins):
+    """Also where two classes have the same mean features: their distance is a tie."""
+    one, other = twins
+    features = torch.eye(5, 4, dtype=torch.float64) + 0.01 * torch.arange(5.0)[:, None]
+    features[other] = features[one]
+    learned = nn.LearnedCosts(5, 4)
+    learned(features, torch.arange(5))
+    cost = learned.costs().cost
+    assert_close(cost.diagonal(), torch.zeros(5, dtype=torch.float64))
+    assert (cost + torch.eye(5) > 0).all()
+    assert cost[one, other] == cost[one].sort().values[1] == 0.25
+
+
 def test_learned_costs_refuse_what_does_not_fit():
     learned = nn.LearnedCosts(5, 4)
     with pytest.raises(ValueError, match="4 wide"):

@@ -17,7 +17,8 @@ from offby.grounds import Line
 from offby.losses.registry import TABLE, Labels, parse
 from offby.tabular.data import TrainingData
 from offby.tabular.forecasts import mean_forecast
-from offby.tabular.networks import MLP, Ensemble, wrap_module
+from offby.tabular.modules import wrap_module
+from offby.tabular.networks import MLP, Ensemble
 from offby.tabular.runs import Run, TrainerSettings, batch_shape, batch_size
 from offby.tabular.splits import bag_splits, inner_split
 from offby.tabular.trainer import _Training, common_score, fit_runs, train_epochs

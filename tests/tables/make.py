@@ -101,6 +101,7 @@ DATES = {
     "month-first": [f"{d:%m/%d/%Y}" for d in DAYS],
     "day-first": [f"{d:%d/%m/%Y}" for d in DAYS],
     "times": [f"{d:%Y-%m-%d} 10:30:00" for d in DAYS],
+    "offsets": [f"{d:%Y-%m-%d}T10:30:00+02:00" for d in DAYS],
     "zulu": [f"{d:%Y-%m-%d}T10:30:00Z" for d in DAYS],
     "ambiguous": [f"{1 + i % 12:02d}/{1 + i % 9:02d}/2020" for i in range(N)],
 }
@@ -128,6 +129,27 @@ def texts() -> dict[str, bytes]:
             KINDS,
             [f"{x:,.2f}".translate(str.maketrans(",.", ".,")) for x in PRICES],
             mark=";",
+        ),
+        "decimal-commas-everywhere.csv": lines(
+            ("size", "price"),
+            [f"{x:.1f}".replace(".", ",") for x in SIZES],
+            [f"{x:.2f}".replace(".", ",") for x in PRICES],
+            mark=";",
+        ),
+        "powers-with-commas.csv": lines(
+            ("size", "price"),
+            [f"{x:.2e}".replace(".", ",") for x in SIZES],
+            [f"{x:.5e}".replace(".", ",") for x in PRICES],
+            mark=";",
+        ),
+        "title-line.csv": "Houses of 2020\n\n" + plain(),
+        "short-header.csv": plain(mark=" ").replace("size kind price", "size price", 1),
+        "excel-errors.csv": with_gaps("#DIV/0!"),
+        "recoded.csv": lines(
+            ("code", "size", "price"),
+            [str([3, 1, 2, 5, 4][i % 5]) for i in range(N)],
+            word,
+            [str(1 + i % 5) for i in range(N)],
         ),
         "quoted-headers.csv": plain(mark=";").replace(
             "size;kind", '"size, in m";"kind; sort"', 1
@@ -174,6 +196,9 @@ def texts() -> dict[str, bytes]:
         f"dates-{name}.csv": with_column("day", cells) for name, cells in DATES.items()
     }
     files = {name: text.encode() for name, text in found.items()}
+    one_word = plain().replace("café", "cafe").replace("cafe", "caf\u00e9", 1)
+    files["one-letter.csv"] = one_word.encode("cp1252")
+    files["euro-sign.csv"] = with_prices([f"{x:g} €" for x in PRICES]).encode("cp1252")
     encodings = {
         "latin-1": "latin-1",
         "windows-1252": "cp1252",

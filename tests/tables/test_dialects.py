@@ -8,6 +8,7 @@ import threading
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from offby import tables
@@ -62,6 +63,14 @@ CASES = [
     Case("blank-lines.csv", PLAIN, ("2 lines before the header skipped",)),
     Case("trailing-separator.csv", PLAIN, ("unnamed has no values",), ("unnamed",)),
     Case("points-in-thousands.csv", PLAIN, ("decimal comma",)),
+    Case("decimal-commas-everywhere.csv", {"size": make.SIZES, "price": make.PRICES}),
+    Case("powers-with-commas.csv", {"size": make.SIZES, "price": make.PRICES}),
+    Case("title-line.csv", PLAIN, ("2 lines before the header skipped",)),
+    Case("short-header.csv", refused="must have 2 cells .* got 3 cells in line 2"),
+    Case("excel-errors.csv", {"size": WITH_GAPS}, ('"#DIV/0!" was read as missing',)),
+    Case("recoded.csv", notes=("Column code tells the target almost exactly",)),
+    Case("one-letter.csv", {"size": make.SIZES}, ("encoding windows-1252",)),
+    Case("euro-sign.csv", PLAIN, ("encoding windows-1252",)),
     Case(
         "quoted-headers.csv",
         {"size, in m": make.SIZES, "kind; sort": make.KINDS},
@@ -288,3 +297,14 @@ def test_a_class_of_exactly_as_many_rows_as_folds_stays() -> None:
     frame = pl.DataFrame({"size": make.SIZES, "price": [1] * 20 + [2] * 15 + [3] * 5})
     assert tables.prepare(frame, "price", folds=5).labels == ("1", "2", "3")
     assert tables.prepare(frame, "price", folds=6).labels == ("1", "2")
+
+
+def test_long_numbers_that_differ_in_every_row_are_ids() -> None:
+    rng = np.random.default_rng(0)
+    ids = rng.choice(np.arange(10_000_000, 99_999_999), 200, replace=False)
+    frame = pl.DataFrame({"customer": ids, "size": rng.normal(size=200)})
+    frame = frame.with_columns(price=rng.normal(size=200))
+    assert tables.prepare(frame, "price").X.columns == ["size"]
+    # Not so: amounts, of fewer and more digits.
+    amounts = frame.with_columns(customer=(ids // 10 ** (np.arange(200) % 3)))
+    assert "customer" in tables.prepare(amounts, "price").X.columns

@@ -5,6 +5,9 @@ from collections.abc import Sequence
 from offby.results import Answer, Difference, Method, Metric, Score, ranking
 from offby.results.phrases import count, listed
 
+_MOST_PERCENT = 200
+"""A larger share of a score says that the score is near zero, and no more."""
+
 
 def answers(
     metrics: Sequence[Metric],
@@ -72,26 +75,34 @@ def _answer(
     return Answer(metric.key, best, ties, names, " ".join(sentences))
 
 
-def _percents(d: Difference) -> tuple[float, float]:
-    """The interval of a difference in percent of the best score; above 0 is worse."""
-    scale = 100 * abs(d.relative / d.mean) if d.mean else 0.0
-    sign = 1 if d.relative * d.mean >= 0 and d.mean >= 0 else -1
-    low, high = sorted((sign * scale * d.low, sign * scale * d.high))
-    return low, high
+def _sizes(d: Difference, *values: float) -> tuple[list[float], str]:
+    """Differences above 0 where the method is worse, and their unit.
+
+    They are percent of the better score, or as they are where that score is so near to
+    zero that a percentage says nothing (a kappa of 0.02).
+    """
+    worse = 1 if d.mean * d.relative >= 0 else -1
+    sign = worse if d.relative >= 0 else -worse
+    scale = abs(d.relative / d.mean) if d.mean else 0.0
+    shares = [100 * sign * scale * value for value in values]
+    if max(map(abs, shares)) <= _MOST_PERCENT:
+        return shares, " %"
+    return [sign * value for value in values], ""
+
+
+def _number(size: float, unit: str) -> str:
+    return f"{abs(size):.1f}{unit}" if unit else f"{abs(size):.3g}"
 
 
 def _open(d: Difference) -> str:
-    low, high = _percents(d)
     if d.pairs < 2:
         return f"{d.method} may be as good: one fit cannot tell."
-    return (
-        f"{d.method} may be as good: it is between {_better_or_worse(low)} and "
-        f"{_better_or_worse(high)}."
+    sizes, unit = _sizes(d, d.low, d.high)
+    low, high = (
+        f"{_number(size, unit)} {'better' if size < 0 else 'worse'}"
+        for size in sorted(sizes)
     )
-
-
-def _better_or_worse(percent: float) -> str:
-    return f"{abs(percent):.1f} % {'better' if percent < 0 else 'worse'}"
+    return f"{d.method} may be as good: it is between {low} and {high}."
 
 
 def _what_would_decide(unsure: Sequence[Difference]) -> str:
@@ -106,12 +117,15 @@ def _worse(d: Difference, infinite: int) -> str:
         return (
             f"{d.method} is worse: its score is infinite in {count(infinite, 'row')}."
         )
-    low, high = _percents(d)
+    (mean, *ends), unit = _sizes(d, d.mean, d.low, d.high)
+    low, high = sorted(ends)
     return (
-        f"{d.method} is {d.verdict}, by {100 * abs(d.relative):.1f} % "
-        f"(95 % interval {low:.1f} to {high:.1f} %; "
-        f"worse in {d.pairs - d.wins} of {d.pairs} fits)."
-    )
+        f"{d.method} is {d.verdict}, by {_number(mean, unit)} (95 % interval "
+        f"{_number(low, '')} to {_number(high, unit)}; "
+        if not unit
+        else f"{d.method} is {d.verdict}, by {mean:.1f} % (95 % interval {low:.1f} to "
+        f"{high:.1f} %; "
+    ) + f"worse in {d.pairs - d.wins} of {d.pairs} fits)."
 
 
 def _better_baselines(

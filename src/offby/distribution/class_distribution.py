@@ -10,6 +10,14 @@ from numpy.typing import ArrayLike
 from offby._checks import normalized
 
 
+def median_index(
+    probs: Float[np.ndarray, "*batch classes"],
+) -> Int[np.ndarray, "*batch"]:
+    """Index of the first class at which half of the mass is reached."""
+    # Rounding may leave the sum of two halves a little short.
+    return (probs.cumsum(-1) >= 0.5 - 1e-12).argmax(-1)
+
+
 @dataclass(frozen=True, eq=False, repr=False, init=False)
 class ClassDistribution:
     """Distributions over classes in their order.
@@ -85,9 +93,7 @@ class ClassDistribution:
         >>> ClassDistribution([[0.5, 0.0, 0.5], [0.2, 0.2, 0.6]], [1, 2, 3]).median()
         array([1, 3])
         """
-        # Rounding may leave the sum of two halves a little short.
-        reached = self.probs.cumsum(-1) >= 0.5 - 1e-12
-        return self.classes[reached.argmax(-1)]
+        return self.classes[median_index(self.probs)]
 
     def mode(self) -> np.ndarray:
         """The likeliest class."""

@@ -1,13 +1,18 @@
-"""How good predictions are on rows that were not trained on. NumPy in, numbers out.
+"""Metrics of predictions. They take NumPy arrays or lists and return numbers.
 
-Arguments come in scikit-learn's order. The values of classes count, not their places
-among those present: labels 0 and 4 are 4 apart, also where 1 to 3 never occur.
-`offby.metrics.rows` has the scores of single rows.
+Arguments come in scikit-learn's order. Distances are those of the values of the
+classes: labels 0 and 4 are 4 apart, also where 1 to 3 never occur in the data.
+`offby.metrics.rows` has the score of each row.
 """
 
 from offby.metrics import rows
 from offby.metrics._corp import Decomposition, corp_decomposition
-from offby.metrics._guesses import (
+from offby.metrics._intervals import (
+    interval_coverage,
+    interval_score,
+    interval_width,
+)
+from offby.metrics._point_predictions import (
     accuracy_within,
     average_mean_absolute_error,
     far_error_rate,
@@ -15,11 +20,6 @@ from offby.metrics._guesses import (
     mean_absolute_error,
     median_class,
     quadratic_weighted_kappa,
-)
-from offby.metrics._intervals import (
-    interval_coverage,
-    interval_score,
-    interval_width,
 )
 from offby.metrics._scores import (
     brier_score,

@@ -1,4 +1,4 @@
-"""Where a score comes from. Theory: docs/maths/scores.md."""
+"""The CORP decomposition of a mean score. Theory: docs/maths/scores.md."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -14,11 +14,11 @@ class Decomposition:
     """A mean score in three parts: miscalibration - discrimination + uncertainty."""
 
     miscalibration: float
-    """What recalibrating the forecasts would save."""
+    """By how much recalibration would lower the score of the forecasts."""
     discrimination: float
-    """How much better the recalibrated forecasts are than the same one for all rows."""
+    """By how much recalibrated forecasts score better than the class frequencies."""
     uncertainty: float
-    """Score of the class frequencies, the same forecast for all rows."""
+    """Score of the class frequencies as the forecast of every row."""
 
     @property
     def score(self) -> float:
@@ -36,22 +36,23 @@ def corp_decomposition(
 ) -> Decomposition:
     """Miscalibration, discrimination and uncertainty of predicted probabilities (CORP).
 
-    The RPS is a sum of Brier scores of the events "at most class k", the Brier score
-    one of the events "class k". Each event is recalibrated by isotonic regression of
-    what happened on what was predicted; the parts add up to those of the whole. All
-    three are nonnegative. On few rows isotonic regression fits noise: miscalibration
-    is then overstated, and discrimination by as much.
+    The RPS is a sum of Brier scores over the events "at most class k", and the Brier
+    score is a sum over the events "class k". The forecasts of each event are
+    recalibrated by isotonic regression of the outcomes on the forecasts, and the parts
+    of the events are added. No part is negative. On few rows isotonic regression fits
+    noise, which overstates miscalibration and discrimination by the same amount.
 
     Args:
-        y_true: Class of each row; of numbers in bins, the bin (`Bins.index`).
+        y_true: Class of each row. For numbers in bins, pass the index of the bin, as
+            `Bins.index` gives it.
         y_proba: Rows x classes probabilities.
         score: The ranked probability score ("rps") or the Brier score ("brier").
-        labels: The classes in the order of the columns; 0 to K - 1 by default. Numbers
-            say where the classes lie.
+        labels: The classes in the order of the columns; 0 to K - 1 by default. Numeric
+            labels are the positions of the classes.
         sample_weight: One weight per row.
 
     Returns:
-        The parts, in the units of the score.
+        The three parts, in the units of the score.
 
     References:
         Dimitriadis, Gneiting, Jordan (2021), Stable reliability diagrams for
@@ -86,21 +87,21 @@ def corp_decomposition(
 def _parts(
     happened: np.ndarray, predicted: np.ndarray, weight: np.ndarray
 ) -> tuple[float, float, float]:
-    """Of the Brier score of one event."""
+    """Miscalibration, discrimination and uncertainty of one event's Brier score."""
     from sklearn.isotonic import isotonic_regression  # slow to import
 
     counted = weight > 0
     happened, predicted, weight = happened[counted], predicted[counted], weight[counted]
-    # Forecasts that differ in the last bit only are different forecasts: a map that
-    # takes them for one and interpolates has nothing to say of the higher one.
-    at, place = np.unique(predicted, return_inverse=True)
-    rows = np.bincount(place, weight, minlength=len(at))
-    share = np.bincount(place, weight * happened, minlength=len(at)) / rows
-    recalibrated = isotonic_regression(share, sample_weight=rows)[place]
-    always = np.average(happened, weights=weight)
-    as_said, at_best, uncertainty = (
-        float(np.average((guess - happened) ** 2, weights=weight))
-        for guess in (predicted, recalibrated, always)
+    # Forecasts that differ in the last bit only count as different forecasts.
+    # scikit-learn's IsotonicRegression would merge them, and interpolate to NaN.
+    forecasts, index = np.unique(predicted, return_inverse=True)
+    rows = np.bincount(index, weight, minlength=len(forecasts))
+    share = np.bincount(index, weight * happened, minlength=len(forecasts)) / rows
+    recalibrated = isotonic_regression(share, sample_weight=rows)[index]
+    frequency = np.average(happened, weights=weight)
+    original, best, uncertainty = (
+        float(np.average((forecast - happened) ** 2, weights=weight))
+        for forecast in (predicted, recalibrated, frequency)
     )
-    # Nothing recalibrated is worse than what it was made from, but for rounding.
-    return max(0.0, as_said - at_best), max(0.0, uncertainty - at_best), uncertainty
+    # Recalibration never raises the score on its own rows, except by rounding.
+    return max(0.0, original - best), max(0.0, uncertainty - best), uncertainty

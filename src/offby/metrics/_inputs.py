@@ -1,4 +1,4 @@
-"""What the metrics accept: classes by their values, probabilities, weights."""
+"""Validated inputs of the metrics: classes, probabilities, intervals and weights."""
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -7,7 +7,7 @@ from offby._checks import normalized, on_host
 
 
 def probabilities(y_proba: ArrayLike, n_rows: int, n_classes: int | None) -> np.ndarray:
-    """Rows x classes, each row divided by its sum, if that is 1 but for rounding."""
+    """Rows x classes probabilities; sums that differ from 1 by rounding are mended."""
     rows = normalized(
         "y_proba",
         y_proba,
@@ -25,7 +25,7 @@ def probabilities(y_proba: ArrayLike, n_rows: int, n_classes: int | None) -> np.
 
 
 def positions(labels: ArrayLike | None, n_classes: int) -> np.ndarray:
-    """Where the classes lie: numbers at themselves, words at 0, 1, 2, ..."""
+    """Position of each class: the value of a numeric label, else 0, 1, 2, ..."""
     if labels is None:
         return np.arange(n_classes, dtype=np.float64)
     names = _names(labels)
@@ -37,7 +37,7 @@ def positions(labels: ArrayLike | None, n_classes: int) -> np.ndarray:
 def codes(
     name: str, y: ArrayLike, labels: ArrayLike | None, n_classes: int | None = None
 ) -> np.ndarray:
-    """Place of each class in `labels`; without labels, classes are 0 to K - 1."""
+    """Index of each class in `labels`; without labels, classes are 0 to K - 1."""
     found = one_axis(name, y)
     if labels is None:
         last = "K" if n_classes is None else n_classes
@@ -59,20 +59,20 @@ def codes(
             f"labels must name each of the {n_classes} classes of y_proba, "
             f"got {len(names)}"
         )
-    place = {label: k for k, label in enumerate(names.tolist())}
-    unknown = [each for each in found.tolist() if each not in place]
+    index = {label: k for k, label in enumerate(names.tolist())}
+    unknown = [each for each in found.tolist() if each not in index]
     if unknown:
         raise ValueError(
             f"{name} must hold classes among labels, {names.tolist()}, "
             f"got {unknown[0]!r}"
         )
-    return np.array([place[each] for each in found.tolist()], dtype=np.int64)
+    return np.array([index[each] for each in found.tolist()], dtype=np.int64)
 
 
 def values(
     y_true: ArrayLike, y_pred: ArrayLike, labels: ArrayLike | None
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Numbers of true and predicted classes: their values, or places of words."""
+    """Positions of the true and the predicted classes."""
     pair = one_axis("y_true", y_true), one_axis("y_pred", y_pred)
     if len(pair[0]) != len(pair[1]):
         raise ValueError(
@@ -81,8 +81,11 @@ def values(
         )
     if labels is not None:
         at = positions(labels, 0)
-        true, guess = codes("y_true", y_true, labels), codes("y_pred", y_pred, labels)
-        return at[true], at[guess]
+        true, predicted = (
+            codes("y_true", y_true, labels),
+            codes("y_pred", y_pred, labels),
+        )
+        return at[true], at[predicted]
     for name, y in zip(("y_true", "y_pred"), pair, strict=True):
         if y.dtype.kind not in "biuf":
             raise ValueError(
@@ -93,7 +96,7 @@ def values(
 
 
 def finite(name: str, y: ArrayLike) -> np.ndarray:
-    """One axis of finite numbers in float64."""
+    """A one-dimensional array of finite numbers, in float64."""
     found = one_axis(name, y).astype(np.float64)
     if not np.isfinite(found).all():
         at = int(np.flatnonzero(~np.isfinite(found))[0])
@@ -105,7 +108,7 @@ def finite(name: str, y: ArrayLike) -> np.ndarray:
 
 
 def one_axis(name: str, y: ArrayLike) -> np.ndarray:
-    """At least one value, on one axis."""
+    """A one-dimensional array of at least one value."""
     found = on_host(y)
     if found.ndim != 1 or len(found) == 0:
         raise ValueError(
@@ -135,7 +138,7 @@ def weights(sample_weight: ArrayLike | None, n_rows: int) -> np.ndarray:
 
 
 def mean(rows: np.ndarray, sample_weight: ArrayLike | None) -> float:
-    """Weighted mean; a row without weight has no say, not even an infinite one."""
+    """Weighted mean. Rows of weight 0 are left out, even if their score is infinite."""
     weight = weights(sample_weight, len(rows))
     counted = weight > 0
     return float(np.average(rows[counted], weights=weight[counted]))
@@ -144,7 +147,9 @@ def mean(rows: np.ndarray, sample_weight: ArrayLike | None) -> float:
 def _names(labels: ArrayLike) -> np.ndarray:
     names = one_axis("labels", labels)
     if len(set(names.tolist())) < len(names):
-        raise ValueError(f"labels must differ from each other, got {names.tolist()}")
+        raise ValueError(
+            f"labels must not repeat a class, got {names.tolist()}; name each once"
+        )
     if names.dtype.kind in "biuf" and not (np.diff(names.astype(np.float64)) > 0).all():
         raise ValueError(
             f"numeric labels must increase, got {names.tolist()}; "

@@ -1,4 +1,4 @@
-"""Scores of predicted intervals. Theory: docs/maths/scores.md."""
+"""Metrics of prediction intervals. Theory: docs/maths/scores.md."""
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -15,7 +15,7 @@ def interval_coverage(
 ) -> float:
     """Share of the numbers that lie in their interval, ends included.
 
-    Right if it is the coverage that was asked for, neither less nor more.
+    For calibrated intervals it is close to their nominal coverage.
 
     Args:
         y_true: Number of each row.
@@ -39,7 +39,9 @@ def interval_width(
     *,
     sample_weight: ArrayLike | None = None,
 ) -> float:
-    """Width of the intervals, on average: of two with the same coverage, less is more.
+    """Mean width of the intervals.
+
+    Of two methods with the same coverage, the one with narrower intervals is better.
 
     Args:
         y_lower: Lower end of each interval.
@@ -64,17 +66,18 @@ def interval_score(
     *,
     sample_weight: ArrayLike | None = None,
 ) -> float:
-    r"""Width, plus a fine for each number outside, on average (Winkler score).
+    r"""Mean of the width plus a penalty for numbers outside (Winkler score).
 
     .. math:: (u - l) + \frac{2}{1 - c} \big[ (l - y)_+ + (y - u)_+ \big]
 
-    Proper for the central interval of coverage c: coverage and width in one number.
+    A proper score of the central interval of coverage c. It combines coverage and
+    width in one number, and lower is better.
 
     Args:
         y_true: Number of each row.
         y_lower: Lower end of each interval.
         y_upper: Upper end of each interval.
-        coverage: Mass that the intervals should hold, between 0 and 1.
+        coverage: Nominal coverage of the intervals, 0 or more and less than 1.
         sample_weight: One weight per row.
 
     Returns:
@@ -88,7 +91,10 @@ def interval_score(
     22.0
     """
     if not 0 <= coverage < 1:
-        raise ValueError(f"coverage must lie between 0 and 1, got {coverage:g}")
+        raise ValueError(
+            f"coverage must be at least 0 and less than 1, got {coverage:g}; "
+            "0.9 stands for 90 %"
+        )
     y, low, high = _interval(y_true, y_lower, y_upper)
     outside = np.maximum(low - y, 0) + np.maximum(y - high, 0)
     return _inputs.mean(high - low + 2 / (1 - coverage) * outside, sample_weight)

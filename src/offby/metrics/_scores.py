@@ -1,4 +1,4 @@
-"""Scores of predicted probabilities. Theory: docs/maths/scores.md."""
+"""Metrics of predicted probabilities. Theory: docs/maths/scores.md."""
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -18,25 +18,27 @@ def ranked_probability_score(
     sample_weight: ArrayLike | None = None,
     normalized: bool = False,
 ) -> float:
-    r"""Squared distance of predicted and true distribution function, on average.
+    r"""Mean squared distance of the predicted and the true distribution function.
 
     .. math:: \sum_k (x_{k+1} - x_k) \, (F_k - \mathbf 1[y \le k])^2
 
-    Strictly proper, and feels distance: the CRPS of masses at the labels. Zero for
-    certainty on the truth.
+    It is the CRPS of a distribution whose masses are at the labels. It is strictly
+    proper, depends on the distances of the classes, and is 0 if all mass is on the
+    true class.
 
     Args:
         y_true: Class of each row.
         y_proba: Rows x classes probabilities. Rows that sum to 1 within 1e-3 are
             divided by their sum.
-        labels: The classes in the order of the columns; 0 to K - 1 by default. Numbers
-            say where the classes lie, words lie at 0, 1, 2, ...
-        ground: How far apart the classes are, instead of by their labels. The score is
-            then the energy distance, :func:`offby.losses.squared_emd` of the
-            probabilities: proper if the ground is of negative type.
+        labels: The classes in the order of the columns; 0 to K - 1 by default. Numeric
+            labels are the positions of the classes; other classes are at 0, 1, 2, ...
+        ground: Distances of the classes to use instead of those of the labels. The
+            score is then half the energy distance, which is
+            :func:`offby.losses.squared_emd` of the probabilities. It is proper if the
+            ground is of negative type.
         sample_weight: One weight per row.
-        normalized: Divide by the distance from the first class to the last, K - 1
-            without labels: then between 0 and 1.
+        normalized: Divide by the distance from the first class to the last, which is
+            K - 1 without labels. The score is then between 0 and 1.
 
     Returns:
         The mean over rows, in the units of the labels.
@@ -65,10 +67,11 @@ def log_score(
     labels: ArrayLike | None = None,
     sample_weight: ArrayLike | None = None,
 ) -> float:
-    """Minus the log-probability of the true class, on average.
+    """Mean of minus the log-probability of the true class.
 
-    Strictly proper; does not feel distance. Infinite if any row of positive weight gave
-    its true class no mass: no probability is clipped.
+    It is strictly proper and does not depend on the distances of the classes. It is
+    infinite if the true class of any row of positive weight has probability 0, since
+    probabilities are not clipped.
 
     Args:
         y_true: Class of each row.
@@ -95,12 +98,13 @@ def brier_score(
     labels: ArrayLike | None = None,
     sample_weight: ArrayLike | None = None,
 ) -> float:
-    r"""Squared distance of the probabilities from certainty on the truth, on average.
+    r"""Mean squared distance of the probabilities from those of certainty (Brier).
 
     .. math:: \sum_j (p_j - \mathbf 1[y = j])^2
 
-    Strictly proper; does not feel distance. Between 0 and 2, for two classes as well,
-    where others halve it: scikit-learn does unless told `scale_by_half=False`.
+    It is strictly proper, does not depend on the distances of the classes, and is
+    between 0 and 2, for two classes too. scikit-learn halves it for two classes, unless
+    `scale_by_half=False` is set.
 
     Args:
         y_true: Class of each row.
@@ -128,15 +132,15 @@ def histogram_crps(
     *,
     sample_weight: ArrayLike | None = None,
 ) -> float:
-    """Continuous ranked probability score of histograms at numbers, on average.
+    """Mean continuous ranked probability score (CRPS) of histograms.
 
-    Exact for a density that is constant inside each bin, whatever the widths, and for
-    numbers outside the edges; see :func:`offby.losses.histogram_crps`.
+    It is exact for densities that are constant within each bin, for bins of any width
+    and for numbers outside the edges; see :func:`offby.losses.histogram_crps`.
 
     Args:
         y_true: Number of each row.
         y_proba: Rows x bins probabilities.
-        bins: The grid.
+        bins: The bins of the histograms.
         sample_weight: One weight per row.
 
     Returns:
@@ -159,15 +163,15 @@ def histogram_log_score(
     *,
     sample_weight: ArrayLike | None = None,
 ) -> float:
-    """Minus the log density of histograms at numbers, on average.
+    """Mean of minus the log density of histograms at the true numbers.
 
-    Strictly proper; does not feel distance. Infinite if any number of positive weight
-    lies outside the edges or in a bin without mass.
+    It is strictly proper and does not depend on how far off the mass is. It is infinite
+    if any number of positive weight is outside the edges or in a bin without mass.
 
     Args:
         y_true: Number of each row.
         y_proba: Rows x bins probabilities.
-        bins: The grid.
+        bins: The bins of the histograms.
         sample_weight: One weight per row.
 
     Returns:
@@ -190,16 +194,17 @@ def pit_cdf(
     labels: ArrayLike | None = None,
     sample_weight: ArrayLike | None = None,
 ) -> np.ndarray:
-    """Distribution function of the probability integral transform, at some levels.
+    """Distribution function of the probability integral transform (PIT) at `levels`.
 
-    It is the level itself where the forecasts are calibrated; steeper in the middle if
-    they are too wide, at the ends if too narrow. Not randomized: the mass of a class is
-    spread evenly over the jump of the predicted distribution function.
+    For calibrated forecasts it equals the level. It is steeper in the middle if the
+    forecasts are too wide, and at the ends if they are too narrow. Nothing is drawn at
+    random: the mass of a class is spread evenly over the jump of the predicted
+    distribution function.
 
     Args:
         y_true: Class of each row.
         y_proba: Rows x classes probabilities.
-        levels: Probabilities at which to look.
+        levels: Probabilities at which the distribution function is evaluated.
         labels: The classes in the order of the columns; 0 to K - 1 by default.
         sample_weight: One weight per row.
 
@@ -225,13 +230,13 @@ def histogram_pit_cdf(
     *,
     sample_weight: ArrayLike | None = None,
 ) -> np.ndarray:
-    """Distribution function of the PIT of histograms, as `pit_cdf` of classes.
+    """Distribution function of the PIT of histograms; see `pit_cdf`.
 
     Args:
         y_true: Number of each row.
         y_proba: Rows x bins probabilities.
-        bins: The grid.
-        levels: Probabilities at which to look.
+        bins: The bins of the histograms.
+        levels: Probabilities at which the distribution function is evaluated.
         sample_weight: One weight per row.
 
     Returns:

@@ -1,4 +1,4 @@
-"""Scores of single rows: what the functions of `offby.metrics` average."""
+"""The score of each row. The functions of `offby.metrics` average these."""
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -35,7 +35,7 @@ def ranked_probability_score(
     y, p, at = _classes(y_true, y_proba, labels)
     if ground is not None:
         return _energy(y, p, ground, normalized)
-    # Whichever side the truth is not on: 1 - F would lose the digits of a small tail.
+    # Summed on the side away from the truth: 1 - F would lose digits of a small tail.
     below = np.cumsum(p, axis=-1)[:, :-1]
     above = np.cumsum(p[:, ::-1], axis=-1)[:, ::-1][:, 1:]
     missed = np.where(y[:, None] <= np.arange(p.shape[-1] - 1), above, below)
@@ -55,7 +55,7 @@ def _energy(
     if normalized:
         ground = ground.normalized()
     cost = ground.cost.cpu().numpy()
-    # The mass that is out of place; 1 - p of the truth would lose its digits.
+    # The mass on the other classes, summed: 1 - p of the true class would lose digits.
     extra = p.copy()
     elsewhere = np.arange(p.shape[-1]) != y[:, None]
     extra[~elsewhere] = -np.where(elsewhere, p, 0.0).sum(-1)
@@ -65,7 +65,7 @@ def _energy(
 def log_score(
     y_true: ArrayLike, y_proba: ArrayLike, *, labels: ArrayLike | None = None
 ) -> np.ndarray:
-    """Rows of :func:`offby.metrics.log_score`; infinite where the truth had no mass.
+    """Rows of :func:`offby.metrics.log_score`; infinite if the true class has no mass.
 
     >>> log_score([0, 1], [[1.0, 0.0], [1.0, 0.0]])
     array([-0., inf])
@@ -116,10 +116,10 @@ def pit_cdf(
     *,
     labels: ArrayLike | None = None,
 ) -> np.ndarray:
-    """How much of each row's PIT lies at or below each level: rows x levels.
+    """Share of each row's PIT at or below each level: rows x levels.
 
-    A class has no single PIT: its mass spreads evenly over the jump that the predicted
-    distribution function makes there.
+    The PIT of a class is not a single number. It is spread evenly over the jump of the
+    predicted distribution function at that class.
 
     >>> pit_cdf([1], [[0.5, 0.5]], [0.5, 0.75, 1.0])
     array([[0. , 0.5, 1. ]])
@@ -134,7 +134,7 @@ def pit_cdf(
 def histogram_pit_cdf(
     y_true: ArrayLike, y_proba: ArrayLike, bins: Bins, levels: ArrayLike
 ) -> np.ndarray:
-    """Whether each row's PIT lies at or below each level, 0 or 1: rows x levels.
+    """Whether each row's PIT is at or below each level, 0 or 1: rows x levels.
 
     >>> histogram_pit_cdf([1.0], [[0.5, 0.5]], Bins([0, 2, 4]), [0.2, 0.25, 1.0])
     array([[0., 1., 1.]])
@@ -146,7 +146,7 @@ def histogram_pit_cdf(
 def _classes(
     y_true: ArrayLike, y_proba: ArrayLike, labels: ArrayLike | None
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Codes of the true classes, probabilities, and where the classes lie."""
+    """Indices of the true classes, probabilities, and positions of the classes."""
     n_rows = len(_inputs.one_axis("y_true", y_true))
     p = _inputs.probabilities(y_proba, n_rows, None)
     y = _inputs.codes("y_true", y_true, labels, p.shape[-1])

@@ -75,7 +75,8 @@ def classes(column, order: Sequence[str], source: str, notes: list[str]):
     if lacking:
         raise ValueError(
             f"--order must name every class of target {column.name!r}, got none of "
-            f"{some(lacking)}; add them to --order, or remove their rows"
+            f"{some(lacking)}; add them to --order, or give --missing {lacking[0]!r} "
+            "if it means that the value is missing"
         )
     unseen = [word for word in order if word not in found]
     if unseen:
@@ -92,10 +93,11 @@ def _refuse_text(target: str, found: list[str], source: str):
         )
     ranked, known = proposed(found)
     items = ",".join(f'"{item}"' if "," in item else item for item in ranked)
+    advice = "if this is their order, run"
+    if not known:
+        # Nothing to copy: an alphabetical order would be wrong without a word.
+        items, advice = "LOWEST,...,HIGHEST", "give it, lowest first"
     call = shlex.join(["offby", "compare", source, "-t", target, "--order", items])
-    advice = (
-        "if this is their order, run" if known else "put them in order, lowest first"
-    )
     raise ValueError(
         f"target {target!r} holds text ({some(found)}), and the order of its classes "
         f"must be given; {advice}:\n  {call}"

@@ -158,7 +158,9 @@ def _is_id(column) -> bool:
     counts_rows = known.is_sorted() and known.max() - known.min() == len(known) - 1
     # Years count up, too, but not from the first row on.
     counts_rows = counts_rows and known.min() in (0, 1)
-    return bool(counts_rows or _ID_NAME.search(column.name))
+    digits = known.abs().cast(polars.String).str.len_chars()
+    numbered = len(known) >= 100 and digits.min() == digits.max() >= 6
+    return bool(counts_rows or numbered or _ID_NAME.search(column.name))
 
 
 def warn_of_leaks(X, target, notes: list[str]) -> None:
@@ -178,7 +180,9 @@ def warn_of_leaks(X, target, notes: list[str]) -> None:
             known = np.isfinite(x)
             pairs = x[known], y[known]
             varied = known.sum() >= 10 and all(len(np.unique(v)) > 2 for v in pairs)
-            leak = varied and _rank_correlation(*pairs) > 0.999
+            leak = varied and (
+                _rank_correlation(*pairs) > 0.999 or _follows(column.cast(str), y)
+            )
         if leak:
             leaks.append(column.name)
     if leaks:

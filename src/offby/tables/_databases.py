@@ -52,7 +52,7 @@ def _duckdb(file: Path, source: str):
         import duckdb
     except ImportError as error:
         raise RuntimeError(
-            'reading DuckDB files needs duckdb; run pip install "offby[compare]"'
+            'reading DuckDB files needs duckdb; run pip install "offby[files]"'
         ) from error
     try:
         return duckdb.connect(str(file), read_only=True)

@@ -35,7 +35,8 @@ def as_dates(values, name: str, order: DayOrder | None) -> "polars.Series | None
     lengths = values.str.len_chars()
     if not values.str.contains(r"\d").all() or lengths.min() < 6 or lengths.max() > 32:
         return None
-    values = values.str.replace(r"(Z|[+-]00:?00)$", "")
+    # Local time is what people mean; where offsets differ, it is what differs by hour.
+    values = values.str.replace(r"(\d\d:\d\d.*)(Z|[+-]\d\d:?\d\d)$", "${1}")
     clear = _first(values, _CLEAR)
     if clear is not None:
         return clear

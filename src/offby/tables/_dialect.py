@@ -1,23 +1,29 @@
 """How a text file is written: its encoding, separators and first lines.
 
-DuckDB's sniffer finds the separator and the first line of data, charset-normalizer the
-encoding.
+clevercsv finds the separator, charset-normalizer the encoding.
 """
 
 import csv
-import os
 import re
-import tempfile
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from offby.tables._options import ReadOptions
 
 _SAMPLE = 1 << 18
-"""Bytes of a file that tell how the rest is written."""
+"""Letters of a file that tell how the rest is written."""
+_LINES = 200
+"""Lines that do so: clevercsv takes time for each of them."""
+_WESTERN = set(
+    "ÀÁÂÃÄÅÆÇÈÉÊËÌÍÎÏÑÒÓÔÕÖØÙÚÛÜßàáâãäåæçèéêëìíîïñòóôõöøùúûüÿŒœŠšŽž"
+    "€£¥§°²µ·¼½¾«»„–—…±×÷©®™¡¿º\u00a0\u2018\u2019\u201c\u201d"
+)
+"""Letters and signs that are usual in Western European texts."""
 _NAMES = {",": "comma", ";": "semicolon", "\t": "tab", "|": "pipe", " ": "blank"}
-_COMMA = re.compile(r"[-+]?(\d+|\d{1,3}([ .'’]\d{3})+),(\d{1,2}|\d{4,})\D{0,4}$")
-_POINT = re.compile(r"[-+]?(\d+|\d{1,3}([ ,'’]\d{3})+)\.\d+\D{0,4}$")
+_COMMA = re.compile(
+    r"[-+]?(\d+|\d{1,3}([ .'’]\d{3})+),(\d{1,2}|\d{4,}|\d+[eE][-+]?\d+)\D{0,4}$"
+)
+_POINT = re.compile(r"[-+]?(\d+|\d{1,3}([ ,'’]\d{3})+)\.\d+([eE][-+]?\d+)?\D{0,4}$")
 _THREE = re.compile(r"\D{0,4}\d{1,3},\d{3}\D{0,4}$")
 
 
@@ -79,19 +85,24 @@ def _encoding_of(raw: bytes) -> str:
     if b"\0" in raw[:4096]:
         even, odd = raw[:4096:2].count(0), raw[1:4096:2].count(0)
         return "utf-16-be" if even > odd else "utf-16-le"
+    try:
+        # Western Europe writes in Windows-1252 and its part Latin-1. No statistics of a
+        # few letters can tell more than that they are letters and signs of there.
+        western = raw.decode("windows-1252")
+    except UnicodeDecodeError:
+        western = ""
+    signs = {letter for letter in western if not letter.isascii()}
+    if signs and signs <= _WESTERN:
+        return "windows-1252"
     from charset_normalizer import from_bytes
 
     # Its guess is best on the lines that are not plain ASCII.
     special = [line for line in raw.splitlines() if not line.isascii()][:500]
     best = from_bytes(b"\n".join(special)).best()
-    name = best.encoding.replace("_", "-") if best else "cp1252"
-    # Western European texts are alike in these; Windows-1252 is the most common one and
-    # differs from the others in signs such as the euro only.
-    western = ("latin-1", "iso8859-1", "iso8859-15", "cp1250", "cp1254", "cp850")
-    name = "windows-1252" if name in (*western, "cp1252") else name
+    name = best.encoding.replace("_", "-") if best else "windows-1252"
     try:
         raw.decode(name)
-    except UnicodeDecodeError:
+    except (UnicodeDecodeError, LookupError):
         return "latin-1"
     return name
 
@@ -108,14 +119,15 @@ def dialect_of(text: str, suffix: str, encoding: str, options: ReadOptions) -> D
     lines = sample.splitlines()
     skip = 0
     separator = options.separator or ("\t" if suffix == "tsv" else None)
-    while skip < len(lines) and _is_no_header(lines[skip]):
+    while skip < len(lines) - 1 and _is_no_header(lines[skip]):
         mark = re.match(r'"?sep=(.)"?\s*$', lines[skip], re.IGNORECASE)
         separator = separator or (mark[1] if mark else None)
         skip += 1
-    rest = "\n".join(lines[skip:]) + "\n"
-    separator, title = _sniffed(rest, separator)
+    lines = lines[skip : skip + _LINES]
+    separator = separator or _separator_of(lines)
+    title = _title_lines(lines, separator)
     found = Dialect(separator, encoding=encoding, skip=skip + title)
-    cells = _cells(rest, found.separator)
+    cells = _cells(lines[title:], separator)
     return replace(found, decimal=options.decimal or _decimal(cells, separator))
 
 
@@ -124,56 +136,38 @@ def _is_no_header(line: str) -> bool:
     return blank or line.startswith(("#", "%")) or line.lower().strip('"')[:4] == "sep="
 
 
-def _sniffed(text: str, separator: str | None) -> tuple[str, int]:
-    """The separator, and how many lines of a title stand before the header."""
-    import duckdb
+def _separator_of(lines: Sequence[str]) -> str:
+    """What stands between the cells; a comma if every line is one cell."""
+    import clevercsv
 
-    given = ["delim = $delim"] if separator else []
-    values = {"delim": separator} if separator else {}
-    file, name = tempfile.mkstemp(suffix=".csv")
+    sample = "\n".join(line for line in lines if line.strip())
     try:
-        with os.fdopen(file, "w", encoding="utf-8", newline="") as opened:
-            opened.write(text)
-        with duckdb.connect(config={"threads": 1}) as connection:
-            for rules in ([], ["null_padding = true"], ["ignore_errors = true"]):
-                arguments = ", ".join(["$file", *given, *rules])
-                query = f"SELECT Delimiter, SkipRows FROM sniff_csv({arguments})"
-                try:
-                    row = connection.execute(query, {"file": name, **values}).fetchone()
-                except duckdb.Error:
-                    continue
-                # A mark that the header lacks comes from a few odd rows further down.
-                if row and row[0] in text.splitlines()[row[1]]:
-                    mark, skip = row
-                    break
-            else:
-                return separator or _most_common(text), 0
-    finally:
-        os.unlink(name)
-    if separator is None and mark not in _NAMES:
-        return _most_common(text), 0
-    return separator or mark, _title_lines(text, skip, separator or mark)
+        found = clevercsv.Detector().detect(sample, delimiters=list(_NAMES))
+    except clevercsv.Error:
+        found = None
+    return (found and found.delimiter) or ","
 
 
-def _title_lines(text: str, skip: int, separator: str) -> int:
-    """Lines to skip, if those before the table hold no cells of it."""
-    first = text.splitlines()[:skip]
-    return 0 if any(separator in line for line in first[:1]) and skip == 1 else skip
+def _title_lines(lines: Sequence[str], separator: str) -> int:
+    """Lines of a title above the header: one cell each, where the table has several."""
+    lengths = [len(row) for row in csv.reader(lines, delimiter=separator)]
+    usual = max(set(lengths), key=lengths.count) if lengths else 1
+    if usual == 1:
+        return 0
+    table = next(k for k, length in enumerate(lengths) if length == usual)
+    above = lengths[:table]
+    # A header with one name less stands right above the rows: it is no title.
+    return table if all(length <= 1 for length in above) else 0
 
 
-def _most_common(text: str) -> str:
-    first = text.splitlines()[:1]
-    return max(",;\t|", key=lambda mark: first[0].count(mark) if first else 0)
-
-
-def _cells(text: str, separator: str) -> Iterable[str]:
-    rows = csv.reader(text.splitlines()[1:2000], delimiter=separator)
+def _cells(lines: Sequence[str], separator: str) -> list[str]:
+    """The cells below the header."""
+    rows = csv.reader(lines[1:], delimiter=separator)
     return [cell.strip() for row in rows for cell in row]
 
 
-def _decimal(cells: Iterable[str], separator: str) -> str:
+def _decimal(cells: Sequence[str], separator: str) -> str:
     """What stands before the decimals; 1,234 alone is a thousand and some."""
-    cells = list(cells)
     commas = sum(bool(_COMMA.search(cell)) for cell in cells)
     points = sum(bool(_POINT.match(cell)) for cell in cells)
     threes = sum(bool(_THREE.match(cell)) for cell in cells)

@@ -7,6 +7,7 @@ DayOrder = Literal["day-first", "month-first"]
 
 MISSING = (
     *("?", "-", "--", ".", "NA", "N/A", "n/a", "N.A.", "n.a.", "#N/A", "#NA", "<NA>"),
+    *("#DIV/0!", "#VALUE!", "#REF!", "#NUM!", "#NAME?"),
     *("NaN", "nan", "NULL", "null", "None", "none", "missing", "unknown", "Unknown"),
 )
 """Texts that stand for a missing value in a column of numbers or dates."""

@@ -30,7 +30,8 @@ from offby.tabular.forecasts import (
     rows_at_once,
     threads,
 )
-from offby.tabular.networks import Ensemble, NetworkBatch, wrap_module
+from offby.tabular.modules import wrap_module
+from offby.tabular.networks import Ensemble, NetworkBatch
 from offby.tabular.rows import Rows, check_new_rows
 from offby.tabular.runs import Run, TrainerSettings, mean_scores
 from offby.tabular.splits import Split, bag_splits, child_seed
@@ -60,7 +61,8 @@ class TabularNetwork(BaseEstimator):
         calibration: Correct the probabilities on the validation rows: by a
             "temperature", or by an "isotonic" map of the cumulative probabilities.
         learning_rate_init: Step size of AdamW.
-        batch_size: Rows in a step; "auto" makes about 24 steps per epoch.
+        batch_size: Rows in a step; "auto" makes about 24 steps per epoch, of 128 to
+            512 rows.
         max_iter: Largest number of epochs.
         max_time: Seconds after which no further epoch begins; None is no limit.
         validation_fraction: Share of the rows that a single bag holds out for early

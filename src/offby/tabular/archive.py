@@ -22,7 +22,7 @@ from sklearn.utils.validation import check_is_fitted
 from torch import nn
 
 from offby.tabular.calibration import identity
-from offby.tabular.networks import ModuleAdapter
+from offby.tabular.modules import ModuleAdapter
 
 _FORMAT = 2
 """2: the encoders and the layers of the network have other names than in format 1."""

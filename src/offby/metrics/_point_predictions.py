@@ -1,21 +1,28 @@
-"""Scores of single guesses. Theory: docs/maths/scores.md."""
+"""Metrics of point predictions. Theory: docs/maths/scores.md."""
 
 import numpy as np
 from numpy.typing import ArrayLike
 
+from offby.distribution.class_distribution import median_index
 from offby.grounds import Ground
 from offby.metrics import _inputs
 
 
 def median_class(y_proba: ArrayLike) -> np.ndarray:
-    """First class at which half the mass is reached: rows x classes -> codes.
+    """The median of each row of probabilities, as a class index 0 to K - 1.
+
+    It is the first class at which half of the mass is reached.
+
+    Args:
+        y_proba: Rows x classes probabilities.
+
+    Returns:
+        One index per row.
 
     >>> median_class([[0.2, 0.4, 0.4], [0.5, 0.0, 0.5]])
     array([1, 0])
     """
-    p = np.asarray(y_proba, dtype=np.float64)
-    # Rounding may leave the sum of two halves a little short.
-    return (np.cumsum(p, axis=-1) >= 0.5 - 1e-12).argmax(-1)
+    return median_index(np.asarray(y_proba, dtype=np.float64))
 
 
 def mean_absolute_error(
@@ -26,16 +33,17 @@ def mean_absolute_error(
     ground: Ground | None = None,
     sample_weight: ArrayLike | None = None,
 ) -> float:
-    """How far off the guesses are, on average.
+    """Mean absolute error: how far off the predictions are on average.
 
     Args:
         y_true: Class or number of each row.
-        y_pred: The guesses.
-        labels: The classes in their order. Numbers lie at their values, with labels or
-            without; words lie at 0, 1, 2, ...
-        ground: How far apart the classes are, instead of by their labels: the distance
-            along a circle, through a tree, or in `Costs`. Its classes are 0 to K - 1,
-            or `labels` in their order.
+        y_pred: Predicted class or number of each row.
+        labels: The classes in their order. The position of a numeric class is its
+            value, with or without `labels`; classes that are not numbers are at 0, 1,
+            2, ... in the order of `labels`, which they need.
+        ground: Distances of the classes to use instead of those of the labels: a
+            `Circle`, `Tree` or `Costs`, for example. Its classes are 0 to K - 1, or
+            `labels` in their order.
         sample_weight: One weight per row.
 
     Returns:
@@ -63,15 +71,15 @@ def average_mean_absolute_error(
     """Mean absolute error of each true class, averaged over the classes (AMAE).
 
     Also called macro-averaged MAE: rare classes count as much as frequent ones. Classes
-    without a row have no error and do not count.
+    without rows are left out.
 
     Args:
         y_true: Class of each row.
-        y_pred: The guesses.
+        y_pred: Predicted class or number of each row.
         labels: The classes in their order; see `mean_absolute_error`.
-        ground: How far apart the classes are, instead of by their labels: the distance
-            along a circle, through a tree, or in `Costs`. Its classes are 0 to K - 1,
-            or `labels` in their order.
+        ground: Distances of the classes to use instead of those of the labels: a
+            `Circle`, `Tree` or `Costs`, for example. Its classes are 0 to K - 1, or
+            `labels` in their order.
         sample_weight: One weight per row.
 
     Returns:
@@ -99,11 +107,11 @@ def maximum_mean_absolute_error(
 
     Args:
         y_true: Class of each row.
-        y_pred: The guesses.
+        y_pred: Predicted class or number of each row.
         labels: The classes in their order; see `mean_absolute_error`.
-        ground: How far apart the classes are, instead of by their labels: the distance
-            along a circle, through a tree, or in `Costs`. Its classes are 0 to K - 1,
-            or `labels` in their order.
+        ground: Distances of the classes to use instead of those of the labels: a
+            `Circle`, `Tree` or `Costs`, for example. Its classes are 0 to K - 1, or
+            `labels` in their order.
         sample_weight: One weight per row.
 
     Returns:
@@ -131,17 +139,18 @@ def quadratic_weighted_kappa(
 
     .. math:: 1 - \frac{E (\hat y - y)^2}{E (\hat y' - y)^2}
 
-    where :math:`\hat y'` is the guess of an independent row: 1 for perfect guesses, 0
-    for such as know nothing, and NaN where all rows and guesses are of one class. The
-    weights are the squared distances of the labels, so neither absent classes nor how
-    many there are matter; that makes it Lin's concordance coefficient.
+    where :math:`\hat y'` is the prediction of an independent row. It is 1 for perfect
+    predictions, 0 for predictions that are independent of the truth, and NaN if all
+    rows and predictions are of one class. The weights are the squared distances of the
+    labels, so classes that never occur change nothing. It equals Lin's concordance
+    correlation coefficient.
 
-    NOTE[DIFF] scikit-learn's `cohen_kappa_score` weighs the places in `labels`, which
-    is the same for labels at equal distances.
+    NOTE[DIFF] scikit-learn's `cohen_kappa_score` takes the distances of the indices in
+    `labels`. Both are the same if the labels are at equal distances.
 
     Args:
         y_true: Class of each row.
-        y_pred: The guesses.
+        y_pred: Predicted class or number of each row.
         labels: The classes in their order; see `mean_absolute_error`.
         sample_weight: One weight per row.
 
@@ -156,17 +165,19 @@ def quadratic_weighted_kappa(
     >>> round(quadratic_weighted_kappa([0, 1, 2, 2], [0, 1, 2, 1]), 4)
     0.8
     """
-    true, guess = _inputs.values(y_true, y_pred, labels)
+    true, predicted = _inputs.values(y_true, y_pred, labels)
     weight = _inputs.weights(sample_weight, len(true))
-    mean_true, mean_guess = (np.average(y, weights=weight) for y in (true, guess))
+    mean_true, mean_predicted = (
+        np.average(y, weights=weight) for y in (true, predicted)
+    )
     by_chance = (
         np.average((true - mean_true) ** 2, weights=weight)
-        + np.average((guess - mean_guess) ** 2, weights=weight)
-        + (mean_true - mean_guess) ** 2
+        + np.average((predicted - mean_predicted) ** 2, weights=weight)
+        + (mean_true - mean_predicted) ** 2
     )
     if by_chance == 0:
         return float("nan")
-    return float(1 - np.average((guess - true) ** 2, weights=weight) / by_chance)
+    return float(1 - np.average((predicted - true) ** 2, weights=weight) / by_chance)
 
 
 def accuracy_within(
@@ -178,16 +189,16 @@ def accuracy_within(
     ground: Ground | None = None,
     sample_weight: ArrayLike | None = None,
 ) -> float:
-    """Share of the guesses that are off by `distance` or less.
+    """Share of the predictions that are off by `distance` or less.
 
     Args:
         y_true: Class or number of each row.
-        y_pred: The guesses.
-        distance: In the units of the labels.
+        y_pred: Predicted class or number of each row.
+        distance: The limit, in the units of the labels.
         labels: The classes in their order; see `mean_absolute_error`.
-        ground: How far apart the classes are, instead of by their labels: the distance
-            along a circle, through a tree, or in `Costs`. Its classes are 0 to K - 1,
-            or `labels` in their order.
+        ground: Distances of the classes to use instead of those of the labels: a
+            `Circle`, `Tree` or `Costs`, for example. Its classes are 0 to K - 1, or
+            `labels` in their order.
         sample_weight: One weight per row.
 
     Returns:
@@ -209,16 +220,16 @@ def far_error_rate(
     ground: Ground | None = None,
     sample_weight: ArrayLike | None = None,
 ) -> float:
-    """Share of the guesses that are off by `distance` or more.
+    """Share of the predictions that are off by `distance` or more.
 
     Args:
         y_true: Class or number of each row.
-        y_pred: The guesses.
-        distance: In the units of the labels.
+        y_pred: Predicted class or number of each row.
+        distance: The limit, in the units of the labels.
         labels: The classes in their order; see `mean_absolute_error`.
-        ground: How far apart the classes are, instead of by their labels: the distance
-            along a circle, through a tree, or in `Costs`. Its classes are 0 to K - 1,
-            or `labels` in their order.
+        ground: Distances of the classes to use instead of those of the labels: a
+            `Circle`, `Tree` or `Costs`, for example. Its classes are 0 to K - 1, or
+            `labels` in their order.
         sample_weight: One weight per row.
 
     Returns:
@@ -232,20 +243,20 @@ def far_error_rate(
 
 
 def _off(y_true, y_pred, labels, ground) -> np.ndarray:
-    """How far off each guess is."""
+    """Distance of each prediction from the truth."""
     if ground is not None:
-        true, guess = (
+        true, predicted = (
             _inputs.codes(name, y, labels, ground.n_classes)
             for name, y in (("y_true", y_true), ("y_pred", y_pred))
         )
-        if len(true) != len(guess):
+        if len(true) != len(predicted):
             raise ValueError(
                 "y_pred must hold one value for each of y_true, "
-                f"got {len(guess)} for {len(true)}"
+                f"got {len(predicted)} for {len(true)}"
             )
-        return ground.cost.cpu().numpy()[guess, true]
-    true, guess = _inputs.values(y_true, y_pred, labels)
-    return np.abs(guess - true)
+        return ground.cost.cpu().numpy()[predicted, true]
+    true, predicted = _inputs.values(y_true, y_pred, labels)
+    return np.abs(predicted - true)
 
 
 def _per_class(y_true, y_pred, labels, ground, sample_weight) -> np.ndarray:
