@@ -193,3 +193,10 @@ def test_bins_from_uneven_centers_hold_them():
     assert Bins.from_centers(centers).index(centers).tolist() == [0, 1, 2, 3]
     with pytest.raises(ValueError, match="must increase"):
         Bins.from_centers([1, 1, 2])
+
+
+def test_log_bins_have_a_margin_of_one_ratio_on_either_side():
+    edges = Bins.around([1.0, 3.0, 20.0, 100.0], 4, "log").edges
+    ratio = 100**0.25
+    expected = [1 / ratio, ratio, ratio**2, ratio**3, 100 * ratio]
+    assert_close(edges, torch.tensor(expected, dtype=torch.float64))
