@@ -3,7 +3,8 @@
     python benchmarks/cpu.py [--out benchmarks/results/cpu.json] [--rounds 25]
 
 One process; every round runs every loss once, in turn; a figure is the median over the
-rounds of the ratio to that round's `F.cross_entropy`. The heap keeps freed memory
+rounds of the ratio to that round's `F.cross_entropy`; of targets, to that round's same
+target written by hand. The heap keeps freed memory
 (`--heap warm`), so that no figure hangs on how the system maps pages; `--heap default`
 shows what a short-lived process sees. `--clock cpu` counts the processor's time: the
 one to use beside other work. The rivals need `pip install "offby[bench]"`.
@@ -24,6 +25,7 @@ from typing import NamedTuple
 
 SHAPES = ("8192x10", "8192x101", "4096x1000", "1024x32000")
 IMAGES = (8, 80, 240, 320)
+TARGETS = (2048, 51)
 WARM = {
     "MALLOC_MMAP_MAX_": "0",
     "MALLOC_TRIM_THRESHOLD_": str(2**40),
@@ -38,13 +40,20 @@ GOALS = {
     "histogram_crps": (0.5, 1.0, 1.0, 1.0),
 }
 IMAGE_GOALS = {"squared_emd": 0.8}
+TARGET_GOALS = dict.fromkeys(("hl_gauss", "hl_gauss, own sigma", "two_hot"), 1.3)
 BASE = "F.cross_entropy"
+OVER = {
+    "hl_gauss": "hl_gauss by hand",
+    "hl_gauss, own sigma": "hl_gauss by hand",
+    "two_hot": "two_hot by hand",
+}
+"""What a figure is compared with, if not with F.cross_entropy."""
 CLOCKS = {"wall": time.perf_counter, "cpu": time.process_time}
 
 
 class Figure(NamedTuple):
     ratio: float
-    """Median over the rounds of time / time of F.cross_entropy."""
+    """Median over the rounds of time / time of F.cross_entropy, or of `OVER`."""
     low: float
     high: float
     """Quartiles of that ratio."""
@@ -63,7 +72,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=0, help="0: as PyTorch has it")
     parser.add_argument("--heap", choices=("warm", "default"), default="warm")
     parser.add_argument("--clock", choices=tuple(CLOCKS), default="wall")
-    parser.add_argument("--shapes", default=",".join((*SHAPES, "images")))
+    parser.add_argument("--shapes", default=",".join((*SHAPES, *OTHERS)))
     parser.add_argument("--only", default="", help="losses to run, as a,b")
     options = parser.parse_args()
     settings = {"KINETO_LOG_LEVEL": "99"}
@@ -83,8 +92,9 @@ def main() -> None:
     only = set(filter(None, options.only.split(",")))
     found = {}
     for shape in options.shapes.split(","):
-        calls = on_images() if shape == "images" else on_rows(*sizes(shape))
-        calls = {k: v for k, v in calls.items() if not only or k in only | {BASE}}
+        calls = OTHERS[shape]() if shape in OTHERS else on_rows(*sizes(shape))
+        kept = only | {BASE} | {OVER[name] for name in only if name in OVER}
+        calls = {k: v for k, v in calls.items() if not only or k in kept}
         found[shape] = measured(calls, options.rounds, CLOCKS[options.clock])
         show(shape, found[shape])
     if options.out:
@@ -98,7 +108,7 @@ def main() -> None:
                 for shape, figures in found.items()
             },
         }
-        if options.out.resolve() == RESULT and set(found) == {*SHAPES, "images"}:
+        if options.out.resolve() == RESULT and set(found) == {*SHAPES, *OTHERS}:
             renew_pages(json.loads(RESULT.read_text(encoding="utf-8")), record)
         options.out.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
 
@@ -285,6 +295,53 @@ def on_images() -> dict[str, Callable[[], None]]:
     }
 
 
+def on_targets() -> dict[str, Callable[[], None]]:
+    """Numbers into soft targets on an even grid, and what people write by hand."""
+    import torch
+    from torch.nn import functional as F
+
+    from offby import Bins, targets
+
+    rows, classes = TARGETS
+    bins = Bins.uniform(-10, 10, classes)
+    value, sigma = 20 * torch.rand(rows) - 10, 0.75 * 20 / classes
+    logits = torch.randn(rows, classes, requires_grad=True)
+    index = bins.index(value)
+    edges, centers = bins.edges.float(), bins.centers.float()
+    step = centers[1] - centers[0]
+
+    def hl_gauss():
+        cdf = torch.erf((edges - value[:, None]) / (2**0.5 * sigma))
+        return cdf.diff(dim=-1) / (cdf[:, -1:] - cdf[:, :1])
+
+    def two_hot():
+        at = ((value - centers[0]) / step).clamp(0, classes - 1)
+        low = at.floor().long()
+        share, high = at - low, (low + 1).clamp(max=classes - 1)
+        empty = torch.zeros(rows, classes)
+        first = empty.scatter_add_(1, low[:, None], (1 - share)[:, None])
+        return first.scatter_add_(1, high[:, None], share[:, None])
+
+    def of(target):
+        def once():
+            target()
+
+        return once
+
+    return {
+        BASE: of(lambda: torch.autograd.grad(F.cross_entropy(logits, index), logits)),
+        "hl_gauss by hand": of(hl_gauss),
+        "hl_gauss": of(lambda: targets.hl_gauss(value, bins, sigma)),
+        "hl_gauss, own sigma": of(lambda: targets.hl_gauss(value, bins)),
+        "two_hot by hand": of(two_hot),
+        "two_hot": of(lambda: targets.two_hot(value, bins)),
+    }
+
+
+OTHERS = {"images": on_images, "targets": on_targets}
+"""What is measured beside the losses on rows x classes."""
+
+
 def measured(
     calls: dict[str, Callable[[], None]], rounds: int, clock: Callable[[], float]
 ) -> dict[str, Figure]:
@@ -304,7 +361,7 @@ def measured(
             walls[name].append(wall)
     figures = {}
     for name in calls:
-        pairs = zip(times[name], times[BASE], strict=True)
+        pairs = zip(times[name], times[OVER.get(name, BASE)], strict=True)
         ratios = sorted(mine / base for mine, base in pairs)
         low, middle, high = statistics.quantiles(ratios, n=4)
         ms = 1e3 * statistics.median(walls[name])
@@ -344,7 +401,7 @@ def show(shape: str, figures: dict[str, Figure]) -> None:
     print(f"\n{shape}: F.cross_entropy {base.ms:.3g} ms, {base.mib:.1f} MiB")
     print(f"  {'':32s} {'ratio':>6s} {'quartiles':>13s} {'goal':>6s} {'MiB':>8s}")
     for name, figure in figures.items():
-        goal = IMAGE_GOALS.get(name) if shape == "images" else None
+        goal = {"images": IMAGE_GOALS, "targets": TARGET_GOALS}.get(shape, {}).get(name)
         if shape in SHAPES and name in GOALS:
             goal = GOALS[name][SHAPES.index(shape)]
         limit = "" if goal is None else f"{goal:g}"

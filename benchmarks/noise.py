@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from offby.comparison.networks import Settings
-from offby.comparison.noise.study import changes, noise_share
+from offby.comparison.noise.estimate import changes, noise_share
 from offby.comparison.problem import Problem, fit_loss
 from offby.losses.registry import parse
 

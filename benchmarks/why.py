@@ -25,7 +25,7 @@ from scipy import stats
 
 from offby import datasets, tables
 from offby.comparison.networks import Settings
-from offby.comparison.noise.study import noise_share
+from offby.comparison.noise.estimate import noise_share
 from offby.comparison.problem import Fit, Fold, Problem, fit_loss
 from offby.comparison.scoring import judge
 from offby.comparison.why import factors

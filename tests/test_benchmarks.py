@@ -2,6 +2,8 @@
 
 import json
 import runpy
+import subprocess
+import sys
 import warnings
 from pathlib import Path
 
@@ -95,3 +97,15 @@ def test_every_report_has_its_table():
         assert len(problem.y) <= (case.sample or 1599)
         if case.clip is not None:
             assert len(problem.labels) <= case.clip[1] - case.clip[0] + 1
+
+
+@pytest.mark.slow
+def test_targets_are_measured_beside_those_by_hand(tmp_path):
+    out = tmp_path / "cpu.json"
+    arguments = ["--shapes", "targets", "--rounds", "2", "--out", str(out)]
+    script = [sys.executable, str(BENCHMARKS / "cpu.py"), *arguments]
+    subprocess.run(script, check=True, capture_output=True)
+    figures = json.loads(out.read_text(encoding="utf-8"))["ratios"]["targets"]
+    for name, by_hand in runpy.run_path(str(BENCHMARKS / "cpu.py"))["OVER"].items():
+        assert figures[name]["ratio"] > 0
+        assert figures[name]["mib"] <= 1.5 * figures[by_hand]["mib"]

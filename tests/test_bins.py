@@ -9,6 +9,8 @@ from sklearn.preprocessing import KBinsDiscretizer
 from torch.testing import assert_close
 
 from offby import Bins
+from offby.grounds import as_ground
+from offby.nn import HistogramNLLLoss
 from tests.cases import grid
 
 SEEDS = st.integers(0, 2**32 - 1)
@@ -195,8 +197,60 @@ def test_bins_from_uneven_centers_hold_them():
         Bins.from_centers([1, 1, 2])
 
 
-def test_log_bins_have_a_margin_of_one_ratio_on_either_side():
+def test_log_bins_have_a_margin_of_one_ratio_on_either_side() -> None:
     edges = Bins.around([1.0, 3.0, 20.0, 100.0], 4, "log").edges
     ratio = 100**0.25
     expected = [1 / ratio, ratio, ratio**2, ratio**3, 100 * ratio]
     assert_close(edges, torch.tensor(expected, dtype=torch.float64))
+
+
+HOURS = Bins.periodic(0, 24, 12)
+UNEVEN = Bins([-1, 0.5, 1, 3, 4.5], wraps=True)
+on_circles = pytest.mark.parametrize("bins", [HOURS, UNEVEN], ids=["even", "uneven"])
+
+
+@on_circles
+@given(turns=st.integers(-3, 3), seed=SEEDS)
+def test_a_number_on_another_turn_is_in_the_same_bin(bins, turns, seed):
+    low, high = bins.edges[[0, -1]].tolist()
+    y = torch.from_numpy(np.random.default_rng(seed).uniform(low, high, 20))
+    assert torch.equal(bins.index(y + turns * (high - low)), bins.index(y))
+    assert torch.equal(bins.index(y), Bins(bins.edges).index(y))
+    assert bins.index(torch.tensor([torch.nan, torch.inf])).tolist() == [-100, -100]
+
+
+@on_circles
+def test_bins_on_a_circle_are_classes_on_a_circle(bins):
+    on = bins.circle("chord")
+    assert torch.equal(on.positions, bins.centers)
+    assert on.period == bins.edges[-1] - bins.edges[0]
+    assert on.distance == "chord"
+    assert as_ground(bins) == bins.circle()
+    with pytest.raises(ValueError, match=r"use `bins.circle\(\)`"):
+        bins.line()
+    with pytest.raises(ValueError, match=r"use `bins.line\(\)`"):
+        Bins(bins.edges).circle()
+    with pytest.raises(ValueError, match="have no ends"):
+        Bins(bins.edges, wraps=True, tails="half-normal")
+
+
+@on_circles
+def test_bins_on_a_circle_stay_there(bins):
+    assert Bins.from_dict(bins.to_dict()) == bins
+    assert bins != Bins(bins.edges)
+    assert bins.jitter(0.1, torch.Generator()).wraps
+    assert HistogramNLLLoss(bins).bins == bins
+    assert "on a circle" in repr(bins)
+
+
+@pytest.mark.parametrize(
+    ("edges", "even"),
+    [
+        (torch.linspace(-7, 9, 52).double(), False),  # rounded to float32
+        (torch.linspace(-7, 9, 52, dtype=torch.float64), True),
+        ([0, 1, 3], False),
+        ([2, 5], True),
+    ],
+)
+def test_even_bins_are_known(edges, even):
+    assert Bins(edges).even is even

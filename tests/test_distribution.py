@@ -1,10 +1,12 @@
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from offby import losses
+from offby import decode, losses, targets
 from offby.bins import Bins
 from offby.distribution import BinnedDistribution
 
@@ -234,7 +236,7 @@ def test_shortest_interval_with_tails_ends_where_densities_are_equal() -> None:
 
 
 @pytest.mark.parametrize("tails", ["none", "half-normal"])
-def test_a_mixture_on_one_grid_mixes_the_masses(tails):
+def test_a_mixture_on_one_grid_mixes_the_masses(tails: Any) -> None:
     bins = Bins([0, 1, 3], tails=tails)
     parts = [BinnedDistribution(p, bins) for p in ([[0.2, 0.8]], [[0.6, 0.4]])]
     mixed = BinnedDistribution.mixture(parts, [1, 3])
@@ -242,10 +244,143 @@ def test_a_mixture_on_one_grid_mixes_the_masses(tails):
     assert mixed.bins == bins
 
 
-def test_a_mixture_of_different_grids_with_tails_is_refused():
+def test_a_mixture_of_different_grids_with_tails_is_refused() -> None:
     parts = [
         BinnedDistribution([0.5, 0.5], Bins([0, 1, end], tails="half-normal"))
         for end in (2, 3)
     ]
     with pytest.raises(ValueError, match="needs the same grid in all parts"):
         BinnedDistribution.mixture(parts)
+
+
+CIRCLE = Bins([-1, 0.5, 1, 3, 4.5], wraps=True)
+LAPS = BinnedDistribution(RNG.dirichlet(np.ones(4), 3), CIRCLE)
+
+
+def test_the_mean_on_a_circle_is_the_direction_of_the_mean_point() -> None:
+    at = np.linspace(-1, 4.5, 200_001)[:-1] + 5.5 / 400_000
+    points = np.exp(2j * np.pi * (at + 1) / 5.5)
+    right = np.angle((LAPS.pdf(at[:, None]) * points[:, None]).sum(0)) * 5.5 / 2 / np.pi
+    np.testing.assert_allclose(LAPS.mean(), right % 5.5 - 1, atol=1e-4)
+    logits = torch.tensor(LAPS.probs).log()
+    np.testing.assert_allclose(decode.mean(logits, CIRCLE), LAPS.mean(), rtol=1e-12)
+    np.testing.assert_allclose(
+        decode.circular_mean(logits, CIRCLE), LAPS.mean(), rtol=1e-12
+    )
+
+
+@pytest.mark.parametrize("middle", [0.0, 1.0, 23.0, 12.5])
+def test_the_mean_near_the_wrap_is_near_the_wrap(middle: float) -> None:
+    hours = Bins.periodic(0, 24, 48)
+    y = torch.tensor([middle], dtype=torch.float64)
+    forecast = BinnedDistribution(targets.hl_gauss(y, hours, 2.0), hours)
+    off = (forecast.mean() - middle + 12) % 24 - 12
+    np.testing.assert_allclose(off, 0, atol=0.01)
+
+
+def test_a_circle_has_no_first_number() -> None:
+    for call in (
+        LAPS.var,
+        LAPS.std,
+        LAPS.median,
+        lambda: LAPS.cdf(1),
+        lambda: LAPS.ppf(0.1),
+        lambda: LAPS.pit(1),
+        lambda: LAPS.interval(0.5),
+        lambda: LAPS.interval(0.5, kind="shortest"),
+        lambda: LAPS.quantile_loss(1, 0.5),
+        lambda: LAPS.crps(1),
+        lambda: BinnedDistribution.mixture(
+            [LAPS, BinnedDistribution([1], Bins([0, 1]))]
+        ),
+        lambda: losses.histogram_crps(torch.zeros(4), torch.tensor(1.0), CIRCLE),
+        lambda: losses.histogram_wasserstein(torch.zeros(4), torch.tensor(1.0), CIRCLE),
+        lambda: decode.variance(torch.zeros(4), CIRCLE),
+        lambda: decode.median(torch.zeros(4), CIRCLE),
+        lambda: decode.chance_above(torch.zeros(4), CIRCLE, 1.0),
+        lambda: decode.mean(torch.zeros(4), CIRCLE, transform=decode.symexp),
+    ):
+        with pytest.raises(ValueError, match="on a circle"):
+            call()
+
+
+def test_densities_and_masses_go_around_the_circle() -> None:
+    y = RNG.uniform(-1, 4.5, (5, 1))
+    for turn in (-5.5, 11.0):
+        np.testing.assert_allclose(LAPS.log_pdf(y + turn), LAPS.log_pdf(y))
+    np.testing.assert_allclose(LAPS.prob(3.0, 6.0) + LAPS.prob(0.5, 3.0), 1)
+    np.testing.assert_allclose(
+        LAPS.prob(3.0, 4.5) + LAPS.prob(-1, 0.5), LAPS.prob(3, 6)
+    )
+    np.testing.assert_array_equal(LAPS.prob(1, 9), 1)
+    draws = LAPS.sample(50_000, np.random.default_rng(0))
+    share = ((draws >= 3) | (draws < 0.5)).mean(0)
+    np.testing.assert_allclose(share, LAPS.prob(3.0, 6.0), atol=0.01)
+    value = torch.tensor(y[:3, 0])
+    nll = losses.histogram_nll(torch.tensor(LAPS.probs).log(), value + 5.5, CIRCLE)
+    np.testing.assert_allclose(nll, -LAPS.log_pdf(y[:3, 0]), rtol=1e-12)
+    np.testing.assert_array_equal(
+        decode.mode(torch.tensor(LAPS.probs).log(), CIRCLE), LAPS.mode()
+    )
+
+
+def test_rows_of_forecasts_are_forecasts() -> None:
+    for rows in (0, (1, 2), slice(1), [1, 0], PROBS[..., 0] > 0.1):
+        np.testing.assert_array_equal(DIST[rows].probs, DIST.probs[rows])
+    np.testing.assert_array_equal(DIST[..., 1].probs, DIST.probs[:, 1])
+    np.testing.assert_array_equal(DIST[torch.tensor([1])].mean(), DIST.mean()[[1]])
+    assert len(DIST) == 2
+    assert [row.mean().shape for row in DIST] == [(3,), (3,)]
+    for rows in ((0, 1, 2), 7, (..., 0, 0, 0)):
+        with pytest.raises(IndexError):
+            DIST[rows]
+    with pytest.raises(IndexError, match="no rows"):
+        DIST[0, 0][0]
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16, torch.float32])
+def test_tensors_are_welcome_in_any_precision(dtype: torch.dtype) -> None:
+    logits = torch.tensor(PROBS).log().to(dtype).requires_grad_()
+    right = BinnedDistribution.from_logits(logits.double(), BINS)
+    y = torch.tensor([[0.5, 1.0, 2.0]], dtype=dtype, requires_grad=True)
+    for found in (
+        BinnedDistribution.from_logits(logits, BINS),
+        BinnedDistribution(logits.float().softmax(-1), BINS),
+    ):
+        for name in ("mean", "mode", "var", "median", "entropy"):
+            of, expected = getattr(found, name)(), getattr(right, name)()
+            assert of.dtype == np.float64
+            np.testing.assert_allclose(of, expected, rtol=1e-5, atol=1e-6)
+        for name in ("cdf", "log_pdf", "crps", "pit"):
+            of, expected = getattr(found, name)(y), getattr(right, name)(y.tolist())
+            assert of.dtype == np.float64
+            np.testing.assert_allclose(of, expected, rtol=1e-5, atol=1e-6)
+        of, expected = found.ppf(y * 0.1), right.ppf((y * 0.1).tolist())
+        np.testing.assert_allclose(of, expected, rtol=1e-5, atol=1e-6)
+
+
+def test_logits_that_are_no_distribution_are_refused() -> None:
+    bad = torch.zeros(2, 5)
+    bad[1, 3] = torch.nan
+    with pytest.raises(ValueError, match=r"those of row \[1\] have no softmax"):
+        BinnedDistribution.from_logits(bad, BINS)
+    with pytest.raises(ValueError, match="5 bins on their last axis"):
+        BinnedDistribution.from_logits(torch.zeros(2, 4), BINS)
+
+
+def test_many_rows_are_the_rows_one_by_one() -> None:
+    rng = np.random.default_rng(0)
+    many = BinnedDistribution(rng.dirichlet(np.ones(5), (3, 2000)), BINS)
+    y = rng.uniform(-4, 11, (3, 2000))
+    few = many[2, 1900:]
+    for name in ("mean", "mode", "var", "median", "entropy"):
+        np.testing.assert_array_equal(
+            getattr(many, name)()[2, 1900:], getattr(few, name)()
+        )
+    for name in ("cdf", "crps", "log_pdf"):
+        found = getattr(many, name)(y)[2, 1900:]
+        np.testing.assert_array_equal(found, getattr(few, name)(y[2, 1900:]))
+    np.testing.assert_array_equal(many.ppf(0.3)[2, 1900:], few.ppf(0.3))
+    assert many.ppf([[[0.1]], [[0.9]]]).shape == (2, 3, 2000)
+    none = BinnedDistribution(np.empty((0, 5)), BINS)
+    assert none.mean().shape == none.median().shape == (0,)

@@ -81,8 +81,9 @@ def test_a_search_by_log_loss_sees_the_right_columns():
     assert log_loss(LABELS, best.predict_proba(X), labels=best.classes_) < np.log(3)
 
 
+NO_ENSEMBLE: Any = False  # scikit-learn's hint names only the text "auto".
 META = {
-    "calibrated": lambda e: CalibratedClassifierCV(e, cv=2, ensemble=False),
+    "calibrated": lambda e: CalibratedClassifierCV(e, cv=2, ensemble=NO_ENSEMBLE),
     "voting": lambda e: VotingClassifier([("one", e)], voting="soft"),
     "stacking": lambda e: StackingClassifier([("one", e)], cv=2),
     "bagging": lambda e: BaggingClassifier(e, n_estimators=2, random_state=0),
@@ -113,14 +114,15 @@ def test_cross_val_predict_hides_the_classes_too():
             method="predict_proba",
         )
     ordered = pd.Series(pd.Categorical(LABELS, ORDER, ordered=True))
-    probs = cross_val_predict(
+    probs: Any = cross_val_predict(
         classifier(), X, ordered.cat.codes, cv=2, method="predict_proba"
     )
     assert ranked_probability_score(CODES, probs) < 0.3
 
 
 def test_calibrated_classes_of_text_keep_their_columns():
-    fitted = CalibratedClassifierCV(classifier(categories=ORDER), cv=2).fit(X, LABELS)
+    fitted: Any = CalibratedClassifierCV(classifier(categories=ORDER), cv=2)
+    fitted.fit(X, LABELS)
     places = [fitted.classes_.tolist().index(label) for label in ORDER]
     probs = fitted.predict_proba(X)[:, places]
     assert ranked_probability_score(LABELS, probs, labels=ORDER) < 0.2

@@ -104,7 +104,8 @@ def test_settings_are_stored_as_given(estimator):
     sizes = [4, np.int64(3)]
     model = estimator(hidden_layer_sizes=sizes, max_iter=np.int64(1), n_bags=1)
     assert model.hidden_layer_sizes is sizes
-    assert clone(model).get_params() == model.get_params()
+    copied: Any = clone(model)
+    assert copied.get_params() == model.get_params()
     model.fit(X, CLASSES)
     assert model.get_params()["hidden_layer_sizes"] is sizes
 

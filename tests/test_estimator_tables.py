@@ -29,7 +29,7 @@ X = RNG.normal(size=N)
 WORDS = np.array(["a", "b"] * (N // 2))
 
 
-def fitted(table, y=X, **more) -> Any:
+def fitted(table, y: Any = X, **more) -> Any:
     return BinnedRegressor(**QUICK, n_bins=5, **more).fit(table, y)
 
 

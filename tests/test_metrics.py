@@ -420,3 +420,33 @@ def test_the_median_class_of_equal_masses_is_the_lower_middle_one():
     for n in range(2, 60, 2):
         assert metrics.median_class([[1 / n] * n]) == [n // 2 - 1]
     assert metrics.median_class([[0.05] * 20]) == [9]
+
+
+@pytest.mark.parametrize("dtype", ["bfloat16", "float16", "float32", "float64"])
+def test_tensors_of_any_precision_are_scored(dtype):
+    torch = pytest.importorskip("torch")
+    p = torch.tensor(
+        [[0.25, 0.5, 0.25], [0.5, 0.25, 0.25]], dtype=getattr(torch, dtype)
+    )
+    y, weight = torch.tensor([0, 2]), torch.tensor([1, 3]).to(p)
+    for score in (
+        metrics.ranked_probability_score,
+        metrics.log_score,
+        metrics.brier_score,
+    ):
+        found = score(y, p.clone().requires_grad_(), sample_weight=weight)
+        assert found == score([0, 2], p.tolist(), sample_weight=[1, 3])
+    bins, at = Bins([0, 1, 2, 4]), torch.tensor([0.5, 3.0]).to(p)
+    found = metrics.histogram_crps(at, p.clone().requires_grad_(), bins)
+    assert found == metrics.histogram_crps([0.5, 3.0], p.tolist(), bins)
+    assert metrics.mean_absolute_error(at, at) == 0
+
+
+def test_sequences_are_refused_with_the_way_to_score_them():
+    p, y = np.full((2, 5, 3), 1 / 3), np.zeros((2, 5), dtype=int)
+    with pytest.raises(ValueError, match=r"y.reshape\(-1\)"):
+        metrics.log_score(y, p)
+    with pytest.raises(ValueError, match=r"y_proba.reshape\(-1, n_classes\)"):
+        metrics.log_score(y[:, 0], p)
+    one_by_one = metrics.log_score(y.reshape(-1), p.reshape(-1, 3))
+    assert one_by_one == pytest.approx(np.log(3))

@@ -7,8 +7,10 @@ import pytest
 from offby.bins import Bins
 from offby.comparison import Comparison, compare
 from offby.comparison.networks import Settings
-from offby.comparison.noise import study as noise
-from offby.comparison.problem import Problem, fit_loss
+from offby.comparison.noise import estimate, perturb
+from offby.comparison.noise.curves import wasserstein_rows
+from offby.comparison.noise.takeovers import takeovers
+from offby.comparison.problem import Fit, Problem, fit_loss
 from offby.losses.registry import parse
 from offby.results import Metric, Noise
 
@@ -85,12 +87,12 @@ def test_more_noise_in_the_inputs_moves_forecasts_further(found):
 @pytest.mark.parametrize("level", [0.1, 0.3])
 def test_the_share_of_labels_asked_for_moves_to_a_neighbor(kind, level):
     fold = problem(kind).folds[0]
-    moved = noise._to_neighbor(fold, level)
-    before, after = (f.labels(f.learned).index.numpy() for f in (fold, moved))
+    moved = perturb.moved_to_neighbor(fold, level)
+    before, after = (f.labels(f.train).index.numpy() for f in (fold, moved))
     step = np.abs(after - before)
     assert set(step) <= {0, 1}
     assert step.mean() == pytest.approx(level, abs=0.1)
-    assert (moved.held_out.y == fold.held_out.y).all()
+    assert (moved.test.y == fold.test.y).all()
 
 
 def test_the_noise_of_the_inputs_has_the_size_asked_for():
@@ -98,10 +100,10 @@ def test_the_noise_of_the_inputs_has_the_size_asked_for():
     X = np.column_stack([X, X[:, 0] > 0])
     whole = Problem(X, y, "number", (), 8, "quantile", 2, 0)
     fold = whole.folds[0]
-    moved = noise.noisy_inputs(whole, fold, 0.5) - fold.held_out.inputs
+    moved = perturb.noisy_inputs(whole, fold, 0.5) - fold.test.inputs
     assert moved[:, :2].std(0) == pytest.approx([0.5, 0.5], rel=0.1)
     assert (moved[:, 2] == 0).all()  # a switch is no quantity
-    assert (noise.noisy_inputs(whole, fold, 0.0) == fold.held_out.inputs).all()
+    assert (perturb.noisy_inputs(whole, fold, 0.0) == fold.test.inputs).all()
 
 
 def test_the_distance_of_forecasts_is_that_of_their_means_where_one_is_shifted():
@@ -109,7 +111,7 @@ def test_the_distance_of_forecasts_is_that_of_their_means_where_one_is_shifted()
     here = replace(fold, bins=Bins([0, 1, 2, 4]))
     there = replace(fold, bins=Bins([3, 4, 5, 7]))
     probs = np.random.default_rng(0).dirichlet(np.ones(3), 5)
-    assert noise.wasserstein_rows(here, probs, there, probs) == pytest.approx([3.0] * 5)
+    assert wasserstein_rows(here, probs, there, probs) == pytest.approx([3.0] * 5)
 
 
 def test_the_distance_of_forecasts_counts_where_their_distributions_cross():
@@ -118,7 +120,7 @@ def test_the_distance_of_forecasts_counts_where_their_distributions_cross():
     two = replace(fold, bins=Bins([0.5, 1.5]))
     certain = np.ones((1, 1))
     # Quantiles 2u and 0.5 + u: the integral of |u - 1/2| is 1/4.
-    assert noise.wasserstein_rows(one, certain, two, certain) == pytest.approx([0.25])
+    assert wasserstein_rows(one, certain, two, certain) == pytest.approx([0.25])
 
 
 @pytest.mark.parametrize("spread", [0.5, 1.0])
@@ -132,8 +134,8 @@ def test_known_noise_is_found_again(spread):
         settings=settings,
         stop_on="score",
     )
-    told = noise.noise_share(whole, fits)
-    true = noise.noise_share(whole, fits, given=spread)
+    told = estimate.noise_share(whole, fits)
+    true = estimate.noise_share(whole, fits, given=spread)
     assert told.source == "neighbors"
     assert true.spread == spread
     assert told.spread == pytest.approx(spread, rel=0.2)
@@ -142,13 +144,13 @@ def test_known_noise_is_found_again(spread):
 
 def test_no_noise_moves_no_row():
     whole = problem("classes")
-    assert noise.noise_share(whole, [], given=0.0).share == 0
+    assert estimate.noise_share(whole, [], given=0.0).share == 0
 
 
 def test_the_share_of_classes_is_that_of_a_simulation():
     X, y = data("classes", rows=4000)
     whole = Problem(X, y, "classes", tuple(map(float, range(5))), 0, "quantile", 2, 0)
-    told = noise.noise_share(whole, [], given=0.3).share
+    told = estimate.noise_share(whole, [], given=0.3).share
     rng = np.random.default_rng(1)
     latent = y + rng.uniform(-0.5, 0.5, len(y))
     again = np.clip(np.rint(latent + 0.3 * rng.normal(size=len(y))), 0, 4)
@@ -166,13 +168,13 @@ def test_the_first_level_at_which_another_loss_wins_is_named():
         curve("a", "counts", (0.33, 0.30, 0.31), (0.5, 1.0, 2.0)),
         curve("b", "counts", (0.32, 0.31, None), (0.5, 1.0, 2.0)),
     ]
-    first, second = noise.takeovers(noises, RPS, 0.01)
+    first, second = takeovers(noises, RPS, 0.01)
     assert first == (
         "By RPS, b takes the place of a with training labels moved to a neighbor "
         "(30 % of them): 0.35 against 0.4."
     )
     assert "b takes the place of a with another number of bins (50 % of it)" in second
-    (none,) = noise.takeovers(noises[:2], RPS, 0.2)
+    (none,) = takeovers(noises[:2], RPS, 0.2)
     assert "a stays best, or within 20%, with" in none
 
 
@@ -180,3 +182,19 @@ def test_noise_that_is_no_spread_is_refused():
     X, y = data("classes")
     with pytest.raises(ValueError, match="0 or more, got -1"):
         compare(X, y, target_noise=-1)
+
+
+@pytest.mark.parametrize("level", [0.1, 0.3])
+def test_labels_of_two_classes_move_as_often_as_asked_for(level):
+    X, y = data("classes", rows=4000)
+    whole = Problem(X, (y > 2).astype(int), "classes", (0.0, 1.0), 0, "quantile", 2, 0)
+    fold = whole.folds[0]
+    moved = perturb.moved_to_neighbor(fold, level)
+    assert (moved.train.y != fold.train.y).mean() == pytest.approx(level, abs=0.03)
+
+
+def test_the_rounding_to_classes_is_no_noise(monkeypatch):
+    monkeypatch.setattr(estimate, "_variance", lambda fold, fit: 1 / 12 + 0.09)
+    whole = problem("classes")
+    fits = [Fit(0, 0, "points", np.zeros(1), 0.0)]
+    assert estimate.noise_share(whole, fits).spread == pytest.approx(0.3)

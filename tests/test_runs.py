@@ -280,7 +280,7 @@ def _once_deadly(places, *, folder):
             os.kill(os.getpid(), signal.SIGKILL)
         with made.open("a") as file:
             file.write("x")
-        fits.append(Fit(fold.number, seed, "points", fold.held_out.y, 0.0))
+        fits.append(Fit(fold.number, seed, "points", fold.test.y, 0.0))
     return fits
 
 

@@ -16,7 +16,9 @@ from offby.comparison.inference import (
     seeds_needed,
     verdict,
 )
+from offby.comparison.judgment import overlap
 from offby.comparison.networks import Settings
+from offby.comparison.problem import Problem
 from offby.comparison.splits import cuts
 from offby.comparison.verdicts import answers
 from offby.results import Method, Metric, Score
@@ -249,12 +251,42 @@ def test_time_cuts_learn_from_earlier_rows_only():
     assert set(made[0][0]) | set(held_out) == set(range(200))
 
 
+def test_time_with_groups_tests_later_rows_of_all_groups_or_of_unseen_ones():
+    rng = np.random.default_rng(0)
+    y, time, groups = (rng.integers(n, size=400) for n in (3, 40, 12))
+    rules = {"n_folds": 3, "seed": 0, "time": time, "groups": groups}
+    for train, test in cuts(y, "classes", **rules):
+        assert time[train].max() < time[test].min()
+        assert set(groups[test]) == set(range(12))
+    made = cuts(y, "classes", **rules, unseen_groups=True)
+    for train, test in made:
+        assert time[train].max() < time[test].min()
+        assert not set(groups[train]) & set(groups[test])
+    tested = np.concatenate([test for _, test in made])
+    assert len(set(tested)) == len(tested)
+
+
+def test_the_overlap_is_test_rows_per_training_row():
+    X, y = data()
+    problem = Problem(X, y, "classes", (0.0, 1.0, 2.0), 0, "quantile", 3, 0)
+    assert overlap(problem.folds) == pytest.approx(1 / 2)
+    # And it is what `compare` hands to the intervals.
+    found = run(references=False)
+    again = differences(
+        found.methods, found.metrics, found.scores, overlap=0.5, seeds=1, rope=0.01
+    )
+    assert found.differences == again
+
+
 @pytest.mark.parametrize(
     ("rules", "says"),
     [
         ({"groups": np.arange(60) % 3}, "at least 5 groups, got 3"),
         ({"time": np.arange(60) // 20}, "got 3 different times"),
-        ({"groups": np.arange(60), "time": np.arange(60)}, "got both"),
+        (
+            {"groups": np.zeros(60), "time": np.arange(60), "unseen_groups": True},
+            "at least 5 groups, got 1",
+        ),
     ],
 )
 def test_groups_and_times_that_cannot_be_cut_are_refused(rules, says):
@@ -284,7 +316,7 @@ def run(kind: Literal["classes", "number"] = "classes", **rules):
     ("rules", "error", "says"),
     [
         ({"metric": "crps"}, ValueError, "one of rps, log_score, mae"),
-        ({"weights": np.zeros(90)}, ValueError, "positive and finite, got 0 to 0"),
+        ({"weights": np.zeros(90)}, ValueError, "positive in some row, got 0 to 0"),
         ({"weights": np.ones(3)}, ValueError, r"each of 90 rows, got shape \(3,\)"),
         ({"groups": [None, *range(89)]}, ValueError, "no gaps, got 1 rows"),
         ({"time": [np.nan, *range(89)]}, ValueError, "no gaps, got 1 rows"),
@@ -375,13 +407,14 @@ def test_predictions_are_written_for_every_fit_and_row(tmp_path):
     polars = pytest.importorskip("polars")
     for suffix, read in (("csv", polars.read_csv), ("parquet", polars.read_parquet)):
         file = tmp_path / f"rows.{suffix}"
-        found = run(predictions=file)
+        found = run(predictions=file, labels=["low", "mid", "high"])
         rows = read(file)
         assert rows.height == len(found.methods) * 90
         ce = rows.filter(polars.col("method") == "ce").sort("row")
         assert ce["row"].to_list() == list(range(90))
-        assert ce["true"].to_list() == data()[1].tolist()
-        probs = ce.select("p0", "p1", "p2").to_numpy()
+        names = np.array(["low", "mid", "high"])
+        assert ce["true"].to_list() == names[data()[1]].tolist()
+        probs = ce.select("p_low", "p_mid", "p_high").to_numpy()
         assert np.allclose(probs.sum(-1), 1)
         hits = (probs.argmax(-1) == data()[1]).mean()
         assert hits == pytest.approx(found.mean("ce", "accuracy"))

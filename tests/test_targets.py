@@ -203,3 +203,64 @@ def test_smoothing_on_asymmetric_costs_asks_what_each_prediction_would_cost():
     expected = (-on.cost.T / 2).softmax(-1)  # column y of the costs is row y here
     assert_close(of_class, expected, rtol=1e-6, atol=0)
     assert_close(smoothed(torch.eye(3).double(), on, temperature=2.0), expected)
+
+
+ON_CIRCLES = {
+    "even": Bins.periodic(-2, 6, 9),
+    "uneven": Bins([-2, -1.5, 0, 0.25, 3, 6], wraps=True),
+    "one": Bins.periodic(0, 5, 1),
+}
+
+
+@pytest.mark.parametrize("name", ON_CIRCLES)
+@given(
+    st.integers(-2, 2), st.floats(0, 1), st.sampled_from([None, 0.1, 1.0, 5.0, 99.0])
+)
+def test_targets_on_a_circle_agree_with_the_turns_laid_out(name, turns, share, sigma):
+    """Many turns side by side on a line, each bin's masses summed over them."""
+    bins, around = ON_CIRCLES[name], 60
+    low, n = bins.edges[0], bins.n_bins
+    y = (low + bins.period * share)[None]
+    there = y + turns * bins.period
+    many = torch.arange(-around, around + 1)
+    laid = (bins.edges[:-1] + bins.period * many[:, None]).flatten()
+    line = Bins(torch.cat([laid, laid[-n:][:1] + bins.period]))
+    expected = two_hot(y, line).unflatten(-1, (len(many), n)).sum(-2)
+    assert_close(two_hot(there, bins), expected, rtol=1e-9, atol=1e-9)
+    if sigma is None:
+        sigma = 0.75 * float(bins.widths[bins.index(y)])
+        assert_close(hl_gauss(y, bins), hl_gauss(y, bins, sigma))
+    expected = hl_gauss(y, line, sigma).unflatten(-1, (len(many), n)).sum(-2)
+    assert_close(hl_gauss(there, bins, sigma), expected, rtol=1e-7, atol=1e-9)
+
+
+@pytest.mark.parametrize("name", ON_CIRCLES)
+def test_what_is_no_number_has_no_place_on_a_circle(name):
+    bad = torch.tensor([torch.nan, torch.inf])
+    assert two_hot(bad, ON_CIRCLES[name]).isnan().all()
+    assert hl_gauss(bad, ON_CIRCLES[name]).isnan().all()
+    assert hl_gauss(bad[:0], ON_CIRCLES[name]).shape == (0, ON_CIRCLES[name].n_bins)
+
+
+@given(st.integers(1, 40), st.integers(0, 2**32 - 1))
+def test_even_bins_have_the_targets_of_any_bins(n, seed):
+    """The bin is computed in one case and searched for in the other."""
+    even = Bins.uniform(-3, 5, n)
+    uneven = even.jitter(0, torch.Generator())
+    object.__setattr__(uneven, "even", False)
+    y = torch.from_numpy(np.random.default_rng(seed).uniform(-4, 6, 8))
+    y = torch.cat([y, even.edges, even.centers, torch.tensor([torch.inf, -torch.inf])])
+    for sigma in (None, 0.2):
+        found, expected = (hl_gauss(y, bins, sigma) for bins in (even, uneven))
+        assert_close(found, expected, rtol=1e-9, atol=1e-14)
+    assert_close(two_hot(y, even), two_hot(y, uneven), rtol=1e-9, atol=1e-12)
+
+
+def test_targets_have_slopes_in_the_numbers():
+    y = torch.tensor([0.3, 1.9, 2.6], dtype=torch.float64, requires_grad=True)
+    for bins in (Bins.uniform(0, 4, 5), Bins([0, 1, 1.5, 4]), ON_CIRCLES["even"]):
+        for call in (
+            lambda v, bins=bins: two_hot(v, bins),
+            lambda v, bins=bins: hl_gauss(v, bins, 0.7),
+        ):
+            assert torch.autograd.gradcheck(call, y)

@@ -48,6 +48,16 @@ def as_numbers(
     return values.detach().to(dtype or values.dtype)
 
 
+def on_host(values: Tensor | ArrayLike) -> np.ndarray:
+    """As an array, also of a tensor that is on a device, has a gradient, or is half."""
+    if isinstance(values, Tensor):
+        values = values.detach().cpu()
+        if values.dtype in (torch.bfloat16, torch.float16):  # NumPy has no bfloat16
+            values = values.float()
+        return values.numpy()
+    return np.asarray(values)
+
+
 def check_increasing(name: str, numbers: Tensor, *, at_least: int) -> None:
     """Refuse what is not one axis of finite, increasing numbers."""
     if numbers.ndim != 1 or len(numbers) < at_least:
@@ -169,7 +179,7 @@ def normalized(
 
     Sums of half-precision rows are off by up to 1e-3; more is no rounding.
     """
-    found = np.array(rows, dtype=np.float64)
+    found = np.array(on_host(rows), dtype=np.float64)
     if found.ndim == 0 or (n_classes is not None and found.shape[-1] != n_classes):
         raise ValueError(
             f"{name} must have {n_classes or 'the'} {axis}, got shape {found.shape}"
@@ -187,4 +197,5 @@ def normalized(
             f"each row of {name} must sum to 1 within 0.001, but one sums to "
             f"{sums.flat[off.argmax()]:g}; divide by the sum if that is meant"
         )
-    return found / sums
+    found /= sums
+    return found

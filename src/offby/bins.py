@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 from torch import Tensor
 
 from offby._checks import as_numbers, check_increasing
-from offby.grounds import Line, settings
+from offby.grounds import Circle, Line, settings
 from offby.weighted import WeightedSample
 
 Strategy = Literal["quantile", "uniform", "log", "kmeans"]
@@ -34,10 +34,12 @@ class Bins:
             mass lies beyond their inner edge as half of a normal distribution, so wide
             that half of it is within the outer edge. With "none" there is nothing
             beyond the edges.
+        wraps: The bins lie on a circle: the last edge is the first again, one turn
+            later, and numbers beyond the edges are turned into the grid.
 
     Raises:
         ValueError: If the edges are not at least two finite, increasing numbers, or the
-            bins too few for two tails.
+            bins too few for two tails, or if bins on a circle are to have tails.
 
     References:
         Müller et al. (2022), Transformers can do Bayesian inference, arXiv:2112.10510
@@ -52,18 +54,50 @@ class Bins:
 
     edges: Float[Tensor, " edges"]
     tails: Tails
+    # Defaults, for files written before there were any.
+    wraps: bool = False
+    even: bool = False
+    """Whether all bins are of one width, but for rounding."""
 
-    def __init__(self, edges: Tensor | ArrayLike, *, tails: Tails = "none") -> None:
+    def __init__(
+        self,
+        edges: Tensor | ArrayLike,
+        *,
+        tails: Tails = "none",
+        wraps: bool = False,
+    ) -> None:
         checked = as_numbers("edges", edges)
         object.__setattr__(self, "edges", checked)
         object.__setattr__(self, "tails", tails)
+        object.__setattr__(self, "wraps", bool(wraps))
         check_increasing("edges", checked, at_least=2)
+        object.__setattr__(self, "even", _are_even(checked))
         if tails not in ("none", "half-normal"):
             raise ValueError(f'tails must be "none" or "half-normal", got {tails!r}')
         if tails == "half-normal" and len(checked) < 3:
             raise ValueError(
                 "half-normal tails need a bin on either side, got one bin in all"
             )
+        if tails != "none" and wraps:
+            raise ValueError(
+                f"bins on a circle have no ends, got tails={tails!r}; leave it out"
+            )
+
+    @classmethod
+    def periodic(cls, low: float, high: float, n_bins: int) -> "Bins":
+        """`n_bins` bins of equal width around a circle on which `high` is `low` again.
+
+        For hours of the day, angles, hues. Numbers may be given on any turn. Targets
+        and decoded means wrap too; as classes the bins lie on `circle()`.
+
+        >>> hours = Bins.periodic(0, 24, 4)
+        >>> hours.index(torch.tensor([23.0, 25.0, -1.0]))
+        tensor([3, 0, 3])
+        >>> hours.circle()
+        Circle(4 classes on a period of 24, arc)
+        """
+        edges = torch.linspace(low, high, n_bins + 1, dtype=torch.float64, device="cpu")
+        return cls(edges, wraps=True)
 
     @classmethod
     def uniform(
@@ -272,6 +306,8 @@ class Bins:
     def index(self, values: Float[Tensor, "*batch"]) -> Int[Tensor, "*batch"]:
         """Bin that holds each value; one beyond the outer edges goes to the end bin.
 
+        On a circle the value is turned into the grid first.
+
         NaN, a number that is missing, gives -100: the index that PyTorch and the
         criteria of `offby.nn` ignore, and that no function takes for a class.
 
@@ -280,12 +316,44 @@ class Bins:
         tensor([   0,    1,    2, -100])
         """
         edges = self.edges.to(values.device)
-        inner = torch.bucketize(values.double().contiguous(), edges[1:-1], right=True)
-        return inner.where(~values.isnan(), IGNORED)
+        y = self.on_grid(values)
+        inner = torch.bucketize(y.contiguous(), edges[1:-1], right=True)
+        return inner.where(~y.isnan(), IGNORED)
+
+    @property
+    def period(self) -> Float[Tensor, ""]:
+        """From the first edge to the last: of bins on a circle, one turn."""
+        return self.edges[-1] - self.edges[0]
+
+    def on_grid(self, values: Float[Tensor, "*batch"]) -> Float[Tensor, "*batch"]:
+        """The values in float64; on a circle, on the turn that the edges are on.
+
+        >>> Bins.periodic(0, 24, 4).on_grid(torch.tensor([25.0, -1.0]))
+        tensor([ 1., 23.], dtype=torch.float64)
+        """
+        # In float64: a float32 number of 1e6 is known to the width of many a bin.
+        y = values.double()
+        if not self.wraps:
+            return y
+        low = self.edges[0].to(y.device)
+        return low + torch.remainder(y - low, self.period.to(y.device))
 
     def line(self) -> Line:
         """The bins as classes on a line, each at its center."""
+        if self.wraps:
+            raise ValueError(
+                f"bins on a circle have no line, got {self}; use `bins.circle()`"
+            )
         return Line(self.centers)
+
+    def circle(self, distance: Literal["arc", "chord"] = "arc") -> Circle:
+        """The bins as classes on a circle, each at its center."""
+        if not self.wraps:
+            raise ValueError(
+                f"bins that do not wrap have no circle, got {self}; use `bins.line()`, "
+                "or make them with `Bins.periodic(low, high, n)`"
+            )
+        return Circle(self.centers, self.period, distance)
 
     def jitter(self, scale: float, generator: torch.Generator) -> "Bins":
         """Bins whose inner edges are moved at random and stay in order.
@@ -309,13 +377,13 @@ class Bins:
         edges = self.edges.clone()
         # Just under one: two neighbors that both move by half a width must not meet.
         edges[1:-1] += (1 - 1e-9) * scale * room * (2 * noise - 1).to(room.device)
-        return Bins(edges, tails=self.tails)
+        return Bins(edges, tails=self.tails, wraps=self.wraps)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data for a configuration file; `from_dict` reads it.
 
         >>> Bins([0, 1, 5]).to_dict()
-        {'kind': 'Bins', 'edges': [0.0, 1.0, 5.0], 'tails': 'none'}
+        {'kind': 'Bins', 'edges': [0.0, 1.0, 5.0], 'tails': 'none', 'wraps': False}
         """
         return settings.to_dict(self)
 
@@ -333,11 +401,20 @@ class Bins:
     def __repr__(self) -> str:
         low, high = self.edges[0], self.edges[-1]
         least, most = self.widths.min(), self.widths.max()
-        tails = "" if self.tails == "none" else f", {self.tails} tails"
+        ends = "" if self.tails == "none" else f", {self.tails} tails"
+        ends += ", on a circle" if self.wraps else ""
         return (
             f"Bins({self.n_bins} bins from {low:g} to {high:g}, "
-            f"widths {least:g} to {most:g}{tails})"
+            f"widths {least:g} to {most:g}{ends})"
         )
+
+
+def _are_even(edges: Tensor) -> bool:
+    """Read on the host once, so that no target has to search for its bin."""
+    n = len(edges) - 1
+    step = (edges[-1] - edges[0]) / n
+    exact = edges[0] + step * torch.arange(n + 1, device=edges.device)
+    return bool(((edges - exact).abs() <= 1e-12 * step).all())
 
 
 def _several(kind: str, values: ArrayLike, weights: ArrayLike | None) -> WeightedSample:

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from offby._checks import at_least_float32, bins_last
 from offby.bins import Bins
+from offby.distribution.circular import check_on_a_line, mean_direction
 from offby.distribution.half_normal import densest, moments, number_at, share_below
 from offby.grounds import Circle, Line
 
@@ -42,7 +43,7 @@ def mean(
     dim: int = -1,
     of: Of = "logits",
 ) -> Float[Tensor, "*batch"]:
-    """Expected number.
+    """Expected number; of bins on a circle, the direction of the mean.
 
     Args:
         outputs: Logits, or probabilities, with the bins on axis `dim`.
@@ -63,6 +64,10 @@ def mean(
     ...      of="probs")
     tensor(6.3482)
     """
+    if transform is not None:
+        _refuse_circle("a mean of transformed numbers", grid)
+    elif isinstance(grid, Bins) and grid.wraps:
+        return circular_mean(outputs, grid, dim=dim, of=of)
     p = _masses(outputs, grid, dim, of)
     x = _means(grid, p.device)
     if transform is None:
@@ -83,6 +88,7 @@ def variance(
     >>> variance(torch.zeros(2), Line([0, 2]))
     tensor(1.)
     """
+    _refuse_circle("variance", grid)
     p = _masses(outputs, grid, dim, of)
     x = _means(grid, p.device).to(p)
     off = x - (p * x).sum(-1, keepdim=True)
@@ -105,7 +111,7 @@ def mode(
     tensor(0.5000)
     """
     p = _masses(outputs, grid, dim, of).detach()
-    if isinstance(grid, Line):
+    if isinstance(grid, Line | Circle):
         return grid.positions.to(p)[p.argmax(-1)]
     places, densities = densest(_on(grid, p.device))
     return places.to(p)[(p * densities.to(p)).argmax(-1)]
@@ -137,6 +143,7 @@ def quantiles(
     >>> quantiles(torch.zeros(4), Bins.uniform(0, 8, 4), [0.25, 0.5])
     tensor([2., 4.])
     """
+    _refuse_circle("a quantile", grid)
     p = _masses(outputs, grid, dim, of)
     several = torch.as_tensor(levels, dtype=p.dtype, device=p.device)
     if several.ndim > 1:
@@ -200,6 +207,7 @@ def chance_above(
     >>> chance_above(torch.zeros(4), Bins.uniform(0, 8, 4), 5.0)
     tensor(0.3750)
     """
+    _refuse_circle("the chance above a number", grid)
     p = _masses(outputs, grid, dim, of)
     y = torch.as_tensor(threshold, dtype=torch.float64, device=p.device)
     y = y.expand(p.shape[:-1])[..., None]
@@ -214,19 +222,20 @@ def chance_above(
 
 def circular_mean(
     outputs: Float[Tensor, "*batch classes"],
-    circle: Circle,
+    circle: Circle | Bins,
     *,
     dim: int = -1,
     of: Of = "logits",
 ) -> Float[Tensor, "*batch"]:
     """Direction of the mean of the classes' points on the circle, as a position.
 
-    It lies between the position of the first class and one period later. Where the
+    It lies between the position of the first class (the first edge) and one period
+    later. Where the
     points cancel, no direction is better than another: the result is then any.
 
     Args:
         outputs: Logits, or probabilities, with the classes on axis `dim`.
-        circle: Where the classes lie.
+        circle: Where the classes lie: a `Circle`, or bins that wrap (`Bins.periodic`).
         dim: Axis of the classes; the last by default.
         of: Whether `outputs` are "logits" or "probs".
 
@@ -240,10 +249,13 @@ def circular_mean(
     >>> circular_mean(p, hours, of="probs").round(decimals=3) % 24
     tensor(0.)
     """
+    if isinstance(circle, Bins) and circle.wraps:
+        masses = _masses(outputs, circle, dim, of)
+        return mean_direction(masses, circle).to(masses.dtype)
     if not isinstance(circle, Circle):
         raise TypeError(
-            f"circle must be an offby.Circle, got {type(circle).__name__}; numbers on "
-            "a line have a `mean`"
+            "circle must be an offby.Circle or Bins.periodic, got "
+            f"{type(circle).__name__}; numbers on a line have a `mean`"
         )
     p = _masses(outputs, circle, dim, of).double()
     turn = 2 * torch.pi / circle.period.to(p)
@@ -311,4 +323,14 @@ def _on(bins: Bins, device: torch.device) -> Bins:
     """The bins beside a tensor."""
     if bins.edges.device == device:
         return bins
-    return Bins(bins.edges.to(device), tails=bins.tails)
+    return Bins(bins.edges.to(device), tails=bins.tails, wraps=bins.wraps)
+
+
+def _refuse_circle(what: str, grid: Bins | Line | Circle) -> None:
+    if isinstance(grid, Bins):
+        check_on_a_line(what, grid)
+    if isinstance(grid, Circle):
+        raise TypeError(
+            f"{what} needs Bins or a Line, got {grid}: on a circle no number is the "
+            "lowest; use `circular_mean` or `mode`"
+        )

@@ -58,7 +58,8 @@ def two_hot(
 
     for a number y between the centers :math:`x_i` and :math:`x_{i+1}`. It keeps the
     mean: :math:`\sum_j q_j x_j = y`. Beyond the first or last center all mass lies on
-    the end bin, and the mean is that center.
+    the end bin, and the mean is that center. On a circle (`Bins.periodic`) the last
+    center and the first are neighbors.
 
     Args:
         values: The true numbers, in the units of the bins. NaN gives a row of NaN.
@@ -86,18 +87,41 @@ def two_hot(
         raise ValueError(f'outside must be "clip" or "raise", got {outside!r}')
     if outside == "raise":
         _refuse_outside(values, bins)
-    # In float64: a float32 number of 1e6 is known to the width of many a bin.
-    y = values.double()[..., None]
-    x = bins.centers.to(y.device)
-    before = torch.bucketize(y.contiguous(), x[1:-1], right=True)
-    after = (before + 1).clamp(max=bins.n_bins - 1)
-    gap = (x[after] - x[before]).where(after > before, 1.0)
-    share = ((y - x[before]) / gap).clamp(0, 1)
-    masses = torch.cat([1 - share, share], -1).to(float_dtype(values))
-    empty = torch.zeros_like(masses[..., :1]).masked_fill(y.isnan(), torch.nan)
-    rows = empty.expand(*values.shape, bins.n_bins)
+    n = bins.n_bins
+    before, after, share = _between_centers(bins.on_grid(values)[..., None], bins)
+    share = share.to(float_dtype(values))
+    # NaN where the number is, and written over in place: half of the time is memory's.
+    rows = (0 * share).expand(*values.shape, n).clone()
+    rows.scatter_(-1, before, 1 - share)
     # Added: the only bin of a grid of one gets both.
-    return rows.scatter_add(-1, torch.cat([before, after], -1), masses)
+    return rows.scatter_add_(-1, after, share)
+
+
+def _between_centers(y: Tensor, bins: Bins) -> tuple[Tensor, Tensor, Tensor]:
+    """The centers around each number, and the share of the way to the second.
+
+    On a circle the last center also lies before the first, and the first after it.
+    """
+    n, edges = bins.n_bins, bins.edges.to(y.device)
+    n_centers = n + 2 if bins.wraps else n
+    if bins.even:
+        step = (edges[-1] - edges[0]) / n
+        way = (y - edges[0]) / step + (0.5 if bins.wraps else -0.5)
+        way = way.clamp(0, n_centers - 1)
+        place = way.detach().long().clamp(0, max(n_centers - 2, 0))
+        share = way - place
+    else:
+        x = edges[:-1] + edges.diff() / 2
+        if bins.wraps:
+            turn = edges[-1] - edges[0]
+            x = torch.cat([x[-1:] - turn, x, x[:1] + turn])
+        place = torch.bucketize(y.contiguous(), x[1:-1], right=True)
+        after = (place + 1).clamp(max=n_centers - 1)
+        gap = (x[after] - x[place]).where(after > place, 1.0)
+        share = ((y - x[place]) / gap).clamp(0, 1)
+    if bins.wraps:
+        return (place - 1).remainder(n), place.remainder(n), share
+    return place, (place + 1).clamp(max=n - 1), share
 
 
 def hl_gauss(
@@ -116,6 +140,8 @@ def hl_gauss(
     the numbers blurred by sigma, not at the distribution itself. Near an end of the
     grid the normal distribution is cut off, which moves its mean inward. Computed in
     log space: right where every difference above is zero in floating point.
+
+    On a circle (`Bins.periodic`) the bell goes around it, as often as it reaches.
 
     NOTE[DIFF] the papers have bins of one width; here sigma defaults to 0.75 widths of
     the bin that holds the number.
@@ -146,32 +172,76 @@ def hl_gauss(
     tensor([[0.2790, 0.4420, 0.2790]])
     """
     check_floating("values", values)
-    y = values.double()
-    edges, widths = bins.edges.to(y.device), bins.widths.to(y.device)
-    match outside:
-        case "clip":
-            y = y.clamp(edges[0], edges[-1])
-        case "raise":
-            _refuse_outside(values, bins)
-        case "spread":
-            pass
-        case _:
-            raise ValueError(
-                f'outside must be "clip", "raise" or "spread", got {outside!r}'
-            )
+    if outside not in ("clip", "raise", "spread"):
+        raise ValueError(
+            f'outside must be "clip", "raise" or "spread", got {outside!r}'
+        )
+    y = bins.on_grid(values)
+    edges = bins.edges.to(y.device)
+    if bins.wraps:
+        pass  # nothing is outside
+    elif outside == "clip":
+        y = y.clamp(edges[0], edges[-1])
+    elif outside == "raise":
+        _refuse_outside(values, bins)
     if sigma is None:
-        sigma = 0.75 * widths[bins.index(y).clamp(min=0)]
+        widths = edges.diff()
+        sigma = 0.75 * (widths[0] if bins.even else widths[_bin_around(y, bins)])
     elif not isinstance(sigma, Tensor) and not sigma > 0:
         raise ValueError(f"sigma must be positive, got {sigma:g}")
-    spread = torch.as_tensor(sigma, dtype=torch.float64, device=y.device)
+    if isinstance(sigma, Tensor):
+        sigma = sigma.to(y).where(sigma.to(y) > 0, torch.nan)
+    if bins.wraps:
+        spread = torch.as_tensor(sigma, dtype=y.dtype, device=y.device)
+        return _wrapped(y, bins, spread, float_dtype(values))
     if outside == "spread":
+        spread = torch.as_tensor(sigma, dtype=y.dtype, device=y.device)
         z = (edges - y[..., None]) / spread[..., None]
         log_mass = _log_mass_between(z[..., :-1], z[..., 1:])
         return log_mass.softmax(-1).to(float_dtype(values))
-    unit = math.sqrt(2) * spread.where(spread > 0, torch.nan)
-    # In float64: a float32 number of 1e6 is known to the width of many a bin.
-    z = ((edges - y[..., None]) / unit[..., None]).to(float_dtype(values))
-    return _mass_around_zero(z, bins.index(y)[..., None])
+    z = _from_center(edges, y, sigma, float_dtype(values))
+    return _mass_around_zero(z, _bin_around(y, bins)[..., None])
+
+
+def _wrapped(y: Tensor, bins: Bins, spread: Tensor, dtype: torch.dtype) -> Tensor:
+    """The masses on as many turns of the circle as the bell reaches, summed by bin."""
+    edges, n = bins.edges.to(y.device), bins.n_bins
+    turn = edges[-1] - edges[0]
+    # From there on, the bell around the circle is flat to the last digit.
+    spread = spread.clamp(max=1.5 * turn)
+    # Nine deviations are all that float64 can tell from none.
+    widest = (spread / turn).nan_to_num(0.0).max() if spread.numel() else turn * 0
+    reach = max(1, math.ceil(9 * float(widest)))
+    turns = torch.arange(-reach, reach + 1, device=y.device)
+    unrolled = torch.cat([(edges[:-1] + turn * turns[:, None]).flatten(), edges[-1:]])
+    unrolled[-1] += reach * turn
+    z = _from_center(unrolled, y, spread, dtype)
+    at = _bin_around(y, bins) + reach * n
+    mass = _mass_around_zero(z, at[..., None])
+    return mass.unflatten(-1, (len(turns), n)).sum(-2)
+
+
+def _bin_around(y: Tensor, bins: Bins) -> Tensor:
+    """The bin of each number on the grid, or by rounding the one beside; NaN's is 0."""
+    if not bins.even:
+        return bins.index(y).clamp(min=0)
+    low = bins.edges[0].to(y.device)
+    step = bins.period.to(y.device) / bins.n_bins
+    return ((y.detach() - low) / step).long().clamp(0, bins.n_bins - 1)
+
+
+def _from_center(
+    edges: Tensor, y: Tensor, sigma: Tensor | float, dtype: torch.dtype
+) -> Tensor:
+    """How far the edges are from the numbers, in units of sqrt(2) sigma.
+
+    Subtracted in float64: a float32 number of 1e6 is known to the width of many a bin.
+    """
+    unit = math.sqrt(2) * sigma
+    if not isinstance(unit, Tensor) or unit.ndim == 0:
+        # One for all: cheaper before the numbers meet the edges.
+        return (edges / unit - (y / unit)[..., None]).to(dtype)
+    return (edges - y[..., None]).to(dtype) * unit.reciprocal().to(dtype)[..., None]
 
 
 def _mass_around_zero(z: Tensor, at: Tensor) -> Tensor:
@@ -181,11 +251,11 @@ def _mass_around_zero(z: Tensor, at: Tensor) -> Tensor:
     its digits; that of the bin which holds the center is what both tails leave.
     """
     # Beyond, tails are subnormal numbers, which take a CPU ten times as long.
-    tails = z.abs().clamp(max=26.0 if z.dtype == torch.float64 else 9.0).erfc()
-    total = 2 - tails[..., :1] - tails[..., -1:]
-    at = at.clamp(min=0)
+    # In place, here and below: half of the time is memory's.
+    tails = z.abs_().clamp_(max=26.0 if z.dtype == torch.float64 else 9.0).erfc()
     middle = 2 - tails.gather(-1, at) - tails.gather(-1, at + 1)
-    return tails.diff(dim=-1).abs().scatter(-1, at, middle) / total
+    share = (2 - tails[..., :1] - tails[..., -1:]).reciprocal()
+    return tails.diff(dim=-1).abs_().scatter_(-1, at, middle).mul_(share)
 
 
 def smoothed(

@@ -1,4 +1,4 @@
-"""What `compare` is asked, checked before the work."""
+"""The data that `compare` gets, checked and made arrays before the work."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -6,55 +6,151 @@ from typing import Any
 
 import numpy as np
 
-from offby.comparison.problem import Problem
+from offby.comparison.config import CompareConfig
+from offby.comparison.problem import Problem, rows_of
 from offby.comparison.scoring import CLASS_METRICS, NUMBER_METRICS
-from offby.losses.registry import NamedLoss, parse
 from offby.results import Metric
 
-
-def named_losses(losses: Sequence[str]) -> list[NamedLoss]:
-    named = [parse(text) for text in losses]
-    names = [str(loss) for loss in named]
-    if not names:
-        raise ValueError("a comparison needs a loss, got none; name one or more")
-    twice = sorted({name for name in names if names.count(name) > 1})
-    if twice:
-        raise ValueError(
-            f"each loss must be named once, got {twice[0]} {names.count(twice[0])} "
-            "times; remove the repeated one"
-        )
-    return named
+LARGEST = 1e100
+"""Largest size of a target: scores square it, and sum the squares over the rows."""
 
 
-def problem_of(X, y, named, kind, positions, bins, strategy, folds, seed) -> Problem:
+def problem_of(
+    X: Any,
+    y: Any,
+    config: CompareConfig,
+    *,
+    positions: Sequence[float] | None = None,
+    labels: Sequence[str] | None = None,
+    weights: Any = None,
+    groups: Any = None,
+    time: Any = None,
+) -> Problem:
+    """The rows that count, as arrays; rows of weight 0 are left out.
+
+    Raises:
+        ValueError: If the data do not fit each other or the settings.
+    """
     y = np.asarray(y)
-    if len(y) < 2 * folds:
+    if y.ndim != 1 or len(y) != len(X):
         raise ValueError(
-            f"{folds} folds need at least {2 * folds} rows, got {len(y)}; "
-            "use fewer folds or more data"
+            f"y must hold one target for each of the {len(X)} rows of X, got shape "
+            f"{y.shape}; take both from the same table"
         )
-    if folds < 2:
-        raise ValueError(f"folds must be at least 2, got {folds}")
-    if kind == "classes":
-        for loss in named:
-            if loss.needs_bins:
-                raise ValueError(
-                    f"the loss {loss} needs numbers, and the target holds classes; "
-                    "drop it, or read the target as a number in bins"
-                )
-        y = y.astype(np.int64)
-        n_classes = len(positions) if positions is not None else int(y.max()) + 1
-        places = tuple(
-            map(float, positions if positions is not None else range(n_classes))
-        )
-        return Problem(X, y, kind, places, 0, strategy, folds, seed)
-    y = y.astype(np.float64)
-    if not np.isfinite(y).all():
+    if config.unseen_groups and (groups is None or time is None):
         raise ValueError(
-            f"the target must be finite, got {int((~np.isfinite(y)).sum())} rows that "
-            "are not; drop them first"
+            "unseen_groups needs groups and time, because it tests on later rows of "
+            "groups that were not trained on; give both"
         )
-    return Problem(X, y, kind, (), bins, strategy, folds, seed)
+    by_row = columns_by_row({"weight": weights, "groups": groups, "time": time}, len(y))
+    numbers = None
+    if "weight" in by_row and (by_row["weight"] == 0).any():
+        numbers = np.flatnonzero(by_row["weight"])
+        X, y = rows_of(X, numbers), y[numbers]
+        by_row = {name: column[numbers] for name, column in by_row.items()}
+    if "weight" in by_row:
+        weight = by_row.pop("weight")
+        # Equal weights change nothing, so they are none; others have mean 1.
+        if np.ptp(weight):
+            by_row["weight"] = weight / weight.mean()
+    if len(y) < 2 * config.folds:
+        raise ValueError(
+            f"{config.folds} folds need at least {2 * config.folds} rows, got "
+            f"{len(y)}; use fewer folds or more data"
+        )
+    if config.kind == "classes":
+        y = _class_codes(y)
+        places = _positions(y, positions, labels)
+    else:
+        y, places = _numbers(y, config.bins), ()
+    return Problem(
+        X,
+        y,
+        config.kind,
+        places,
+        0 if config.kind == "classes" else config.bins,
+        config.strategy,
+        config.folds,
+        config.seed,
+        unseen_groups=config.unseen_groups,
+        numbers=numbers,
+        **by_row,
+    )
+
+
+def _class_codes(y: np.ndarray) -> np.ndarray:
+    numeric = y.dtype.kind in "iufb" and bool(np.isfinite(y).all())
+    wrong = y[(y < 0) | (y != np.floor(y))] if numeric else y[:1]
+    if len(wrong):
+        raise ValueError(
+            f"y must hold class codes 0, 1, 2, ... in their order, got {wrong[0]!r}; "
+            "number the classes from 0"
+        )
+    if len(np.unique(y)) < 2:
+        raise ValueError(
+            "y must hold at least two classes, got one; use another target or more data"
+        )
+    return y.astype(np.int64)
+
+
+def _positions(y: np.ndarray, positions, labels) -> tuple[float, ...]:
+    """Where each class lies; by default as many as there are labels or codes."""
+    n_classes = int(y.max()) + 1
+    if positions is None:
+        places = tuple(map(float, range(max(n_classes, len(labels or ())))))
+    else:
+        places = tuple(map(float, positions))
+    if len(places) < n_classes:
+        raise ValueError(
+            f"positions must have one number for each of {n_classes} classes, got "
+            f"{len(places)}; give the missing ones"
+        )
+    if not np.isfinite(places).all() or (np.diff(places) <= 0).any():
+        raise ValueError(
+            f"positions must be finite and increase, got {places}; sort the classes "
+            "by their position"
+        )
+    if labels is not None and len(labels) != len(places):
+        raise ValueError(
+            f"labels must have one name for each of {len(places)} classes, got "
+            f"{len(labels)}; name every class once"
+        )
+    if labels is not None and len(set(labels)) < len(labels):
+        raise ValueError(
+            "labels must be different names, got some name twice; rename one of the "
+            "classes"
+        )
+    return places
+
+
+def _numbers(y: np.ndarray, n_bins: int) -> np.ndarray:
+    try:
+        y = y.astype(np.float64)
+    except (TypeError, ValueError) as error:
+        raise ValueError(
+            f'with kind="number" y must hold numbers, got {error}; convert them first'
+        ) from error
+    wrong = int((~np.isfinite(y)).sum())
+    if wrong:
+        raise ValueError(
+            f"the target must be finite, got {wrong} rows that are not; drop them first"
+        )
+    if np.abs(y).max() > LARGEST:
+        raise ValueError(
+            f"the target must lie within -{LARGEST:g} and {LARGEST:g}, because scores "
+            f"square it, got {y[np.abs(y).argmax()]:g}; use a larger unit"
+        )
+    if not np.ptp(y):
+        raise ValueError(
+            f"the target must hold different numbers, got {y[0]:g} in every row; use "
+            "another target"
+        )
+    if n_bins > len(y):
+        raise ValueError(
+            f"bins must be at most the number of rows, {len(y)}, got {n_bins}; most "
+            "bins would have no row, so use fewer"
+        )
+    return y
 
 
 def columns_by_row(by_row: dict[str, Any], n_rows: int) -> dict[str, np.ndarray]:
@@ -78,17 +174,17 @@ def columns_by_row(by_row: dict[str, Any], n_rows: int) -> dict[str, np.ndarray]
         found[name] = column
     if "weight" in found:
         weight = found["weight"] = found["weight"].astype(np.float64)
-        if not np.isfinite(weight).all() or (weight <= 0).any():
+        if not np.isfinite(weight).all() or (weight < 0).any() or not weight.any():
             raise ValueError(
-                f"weights must be positive and finite, got {weight.min():g} to "
-                f"{weight.max():g}; drop rows that should not count"
+                "weights must be 0 or more, finite, and positive in some row, got "
+                f"{weight.min():g} to {weight.max():g}; use 0 for rows that do not "
+                "count"
             )
-        # Of mean 1, so that a constant weight changes no bit of a loss.
-        found["weight"] = weight / weight.mean()
     return found
 
 
 def metrics_of(kind: str, target: str, first: str | None) -> tuple[Metric, ...]:
+    """The metrics of this kind of target, the one that matters most first."""
     metrics = CLASS_METRICS if kind == "classes" else NUMBER_METRICS
     keys = [metric.key for metric in metrics]
     if first is not None and first not in keys:

@@ -2,6 +2,7 @@
 
 import hashlib
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import torch
@@ -12,6 +13,10 @@ from offby.results import Data, Grid
 
 
 def split_of(problem: Problem) -> str:
+    """How training and test rows were told apart."""
+    if problem.time is not None and problem.groups is not None:
+        which = "groups not trained on" if problem.unseen_groups else "all groups"
+        return f"by time: trained on earlier rows, tested on later rows of {which}"
     if problem.groups is not None:
         return f"by groups, {len(np.unique(problem.groups))} of them"
     if problem.time is not None:
@@ -20,6 +25,7 @@ def split_of(problem: Problem) -> str:
 
 
 def not_tested(problem: Problem, noise: bool) -> tuple[str, ...]:
+    """Questions that this comparison does not answer."""
     gaps = ["other networks than this one, and other settings of it"]
     if not noise:
         gaps.append("noise in bin edges, inputs and targets")
@@ -35,14 +41,16 @@ def grid_of(bins: Bins) -> Grid:
     return Grid(names, tuple(map(float, bins.centers)), edges)
 
 
-def data_of(problem: Problem, X, name, target, labels, notes) -> Data:
+def data_of(problem: Problem, name, target, labels, notes) -> Data:
+    """The data as the report describes them."""
+    X: Any = problem.X
     if problem.kind == "classes":
         n = len(problem.positions)
         counts = np.bincount(problem.y, minlength=n)
         names = tuple(labels) if labels is not None else tuple(map(str, range(n)))
         grid = Grid(names, problem.positions, ())
     else:
-        bins = problem.grid(problem.y)
+        bins = problem.grid(problem.y, problem.weight)
         grid = grid_of(bins)
         index = bins.index(torch.tensor(problem.y)).numpy()
         counts = np.bincount(index, minlength=bins.n_bins)
@@ -62,6 +70,7 @@ def data_of(problem: Problem, X, name, target, labels, notes) -> Data:
 
 
 def hash_of_rows(X, y: np.ndarray) -> str:
+    """A hash of every cell and target."""
     digest = hashlib.sha256(np.ascontiguousarray(y).tobytes())
     if isinstance(X, np.ndarray):
         digest.update(np.ascontiguousarray(X).tobytes())

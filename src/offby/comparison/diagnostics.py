@@ -48,13 +48,12 @@ def telling_rows(
     for why, score in rules.items():
         at = next(int(i) for i in np.argsort(-score, kind="stable") if i not in taken)
         taken.add(at)
-        number = int(fold.held_out.numbers[at])
         picked.append(
             Row(
                 why=why,
-                number=number,
+                number=int(problem.row_numbers(fold.test.numbers[at])),
                 true=int(true_classes(fold)[at]),
-                value=float(problem.y[number]),
+                value=float(fold.test.y[at]),
                 probs={name: tuple(map(float, p[at])) for name, p in probs.items()},
                 grid=grid,
             )
@@ -98,14 +97,16 @@ def pushes(fold: Fold, loss: NamedLoss, fit: Fit) -> tuple[Pushes, ...]:
 
 
 def _pushes(fold: Fold, loss: NamedLoss, weights: Weights, stage: Stage) -> Pushes:
-    inputs = torch.tensor(fold.held_out.inputs)
+    inputs = torch.tensor(fold.test.inputs)
     logits = logits_of(weights, inputs).double().requires_grad_()
-    labels = fold.labels(fold.held_out)
+    labels = fold.labels(fold.test)
     (grad,) = torch.autograd.grad(loss.rows(logits, labels).sum(), logits)
     n_classes = logits.shape[-1]
     offset = (np.arange(n_classes) - labels.index.numpy()[:, None]).ravel()
-    total = np.bincount(offset + n_classes, -grad.numpy().ravel(), 2 * n_classes)
-    count = np.bincount(offset + n_classes, minlength=2 * n_classes)
+    weight = np.repeat(fold.test.row_weights(), n_classes)
+    push = -weight * grad.numpy().ravel()
+    total = np.bincount(offset + n_classes, push, 2 * n_classes)
+    count = np.bincount(offset + n_classes, weight, 2 * n_classes)
     seen = np.flatnonzero(count)
     return Pushes(
         method=str(loss),

@@ -1,13 +1,13 @@
 """Every prediction for every held-out row, as a table in a file."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from offby.comparison.methods.references import LEVELS
 from offby.comparison.problem import Fit, Problem
-from offby.comparison.scheduler import Place
+from offby.comparison.scheduler import FitKey
 
 FORMATS = ("csv", "parquet")
 
@@ -32,11 +32,17 @@ def check(path: str | Path) -> None:
         ) from error
 
 
-def write(path: str | Path, problem: Problem, fits: Mapping[Place, Fit]) -> None:
+def write(
+    path: str | Path,
+    problem: Problem,
+    fits: Mapping[FitKey, Fit],
+    labels: Sequence[str],
+) -> None:
     """One line per method, seed and held-out row, in the order of the fits.
 
-    The columns p0, p1, ... are probabilities of classes or bins (bins differ by fold:
-    edge0, edge1, ... are theirs), q05 ... q95 quantiles, and `point` is a bare guess.
+    The columns p_low, p_high, ... are probabilities of the classes by their labels.
+    For numbers, p0, p1, ... are probabilities of bins, whose edges edge0, edge1, ...
+    differ from fold to fold. q05 ... q95 are quantiles, `point` is a single guess.
     """
     import polars
 
@@ -44,11 +50,11 @@ def write(path: str | Path, problem: Problem, fits: Mapping[Place, Fit]) -> None
     for (method, number, seed), fit in fits.items():
         fold = problem.folds[number]
         columns: dict[str, object] = {
-            "method": [method] * len(fold.held_out.y),
+            "method": [method] * len(fold.test.y),
             "fold": number,
             "seed": seed,
-            "row": fold.held_out.numbers,
-            "true": fold.held_out.y,
+            "row": problem.row_numbers(fold.test.numbers),
+            "true": fold.test.y if fold.bins else [labels[k] for k in fold.test.y],
         }
         match fit.form:
             case "quantiles":
@@ -57,8 +63,11 @@ def write(path: str | Path, problem: Problem, fits: Mapping[Place, Fit]) -> None
             case "points":
                 columns["point"] = fit.outputs
             case _:
-                columns |= _numbered("p", fit.probs.T)
-                if fold.bins is not None:
+                if fold.bins is None:
+                    names = [f"p_{label}" for label in labels]
+                    columns |= dict(zip(names, fit.probs.T, strict=True))
+                else:
+                    columns |= _numbered("p", fit.probs.T)
                     columns |= _numbered("edge", fold.bins.edges.numpy())
         frames.append(polars.DataFrame(columns))
     whole = polars.concat(frames, how="diagonal")

@@ -17,10 +17,11 @@ from offby.comparison.splits import cuts
 from offby.grounds import Line
 from offby.losses.registry import Labels, NamedLoss
 from offby.tabular.data import TrainingData, balanced_line
-from offby.tabular.encoders.numbers import encoder
+from offby.tabular.encoders.numbers import fitted_encoder
 from offby.tabular.networks import MLP
 from offby.tabular.splits import child_seed
 from offby.tabular.trainer import TrainedRun
+from offby.weighted import WeightedSample
 
 Weights = tuple[np.ndarray, ...]
 Form = Literal["logits", "probs", "quantiles", "points"]
@@ -40,6 +41,10 @@ class Rows:
     time: np.ndarray | None = None
     """When each row came: 0 for the first time there is, then 1, 2, ..."""
 
+    def row_weights(self) -> np.ndarray:
+        """The weight of each row; ones if there are none."""
+        return np.ones(len(self.y)) if self.weight is None else self.weight
+
 
 @dataclass(frozen=True, eq=False)
 class Fold:
@@ -48,8 +53,8 @@ class Fold:
     number: int
     seed: int
     """Of the whole comparison."""
-    learned: Rows
-    held_out: Rows
+    train: Rows
+    test: Rows
     positions: tuple[float, ...]
     """Of the classes; empty for numbers."""
     bins: Bins | None
@@ -61,8 +66,9 @@ class Fold:
         """Where the classes lie."""
         if self.bins is None:
             return Line(list(self.positions))
-        y = torch.tensor(self.learned.y)
-        return balanced_line(self.bins, self.bins.index(y.double()))
+        y = torch.tensor(self.train.y)
+        index = self.bins.index(y.double())
+        return balanced_line(self.bins, index, tensor(self.train.weight))
 
     def labels(self, rows: Rows) -> Labels:
         """What rows of this fold are judged against."""
@@ -74,17 +80,16 @@ class Fold:
     @cached_property
     def data(self) -> TrainingData:
         """What the networks of this fold learn from."""
-        labels = self.labels(self.learned)
-        learned = self.learned
+        labels = self.labels(self.train)
         return TrainingData(
-            torch.tensor(learned.inputs),
+            torch.tensor(self.train.inputs),
             labels.index,
             labels.value,
             self.line,
             self.bins,
-            tensor(learned.weight),
-            tensor(learned.groups),
-            tensor(learned.time),
+            tensor(self.train.weight),
+            tensor(self.train.groups),
+            tensor(self.train.time),
         )
 
     def network_seed(self, seed: int) -> int:
@@ -95,7 +100,7 @@ class Fold:
     def digest(self) -> str:
         """A hash of everything a fit on this fold can depend on."""
         found = hashlib.sha256(f"{self.number} {self.seed} {self.positions}".encode())
-        for rows in (self.learned, self.held_out):
+        for rows in (self.train, self.test):
             for name, part in vars(rows).items():
                 if part is not None:
                     found.update(f"{name} {part.shape} {part.dtype}".encode())
@@ -122,6 +127,14 @@ class Problem:
     weight: np.ndarray | None = None
     groups: np.ndarray | None = None
     time: np.ndarray | None = None
+    unseen_groups: bool = False
+    """Whether, with times, only rows of groups without training rows are tested."""
+    numbers: np.ndarray | None = None
+    """FitKey of each row in the user's table, if rows of weight 0 were left out."""
+
+    def row_numbers(self, rows: np.ndarray) -> np.ndarray:
+        """Places of some rows in the user's table."""
+        return rows if self.numbers is None else self.numbers[rows]
 
     @cached_property
     def folds(self) -> list[Fold]:
@@ -133,11 +146,12 @@ class Problem:
             seed=self.seed,
             groups=self.groups,
             time=self.time,
+            unseen_groups=self.unseen_groups,
         )
         return [self._fold(number, *cut) for number, cut in enumerate(made)]
 
-    def _fold(self, number: int, learned: np.ndarray, held_out: np.ndarray) -> Fold:
-        encode = encoder(self.X).fit(rows_of(self.X, learned))
+    def _fold(self, number: int, train: np.ndarray, test: np.ndarray) -> Fold:
+        encode = self.encoder_of(train)
         by_row = {
             "weight": self.weight,
             "groups": _numbered(self.groups),
@@ -150,22 +164,27 @@ class Problem:
                 self.y[rows],
                 **{k: None if v is None else v[rows] for k, v in by_row.items()},
             )
-            for rows in (learned, held_out)
+            for rows in (train, test)
         ]
         classes = self.kind == "classes"
         return Fold(
             number=number,
             seed=self.seed,
-            learned=sides[0],
-            held_out=sides[1],
+            train=sides[0],
+            test=sides[1],
             positions=self.positions,
-            bins=None if classes else self.grid(self.y[learned]),
-            spread=0.0 if classes else float(np.std(self.y)),
+            bins=None if classes else self.grid(self.y[train], sides[0].weight),
+            spread=0.0 if classes else WeightedSample.of(self.y, self.weight).std(),
         )
 
-    def grid(self, values: np.ndarray) -> Bins:
+    def encoder_of(self, train: np.ndarray):
+        """An encoder of the columns, fitted on the training rows by their weights."""
+        weight = None if self.weight is None else self.weight[train]
+        return fitted_encoder(rows_of(self.X, train), weight)
+
+    def grid(self, values: np.ndarray, weight: np.ndarray | None = None) -> Bins:
         """Bins over the values."""
-        return Bins.around(values, self.n_bins, self.strategy)
+        return Bins.around(values, self.n_bins, self.strategy, weights=weight)
 
 
 def _numbered(column: np.ndarray | None) -> np.ndarray | None:
@@ -255,7 +274,7 @@ def fit_loss(
 
 
 def _fit(fold: Fold, seed: int, run: TrainedRun, seconds: float) -> Fit:
-    inputs = torch.tensor(fold.held_out.inputs)
+    inputs = torch.tensor(fold.test.inputs)
     with torch.no_grad():
         outputs = run.network(inputs[None])[0, 0].numpy()
     return Fit(

@@ -12,6 +12,7 @@ from sklearn.isotonic import isotonic_regression
 
 from offby.comparison.problem import Fit, Problem
 from offby.results import Reliability
+from offby.weighted import WeightedSample
 
 _GRAIN = 10_000
 """Predictions that agree to four decimals are recalibrated as one: no curve shows the
@@ -86,7 +87,7 @@ class _Forecasts:
     def of(cls, problem: Problem, fits: Sequence[Fit]) -> "_Forecasts":
         first = [fit for fit in fits if fit.seed == 0]
         folds = [problem.folds[fit.fold] for fit in first]
-        rows = np.concatenate([fold.held_out.numbers for fold in folds])
+        rows = np.concatenate([fold.test.numbers for fold in folds])
         weight = np.ones(len(rows)) if problem.weight is None else problem.weight[rows]
         shares = [np.minimum(fit.probs.cumsum(-1), 1) for fit in first]
         y = problem.y[rows]
@@ -118,8 +119,8 @@ class _Forecasts:
 
     def thresholds(self) -> list[float]:
         """Three that cut the rows into quarters, or as near to that as classes can."""
-        values, counts = np.unique(self.y, return_counts=True)
-        reached = counts.cumsum()[:-1] / len(self.y)
+        rows = WeightedSample.of(self.y, self.weight)
+        values, reached = rows.values, rows.weights.cumsum()[:-1] / rows.total
         chosen: list[int] = []
         for share in (0.5, 0.25, 0.75):
             order = np.argsort(np.abs(reached - share), kind="stable")

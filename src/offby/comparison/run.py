@@ -1,55 +1,24 @@
-"""`compare`: every loss on the same folds and seeds, judged by every metric."""
+"""`compare`: every loss on the same folds and seeds, scored by every metric."""
 
-import platform
 import time as clock
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import closing, nullcontext
-from dataclasses import replace
-from importlib.metadata import version
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-import numpy as np
-import sklearn
-import torch
-
-from offby.comparison import export as _predictions
-from offby.comparison.arguments import (
-    columns_by_row,
-    metrics_of,
-    named_losses,
-    problem_of,
-)
-from offby.comparison.describe import data_of, not_tested, split_of
-from offby.comparison.diagnostics import calibration, pushes, telling_rows
-from offby.comparison.forecasts import forecasts
-from offby.comparison.inference import differences
-from offby.comparison.methods.jobs import (
-    extra_jobs,
-    loss_jobs,
-    methods_of,
-    reference_jobs,
-)
+from offby.comparison import export
+from offby.comparison.arguments import metrics_of, problem_of
+from offby.comparison.config import CompareConfig, Kind, StopOn, Strategy
+from offby.comparison.contenders import contenders_of
+from offby.comparison.describe import data_of
+from offby.comparison.diagnosis import diagnosed
+from offby.comparison.judgment import judged
 from offby.comparison.networks import Settings
-from offby.comparison.noise import study as _noise
-from offby.comparison.problem import Fit, Problem
-from offby.comparison.reliability import reliability
-from offby.comparison.scheduler import Place, finish
-from offby.comparison.scoring import judge
-from offby.comparison.store import Store
-from offby.comparison.verdicts import answers
-from offby.comparison.why import reasons
-from offby.results import (
-    Comparison,
-    Run,
-    Score,
-    Timing,
-    Training,
-)
-from offby.tabular.forecasts import threads
+from offby.comparison.outcome import comparison_of
+from offby.comparison.scheduler import Progress, finished
+from offby.results import Comparison
 
-DEFAULT_LOSSES = ("ce", "emd1", "emd2", "cce", "ce+emd2")
-Progress = Callable[[int, int, str], None]
+_DEFAULT = CompareConfig()
+DEFAULT_LOSSES = tuple(_DEFAULT.losses)
 
 
 def compare(
@@ -57,30 +26,31 @@ def compare(
     y,
     *,
     losses: Sequence[str] = DEFAULT_LOSSES,
-    kind: Literal["classes", "number"] = "classes",
+    kind: Kind = _DEFAULT.kind,
     labels: Sequence[str] | None = None,
     positions: Sequence[float] | None = None,
-    bins: int = 50,
-    strategy: Literal["quantile", "uniform"] = "quantile",
-    folds: int = 5,
-    seeds: int = 3,
-    seed: int = 0,
-    stop_on: Literal["score", "own"] = "score",
-    rope: float = 0.01,
-    metric: str | None = None,
+    bins: int = _DEFAULT.bins,
+    strategy: Strategy = _DEFAULT.strategy,
+    folds: int = _DEFAULT.folds,
+    seeds: int = _DEFAULT.seeds,
+    seed: int = _DEFAULT.seed,
+    stop_on: StopOn = _DEFAULT.stop_on,
+    rope: float = _DEFAULT.rope,
+    metric: str | None = _DEFAULT.metric,
     weights=None,
     groups=None,
     time=None,
+    unseen_groups: bool = _DEFAULT.unseen_groups,
     extra: Mapping[str, Any] | None = None,
-    noise: bool = False,
-    target_noise: float | None = None,
+    noise: bool = _DEFAULT.noise,
+    target_noise: float | None = _DEFAULT.target_noise,
     run_dir: str | Path | None = None,
     predictions: str | Path | None = None,
     name: str = "",
     target: str = "",
     notes: Sequence[str] = (),
     command: str = "",
-    references: bool = True,
+    references: bool = _DEFAULT.references,
     settings: Settings | None = None,
     n_jobs: int | None = None,
     progress: Progress | None = None,
@@ -101,15 +71,19 @@ def compare(
         strategy: Bins of equal count, or of equal width.
         folds: Number of folds; each row is held out once.
         seeds: Networks per fold and loss.
-        seed: Where folds, first weights and orders of rows come from.
+        seed: Random seed of the folds, the initial weights and the order of rows.
         stop_on: What ends a training: the RPS or CRPS of an inner split, the same for
             all losses, or the loss itself.
         rope: Differences within this share of the best score are practically none.
         metric: Key of the metric that matters most: it comes first everywhere.
-        weights: Weight of each row, in training and in judging; equal by default.
+        weights: Weight of each row, in training and in the scores; equal by default.
+            Rows of weight 0 are left out.
         groups: Group of each row; the rows of one are never on both sides of a cut.
-        time: When each row came, a number or a date; every cut learns from earlier rows
-            than it judges, and the earliest are learned from only.
+        time: When each row came, a number or a date. Every fold trains on earlier rows
+            than it tests on; the earliest rows are training rows only. With `groups`
+            besides, the later rows of all groups are tested.
+        unseen_groups: With `time` and `groups`, test only on groups that have no
+            training rows in the fold.
         extra: Estimators of your own by name, to judge beside: scikit-learn's `fit`,
             and `predict_proba`, `predict_dist` or else `predict`. They get the rows of
             `X` as they are.
@@ -137,137 +111,49 @@ def compare(
 
     Raises:
         ValueError: If the arguments do not fit each other or the data.
+        TypeError: If an argument is of a wrong type.
         RuntimeError: If a fit fails, or `run_dir` cannot be written to any more.
     """
     started = clock.perf_counter()
-    named = named_losses(losses)
+    config = CompareConfig(
+        losses=losses,
+        kind=kind,
+        bins=bins,
+        strategy=strategy,
+        folds=folds,
+        seeds=seeds,
+        seed=seed,
+        stop_on=stop_on,
+        rope=rope,
+        metric=metric,
+        noise=noise,
+        target_noise=target_noise,
+        unseen_groups=unseen_groups,
+        references=references,
+    )
     metrics = metrics_of(kind, target, metric)
     if predictions is not None:
-        _predictions.check(predictions)
-    by_row = {"weight": weights, "groups": groups, "time": time}
-    problem = problem_of(X, y, named, kind, positions, bins, strategy, folds, seed)
-    problem = replace(problem, **columns_by_row(by_row, len(problem.y)))
-    settings = settings or Settings()
-    if target_noise is not None and not 0 <= target_noise < np.inf:
-        raise ValueError(
-            f"target_noise must be a standard deviation, 0 or more, got {target_noise}"
-        )
-    more = extra_jobs(problem, extra or {}, named, keyed=run_dir is not None)
-    jobs = loss_jobs(problem, named, range(seeds), settings, stop_on)
-    if references:
-        jobs += reference_jobs(problem, range(seeds), settings)
-    jobs += more
-    refits = _noise.trials(problem) if noise else []
-    jobs += _noise.jobs(refits, named, settings, stop_on)
-    data = data_of(problem, X, name, target, labels, notes)
-    fits = _finished(
-        jobs,
-        run_dir,
-        data.sha256,
-        n_jobs,
-        progress or (lambda done, total, text: None),
+        export.check(predictions)
+    problem = problem_of(
+        X,
+        y,
+        config,
+        positions=positions,
+        labels=labels,
+        weights=weights,
+        groups=groups,
+        time=time,
     )
-    methods = methods_of(named, jobs, refits)
-    keys = {method.key for method in methods}
-    scores = _scores(problem, {p: fit for p, fit in fits.items() if p[0] in keys})
+    data = data_of(problem, name, target, labels, notes)
+    contenders = contenders_of(
+        problem, config, settings or Settings(), extra or {}, keyed=run_dir is not None
+    )
+    fits = finished(contenders.jobs, run_dir, data.sha256, n_jobs, progress)
     if predictions is not None:
-        held_out = {place: fit for place, fit in fits.items() if place[0] in keys}
-        _predictions.write(predictions, problem, held_out)
-    by_loss = {
-        str(loss): [fit for (key, *_), fit in fits.items() if key == str(loss)]
-        for loss in named
-    }
-    with threads(None):
-        pushed = [
-            push
-            for loss in named
-            for push in pushes(problem.folds[0], loss, by_loss[str(loss)][0])
-        ]
-    sides = [(len(f.held_out.y), len(f.learned.y)) for f in problem.folds]
-    overlap = float(np.mean([held_out / learned for held_out, learned in sides]))
-    found = differences(
-        methods, metrics, scores, overlap=overlap, seeds=seeds, rope=rope
+        export.write(predictions, problem, contenders.scored(fits), data.labels)
+    judgment = judged(problem, config, contenders, metrics, fits)
+    diagnosis = diagnosed(problem, config, contenders, judgment, data.labels, fits)
+    seconds = clock.perf_counter() - started
+    return comparison_of(
+        problem, config, command, data, contenders, judgment, diagnosis, fits, seconds
     )
-    said = answers(metrics, found, methods, scores)
-    curves, share, turns = (), None, ()
-    if noise:
-        curves = _noise.curves(problem, named, metrics, refits, fits)
-        turns = _noise.takeovers(curves, next(m for m in metrics if m.answers), rope)
-        best = by_loss[said[0].best if said else str(named[0])]
-        first = [fit for fit in best if fit.seed == 0]
-        share = _noise.noise_share(problem, first, target_noise)
-    why = reasons(problem, scores, by_loss, share)
-    return Comparison(
-        data=data,
-        methods=methods,
-        metrics=metrics,
-        scores=scores,
-        differences=found,
-        verdicts=said,
-        why=tuple(reason.sentence for reason in why),
-        reasons=why,
-        rows=telling_rows(problem, by_loss, data.labels),
-        pushes=tuple(pushed),
-        calibration=tuple(calibration(problem, k, f) for k, f in by_loss.items()),
-        reliability=tuple(
-            curve for k, f in by_loss.items() for curve in reliability(problem, k, f)
-        ),
-        training=tuple(_training(key, f) for key, f in by_loss.items()),
-        run=Run(
-            command=command,
-            folds=folds,
-            seeds=seeds,
-            seed=seed,
-            stop_on=stop_on,
-            rope=rope,
-            versions={
-                "python": platform.python_version(),
-                "torch": torch.__version__,
-                "scikit-learn": sklearn.__version__,
-                "numpy": np.__version__,
-                "offby": version("offby"),
-            },
-            not_tested=not_tested(problem, noise),
-            split=split_of(problem),
-        ),
-        forecasts=tuple(forecasts(problem, k, f) for k, f in by_loss.items()),
-        noise_share=share,
-        noise=curves,
-        takeovers=turns,
-        timing=Timing(
-            seconds=clock.perf_counter() - started,
-            fits={
-                method.key: sum(
-                    fit.seconds for (key, *_), fit in fits.items() if key == method.key
-                )
-                for method in methods
-            },
-        ),
-    )
-
-
-def _finished(jobs, run_dir, data: str, n_jobs, say: Progress) -> dict[Place, Fit]:
-    """All fits, in the order of the jobs whatever the order they were made in."""
-    total = len(jobs)
-    say(0, total, f"{total} fits")
-    store = None if run_dir is None else Store(run_dir, data)
-    with nullcontext() if store is None else closing(store):
-        if store and (others := store.others()):
-            say(0, total, f"{others} fits of other data in {run_dir} are left alone")
-        return finish(jobs, store, n_jobs=n_jobs, say=say)
-
-
-def _scores(problem: Problem, fits: Mapping[Place, Fit]) -> tuple[Score, ...]:
-    return tuple(
-        Score(method, number, seed, metric, value, infinite)
-        for (method, number, seed), fit in fits.items()
-        for metric, (value, infinite) in judge(problem.folds[number], fit).items()
-    )
-
-
-def _training(key: str, fits: Sequence[Fit]) -> Training:
-    curves = [fit.curve for fit in fits]
-    longest = max(map(len, curves))
-    alive = [[c[i] for c in curves if i < len(c)] for i in range(longest)]
-    epochs = float(np.mean([fit.best_epoch for fit in fits]))
-    return Training(key, epochs, tuple(float(np.mean(now)) for now in alive))

@@ -3,9 +3,11 @@
 import hashlib
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, nullcontext
 from dataclasses import dataclass
 from functools import cached_property
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 from joblib import Parallel, delayed, effective_n_jobs
@@ -15,10 +17,10 @@ from offby.comparison.problem import Fit, Fold
 from offby.comparison.store import Store
 from offby.tabular.forecasts import threads
 
-Place = tuple[str, int, int]
+FitKey = tuple[str, int, int]
 """Method, fold and seed of a fit."""
 Fitter = Callable[[Sequence[tuple[Fold, int]]], list[Fit]]
-Say = Callable[[int, int, str], None]
+Progress = Callable[[int, int, str], None]
 
 _ROWS = 30_000
 """Most rows, over all its networks, of a unit of work: some ten seconds of training."""
@@ -38,7 +40,7 @@ class Job:
     """All that the fit depends on beside method, fold and seed, as text."""
 
     @property
-    def place(self) -> Place:
+    def key_of_fit(self) -> FitKey:
         """Where its fit belongs."""
         return self.method, self.fold.number, self.seed
 
@@ -55,29 +57,49 @@ def _versions() -> str:
     return " ".join(f"{name} {version(name)}" for name in names)
 
 
+def finished(
+    jobs: Sequence[Job],
+    run_dir: str | Path | None,
+    data: str,
+    n_jobs: int | None,
+    progress: Progress | None,
+) -> dict[FitKey, Fit]:
+    """The fits of all jobs, kept in a directory if one is named."""
+    say = progress or (lambda done, total, text: None)
+    total = len(jobs)
+    say(0, total, f"{total} fits")
+    store = None if run_dir is None else Store(run_dir, data)
+    with nullcontext() if store is None else closing(store):
+        if store and (others := store.others()):
+            say(0, total, f"{others} fits of other data in {run_dir} are left alone")
+        return finish(jobs, store, n_jobs=n_jobs, say=say)
+
+
 def finish(
-    jobs: Sequence[Job], store: Store | None, *, n_jobs: int | None, say: Say
-) -> dict[Place, Fit]:
+    jobs: Sequence[Job], store: Store | None, *, n_jobs: int | None, say: Progress
+) -> dict[FitKey, Fit]:
     """The fits of all jobs: from the store where they are there, else made and kept.
 
     Raises:
         RuntimeError: If workers die over and over, or the store cannot be written.
     """
-    done: dict[Place, Fit] = {}
+    done: dict[FitKey, Fit] = {}
     for job in jobs if store else ():
         fit = store.get(job.key) if store else None
         if fit is not None:
-            done[job.place] = fit
+            done[job.key_of_fit] = fit
     if done:
         say(len(done), len(jobs), f"{len(done)} of {len(jobs)} fits were there already")
     deaths = 0
-    while left := [job for job in jobs if job.place not in done]:
+    while left := [job for job in jobs if job.key_of_fit not in done]:
         before = len(done)
         try:
             for batch, fits in _parallel(left, n_jobs):
                 if store:
                     store.put([job.key for job in batch], fits)
-                done |= {job.place: fit for job, fit in zip(batch, fits, strict=True)}
+                done |= {
+                    job.key_of_fit: fit for job, fit in zip(batch, fits, strict=True)
+                }
                 say(len(done), len(jobs), batch[0].method)
         except BrokenProcessPool as error:
             deaths = 1 if len(done) > before else deaths + 1
@@ -86,7 +108,7 @@ def finish(
                     f"a fit must leave its worker alive, got {_TRIES} dead workers in "
                     "a row (out of memory, as a rule); use fewer jobs or fewer rows"
                 ) from error
-    return {job.place: done[job.place] for job in jobs}
+    return {job.key_of_fit: done[job.key_of_fit] for job in jobs}
 
 
 def batches(jobs: Sequence[Job], at_least: int) -> list[list[Job]]:
@@ -104,7 +126,7 @@ def batches(jobs: Sequence[Job], at_least: int) -> list[list[Job]]:
     for same in alike.values():
         batch: list[Job] = []
         for job in same:
-            rows = sum(len(each.fold.learned.y) for each in (*batch, job))
+            rows = sum(len(each.fold.train.y) for each in (*batch, job))
             if batch and (len(batch) == even or rows > _ROWS):
                 found.append(batch)
                 batch = []

@@ -61,7 +61,7 @@ def judge(fold: Fold, fit: Fit) -> Judged:
 
 def judge_classes(fold: Fold, probs: np.ndarray) -> Judged:
     """Scores of class probabilities, rows x classes."""
-    y, weight = fold.held_out.y, fold.held_out.weight
+    y, weight = fold.test.y, fold.test.weight
     positions = np.asarray(fold.positions)
     median = metrics.median_class(probs)
     off = np.abs(median - y)
@@ -81,7 +81,7 @@ def judge_classes(fold: Fold, probs: np.ndarray) -> Judged:
 def judge_number(fold: Fold, probs: np.ndarray) -> Judged:
     """Scores of probabilities of bins, rows x bins."""
     assert fold.bins is not None
-    y, weight = fold.held_out.y, fold.held_out.weight
+    y, weight = fold.test.y, fold.test.weight
     predicted = BinnedDistribution(probs, fold.bins)
     return {
         "crps": _mean(predicted.crps(y), weight),
@@ -97,11 +97,11 @@ def _judge_quantiles(fold: Fold, quantiles: np.ndarray) -> Judged:
     is zero, so the trapezoid rule needs the 19 inner levels only.
     """
     levels = np.asarray(LEVELS)
-    short = fold.held_out.y[:, None] - quantiles
+    short = fold.test.y[:, None] - quantiles
     pinball = np.maximum(levels * short, (levels - 1) * short)
     crps = 2 * pinball.sum(-1) / (len(LEVELS) + 1)
     return {
-        "crps": _mean(crps, fold.held_out.weight),
+        "crps": _mean(crps, fold.test.weight),
         "log_score": (None, 0),
         **_guesses(fold, quantiles[:, len(LEVELS) // 2], quantiles.mean(-1)),
     }
@@ -109,16 +109,16 @@ def _judge_quantiles(fold: Fold, quantiles: np.ndarray) -> Judged:
 
 def _judge_points(fold: Fold, points: np.ndarray) -> Judged:
     """Scores of bare numbers; the CRPS of a point is its absolute error."""
-    off = np.abs(points - fold.held_out.y)
+    off = np.abs(points - fold.test.y)
     return {
-        "crps": _mean(off, fold.held_out.weight),
+        "crps": _mean(off, fold.test.weight),
         "log_score": (None, 0),
         **_guesses(fold, points, points),
     }
 
 
 def _guesses(fold: Fold, median: np.ndarray, mean: np.ndarray) -> Judged:
-    y, weight = fold.held_out.y, fold.held_out.weight
+    y, weight = fold.test.y, fold.test.weight
     return {
         "mae": _mean(np.abs(median - y), weight),
         "rmse": (float(np.sqrt(np.average((mean - y) ** 2, weights=weight))), 0),
@@ -143,7 +143,7 @@ def _mean(rows: np.ndarray, weight: np.ndarray | None) -> tuple[float | None, in
 
 def pit_reached(fold: Fold, probs: np.ndarray, levels: np.ndarray) -> np.ndarray:
     """How much of each row's PIT lies at or below each level: rows x levels."""
-    y = fold.held_out.y
+    y = fold.test.y
     if fold.bins is not None:
         return metrics.rows.histogram_pit_cdf(y, probs, fold.bins, levels)
     return metrics.rows.pit_cdf(y, probs, levels)
@@ -151,4 +151,4 @@ def pit_reached(fold: Fold, probs: np.ndarray, levels: np.ndarray) -> np.ndarray
 
 def true_classes(fold: Fold) -> np.ndarray:
     """Class or bin of each held-out row."""
-    return fold.labels(fold.held_out).index.numpy()
+    return fold.labels(fold.test).index.numpy()

@@ -22,26 +22,33 @@ def cuts(
     seed: int,
     groups: np.ndarray | None = None,
     time: np.ndarray | None = None,
+    unseen_groups: bool = False,
 ) -> list[Cut]:
-    """The folds: each row is held out once, or, with times, all but the earliest.
+    """The folds: each row is tested once, or, with times, all but the earliest.
 
-    Rows of one group stay on one side of every cut. With times, every row that is
-    learned from is earlier than every row held out beside it.
+    With groups alone, the rows of a group are either training or test rows of a fold.
+    With times, every training row of a fold is earlier than all its test rows, which
+    are of all groups. With times and `unseen_groups`, each fold tests on a part of the
+    groups, from its time on, and trains on earlier rows of the other groups.
 
     Raises:
         ValueError: If there are too few groups or times for the folds.
     """
-    if groups is not None and time is not None:
-        raise ValueError(
-            "rows are cut by groups or by time, got both; name the one across which "
-            "the model will be used"
-        )
+    if time is not None and unseen_groups and groups is not None:
+        return _by_time_and_group(y, kind, n_folds, seed, groups, time)
     if time is not None:
         return _by_time(time, n_folds)
     rows = np.zeros(len(y))
     if groups is None:
         kfold = StratifiedKFold if kind == "classes" else KFold
         return list(kfold(n_folds, shuffle=True, random_state=seed).split(rows, y))
+    return _by_group(y, kind, n_folds, seed, groups)
+
+
+def _by_group(
+    y: np.ndarray, kind: str, n_folds: int, seed: int, groups: np.ndarray
+) -> list[Cut]:
+    """Each fold tests on groups of its own."""
     found = len(np.unique(groups))
     if found < n_folds:
         raise ValueError(
@@ -50,7 +57,7 @@ def cuts(
         )
     kfold = StratifiedGroupKFold if kind == "classes" else GroupKFold
     by_group = kfold(n_folds, shuffle=True, random_state=seed)
-    made = list(by_group.split(rows, y, groups))
+    made = list(by_group.split(np.zeros(len(y)), y, groups))
     empty = sum(not len(held_out) or not len(learned) for learned, held_out in made)
     if empty:
         raise ValueError(
@@ -83,3 +90,28 @@ def _by_time(time: np.ndarray, n_folds: int) -> list[Cut]:
         (np.sort(order[:start]), np.sort(order[start:end]))
         for start, end in zip(starts, ends, strict=True)
     ]
+
+
+def _by_time_and_group(
+    y: np.ndarray,
+    kind: str,
+    n_folds: int,
+    seed: int,
+    groups: np.ndarray,
+    time: np.ndarray,
+) -> list[Cut]:
+    """Each fold tests on groups of its own, at times after its training rows."""
+    by_time = _by_time(time, n_folds)
+    by_group = _by_group(y, kind, n_folds, seed, groups)
+    made = []
+    for (_, block), (others, tested) in zip(by_time, by_group, strict=True):
+        start = time[block].min()
+        made.append((others[time[others] < start], tested[time[tested] >= start]))
+    empty = sum(not len(train) or not len(test) for train, test in made)
+    if empty:
+        raise ValueError(
+            "every fold must have earlier rows of some groups and later rows of "
+            f"others, got {empty} of {n_folds} folds without them; use fewer folds, or "
+            "test on all groups"
+        )
+    return made

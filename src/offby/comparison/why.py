@@ -42,10 +42,11 @@ def factors(problem: Problem, far: float, noise: float | None) -> dict[str, floa
     """What may tell which loss does better, as numbers."""
     fold = problem.folds[0]
     n_bins = fold.line.n_classes
-    counts = np.bincount(fold.labels(fold.learned).index.numpy(), minlength=n_bins)
+    index = fold.labels(fold.train).index.numpy()
+    counts = np.bincount(index, fold.train.weight, minlength=n_bins)
     found = {
         "far": far,
-        "rows": float(np.mean([len(f.learned.y) for f in problem.folds])) / n_bins,
+        "rows": float(np.mean([len(f.train.y) for f in problem.folds])) / n_bins,
         "bins": float(n_bins),
         "imbalance": float(counts.max() / counts.sum()) * n_bins,
     }

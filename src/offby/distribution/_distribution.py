@@ -11,12 +11,13 @@ from numpy.typing import ArrayLike
 from scipy.special import entr
 from torch import Tensor
 
-from offby._checks import normalized
+from offby._checks import at_least_float32, normalized, on_host
 from offby.bins import Bins
 from offby.distribution._intervals import shortest_intervals
 from offby.distribution._mixture import mixture
 from offby.distribution._plot import plot
 from offby.distribution._rows import ROWS_AT_ONCE, Array, in_chunks, within_bins
+from offby.distribution.circular import check_on_a_line, mean_direction
 from offby.distribution.half_normal import (
     densest,
     entropies,
@@ -35,6 +36,13 @@ class BinnedDistribution:
     Bins with half-normal tails have these for their first and last. Everything is exact
     for that density. Numbers given to a method broadcast against
     the batch: of 3 rows, `ppf(0.5)` has shape (3,) and `ppf([[0.1], [0.9]])` (2, 3).
+
+    It computes in NumPy on the host: tensors are welcome everywhere, on any device and
+    in any precision, but what comes back are arrays without gradients. `offby.decode`
+    computes means, quantiles and chances in torch, on the device and with gradients.
+
+    On a circle (`Bins.periodic`) the mean is the direction of the mean; what needs a
+    lowest number (`cdf`, `ppf`, `var`, `interval`, `crps`, ...) is refused.
 
     Args:
         probs: Mass of each bin, bins on the last axis. Rows that sum to 1 within 1e-3
@@ -58,7 +66,7 @@ class BinnedDistribution:
     probs: Float[np.ndarray, "*batch bins"]
     bins: Bins
 
-    def __init__(self, probs: ArrayLike, bins: Bins) -> None:
+    def __init__(self, probs: Tensor | ArrayLike, bins: Bins) -> None:
         object.__setattr__(self, "bins", bins)
         probs = normalized(
             "probs",
@@ -75,11 +83,59 @@ class BinnedDistribution:
     ) -> "BinnedDistribution":
         """The distribution whose masses are the softmax of a network's raw output.
 
+        In the precision of the logits, float32 for half: for a million rows the masses
+        are what takes the memory. The numbers that come of them are float64.
+
         >>> BinnedDistribution.from_logits([0.0, 0.0], Bins([0, 1, 3])).probs
         array([0.5, 0.5])
         """
-        raw = torch.as_tensor(logits).detach().cpu().double()
-        return cls(raw.softmax(-1).numpy(), bins)
+        if not isinstance(logits, Tensor):
+            given = np.asarray(logits)
+            if given.dtype != np.float32:
+                given = given.astype(np.float64)
+            logits = torch.tensor(given)
+        probs = at_least_float32(logits.detach()).softmax(-1).cpu().numpy()
+        if probs.ndim == 0 or probs.shape[-1] != bins.n_bins:
+            raise ValueError(
+                f"logits must have {bins.n_bins} bins on their last axis, as the grid "
+                f"has, got shape {probs.shape}"
+            )
+        # A softmax is a distribution, or NaN in the whole row.
+        if np.isnan(probs[..., 0]).any():
+            at = tuple(int(i) for i in np.argwhere(np.isnan(probs[..., 0]))[0])
+            raise ValueError(
+                f"logits must hold numbers below infinity, but those of row {list(at)} "
+                "have no softmax; look for NaN in the network's output"
+            )
+        return cls._of(probs, bins)
+
+    @classmethod
+    def _of(cls, probs: np.ndarray, bins: Bins) -> "BinnedDistribution":
+        """Masses that are known to be right."""
+        made = object.__new__(cls)
+        object.__setattr__(made, "bins", bins)
+        object.__setattr__(made, "probs", probs)
+        return made
+
+    def __getitem__(self, rows: Any) -> "BinnedDistribution":
+        """The forecasts of some rows.
+
+        >>> BinnedDistribution([[0.5, 0.5], [0.0, 1.0]], Bins([0, 1, 3]))[1].mean()
+        np.float64(2.0)
+        """
+        if self.probs.ndim == 1:
+            raise IndexError("a single forecast has no rows to choose from")
+        if isinstance(rows, Tensor):
+            rows = on_host(rows)
+        # Of rows only: the bins stay together, or their masses would not sum to 1.
+        place = np.arange(self._rows.shape[0]).reshape(self.probs.shape[:-1])[rows]
+        return self._of(self._rows[place], self.bins)
+
+    def __len__(self) -> int:
+        """How many there are along the first axis."""
+        if self.probs.ndim == 1:
+            raise TypeError("a single forecast has no length")
+        return len(self.probs)
 
     def mean(self) -> Float[np.ndarray, "*batch"]:
         """Expected value, in the units of the target.
@@ -87,8 +143,12 @@ class BinnedDistribution:
         >>> float(BinnedDistribution([0.5, 0.5], Bins([0, 2, 4])).mean())
         2.0
         """
+        if self.bins.wraps:
+            return self._each_row(
+                lambda p: mean_direction(torch.from_numpy(p), self.bins).numpy()
+            )
         means, _ = self._moments
-        return self.probs @ means
+        return self._each_row(lambda p: p @ means)
 
     def median(self) -> Float[np.ndarray, "*batch"]:
         """The number with half of the mass below, in the units of the target.
@@ -106,8 +166,8 @@ class BinnedDistribution:
         >>> float(BinnedDistribution([0.4, 0.6], Bins([0, 1, 9])).mode())
         0.5
         """
-        places, densities = densest(self.bins)
-        return places.cpu().numpy()[(self.probs * densities.cpu().numpy()).argmax(-1)]
+        places, densities = (part.cpu().numpy() for part in densest(self.bins))
+        return self._each_row(lambda p: places[(p * densities).argmax(-1)])
 
     def var(self) -> Float[np.ndarray, "*batch"]:
         """Variance, within bins included, in squared units of the target.
@@ -115,9 +175,14 @@ class BinnedDistribution:
         >>> BinnedDistribution([0.5, 0.5], Bins([0, 6, 12])).var().item()
         12.0
         """
+        check_on_a_line("var", self.bins)
         means, variances = self._moments
-        apart = means - self.mean()[..., None]
-        return (self.probs * (apart**2 + variances)).sum(-1)
+
+        def of(p: Array) -> Array:
+            apart = means - (p @ means)[:, None]
+            return (p * (apart**2 + variances)).sum(-1)
+
+        return self._each_row(of)
 
     def std(self) -> Float[np.ndarray, "*batch"]:
         """Standard deviation, in the units of the target.
@@ -133,6 +198,13 @@ class BinnedDistribution:
         >>> float(BinnedDistribution([0.5, 0.5], Bins([0, 1, 3])).cdf(2.0))
         0.75
         """
+        check_on_a_line("cdf", self.bins)
+        return self._below(y)
+
+    def _below(self, y: ArrayLike) -> Array:
+        """Mass between the first edge and `y`."""
+        if self._is_long(y):
+            return self._in_parts(BinnedDistribution._below, y)
         y, k = self._locate(y)
         start = self._pick(self._cumulative, k)
         end = self._pick(self._cumulative, k + 1)
@@ -147,12 +219,19 @@ class BinnedDistribution:
         >>> float(BinnedDistribution([0.5, 0.5], Bins([0, 1, 3])).ppf(0.75))
         2.0
         """
-        q = np.asarray(q, dtype=np.float64)
+        check_on_a_line("ppf", self.bins)
+        return self._number_at(q)
+
+    def _number_at(self, q: ArrayLike) -> Array:
+        """The number with mass `q` between the first edge and itself."""
+        q = on_host(q).astype(np.float64)
         if ((q < 0) | (q > 1)).any():
             raise ValueError(
                 "q must hold probabilities between 0 and 1, "
                 f"got {q.min():g} to {q.max():g}"
             )
+        if self._is_long(q):
+            return self._in_parts(BinnedDistribution._number_at, q)
         # The least positive number, not 0: bins without mass before the first with
         # mass are no part of the support.
         level = np.maximum(q, np.nextafter(0, 1))
@@ -177,16 +256,23 @@ class BinnedDistribution:
         """
         y, k = self._locate(y)
         with np.errstate(divide="ignore"):
-            mass = np.log(self._pick(self.probs, k))
+            mass = np.log(self._pick(self.probs, k).astype(np.float64))
         return np.where(np.isnan(y), np.nan, mass + self._within(log_density, y, k))
 
     def prob(self, low: ArrayLike, high: ArrayLike) -> Float[np.ndarray, "*batch"]:
         """Mass between two numbers, in the units of the target.
 
+        On a circle, on the way from `low` upward to `high`.
+
         >>> float(BinnedDistribution([0.5, 0.5], Bins([0, 1, 3])).prob(0.5, 2))
         0.5
         """
-        return self.cdf(high) - self.cdf(low)
+        low, high = on_host(low), on_host(high)
+        mass = self._below(high) - self._below(low)
+        if not self.bins.wraps:
+            return mass
+        all_around = high - low >= float(self.bins.period)
+        return np.where(all_around, 1.0, np.where(mass < 0, mass + 1, mass))
 
     def interval(
         self, coverage: ArrayLike, *, kind: Literal["central", "shortest"] = "central"
@@ -207,7 +293,8 @@ class BinnedDistribution:
         >>> [float(end) for end in skewed.interval(0.5, kind="shortest")]
         [0.0, 1.0]
         """
-        inside = np.asarray(coverage, dtype=np.float64)
+        check_on_a_line("interval", self.bins)
+        inside = on_host(coverage).astype(np.float64)
         if not ((inside >= 0) & (inside <= 1)).all():
             raise ValueError(f"coverage must lie between 0 and 1, got {coverage}")
         if kind == "central":
@@ -232,7 +319,8 @@ class BinnedDistribution:
         >>> round(float(BinnedDistribution([0.5, 0.5], Bins([0, 2, 4])).entropy()), 4)
         1.3863
         """
-        return entr(self.probs).sum(-1) + self.probs @ entropies(self.bins).numpy()
+        within = entropies(self.bins).cpu().numpy()
+        return self._each_row(lambda p: entr(p).sum(-1) + p @ within)
 
     def quantile_loss(
         self, y: ArrayLike, level: ArrayLike
@@ -248,8 +336,8 @@ class BinnedDistribution:
         >>> float(BinnedDistribution([1.0], Bins([0, 1])).quantile_loss(2.0, 0.5))
         0.75
         """
-        short = np.asarray(y, dtype=np.float64) - self.ppf(level)
-        level = np.asarray(level, dtype=np.float64)
+        short = on_host(y).astype(np.float64) - self.ppf(level)
+        level = on_host(level).astype(np.float64)
         return np.maximum(level * short, (level - 1) * short)
 
     def sample(
@@ -261,7 +349,7 @@ class BinnedDistribution:
         >>> coin.sample(4, np.random.default_rng(0)).round(1)
         array([9.3, 0.5, 0.1, 0. ])
         """
-        return self.ppf(generator.uniform(size=(n, *self.probs.shape[:-1])))
+        return self._number_at(generator.uniform(size=(n, *self.probs.shape[:-1])))
 
     @classmethod
     def mixture(
@@ -310,7 +398,8 @@ class BinnedDistribution:
         >>> even.crps(4).round(4).item()
         0.6667
         """
-        y = np.asarray(y, dtype=np.float64)
+        check_on_a_line("crps", self.bins)
+        y = on_host(y).astype(np.float64)
         shape = np.broadcast_shapes(y.shape, self.probs.shape[:-1])
         mass = np.broadcast_to(self.probs, (*shape, self.bins.n_bins))
         number = np.broadcast_to(y, shape).reshape(-1)
@@ -318,7 +407,8 @@ class BinnedDistribution:
         for i, rows in in_chunks(mass.reshape(-1, mass.shape[-1])):
             # Copies: torch warns about arrays that it may not write to.
             values = torch.tensor(number[i : i + ROWS_AT_ONCE])
-            sides = Sides.of(torch.tensor(rows), values, self.bins)
+            masses = torch.tensor(rows, dtype=torch.float64)
+            sides = Sides.of(masses, values, self.bins)
             scores.append(sides.integral_of_squares())
         return np.concatenate(scores or [number]).reshape(shape)
 
@@ -335,6 +425,34 @@ class BinnedDistribution:
         return self.cdf(y)
 
     @property
+    def _rows(self) -> Float[np.ndarray, "rows bins"]:
+        return self.probs.reshape(-1, self.bins.n_bins)
+
+    def _each_row(self, function: Callable[[Array], Array]) -> Array:
+        """A number of each row, from some rows at a time in float64.
+
+        So that a million rows need no memory beside their masses.
+        """
+        found = [function(p.astype(np.float64)) for _, p in in_chunks(self._rows)]
+        return np.concatenate(found or [np.empty(0)]).reshape(self.probs.shape[:-1])[()]
+
+    def _is_long(self, numbers: ArrayLike) -> bool:
+        """Whether there are many rows, and no more than one number for each."""
+        batch = self.probs.shape[:-1]
+        fits = np.broadcast_shapes(np.shape(on_host(numbers)), batch) == batch
+        return fits and len(self._rows) > ROWS_AT_ONCE
+
+    def _in_parts(self, method: Callable[..., Array], numbers: ArrayLike) -> Array:
+        """A method of one number for each row, from some rows at a time."""
+        batch = self.probs.shape[:-1]
+        each = np.broadcast_to(on_host(numbers), batch).reshape(-1)
+        found = [
+            method(self._of(rows, self.bins), each[i : i + len(rows)])
+            for i, rows in in_chunks(self._rows)
+        ]
+        return np.concatenate(found).reshape(batch)
+
+    @property
     def _edges(self) -> Array:
         return self.bins.edges.cpu().numpy()
 
@@ -349,8 +467,8 @@ class BinnedDistribution:
     @property
     def _cumulative(self) -> Array:
         """Mass below each edge; exactly 1 from the last bin with mass on."""
-        sums = self.probs.cumsum(-1)
-        sums = sums / sums[..., -1:]
+        sums = self.probs.cumsum(-1, dtype=np.float64)
+        sums /= sums[..., -1:]
         return np.concatenate([np.zeros_like(sums[..., :1]), sums], axis=-1)
 
     def _locate(self, y: ArrayLike) -> tuple[Array, Any]:
@@ -358,7 +476,10 @@ class BinnedDistribution:
 
         On an inner edge it is the bin on the right, as in `Bins`.
         """
-        y = np.asarray(y, dtype=np.float64)
+        y = on_host(y).astype(np.float64)
+        if self.bins.wraps:
+            low = self._edges[0]
+            y = low + np.mod(y - low, float(self.bins.period))
         y = np.broadcast_to(y, np.broadcast_shapes(y.shape, self.probs.shape[:-1]))
         return y, np.searchsorted(self._edges[1:-1], y, side="right")
 

@@ -76,7 +76,7 @@ def _lower_ends(below: Array, start: Array, bins: Bins) -> Array:
     """Numbers with that mass below; of several, the largest."""
     mirrored = 1 - below[:, ::-1]
     other = Bins(-bins.edges.flip(0), tails=bins.tails)
-    return -_numbers_at(mirrored, 1 - start, other)
+    return 0.0 - _numbers_at(mirrored, 1 - start, other)  # not -0.0
 
 
 def _numbers_at(below: Array, q: Array, bins: Bins) -> Array:

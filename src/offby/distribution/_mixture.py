@@ -24,9 +24,10 @@ def mixture(
     if all(_same(grids[0], grid) for grid in grids):
         mixed = [w * part.probs for w, part in zip(shares, parts, strict=True)]
         return np.sum(mixed, axis=0), grids[0]
-    if any(grid.tails != "none" for grid in grids):
+    if any(grid.tails != "none" or grid.wraps for grid in grids):
         raise ValueError(
-            "a mixture of grids with tails needs the same grid in all parts, got "
+            "a mixture of grids with tails or on a circle needs the same grid in all "
+            "parts, got "
             f"{', '.join(map(repr, grids))}"
         )
     edges = np.unique(np.concatenate([grid.edges.cpu().numpy() for grid in grids]))
@@ -40,6 +41,4 @@ def mixture(
 
 
 def _same(one: Bins, other: Bins) -> bool:
-    return one.tails == other.tails and np.array_equal(
-        one.edges.cpu().numpy(), other.edges.cpu().numpy()
-    )
+    return one == other

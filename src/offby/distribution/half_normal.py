@@ -25,7 +25,7 @@ def log_density(
 ) -> Float[Tensor, "*batch"]:
     """Log density that a bin's own distribution has at a number, in float64."""
     edges, widths = bins.edges.to(value.device), bins.widths.to(value.device)
-    y = value.double()
+    y = bins.on_grid(value)
     # Not [index]: under vmap a single index would be read on the host.
     inside = -widths.log()[index[..., None]].squeeze(-1)
     if bins.tails == "none":

@@ -43,7 +43,7 @@ def as_ground(ground: None) -> None: ...
 @overload
 def as_ground(ground: Ground) -> Ground: ...
 def as_ground(ground: Any) -> Ground | None:
-    """The ground itself; of a grid (`Bins`), the line of its centers.
+    """The ground itself; of a grid (`Bins`), its centers on a line or on a circle.
 
     Raises:
         TypeError: If it is neither.
@@ -51,7 +51,7 @@ def as_ground(ground: Any) -> Ground | None:
     if ground is None or hasattr(ground, "cost_to"):
         return ground
     if hasattr(ground, "line"):
-        return ground.line()
+        return ground.circle() if ground.wraps else ground.line()
     raise TypeError(
         "ground must be a Line, Circle, Tree or Costs, or Bins whose centers lie on a "
         f"line, got {type(ground).__name__}; write Line(positions) or Costs(matrix)"

@@ -7,6 +7,7 @@ from torch import Tensor
 from offby import kernels
 from offby._checks import at_least_float32, bins_last, check_value, clamped
 from offby.bins import Bins
+from offby.distribution.circular import check_on_a_line
 from offby.distribution.half_normal import log_density
 from offby.distribution.sides import Sides
 
@@ -85,6 +86,7 @@ def histogram_crps(
     """
     logits = bins_last(logits, dim)
     check_value(logits, value, bins.n_bins)
+    check_on_a_line("histogram_crps", bins)
     term = kernels.Term("histogram_crps", bins, value=value)
     kernel = kernels.choose(impl, logits, None, term)
     if kernel is not None:
@@ -122,5 +124,6 @@ def histogram_wasserstein(
     """
     logits = bins_last(logits, dim)
     check_value(logits, value, bins.n_bins)
+    check_on_a_line("histogram_wasserstein", bins)
     p = at_least_float32(logits).softmax(-1)
     return Sides.of(p, value, bins).integral()

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import ArrayLike
 
-from offby._checks import normalized
+from offby._checks import normalized, on_host
 
 
 def probabilities(y_proba: ArrayLike, n_rows: int, n_classes: int | None) -> np.ndarray:
@@ -18,7 +18,8 @@ def probabilities(y_proba: ArrayLike, n_rows: int, n_classes: int | None) -> np.
     if rows.ndim != 2 or len(rows) != n_rows:
         raise ValueError(
             f"y_proba must hold one row for each of {n_rows} values of y_true, "
-            f"got shape {rows.shape}"
+            f"got shape {rows.shape}; with classes on the last axis, "
+            "y_proba.reshape(-1, n_classes) has one row for each"
         )
     return rows
 
@@ -108,10 +109,12 @@ def finite(name: str, y: ArrayLike) -> np.ndarray:
 
 def one_axis(name: str, y: ArrayLike) -> np.ndarray:
     """A one-dimensional array of at least one value."""
-    found = np.asarray(y)
+    found = on_host(y)
     if found.ndim != 1 or len(found) == 0:
         raise ValueError(
-            f"{name} must be one axis of at least one value, got shape {found.shape}"
+            f"{name} must be one axis of at least one value, got shape {found.shape}; "
+            "of several axes, give all rows on one: y.reshape(-1) and "
+            "y_proba.reshape(-1, n_classes)"
         )
     return found
 
@@ -120,7 +123,7 @@ def weights(sample_weight: ArrayLike | None, n_rows: int) -> np.ndarray:
     """One nonnegative weight per row, not all zero; ones by default."""
     if sample_weight is None:
         return np.ones(n_rows)
-    found = np.asarray(sample_weight, dtype=np.float64)
+    found = on_host(sample_weight).astype(np.float64)
     if found.shape != (n_rows,):
         raise ValueError(
             f"sample_weight must hold one number for each of {n_rows} rows, "

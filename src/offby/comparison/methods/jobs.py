@@ -25,6 +25,7 @@ from offby.results import Method
 
 
 def loss_jobs(problem, named, seeds, settings, stop_on) -> list[Job]:
+    """The networks of every loss."""
     found = []
     for loss in named:
         fit = partial(fit_loss, loss=loss, settings=settings, stop_on=stop_on)
@@ -103,10 +104,10 @@ def _recipe(name: str, estimator, problem: Problem) -> str:
     return f"{itself} {hash_of_rows(problem.X, problem.y)}"
 
 
-def methods_of(named, jobs: Sequence[Job], refits) -> tuple[Method, ...]:
+def methods_of(named, jobs: Sequence[Job]) -> tuple[Method, ...]:
+    """The methods of the jobs, losses before references."""
     titles = {str(loss): loss.title for loss in named}
-    noisy = {trial.method(loss) for trial in refits for loss in named}
-    keys = dict.fromkeys(job.method for job in jobs if job.method not in noisy)
+    keys = dict.fromkeys(job.method for job in jobs)
     return tuple(
         Method(key, titles.get(key) or _TITLES.get(key, key), key not in titles)
         for key in keys

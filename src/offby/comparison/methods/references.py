@@ -21,6 +21,7 @@ from offby.grounds import Line
 from offby.losses.registry import Labels, Loss, NamedLoss
 from offby.tabular.data import TrainingData
 from offby.tabular.splits import inner_split
+from offby.weighted import WeightedSample
 
 LEVELS = tuple((i + 1) / 20 for i in range(19))
 """Levels of the quantiles of the reference rows."""
@@ -43,22 +44,22 @@ def each(
 
 def class_frequencies(fold: Fold) -> Forecast:
     """The same forecast for every row: how often each class or bin came in training."""
-    index = fold.labels(fold.learned).index.numpy()
-    count = np.bincount(index, fold.learned.weight, minlength=fold.line.n_classes)
-    return "probs", np.tile(count / count.sum(), (len(fold.held_out.y), 1))
+    index = fold.labels(fold.train).index.numpy()
+    count = np.bincount(index, fold.train.weight, minlength=fold.line.n_classes)
+    return "probs", np.tile(count / count.sum(), (len(fold.test.y), 1))
 
 
 def boosted_classes(fold: Fold) -> Forecast:
     """Class probabilities of scikit-learn's gradient boosting, stopped early."""
     rows, judged = _inner_split(fold)
-    y = fold.learned.y[rows]
+    y = fold.train.y[rows]
     seen = np.unique(y)
-    probs = np.zeros((len(fold.held_out.y), fold.line.n_classes))
+    probs = np.zeros((len(fold.test.y), fold.line.n_classes))
     if len(seen) == 1:
         probs[:, seen[0]] = 1
         return "probs", probs
     # It knows no other classes.
-    judged = judged[np.isin(fold.learned.y[judged], seen)]
+    judged = judged[np.isin(fold.train.y[judged], seen)]
     # Its own inner split needs two rows of every class, and room for all of them.
     roomy = np.bincount(y)[seen].min() >= 2 and len(y) >= 10 * len(seen)
     stops: Any = bool(len(judged) or roomy)
@@ -66,7 +67,7 @@ def boosted_classes(fold: Fold) -> Forecast:
     # One thread, so that the sums have one order on every machine.
     with threadpool_limits(1):
         model.fit(**_given(fold, rows), **_given(fold, judged, "_val"))
-        probs[:, model.classes_] = model.predict_proba(fold.held_out.inputs)
+        probs[:, model.classes_] = model.predict_proba(fold.test.inputs)
     return "probs", probs
 
 
@@ -80,7 +81,7 @@ def boosted_quantiles(fold: Fold) -> Forecast:
                 loss="quantile", quantile=level, early_stopping=stops, random_state=0
             )
             .fit(**_given(fold, rows), **_given(fold, judged, "_val"))
-            .predict(fold.held_out.inputs)
+            .predict(fold.test.inputs)
             for level in LEVELS
         ]
     return "quantiles", np.sort(np.stack(columns, -1), -1)
@@ -88,7 +89,7 @@ def boosted_quantiles(fold: Fold) -> Forecast:
 
 def _inner_split(fold: Fold) -> tuple[np.ndarray, np.ndarray]:
     """Rows to learn from, and rows to stop by; none where the model may choose them."""
-    learned = fold.learned
+    learned = fold.train
     if learned.groups is None and learned.time is None:
         return np.arange(len(learned.y)), np.arange(0)
     rows, judged = inner_split(
@@ -103,7 +104,7 @@ def _inner_split(fold: Fold) -> tuple[np.ndarray, np.ndarray]:
 
 def _given(fold: Fold, rows: np.ndarray, name: str = "") -> dict[str, Any]:
     """Arguments of scikit-learn's `fit` for some of the rows learned from."""
-    learned = fold.learned
+    learned = fold.train
     if not len(rows):
         return {}
     weight = None if learned.weight is None else learned.weight[rows]
@@ -134,8 +135,9 @@ def network_quantiles(
     fits = []
     for fold, seed in places:
         begun = time.perf_counter()
-        learned, y = fold.learned, fold.learned.y
-        mean, spread = y.mean(), y.std()
+        learned, y = fold.train, fold.train.y
+        sample = WeightedSample.of(y, learned.weight)
+        mean, spread = sample.mean(), sample.std()
         data = TrainingData(
             torch.tensor(learned.inputs),
             torch.zeros(len(y), dtype=torch.int64),
@@ -149,7 +151,7 @@ def network_quantiles(
         run = settings.run(data, fold.network_seed(seed))
         (trained,) = fit_perceptrons([run], _PINBALL, settings, stop_on="own")
         with torch.no_grad():
-            rows = torch.tensor(fold.held_out.inputs)[None]
+            rows = torch.tensor(fold.test.inputs)[None]
             out = trained.network(rows)[0, 0].double().numpy()
         seconds = time.perf_counter() - begun
         quantiles = np.sort(out * spread + mean, -1)
@@ -163,13 +165,13 @@ def user_estimator(fold: Fold, *, name: str, estimator, X) -> Forecast:
     Its probabilities are taken if it has any, else its distribution over bins, else its
     predictions as points.
     """
-    weight = fold.learned.weight
+    weight = fold.train.weight
     given = {} if weight is None else {"sample_weight": weight}
     try:
-        learned = rows_of(X, fold.learned.numbers)
+        learned = rows_of(X, fold.train.numbers)
         model: Any = clone(estimator)
-        model.fit(learned, fold.learned.y, **given)
-        return _said_by(model, fold, rows_of(X, fold.held_out.numbers))
+        model.fit(learned, fold.train.y, **given)
+        return _said_by(model, fold, rows_of(X, fold.test.numbers))
     except Exception as error:  # Whatever it is, it is not ours to repair.
         raise RuntimeError(
             f"the estimator {name!r} must fit and predict the rows as they came, got "
@@ -180,13 +182,13 @@ def user_estimator(fold: Fold, *, name: str, estimator, X) -> Forecast:
 def _said_by(model, fold: Fold, X) -> Forecast:
     """Form and content of what a fitted model of the user says."""
     if fold.bins is None and hasattr(model, "predict_proba"):
-        probs = np.zeros((len(fold.held_out.y), fold.line.n_classes))
+        probs = np.zeros((len(fold.test.y), fold.line.n_classes))
         probs[:, np.asarray(model.classes_, np.int64)] = model.predict_proba(X)
         return "probs", probs
     if fold.bins is not None and hasattr(model, "predict_dist"):
         predicted: BinnedDistribution = model.predict_dist(X)
         return "quantiles", np.stack([predicted.ppf(level) for level in LEVELS], -1)
     points = np.asarray(model.predict(X), np.float64)
-    if points.shape != fold.held_out.y.shape or not np.isfinite(points).all():
+    if points.shape != fold.test.y.shape or not np.isfinite(points).all():
         raise ValueError(f"no finite number per row, but shape {points.shape}")
     return "points", points

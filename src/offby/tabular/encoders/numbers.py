@@ -2,6 +2,7 @@
 
 import narwhals as nw
 import numpy as np
+from sklearn import config_context
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.compose import make_column_transformer
 from sklearn.impute import SimpleImputer
@@ -28,6 +29,18 @@ def encoder(X):
     return make_column_transformer(
         (number, numbers), (one_hot(), words), verbose_feature_names_out=False
     )
+
+
+def fitted_encoder(X, sample_weight: np.ndarray | None = None):
+    """The encoder fitted on these rows; weights enter the standardization."""
+    made = encoder(X)
+    if sample_weight is None:
+        return made.fit(X)
+    # scikit-learn hands weights to a step of a pipeline only if the step asks for them.
+    with config_context(enable_metadata_routing=True):
+        scaler = made.transformers[0][1].named_steps["standardscaler"]
+        scaler.set_fit_request(sample_weight=True)
+        return made.fit(X, sample_weight=sample_weight)
 
 
 def one_hot() -> OneHotEncoder:

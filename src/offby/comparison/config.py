@@ -1,0 +1,119 @@
+"""The settings of `compare`, each with its default, checked before any fit."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from numbers import Integral, Real
+from typing import Any, Literal, get_args
+
+from offby.losses.registry import NamedLoss, parse
+
+Kind = Literal["classes", "number"]
+Strategy = Literal["quantile", "uniform"]
+StopOn = Literal["score", "own"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class CompareConfig:
+    """How a comparison is made; `compare` documents each setting.
+
+    Raises:
+        ValueError: If a setting has a value that it cannot have.
+        TypeError: If a setting has a value of a type that it cannot have.
+
+    >>> CompareConfig(seeds=0)
+    Traceback (most recent call last):
+        ...
+    ValueError: seeds must be a whole number of 1 or more, got 0; use 1 or more
+    """
+
+    losses: Sequence[str] = ("ce", "emd1", "emd2", "cce", "ce+emd2")
+    kind: Kind = "classes"
+    bins: int = 50
+    strategy: Strategy = "quantile"
+    folds: int = 5
+    seeds: int = 3
+    seed: int = 0
+    stop_on: StopOn = "score"
+    rope: float = 0.01
+    metric: str | None = None
+    noise: bool = False
+    target_noise: float | None = None
+    unseen_groups: bool = False
+    references: bool = True
+
+    def __post_init__(self) -> None:
+        """Check every setting."""
+        _check_choice("kind", self.kind, get_args(Kind))
+        _check_choice("strategy", self.strategy, get_args(Strategy))
+        _check_choice("stop_on", self.stop_on, get_args(StopOn))
+        _check_whole("bins", self.bins, 2)
+        _check_whole("folds", self.folds, 2)
+        _check_whole("seeds", self.seeds, 1)
+        _check_whole("seed", self.seed, 0)
+        _check_share("rope", self.rope)
+        if self.target_noise is not None:
+            _check_deviation("target_noise", self.target_noise)
+        for loss in self.named_losses():
+            if self.kind == "classes" and loss.needs_bins:
+                raise ValueError(
+                    f"the loss {loss} needs numbers, and the target holds classes; "
+                    "drop it, or read the target as a number in bins"
+                )
+
+    def named_losses(self) -> list[NamedLoss]:
+        """The losses by their names, each named once."""
+        if isinstance(self.losses, str):
+            raise TypeError(
+                "losses must be a list of names, got the text "
+                f"{self.losses!r}; put it in a list"
+            )
+        named = [parse(text) for text in self.losses]
+        names = [str(loss) for loss in named]
+        if not names:
+            raise ValueError("a comparison needs a loss, got none; name one or more")
+        repeated = sorted({name for name in names if names.count(name) > 1})
+        if repeated:
+            raise ValueError(
+                f"each loss must be named once, got {repeated[0]} "
+                f"{names.count(repeated[0])} times; remove the repeated one"
+            )
+        return named
+
+
+def _check_choice(name: str, value: Any, choices: Sequence[str]) -> None:
+    if value not in choices:
+        quoted = " or ".join(f'"{choice}"' for choice in choices)
+        raise ValueError(f"{name} must be {quoted}, got {value!r}; use one of these")
+
+
+def _check_whole(name: str, value: Any, least: int) -> None:
+    if isinstance(value, bool) or not isinstance(value, Integral):
+        raise TypeError(
+            f"{name} must be a whole number of {least} or more, got {value!r}; use an "
+            "int"
+        )
+    if value < least:
+        raise ValueError(
+            f"{name} must be a whole number of {least} or more, got {value}; use "
+            f"{least} or more"
+        )
+
+
+def _check_share(name: str, value: Any) -> None:
+    if not _is_number(value) or not 0 <= value < 1:
+        raise ValueError(
+            f"{name} must be a share from 0 to below 1, got {value!r}; 0.01 is 1 %"
+        )
+
+
+def _check_deviation(name: str, value: Any) -> None:
+    if not _is_number(value) or not 0 <= value < math.inf:
+        raise ValueError(
+            f"{name} must be a standard deviation, 0 or more, got {value}; leave it "
+            "out to estimate the noise from the data"
+        )
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, Real) and not isinstance(value, bool)

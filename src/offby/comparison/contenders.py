@@ -1,0 +1,73 @@
+"""Which methods are compared, and the fits that they need."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from offby.comparison.config import CompareConfig
+from offby.comparison.methods.jobs import (
+    extra_jobs,
+    loss_jobs,
+    methods_of,
+    reference_jobs,
+)
+from offby.comparison.networks import Settings
+from offby.comparison.noise import perturb
+from offby.comparison.problem import Fit, Problem
+from offby.comparison.scheduler import FitKey, Job
+from offby.losses.registry import NamedLoss
+from offby.results import Method
+
+Fits = Mapping[FitKey, Fit]
+
+
+@dataclass(frozen=True, eq=False)
+class Contenders:
+    """The losses, references and estimators of the user, with all their fits."""
+
+    losses: Sequence[NamedLoss]
+    methods: tuple[Method, ...]
+    perturbations: Sequence[perturb.Perturbation]
+    jobs: Sequence[Job]
+    """Of the methods, then of the losses under each perturbation."""
+
+    def scored(self, fits: Fits) -> dict[FitKey, Fit]:
+        """The fits of the methods, without those under perturbations."""
+        keys = {method.key for method in self.methods}
+        return {key: fit for key, fit in fits.items() if key[0] in keys}
+
+    def by_loss(self, fits: Fits) -> dict[str, list[Fit]]:
+        """The fits of each loss."""
+        names = [str(loss) for loss in self.losses]
+        return {
+            name: [fit for (method, *_), fit in fits.items() if method == name]
+            for name in names
+        }
+
+
+def contenders_of(
+    problem: Problem,
+    config: CompareConfig,
+    settings: Settings,
+    extra: Mapping[str, Any],
+    *,
+    keyed: bool,
+) -> Contenders:
+    """All methods on all folds and seeds.
+
+    Args:
+        problem: The data and their folds.
+        config: The settings of the comparison.
+        settings: Size of the networks and rules of their training.
+        extra: Estimators of the user by name.
+        keyed: Whether fits are kept, so that each needs a hash of all it depends on.
+    """
+    losses, seeds = config.named_losses(), range(config.seeds)
+    more = extra_jobs(problem, extra, losses, keyed=keyed)
+    jobs = loss_jobs(problem, losses, seeds, settings, config.stop_on)
+    if config.references:
+        jobs += reference_jobs(problem, seeds, settings)
+    jobs += more
+    changed = perturb.perturbations(problem) if config.noise else []
+    refits = perturb.jobs(changed, losses, settings, config.stop_on)
+    return Contenders(losses, methods_of(losses, jobs), changed, [*jobs, *refits])

@@ -1,0 +1,126 @@
+"""How predictions and scores of each loss change with the strength of the noise."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from offby.comparison.noise.perturb import (
+    FOLDS,
+    INPUTS,
+    Perturbation,
+    noisy_inputs,
+    unchanged_level,
+)
+from offby.comparison.problem import Fit, Fold, Problem
+from offby.comparison.scheduler import FitKey
+from offby.comparison.scoring import judge, pit_reached
+from offby.losses.registry import NamedLoss
+from offby.results import Metric, Noise
+
+
+def curves(
+    problem: Problem,
+    losses: Sequence[NamedLoss],
+    metrics: Sequence[Metric],
+    found: Sequence[Perturbation],
+    fits: Mapping[FitKey, Fit],
+) -> tuple[Noise, ...]:
+    """How far the predictions of each loss move, and its scores with them."""
+    kinds = list(dict.fromkeys(perturbation.kind for perturbation in found))
+    keys = [metric.key for metric in metrics]
+    noises = []
+    for loss in losses:
+        base = [(f, fits[str(loss), f.number, 0]) for f in problem.folds]
+        for kind in kinds:
+            levels, points = (
+                [unchanged_level(kind)],
+                [_point(base[:FOLDS], base[:FOLDS])],
+            )
+            for perturbation in found:
+                if perturbation.kind == kind:
+                    name = perturbation.method(loss)
+                    now = [(f, fits[name, f.number, 0]) for f in perturbation.folds]
+                    levels.append(perturbation.level)
+                    points.append(_point(base[:FOLDS], now))
+            noises.append(_noise(kind, loss, levels, points, keys))
+        levels, points = [0.0], [_point(base, base)]
+        for level in INPUTS:
+            levels.append(level)
+            points.append(_point(base, _with_noisy_inputs(problem, base, level)))
+        noises.append(_noise("inputs", loss, levels, points, keys))
+    return tuple(noises)
+
+
+Pair = tuple[Fold, Fit]
+Point = tuple[float, dict[str, float | None], float]
+"""How far predictions moved, the scores, and the largest distance of the PIT."""
+
+
+def _point(base: Sequence[Pair], now: Sequence[Pair]) -> Point:
+    moved = [
+        np.average(
+            wasserstein_rows(before, fit.probs, fold, other.probs),
+            weights=before.test.weight,
+        )
+        for (before, fit), (fold, other) in zip(base, now, strict=True)
+    ]
+    judged = [judge(fold, fit) for fold, fit in now]
+    scores = {}
+    for key in judged[0]:
+        values = [part[key] for part in judged]
+        known = [value for value, infinite in values if value is not None]
+        finite = len(known) == len(values) and not sum(n for _, n in values)
+        scores[key] = float(np.mean(known)) if finite else None
+    levels = np.linspace(0, 1, 41)
+    reached = np.concatenate([pit_reached(fold, f.probs, levels) for fold, f in now])
+    weights = np.concatenate([fold.test.row_weights() for fold, _ in now])
+    gap = np.abs(np.average(reached, axis=0, weights=weights) - levels).max()
+    return float(np.mean(moved)), scores, float(gap)
+
+
+def _noise(kind, loss, levels, points: Sequence[Point], keys) -> Noise:
+    order = np.argsort(levels, kind="stable")
+    ordered = [points[i] for i in order]
+    return Noise(
+        kind=kind,
+        method=str(loss),
+        levels=tuple(float(levels[i]) for i in order),
+        moved=tuple(moved for moved, _, _ in ordered),
+        scores={key: tuple(scores[key] for _, scores, _ in ordered) for key in keys},
+        miscalibration=tuple(gap for _, _, gap in ordered),
+    )
+
+
+def wasserstein_rows(
+    fold: Fold, probs: np.ndarray, other: Fold, others: np.ndarray
+) -> np.ndarray:
+    """Wasserstein-1 distance of two forecasts of each row, in units of the target."""
+    if fold.bins is None or other.bins is None:
+        gaps = np.diff(fold.positions)
+        return np.abs((probs - others).cumsum(-1)[:, :-1]) @ gaps
+    ends = [bins.edges.numpy() for bins in (fold.bins, other.bins)]
+    x = np.union1d(*ends)
+    below = [
+        np.stack([np.interp(x, edges, row) for row in _cumulative(p)])
+        for edges, p in zip(ends, (probs, others), strict=True)
+    ]
+    gap = below[0] - below[1]
+    left, right = gap[:, :-1], gap[:, 1:]
+    whole = np.abs(left) + np.abs(right)
+    # The difference is linear between the edges, and may change its sign there.
+    crossed = (left**2 + right**2) / np.maximum(whole, np.finfo(float).tiny)
+    return (np.where(left * right < 0, crossed, whole) / 2) @ np.diff(x)
+
+
+def _cumulative(probs: np.ndarray) -> np.ndarray:
+    return np.concatenate([np.zeros((len(probs), 1)), probs.cumsum(-1)], -1)
+
+
+def _with_noisy_inputs(problem: Problem, base: Sequence[Pair], level) -> list[Pair]:
+    pairs = []
+    for fold, fit in base:
+        inputs = noisy_inputs(problem, fold, level)
+        said = replace(fit, form="probs", outputs=fit.probs_of(inputs))
+        pairs.append((fold, said))
+    return pairs

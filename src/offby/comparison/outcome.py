@@ -1,0 +1,84 @@
+"""The stages of a comparison, put together as its result."""
+
+import platform
+from dataclasses import replace
+from importlib.metadata import version
+
+import numpy as np
+import sklearn
+import torch
+
+from offby.comparison.config import CompareConfig
+from offby.comparison.contenders import Contenders, Fits
+from offby.comparison.describe import not_tested, split_of
+from offby.comparison.diagnosis import Diagnosis
+from offby.comparison.judgment import Judgment
+from offby.comparison.problem import Problem
+from offby.results import Comparison, Data, Run, Timing
+
+
+def comparison_of(
+    problem: Problem,
+    config: CompareConfig,
+    command: str,
+    data: Data,
+    contenders: Contenders,
+    judgment: Judgment,
+    diagnosis: Diagnosis,
+    fits: Fits,
+    seconds: float,
+) -> Comparison:
+    """The result as plain data."""
+    return Comparison(
+        data=replace(data, notes=(*data.notes, *diagnosis.notes)),
+        methods=contenders.methods,
+        metrics=judgment.metrics,
+        scores=judgment.scores,
+        differences=judgment.differences,
+        verdicts=judgment.verdicts,
+        why=tuple(reason.sentence for reason in diagnosis.reasons),
+        reasons=diagnosis.reasons,
+        rows=diagnosis.rows,
+        pushes=diagnosis.pushes,
+        calibration=diagnosis.calibration,
+        reliability=diagnosis.reliability,
+        training=diagnosis.training,
+        run=_run(problem, config, command),
+        forecasts=diagnosis.forecasts,
+        noise_share=diagnosis.noise_share,
+        noise=diagnosis.noise,
+        takeovers=diagnosis.takeovers,
+        timing=_timing(contenders, fits, seconds),
+    )
+
+
+def _run(problem: Problem, config: CompareConfig, command: str) -> Run:
+    return Run(
+        command=command,
+        folds=config.folds,
+        seeds=config.seeds,
+        seed=config.seed,
+        stop_on=config.stop_on,
+        rope=config.rope,
+        versions={
+            "python": platform.python_version(),
+            "torch": torch.__version__,
+            "scikit-learn": sklearn.__version__,
+            "numpy": np.__version__,
+            "offby": version("offby"),
+        },
+        not_tested=not_tested(problem, config.noise),
+        split=split_of(problem),
+    )
+
+
+def _timing(contenders: Contenders, fits: Fits, seconds: float) -> Timing:
+    return Timing(
+        seconds=seconds,
+        fits={
+            method.key: sum(
+                fit.seconds for (key, *_), fit in fits.items() if key == method.key
+            )
+            for method in contenders.methods
+        },
+    )
