@@ -197,6 +197,13 @@ def test_bins_from_uneven_centers_hold_them():
         Bins.from_centers([1, 1, 2])
 
 
+def test_log_bins_have_a_margin_of_one_ratio_on_either_side() -> None:
+    edges = Bins.around([1.0, 3.0, 20.0, 100.0], 4, "log").edges
+    ratio = 100**0.25
+    expected = [1 / ratio, ratio, ratio**2, ratio**3, 100 * ratio]
+    assert_close(edges, torch.tensor(expected, dtype=torch.float64))
+
+
 HOURS = Bins.periodic(0, 24, 12)
 UNEVEN = Bins([-1, 0.5, 1, 3, 4.5], wraps=True)
 on_circles = pytest.mark.parametrize("bins", [HOURS, UNEVEN], ids=["even", "uneven"])

@@ -1,3 +1,5 @@
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -231,6 +233,24 @@ def test_shortest_interval_with_tails_ends_where_densities_are_equal() -> None:
     assert (low[0], high[0]) == (1, 1)
     assert np.isneginf(low[3])
     assert np.isposinf(high[3])
+
+
+@pytest.mark.parametrize("tails", ["none", "half-normal"])
+def test_a_mixture_on_one_grid_mixes_the_masses(tails: Any) -> None:
+    bins = Bins([0, 1, 3], tails=tails)
+    parts = [BinnedDistribution(p, bins) for p in ([[0.2, 0.8]], [[0.6, 0.4]])]
+    mixed = BinnedDistribution.mixture(parts, [1, 3])
+    np.testing.assert_allclose(mixed.probs, [[0.5, 0.5]])
+    assert mixed.bins == bins
+
+
+def test_a_mixture_of_different_grids_with_tails_is_refused() -> None:
+    parts = [
+        BinnedDistribution([0.5, 0.5], Bins([0, 1, end], tails="half-normal"))
+        for end in (2, 3)
+    ]
+    with pytest.raises(ValueError, match="needs the same grid in all parts"):
+        BinnedDistribution.mixture(parts)
 
 
 CIRCLE = Bins([-1, 0.5, 1, 3, 4.5], wraps=True)

@@ -28,8 +28,17 @@ def read(file: Path, source: str, options: ReadOptions) -> Table:
         names = sorted(row[0] for row in connection.execute(query).fetchall())
         name = _chosen(names, options.table, source)
         quoted = '"' + name.replace('"', '""') + '"'
-        frame = polars.read_database(
-            f"SELECT * FROM {quoted}", connection, infer_schema_length=None
+        # Not `polars.read_database`, which needs pyarrow for DuckDB.
+        rows = connection.execute(f"SELECT * FROM {quoted}")
+        columns = [each[0] for each in rows.description]
+        frame = polars.DataFrame(
+            rows.fetchall(), columns, orient="row", infer_schema_length=None
+        )
+        # DuckDB gives Python objects for what polars has no type for, such as UUIDs.
+        frame = frame.with_columns(
+            polars.Series(column.name, [None if x is None else str(x) for x in column])
+            for column in frame
+            if column.dtype == polars.Object
         )
     finally:
         connection.close()
