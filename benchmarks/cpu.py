@@ -140,7 +140,7 @@ def summary(record: dict) -> str:
         cells.append(f"{mine / base:.2f}")
     lines.append(_line("memory of `offby.losses.squared_emd`, likewise", cells))
     images = f"{ratios['images']['squared_emd']['ratio']:.2f}"
-    last = f"Images ({_images()}), classes on axis 1: {images}. {conditions(record)}"
+    last = f"Images ({_images()}, classes on axis 1): {images}. {conditions(record)}"
     return "\n".join([*lines, "", last])
 
 

@@ -287,10 +287,10 @@ def test_trains_on_rows_that_may_only_be_read():
     X, y = small("classes")
     problem = Problem(X, y, "classes", (0.0, 1.0, 2.0), 0, "quantile", 2, 0)
     fold = problem.folds[0]
-    for rows in (fold.learned, fold.held_out):
+    for rows in (fold.train, fold.test):
         rows.inputs.flags.writeable = rows.y.flags.writeable = False
     (fit,) = fit_loss([(fold, 0)], loss=parse("ce"), settings=SHORT, stop_on="own")
-    assert fit.probs_of(fold.held_out.inputs).shape[1] == 3
+    assert fit.probs_of(fold.test.inputs).shape[1] == 3
 
 
 # The rows that say when to stop
@@ -368,7 +368,8 @@ def test_every_method_stops_on_rows_apart(monkeypatch, kind, by):
     # The group is an input, so that it can be told from the rows a model is given.
     X = np.column_stack([X, known])
     places = (0.0, 1.0, 2.0) if kind == "classes" else ()
-    problem = Problem(X, y, kind, places, 5, "quantile", 2, 0, **{by: apart})
+    problem = Problem(X, y, kind, places, 5, "quantile", 2, 0)
+    problem = replace(problem, **{by: apart})
     seen = []
 
     def check(inputs, judged):
@@ -410,10 +411,12 @@ def test_every_method_stops_on_rows_apart(monkeypatch, kind, by):
 def test_a_fit_is_known_by_its_groups():
     X, y = small("classes")
     folds = [
-        Problem(X, y, "classes", (0.0, 1.0, 2.0), 0, "quantile", 2, 0, **rules).folds[0]
-        for rules in ({}, {"groups": np.arange(120)})
+        Problem(
+            X, y, "classes", (0.0, 1.0, 2.0), 0, "quantile", 2, 0, groups=groups
+        ).folds[0]
+        for groups in (None, np.arange(120))
     ]
-    rows = [{"learned": replace(f.learned, **{"groups": None})} for f in folds]
+    rows = [{"train": replace(f.train, **{"groups": None})} for f in folds]
     assert replace(folds[1], **rows[1]).digest != folds[1].digest
     assert replace(folds[0], **rows[0]).digest == folds[0].digest
 

@@ -124,7 +124,7 @@ def calibration(problem: Problem, name: str, fits: list[Fit]) -> Calibration:
     reached = np.concatenate(
         [pit_reached(folds[fit.fold], fit.probs, levels) for fit in first]
     )
-    rows = np.concatenate([folds[fit.fold].held_out.numbers for fit in first])
+    rows = np.concatenate([folds[fit.fold].test.numbers for fit in first])
     weight = np.ones(len(rows)) if problem.weight is None else problem.weight[rows]
     # Unequal weights tell less: as much as this many rows of equal weight (Kish).
     n_equal = max(1, round(weight.sum() ** 2 / (weight**2).sum()))

@@ -14,7 +14,7 @@ from offby.results import Forecasts, Guess
 def forecasts(problem: Problem, name: str, fits: Sequence[Fit]) -> Forecasts:
     """Of all rows, each held out once, under the first seed."""
     first = [fit for fit in fits if fit.seed == 0]
-    rows = np.concatenate([problem.folds[f.fold].held_out.numbers for f in first])
+    rows = np.concatenate([problem.folds[f.fold].test.numbers for f in first])
     weight = np.ones(len(rows)) if problem.weight is None else problem.weight[rows]
     if problem.kind == "classes":
         y = np.asarray(problem.positions)[problem.y[rows]]

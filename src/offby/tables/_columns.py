@@ -106,15 +106,19 @@ def features(frame, notes: list[str]):
         if column.null_count() == len(column):
             empty.append(column.name)
         elif is_id:
-            ids.append(column.name)
+            ids.append(column)
         elif column.n_unique() == 1:
             constant.append(column.name)
         else:
             kept.append(column)
+    if not kept:
+        # Where a counter is all there is, it may be the time.
+        kept = [column for column in ids if column.dtype.is_numeric()]
+        ids = [column for column in ids if not column.dtype.is_numeric()]
     for names, one, many in (
         (empty, "has no values", "have no values"),
         (constant, "is the same in all rows", "are the same in all rows"),
-        (ids, "only names or numbers the rows", "only name or number the rows"),
+        (_names(ids), "only names or numbers the rows", "only name or number the rows"),
         (strange, "holds neither numbers nor text", "hold neither numbers nor text"),
     ):
         if len(names) == 1:
@@ -134,6 +138,10 @@ def features(frame, notes: list[str]):
             + "; drop fewer or add some"
         )
     return polars.DataFrame(kept)
+
+
+def _names(columns) -> list[str]:
+    return [column.name for column in columns]
 
 
 def _sentence_start(names: Sequence[str]) -> str:
