@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from offby import explain, report
@@ -86,6 +86,21 @@ def test_a_picture_that_fails_becomes_a_note(monkeypatch, part):
     assert Comparison.from_json(found.to_json()) == found
 
 
+def test_the_default_number_of_bins_is_fine_on_a_small_table():
+    few = NUMBERS[:30]
+    found = compare(
+        np.arange(30.0)[:, None],
+        few,
+        kind="number",
+        losses=["ce"],
+        folds=2,
+        seeds=1,
+        references=False,
+        settings=Settings(max_iter=1, hidden_layer_sizes=(4,)),
+    )
+    assert found.data.n_rows == 30
+
+
 HEAPED = st.one_of(
     st.tuples(st.just("counts"), st.floats(0.3, 20)),
     st.tuples(st.just("zeros"), st.floats(0.3, 0.9)),
@@ -110,10 +125,17 @@ def heaped(kind: str, size: float, seed: int) -> np.ndarray:
     return y
 
 
-@settings(max_examples=6, deadline=None, derandomize=True)
+# Without the phase "explain": it traces every line of every fit.
+@pytest.mark.slow
+@settings(
+    max_examples=8,
+    deadline=None,
+    derandomize=True,
+    phases=(Phase.explicit, Phase.generate, Phase.shrink),
+)
 @given(HEAPED, st.integers(0, 99), st.sampled_from([3, 10, 50]), st.booleans())
 def test_heaped_targets_come_through_to_report_and_explainer(of, seed, bins, by_time):
-    y = heaped(*of, seed)
+    y = heaped(of[0], of[1], seed)
     time = np.arange(60) if by_time else None
     found = run(y, kind="number", bins=bins, time=time)
     assert not found.data.notes

@@ -145,7 +145,8 @@ def _numbers(y: np.ndarray, n_bins: int) -> np.ndarray:
             f"the target must hold different numbers, got {y[0]:g} in every row; use "
             "another target"
         )
-    if n_bins > len(y):
+    # The default is fine on a small table, too: there bins hold a row or less.
+    if n_bins > max(len(y), CompareConfig.bins):
         raise ValueError(
             f"bins must be at most the number of rows, {len(y)}, got {n_bins}; most "
             "bins would have no row, so use fewer"
