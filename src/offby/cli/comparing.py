@@ -10,16 +10,19 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from offby.cli import terminal
+from offby.comparison.config import CompareConfig
 
 if TYPE_CHECKING:
     from offby.results import Comparison
     from offby.tables import Problem, ReadOptions
 
-SIZES = {"quick": (3, 1), "full": (10, 5), "": (5, 3)}
+SIZES = {
+    "quick": (3, 1),
+    "full": (10, 5),
+    "": (CompareConfig.folds, CompareConfig.seeds),
+}
 """Folds and seeds of each size of run."""
 
-USUAL_BINS = 50
-"""Bins of a number where --bins is not given."""
 PASSED_ON = (
     "losses",
     "strategy",
@@ -80,7 +83,7 @@ def problem_of(
         losses=len(losses),
         seeds=seeds,
         bins=asked["bins"],
-        usual_bins=USUAL_BINS,
+        usual_bins=CompareConfig.bins,
     )
     problem = tables.prepare(
         scanned,

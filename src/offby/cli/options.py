@@ -3,9 +3,11 @@
 from collections.abc import Callable
 from functools import reduce
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import click
+
+from offby.comparison.config import CompareConfig, StopOn, Strategy
 
 Decorator = Callable[[Any], Any]
 
@@ -62,12 +64,13 @@ target_options = _together(
     click.option(
         "--bins",
         type=click.IntRange(min=2),
-        help="Treat the target as a number, cut into this many bins.  [default: 50]",
+        help="Treat the target as a number, cut into this many bins.  "
+        f"[default: {CompareConfig.bins}]",
     ),
     click.option(
         "--strategy",
-        type=click.Choice(["quantile", "uniform"]),
-        default="quantile",
+        type=click.Choice(get_args(Strategy)),
+        default=CompareConfig.strategy,
         show_default=True,
         help="Bins with equal numbers of rows, or bins of equal width.",
     ),
@@ -141,7 +144,7 @@ row_options = _together(
 run_options = _together(
     click.option(
         "--losses",
-        default="ce,emd1,emd2,cce,ce+emd2",
+        default=",".join(CompareConfig.losses),
         show_default=True,
         help="Losses by name, or sums as ce+0.3*emd1.",
     ),
@@ -162,24 +165,27 @@ run_options = _together(
         help="The most reliable answer: 10 folds and 5 seeds.",
     ),
     click.option(
-        "--folds", type=click.IntRange(min=2), help="Number of folds.  [default: 5]"
+        "--folds",
+        type=click.IntRange(min=2),
+        help=f"Number of folds.  [default: {CompareConfig.folds}]",
     ),
     click.option(
         "--seeds",
         type=click.IntRange(min=1),
-        help="Networks trained for each fold and loss.  [default: 3]",
+        help="Networks trained for each fold and loss.  "
+        f"[default: {CompareConfig.seeds}]",
     ),
     click.option(
         "--seed",
         type=click.IntRange(min=0),
-        default=0,
+        default=CompareConfig.seed,
         show_default=True,
         help="Seed of all random numbers.",
     ),
     click.option(
         "--stop-on",
-        type=click.Choice(["score", "own"]),
-        default="score",
+        type=click.Choice(get_args(StopOn)),
+        default=CompareConfig.stop_on,
         show_default=True,
         help="Stop training early by the same score for every loss, or by each loss "
         "itself.",
@@ -187,7 +193,7 @@ run_options = _together(
     click.option(
         "--rope",
         type=click.FloatRange(min=0, max=1, max_open=True),
-        default=0.01,
+        default=CompareConfig.rope,
         show_default=True,
         help="Relative difference that is too small to matter.",
     ),

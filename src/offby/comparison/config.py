@@ -4,9 +4,10 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from numbers import Integral, Real
-from typing import Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
-from offby.losses.registry import NamedLoss, parse
+if TYPE_CHECKING:
+    from offby.losses.registry import NamedLoss
 
 Kind = Literal["classes", "number"]
 Strategy = Literal["quantile", "uniform"]
@@ -61,8 +62,11 @@ class CompareConfig:
                     "drop it, or read the target as a number in bins"
                 )
 
-    def named_losses(self) -> list[NamedLoss]:
+    def named_losses(self) -> "list[NamedLoss]":
         """The losses by their names, each named once."""
+        # The command line reads the defaults above without loading PyTorch.
+        from offby.losses.registry import parse
+
         if isinstance(self.losses, str):
             raise TypeError(
                 "losses must be a list of names, got the text "
