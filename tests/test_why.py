@@ -92,10 +92,11 @@ def test_reasons_quote_the_study():
     low, middle, high = (100 * share for share in band["quartiles"])
     assert rows.favors == ("emd2" if low > 0 else "ce" if high < 0 else "")
     assert rows.sentence == (
-        "There are 15 rows per class to learn from; that favors emd2: of the studied "
-        f"problems like it, {band['gained']} of {band['problems']} had a better RPS "
-        f"with emd2 than with ce, the middle one by {middle:.1f} % (half of them by "
-        f"{low:.1f} to {high:.1f} %)."
+        "There are 15 rows per class to learn from. This favors emd2: in "
+        f"{band['gained']} of {band['problems']} similar problems of our study, the "
+        "RPS was better with emd2 than with ce. The median difference was "
+        f"{middle:.1f} %, the middle half of the problems had {low:.1f} to "
+        f"{high:.1f} %."
     )
     rank, low, high = _reasons._found("classes", "far", "emd2", "rps")[
         "rank_correlation"
@@ -103,8 +104,9 @@ def test_reasons_quote_the_study():
     assert low < 0 < high
     assert by_factor["far"].favors == ""
     assert by_factor["far"].sentence.endswith(
-        "two or more classes off; in the study that did not tell what emd2 gains over "
-        f"ce (rank correlation {rank:+.2f}, {low:+.2f} to {high:+.2f})."
+        "two or more classes off. In our study, this did not predict what emd2 gains "
+        f"over ce (rank correlation {rank:+.2f}, 95 % interval {low:+.2f} to "
+        f"{high:+.2f})."
     )
 
 

@@ -58,7 +58,11 @@ def _facts(
 ) -> dict[str, str]:
     """What the data are like, by factor."""
     classes = problem.kind == "classes"
-    what = "two or more classes off" if classes else "off by more than a spread"
+    what = (
+        "two or more classes off"
+        if classes
+        else "off by more than one standard deviation of the target"
+    )
     place, places = ("class", "classes") if classes else ("bin", "bins")
     far, rows, bins = known["far"], known["rows"], known["bins"]
     found = {
@@ -89,18 +93,19 @@ def _reason(
         rank, low, high = found["rank_correlation"]
         if low * high <= 0:
             said = (
-                f"; in the study that did not tell what {loss} gains over ce (rank "
-                f"correlation {rank:+.2f}, {low:+.2f} to {high:+.2f})."
+                f". In our study, this did not predict what {loss} gains over ce (rank "
+                f"correlation {rank:+.2f}, 95 % interval {low:+.2f} to {high:+.2f})."
             )
             return Reason(factor, value, "", fact + said)
         band = found["bands"][int(np.searchsorted(found["edges"], value))]
         favors = _favored(band, loss)
         q1, q2, q3 = band["quartiles"]
         said = (
-            f"; that favors {favors or 'neither ce nor ' + loss}: of the studied "
-            f"problems like it, {band['gained']} of {band['problems']} had a better "
-            f"{metric.upper()} with {loss} than with ce, the middle one by "
-            f"{100 * q2:.1f} % (half of them by {100 * q1:.1f} to {100 * q3:.1f} %)."
+            f". This favors {favors or 'neither ce nor ' + loss}: in {band['gained']} "
+            f"of {band['problems']} similar problems of our study, the "
+            f"{metric.upper()} was better with {loss} than with ce. The median "
+            f"difference was {100 * q2:.1f} %, the middle half of the problems had "
+            f"{100 * q1:.1f} to {100 * q3:.1f} %."
         )
         return Reason(factor, value, favors, fact + said)
     return Reason(factor, value, "", fact + ".")
