@@ -1,6 +1,7 @@
 """What `compare` refuses, what weights mean, and results that no picture may cost."""
 
 from itertools import pairwise
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -9,8 +10,12 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from offby import explain, report
-from offby.comparison import Comparison, compare, diagnostics
+from offby.comparison import Comparison, compare, diagnosis, diagnostics
+from offby.comparison.config import CompareConfig
 from offby.comparison.networks import Settings
+from offby.comparison.scoring import NUMBER_METRICS
+from offby.losses.registry import parse
+from offby.results import Answer
 
 TINY = Settings(max_iter=2, hidden_layer_sizes=(8,))
 
@@ -84,6 +89,30 @@ def test_a_picture_that_fails_becomes_a_note(monkeypatch, part):
     assert found.scores == whole.scores
     assert any("IndexError: by hand" in note for note in found.data.notes)
     assert Comparison.from_json(found.to_json()) == found
+
+
+def test_a_fold_that_trains_on_one_number_is_refused_by_name():
+    y = np.r_[np.zeros(40), np.arange(20.0)]
+    with pytest.raises(ValueError, match="different targets, got 0 in all"):
+        run(y, kind="number", bins=5, time=np.arange(60))
+
+
+def test_noise_is_studied_where_no_loss_has_a_finite_score(monkeypatch):
+    monkeypatch.setattr(
+        diagnosis, "noise_share", lambda problem, fits, noise: len(fits)
+    )
+    problem = SimpleNamespace(folds=[])
+    named = [parse("ce"), parse("emd2")]
+    of_none = SimpleNamespace(
+        losses=named, perturbations=[], by_loss=lambda fits: {"ce": [], "emd2": []}
+    )
+    empty = Answer("crps", "", (), (), "No loss can be called best.")
+    judgment = SimpleNamespace(metrics=NUMBER_METRICS, verdicts=(empty,))
+    attempts = diagnosis._Attempts()
+    rules: Any = (attempts, problem, CompareConfig(noise=True), of_none, judgment, {})
+    _, share, _ = diagnosis._noise(*rules)
+    assert share == 0
+    assert not [note for note in attempts.notes if "KeyError" in note]
 
 
 def test_the_default_number_of_bins_is_fine_on_a_small_table():

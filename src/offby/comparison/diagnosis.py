@@ -135,7 +135,9 @@ def _noise(
     losses, metrics = contenders.losses, judgment.metrics
     first = next(metric for metric in metrics if metric.answers)
     by_loss = contenders.by_loss(fits)
-    best = judgment.verdicts[0].best if judgment.verdicts else str(losses[0])
+    # No loss is best where the scores of all are infinite.
+    best = next((answer.best for answer in judgment.verdicts if answer.best), "")
+    best = best or str(losses[0])
     found = attempts.make(
         "The effect of noise",
         lambda: curves(problem, losses, metrics, contenders.perturbations, fits),

@@ -183,7 +183,17 @@ class Problem:
         return fitted_encoder(rows_of(self.X, train), weight)
 
     def grid(self, values: np.ndarray, weight: np.ndarray | None = None) -> Bins:
-        """Bins over the values."""
+        """Bins over the values.
+
+        Raises:
+            ValueError: If the values are all the same.
+        """
+        if np.min(values) == np.max(values):
+            raise ValueError(
+                "the training rows of every fold must have different targets, got "
+                f"{values[0]:g} in all {len(values)} rows of one; use fewer folds, or "
+                "another --time or --groups"
+            )
         return Bins.around(values, self.n_bins, self.strategy, weights=weight)
 
 

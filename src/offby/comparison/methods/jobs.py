@@ -10,29 +10,24 @@ from sklearn.base import clone
 from sklearn.utils.validation import has_fit_parameter
 
 from offby.comparison.describe import hash_of_rows
-from offby.comparison.methods.references import (
-    boosted_classes,
-    boosted_quantiles,
-    class_frequencies,
-    each,
-    network_quantiles,
-    user_estimator,
-)
+from offby.comparison.methods.references import BASELINES, each, user_estimator
 from offby.comparison.networks import Settings
 from offby.comparison.problem import Problem, fit_loss
 from offby.comparison.scheduler import Fitter, Job
 from offby.results import Method
 
+_TITLES = {baseline.name: baseline.title for baseline in BASELINES}
+
 
 def loss_jobs(problem, named, seeds, settings, stop_on) -> list[Job]:
     """The networks of every loss."""
-    found = []
+    jobs = []
     for loss in named:
         fit = partial(fit_loss, loss=loss, settings=settings, stop_on=stop_on)
         terms = [(factor, entry.name) for factor, entry in loss.terms]
         recipe = f"{terms} {settings} {stop_on}"
-        found += _jobs(str(loss), problem, seeds, fit, recipe)
-    return found
+        jobs += _jobs(str(loss), problem, seeds, fit, recipe)
+    return jobs
 
 
 def _jobs(method: str, problem: Problem, seeds, fit: Fitter, recipe: str) -> list[Job]:
@@ -41,24 +36,18 @@ def _jobs(method: str, problem: Problem, seeds, fit: Fitter, recipe: str) -> lis
     ]
 
 
-_TITLES = {
-    "frequencies": "class frequencies, the same for every row",
-    "boosting": "gradient boosting (scikit-learn)",
-    "pinball": "the same network with 19 quantiles",
-}
-
-
 def reference_jobs(problem: Problem, seeds, settings: Settings) -> list[Job]:
-    """What the losses are measured against."""
-    classes = problem.kind == "classes"
-    trees = boosted_classes if classes else boosted_quantiles
-    found = []
-    for name, forecast in (("frequencies", class_frequencies), ("boosting", trees)):
-        found += _jobs(name, problem, [0], partial(each, forecast=forecast), "")
-    if not classes:
-        nets = partial(network_quantiles, settings=settings)
-        found += _jobs("pinball", problem, seeds, nets, str(settings))
-    return found
+    """The baselines of the table that know this kind of target."""
+    jobs = []
+    for baseline in BASELINES:
+        makes = baseline.classes if problem.kind == "classes" else baseline.numbers
+        if makes is not None and baseline.is_network:
+            fit = partial(makes, settings=settings)
+            jobs += _jobs(baseline.name, problem, seeds, fit, str(settings))
+        elif makes is not None:
+            fit = partial(each, forecast=makes)
+            jobs += _jobs(baseline.name, problem, [0], fit, "")
+    return jobs
 
 
 def extra_jobs(
@@ -66,7 +55,7 @@ def extra_jobs(
 ) -> list[Job]:
     """The user's own estimators, on the rows as they came."""
     taken = {*_TITLES, *map(str, named)}
-    found = []
+    jobs = []
     for name, estimator in extra.items():
         if name in taken:
             raise ValueError(
@@ -86,8 +75,8 @@ def extra_jobs(
             )
         recipe = _recipe(name, estimator, problem) if keyed else ""
         forecast = partial(user_estimator, name=name, estimator=estimator, X=problem.X)
-        found += _jobs(name, problem, [0], partial(each, forecast=forecast), recipe)
-    return found
+        jobs += _jobs(name, problem, [0], partial(each, forecast=forecast), recipe)
+    return jobs
 
 
 def _recipe(name: str, estimator, problem: Problem) -> str:

@@ -1,7 +1,8 @@
-"""What the losses are measured against, so that nobody trains in vain."""
+"""Baselines that every comparison includes, and the estimators of the user."""
 
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -192,3 +193,40 @@ def _said_by(model, fold: Fold, X) -> Forecast:
     if points.shape != fold.test.y.shape or not np.isfinite(points).all():
         raise ValueError(f"no finite number per row, but shape {points.shape}")
     return "points", points
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """A method that every comparison includes: what it forecasts, by kind of target."""
+
+    name: str
+    title: str
+    classes: Callable[..., Any] | None
+    """From a fold to a forecast; a network: from folds, seeds, settings to fits."""
+    numbers: Callable[..., Any] | None
+    is_network: bool = False
+    """Whether it is trained as the losses are: for each seed, with their settings."""
+
+
+BASELINES = (
+    Baseline(
+        "frequencies",
+        "class frequencies, the same for every row",
+        class_frequencies,
+        class_frequencies,
+    ),
+    Baseline(
+        "boosting",
+        "gradient boosting (scikit-learn)",
+        boosted_classes,
+        boosted_quantiles,
+    ),
+    Baseline(
+        "pinball",
+        "the same network with 19 quantiles",
+        None,
+        network_quantiles,
+        is_network=True,
+    ),
+)
+"""To add one, write its function above and its line here."""
