@@ -223,6 +223,17 @@ def test_the_sides_of_an_open_difference_are_named():
     assert text in answer.sentence
 
 
+def test_a_difference_of_scores_near_zero_is_not_said_in_percent():
+    metric = replace(METRIC, key="qwk", title="QWK", lower_is_better=False)
+    found = [replace(s, metric="qwk") for s in scores({"a": 0.001, "b": -0.4}, 1e-4)]
+    methods = [Method(name, name, False) for name in ("a", "b")]
+    pairs = differences(methods, [metric], found, overlap=0.25, seeds=3, rope=0.01)
+    (answer,) = answers([metric], pairs, methods, found)
+    assert answer.best == "a"
+    assert "b is worse, by 0.401 (95 % interval 0.40" in answer.sentence
+    assert "worse in 15 of 15 fits" in answer.sentence
+
+
 # How rows are cut
 
 

@@ -19,6 +19,7 @@ from offby.results import (
     Metric,
     Score,
     Verdict,
+    ranking,
 )
 
 Paired = dict[tuple[int, int], Score]
@@ -188,10 +189,11 @@ def differences(
         named = {
             m.key: by_method[m.key, metric.key] for m in methods if not m.reference
         }
-        known = [key for key, pairs in named.items() if _has_scores(pairs)]
-        ranked = sorted(known, key=lambda key: _rank(named[key], metric))
-        pairs = [(b, a) for a, b in combinations(ranked, 2)]
-        found += _of_pairs(metric, pairs, named, overlap, seeds, rope)
+        ranked = ranking.ranked(scores, named, metric)
+        known = [key for key in ranked if _has_scores(named[key])]
+        pairs = [(b, a) for a, b in combinations(known, 2)]
+        infinite = {k: ranking.infinite_rows(scores, k, metric.key) for k in known}
+        found += _of_pairs(metric, pairs, named, infinite, overlap, seeds, rope)
     return tuple(found)
 
 
@@ -199,13 +201,7 @@ def _has_scores(pairs: Paired) -> bool:
     return bool(pairs) and all(score.value is not None for score in pairs.values())
 
 
-def _rank(pairs: Paired, metric: Metric) -> tuple[int, float]:
-    sign = 1 if metric.lower_is_better else -1
-    mean = np.mean([float(score.value or 0) for score in pairs.values()])
-    return sum(score.infinite_rows for score in pairs.values()), float(sign * mean)
-
-
-def _of_pairs(metric, pairs, named, overlap, seeds, rope) -> list[Difference]:
+def _of_pairs(metric, pairs, named, infinite, overlap, seeds, rope) -> list[Difference]:
     sign = 1 if metric.lower_is_better else -1
     gaps, shares, scales = [], [], []
     for worse, better in pairs:
@@ -220,7 +216,7 @@ def _of_pairs(metric, pairs, named, overlap, seeds, rope) -> list[Difference]:
     found = []
     for i, (worse, better) in enumerate(pairs):
         words = verdict(shares[i], rope, beyond_rope[i], beyond_0[i])
-        if _rank(named[worse], metric)[0] > _rank(named[better], metric)[0]:
+        if infinite[worse] > infinite[better]:
             words = "worse"  # an infinite loss is worse by any finite measure
         plain = corrected_interval(gaps[i], overlap)
         needed = None

@@ -81,8 +81,8 @@ def _sizes(d: Difference, *values: float) -> tuple[list[float], str]:
     They are percent of the better score, or as they are where that score is so near to
     zero that a percentage says nothing (a kappa of 0.02).
     """
-    worse = 1 if d.mean * d.relative >= 0 else -1
-    sign = worse if d.relative >= 0 else -worse
+    # The method is the worse of the two, so its mean difference says which way that is.
+    sign = 1 if d.mean >= 0 else -1
     scale = abs(d.relative / d.mean) if d.mean else 0.0
     shares = [100 * sign * scale * value for value in values]
     if max(map(abs, shares)) <= _MOST_PERCENT:
@@ -91,7 +91,7 @@ def _sizes(d: Difference, *values: float) -> tuple[list[float], str]:
 
 
 def _number(size: float, unit: str) -> str:
-    return f"{abs(size):.1f}{unit}" if unit else f"{abs(size):.3g}"
+    return f"{size:.1f}{unit}" if unit else f"{size:.3g}"
 
 
 def _open(d: Difference) -> str:
@@ -99,7 +99,7 @@ def _open(d: Difference) -> str:
         return f"{d.method} may be as good: one fit cannot tell."
     sizes, unit = _sizes(d, d.low, d.high)
     low, high = (
-        f"{_number(size, unit)} {'better' if size < 0 else 'worse'}"
+        f"{_number(abs(size), unit)} {'better' if size < 0 else 'worse'}"
         for size in sorted(sizes)
     )
     return f"{d.method} may be as good: it is between {low} and {high}."
@@ -119,13 +119,11 @@ def _worse(d: Difference, infinite: int) -> str:
         )
     (mean, *ends), unit = _sizes(d, d.mean, d.low, d.high)
     low, high = sorted(ends)
+    least = _number(low, unit).removesuffix(" %")
     return (
-        f"{d.method} is {d.verdict}, by {_number(mean, unit)} (95 % interval "
-        f"{_number(low, '')} to {_number(high, unit)}; "
-        if not unit
-        else f"{d.method} is {d.verdict}, by {mean:.1f} % (95 % interval {low:.1f} to "
-        f"{high:.1f} %; "
-    ) + f"worse in {d.pairs - d.wins} of {d.pairs} fits)."
+        f"{d.method} is {d.verdict}, by {_number(mean, unit)} (95 % interval {least} "
+        f"to {_number(high, unit)}; worse in {d.pairs - d.wins} of {d.pairs} fits)."
+    )
 
 
 def _better_baselines(
@@ -137,11 +135,12 @@ def _better_baselines(
     ahead = ranking.ranked(scores, order, metric)
     ahead = ahead[: ahead.index(best)]
     titles = {method.key: method.title for method in baselines}
+    names = {
+        key: key if title == key else f"The baseline {key} ({title})"
+        for key, title in titles.items()
+    }
     return [
-        f"The baseline {key} ({titles[key]}) scores better than all losses: "
-        f"{ranking.mean(scores, key, metric.key):.4g} against {own:.4g}."
-        if titles[key] != key
-        else f"{key} scores better than all losses: "
+        f"{names[key]} scores better than all losses: "
         f"{ranking.mean(scores, key, metric.key):.4g} against {own:.4g}."
         for key in ahead
     ]
