@@ -39,6 +39,7 @@ def main(data: str, target: str, out: str) -> None:
                 bins=bins,
                 seeds=1,
                 stop_on=stop_on,
+                network="perceptron",
                 references=False,
             )
             crps = found.mean(loss, "crps")

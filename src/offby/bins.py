@@ -11,10 +11,8 @@ from torch import Tensor
 
 from offby._checks import as_numbers, check_increasing
 from offby.grounds import Circle, Line, settings
+from offby.strategies import DEFAULT_STRATEGY, Strategy
 from offby.weighted import WeightedSample
-
-Strategy = Literal["quantile", "uniform", "log", "kmeans"]
-"""How numbers are cut into bins."""
 
 IGNORED = -100
 """Index of a number that is missing: `ignore_index` of PyTorch's criteria and ours."""
@@ -230,7 +228,7 @@ class Bins:
         cls,
         values: ArrayLike,
         n_bins: int,
-        strategy: Strategy = "quantile",
+        strategy: Strategy = DEFAULT_STRATEGY,
         *,
         weights: ArrayLike | None = None,
         tails: Tails = "none",

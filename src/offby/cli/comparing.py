@@ -27,6 +27,7 @@ PASSED_ON = (
     "losses",
     "strategy",
     "seed",
+    "network",
     "stop_on",
     "rope",
     "metric",
@@ -126,7 +127,7 @@ def compared(
     if problem.kind == "classes":
         settings |= {"labels": problem.labels, "positions": problem.positions}
     try:
-        return offby.compare(
+        comparison = offby.compare(
             problem.X,
             problem.y,
             kind=problem.kind,
@@ -156,6 +157,10 @@ def compared(
     finally:
         if isinstance(progress, terminal.Bar):
             progress.close()
+    if progress is not None:
+        known = set(problem.notes)
+        terminal.print_notes([n for n in comparison.data.notes if n not in known])
+    return comparison
 
 
 @contextmanager

@@ -7,7 +7,8 @@ from typing import Any, get_args
 
 import click
 
-from offby.comparison.config import CompareConfig, StopOn, Strategy
+from offby.comparison.config import CompareConfig, Network, StopOn
+from offby.strategies import Strategy
 
 Decorator = Callable[[Any], Any]
 
@@ -72,7 +73,9 @@ target_options = _together(
         type=click.Choice(get_args(Strategy)),
         default=CompareConfig.strategy,
         show_default=True,
-        help="Bins with equal numbers of rows, or bins of equal width.",
+        help="How the target is cut into bins: with equal numbers of rows (quantile), "
+        "of equal width (uniform), each wider by the same factor (log), or around "
+        "means (kmeans).",
     ),
     click.option(
         "--order", default="", help="Classes from lowest to highest, as low,mid,high."
@@ -181,6 +184,14 @@ run_options = _together(
         default=CompareConfig.seed,
         show_default=True,
         help="Seed of all random numbers.",
+    ),
+    click.option(
+        "--network",
+        type=click.Choice(get_args(Network)),
+        default=CompareConfig.network,
+        show_default=True,
+        help="What every loss trains: the network of the estimators, or a plain "
+        "perceptron.",
     ),
     click.option(
         "--stop-on",

@@ -36,7 +36,12 @@ def print_problem(data: str, table: "Table", target: str, problem: "Problem") ->
         f"target {target}: {what}",
         err=True,
     )
-    for note in problem.notes:
+    print_notes(problem.notes)
+
+
+def print_notes(notes: Sequence[str]) -> None:
+    """What a reader must know of the data, a line each, on stderr."""
+    for note in notes:
         click.echo(f"! {note}", err=True)
 
 

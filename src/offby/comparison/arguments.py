@@ -74,6 +74,7 @@ def problem_of(
         config.seed,
         unseen_groups=config.unseen_groups,
         numbers=numbers,
+        encoding="plain" if config.network == "perceptron" else "table",
         **by_row,
     )
 

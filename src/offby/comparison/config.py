@@ -6,11 +6,14 @@ from dataclasses import dataclass
 from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
+from offby.strategies import DEFAULT_STRATEGY, Strategy
+
 if TYPE_CHECKING:
     from offby.losses.registry import NamedLoss
+    from offby.tabular.modules import Module
 
 Kind = Literal["classes", "number"]
-Strategy = Literal["quantile", "uniform"]
+Network = Literal["ensemble", "perceptron"]
 StopOn = Literal["score", "own"]
 
 
@@ -31,10 +34,11 @@ class CompareConfig:
     losses: Sequence[str] = ("ce", "emd1", "emd2", "cce", "ce+emd2")
     kind: Kind = "classes"
     bins: int = 50
-    strategy: Strategy = "quantile"
+    strategy: Strategy = DEFAULT_STRATEGY
     folds: int = 5
     seeds: int = 3
     seed: int = 0
+    network: "Network | Module" = "ensemble"
     stop_on: StopOn = "score"
     rope: float = 0.01
     metric: str | None = None
@@ -47,6 +51,14 @@ class CompareConfig:
         """Check every setting."""
         _check_choice("kind", self.kind, get_args(Kind))
         _check_choice("strategy", self.strategy, get_args(Strategy))
+        if isinstance(self.network, str):
+            _check_choice("network", self.network, get_args(Network))
+        elif not callable(self.network):
+            raise TypeError(
+                "network must be a name, a torch.nn.Module or a function (n_features, "
+                f"n_classes) that builds one, got {type(self.network).__name__}; use "
+                "one of these"
+            )
         _check_choice("stop_on", self.stop_on, get_args(StopOn))
         _check_whole("bins", self.bins, 2)
         _check_whole("folds", self.folds, 2)

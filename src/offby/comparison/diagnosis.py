@@ -9,12 +9,13 @@ import numpy as np
 from offby.comparison import diagnostics
 from offby.comparison.config import CompareConfig
 from offby.comparison.contenders import Contenders, Fits
+from offby.comparison.fits import Fit
 from offby.comparison.forecasts import forecasts
 from offby.comparison.judgment import Judgment
 from offby.comparison.noise.curves import curves
 from offby.comparison.noise.estimate import noise_share
 from offby.comparison.noise.takeovers import takeovers
-from offby.comparison.problem import Fit, Problem
+from offby.comparison.problem import Problem
 from offby.comparison.reliability import reliability
 from offby.comparison.why import reasons
 from offby.results import (
@@ -140,7 +141,14 @@ def _noise(
     best = best or str(losses[0])
     found = attempts.make(
         "The effect of noise",
-        lambda: curves(problem, losses, metrics, contenders.perturbations, fits),
+        lambda: curves(
+            problem,
+            losses,
+            metrics,
+            contenders.perturbations,
+            contenders.design,
+            fits,
+        ),
         (),
     )
     taken = attempts.make(
@@ -153,6 +161,7 @@ def _noise(
         lambda: noise_share(
             problem,
             [fit for fit in by_loss[best] if fit.seed == 0],
+            contenders.design,
             config.target_noise,
         ),
         None,
@@ -168,7 +177,7 @@ def _pushes(
             push
             for loss in contenders.losses
             for push in diagnostics.pushes(
-                problem.folds[0], loss, by_loss[str(loss)][0]
+                problem.folds[0], loss, by_loss[str(loss)][0], contenders.design
             )
         )
 

@@ -13,6 +13,7 @@ from offby.comparison.contenders import Contenders, Fits
 from offby.comparison.describe import not_tested, split_of
 from offby.comparison.diagnosis import Diagnosis
 from offby.comparison.judgment import Judgment
+from offby.comparison.networks import title_of
 from offby.comparison.problem import Problem
 from offby.results import Comparison, Data, Run, Timing
 
@@ -59,6 +60,7 @@ def _run(problem: Problem, config: CompareConfig, command: str) -> Run:
         seeds=config.seeds,
         seed=config.seed,
         stop_on=config.stop_on,
+        network=title_of(config.network),
         rope=config.rope,
         versions={
             "python": platform.python_version(),

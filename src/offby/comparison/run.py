@@ -3,19 +3,23 @@
 import time as clock
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from offby.comparison import export
 from offby.comparison.arguments import metrics_of, problem_of
-from offby.comparison.config import CompareConfig, Kind, StopOn, Strategy
+from offby.comparison.config import CompareConfig, Kind, Network, StopOn
 from offby.comparison.contenders import contenders_of
 from offby.comparison.describe import data_of
 from offby.comparison.diagnosis import diagnosed
 from offby.comparison.judgment import judged
-from offby.comparison.networks import Settings
+from offby.comparison.networks import Design, Settings
 from offby.comparison.outcome import comparison_of
 from offby.comparison.scheduler import Progress, finished
 from offby.results import Comparison
+from offby.strategies import Strategy
+
+if TYPE_CHECKING:
+    from offby.tabular.modules import Module
 
 _DEFAULT = CompareConfig()
 DEFAULT_LOSSES = tuple(_DEFAULT.losses)
@@ -34,6 +38,7 @@ def compare(
     folds: int = _DEFAULT.folds,
     seeds: int = _DEFAULT.seeds,
     seed: int = _DEFAULT.seed,
+    network: "Network | Module" = _DEFAULT.network,
     stop_on: StopOn = _DEFAULT.stop_on,
     rope: float = _DEFAULT.rope,
     metric: str | None = _DEFAULT.metric,
@@ -59,6 +64,8 @@ def compare(
 
     Every loss trains the same network on the same folds with the same seeds, and is
     judged on held-out rows by every metric, beside scikit-learn's gradient boosting.
+    Rows that are copies of each other in all inputs stay in the same fold, unless
+    `time` cuts the folds.
 
     Args:
         X: Rows x features: a NumPy array of numbers, or a pandas or polars frame.
@@ -68,10 +75,17 @@ def compare(
         labels: Name of each class; "0", "1", ... by default.
         positions: Where each class lies; 0, 1, ... by default.
         bins: How many bins a number is cut into, on the training rows of each fold.
-        strategy: Bins of equal count, or of equal width.
+        strategy: How a number is cut into bins, as `Bins.around` says.
         folds: Number of folds; each row is held out once.
         seeds: Networks per fold and loss.
         seed: Random seed of the folds, the initial weights and the order of rows.
+        network: What every loss trains: the "ensemble" of the estimators (one bag for
+            each fold and seed, with their encoder and their settings), a plain
+            "perceptron", or a module of your own, as the estimators take it: a
+            function `(n_features, n_classes)` that builds a `torch.nn.Module` from
+            encoded features to logits, or such a module, if all folds are encoded to
+            as many features; its weights are then the first ones of every fit. Modules
+            are trained one after the other.
         stop_on: What ends a training: the RPS or CRPS of an inner split, the same for
             all losses, or the loss itself.
         rope: Differences within this share of the best score are practically none.
@@ -99,7 +113,8 @@ def compare(
         notes: What was done to the data before, for the report.
         command: How this was started, for the report.
         references: Whether to judge class frequencies and gradient boosting beside.
-        settings: Size of the networks and rules of their training.
+        settings: Size of the networks and rules of their training; those of the
+            estimators by default.
         n_jobs: Fits made at the same time (one loss on one fold), as joblib counts:
             None is one, unless a `joblib.parallel_config` says otherwise, and -1 as
             many as there are cores. The result is the same to the last bit, and on
@@ -123,6 +138,7 @@ def compare(
         folds=folds,
         seeds=seeds,
         seed=seed,
+        network=network,
         stop_on=stop_on,
         rope=rope,
         metric=metric,
@@ -146,7 +162,11 @@ def compare(
     )
     data = data_of(problem, name, target, labels, notes)
     contenders = contenders_of(
-        problem, config, settings or Settings(), extra or {}, keyed=run_dir is not None
+        problem,
+        config,
+        Design(network, settings or Settings()),
+        extra or {},
+        keyed=run_dir is not None,
     )
     fits = finished(contenders.jobs, run_dir, data.sha256, n_jobs, progress)
     if predictions is not None:

@@ -13,7 +13,8 @@ from typing import Any
 from joblib import Parallel, delayed, effective_n_jobs
 from joblib.externals.loky.process_executor import BrokenProcessPool
 
-from offby.comparison.problem import Fit, Fold
+from offby.comparison.fits import Fit
+from offby.comparison.problem import Fold
 from offby.comparison.store import Store
 from offby.tabular.forecasts import threads
 

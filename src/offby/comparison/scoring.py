@@ -3,8 +3,9 @@
 import numpy as np
 
 from offby import metrics
+from offby.comparison.fits import Fit
 from offby.comparison.methods.references import LEVELS
-from offby.comparison.problem import Fit, Fold
+from offby.comparison.problem import Fold
 from offby.distribution import BinnedDistribution
 from offby.results import Metric
 

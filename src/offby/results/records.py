@@ -38,6 +38,8 @@ class Data:
     sha256: str
     notes: tuple[str, ...]
     """What was dropped, merged or filled, a sentence each."""
+    n_copies: int = 0
+    """Rows with the same inputs as an earlier row; earlier offby did not count them."""
 
 
 @dataclass(frozen=True)
@@ -278,6 +280,9 @@ class Run:
     not_tested: tuple[str, ...]
     split: str = "at random"
     """How rows were held out: "at random", "by groups of ...", "by time of ..."."""
+    network: str = "perceptron"
+    """What every loss trained: "ensemble" (one bag of the estimators), "perceptron" (as
+    all did in earlier offby) or "module" with its name."""
 
 
 @dataclass(frozen=True)

@@ -59,17 +59,6 @@ def known_rows(frame, target: str, notes: list[str]):
     return frame
 
 
-def note_copies(frame, notes: list[str]) -> None:
-    """Say how many rows come twice."""
-    copies = frame.height - frame.n_unique()
-    if copies:
-        notes.append(
-            f"{row_count(copies)} ({copies / frame.height:.0%}) are exact copies of an "
-            "earlier row. A copy in the training rows makes its twin in the test rows "
-            "easier to predict, so all scores look better than they are."
-        )
-
-
 _ID_NAME = re.compile(
     r"(^|[_\W])(id|index|idx|key|uuid|rownames?|row|nr|no)$|^unnamed", re.I
 )

@@ -13,7 +13,6 @@ from offby.tables._columns import (
     check_column,
     features,
     known_rows,
-    note_copies,
     warn_of_leaks,
 )
 from offby.tables._phrases import row_count
@@ -118,7 +117,6 @@ def prepare(
     }
     X = features(frame.drop(target, *named.values()), notes)
     column = frame[target]
-    note_copies(X.with_columns(column.alias("")), notes)
     kind = kind_of(column, kind, order, notes)
     warn_of_leaks(X, column, notes)
     if kind == "number":

@@ -4,7 +4,7 @@ import copy
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import KW_ONLY, dataclass
+from dataclasses import KW_ONLY, dataclass, replace
 from numbers import Integral, Real
 from pathlib import Path
 from typing import Any, ClassVar, Literal, Self
@@ -19,6 +19,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from offby.losses.registry import parse
 from offby.tabular import archive
+from offby.tabular.building import HIDDEN_LAYER_SIZES, N_MEMBERS, build_network
 from offby.tabular.calibration import Correction, fit_correction, identity
 from offby.tabular.data import TrainingData
 from offby.tabular.devices import device_of, on_device
@@ -30,14 +31,12 @@ from offby.tabular.forecasts import (
     rows_at_once,
     threads,
 )
-from offby.tabular.modules import wrap_module
-from offby.tabular.networks import Ensemble, NetworkBatch
+from offby.tabular.modules import Module
+from offby.tabular.networks import NetworkBatch
 from offby.tabular.rows import Rows, check_new_rows
 from offby.tabular.runs import Run, TrainerSettings, mean_scores
 from offby.tabular.splits import Split, bag_splits, child_seed
 from offby.tabular.trainer import train, train_epochs
-
-Module = torch.nn.Module | Callable[[int, int], torch.nn.Module]
 
 _FEW = 5000
 """With fewer rows, "auto" trains five bags."""
@@ -91,8 +90,8 @@ class TabularNetwork(BaseEstimator):
 
     loss: str = "ce+emd2"
     _: KW_ONLY
-    hidden_layer_sizes: Sequence[int] = (128, 128)
-    n_members: int = 8
+    hidden_layer_sizes: Sequence[int] = HIDDEN_LAYER_SIZES
+    n_members: int = N_MEMBERS
     n_bags: int | Literal["auto"] = "auto"
     module: Module | None = None
     calibration: Literal["temperature", "isotonic"] | None = None
@@ -168,7 +167,7 @@ class TabularNetwork(BaseEstimator):
 
     def _fit_network(self, data: TrainingData) -> tuple[np.ndarray, np.ndarray]:
         """Train the network: probabilities of the validation rows, and these rows."""
-        seed, n_rows = self._seed(), len(data.index)
+        data, seed, n_rows = self._with_columns(data), self._seed(), len(data.index)
         continues = self._continues()
         n_bags = self.network_.n_runs if continues else self._n_bags(data)
         if n_bags > n_rows:
@@ -201,7 +200,8 @@ class TabularNetwork(BaseEstimator):
 
     def _fit_epoch(self, data: TrainingData) -> None:
         """Train on all rows once; a first call builds a network of one bag."""
-        seed, everything = self._seed(), _all_rows(data)
+        data, seed = self._with_columns(data), self._seed()
+        everything = _all_rows(data)
         if not hasattr(self, "network_"):
             self.network_ = self._new_network(_runs(data, [everything], seed))
             self.correction_, self.n_iter_ = identity, 0
@@ -212,6 +212,9 @@ class TabularNetwork(BaseEstimator):
             runs = _runs(data.to(device), splits, child_seed(seed, self.n_iter_))
             train_epochs(network, runs, [1] * len(runs), parse(self.loss), settings)
         self.n_iter_ += 1
+
+    def _with_columns(self, data: TrainingData) -> TrainingData:
+        return replace(data, column_of=torch.from_numpy(self.encoder_.column_of_))
 
     def _seed(self) -> int:
         return int(check_random_state(self.random_state).randint(2**31))
@@ -234,21 +237,11 @@ class TabularNetwork(BaseEstimator):
         )
 
     def _new_network(self, runs: list[Run]) -> NetworkBatch:
-        data, generators = runs[0].data, [run.generator() for run in runs]
-        n_classes = data.line.n_classes
-        if self.module is not None:
-            seed = int(torch.randint(2**31, (), generator=generators[0]))
-            return wrap_module(self.module, data.inputs.shape[1], n_classes, seed)
-        counts = torch.bincount(data.index, data.sample_weight, minlength=n_classes)
-        # One more row, spread evenly: a class without rows is unlikely, not impossible.
-        share = (counts + 1 / n_classes) / (counts.sum() + 1)
-        return Ensemble(
-            torch.from_numpy(self.encoder_.column_of_),
-            share.log().expand(len(runs), -1),
+        return build_network(
+            runs,
+            module=self.module,
             n_members=self.n_members,
             hidden_layer_sizes=self.hidden_layer_sizes,
-            dropout=0.1,
-            generators=generators,
         )
 
     @contextmanager

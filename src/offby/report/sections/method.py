@@ -17,7 +17,27 @@ def content(look: Look) -> dict[str, Any]:
         "json": _as_link(c),
         "seconds": phrases.duration(c.timing.seconds),
         "rope": f"{100 * c.run.rope:g} %",
+        "network": _network(c),
     }
+
+
+def _network(comparison: Comparison) -> str:
+    """What every loss trained."""
+    model = (
+        "OrdinalClassifier"
+        if comparison.data.kind == "classes"
+        else ("BinnedRegressor")
+    )
+    match comparison.run.network:
+        case "ensemble":
+            return (
+                f"the ensemble of {model}; one of them for each fold and seed, where "
+                "the estimator averages up to five (n_bags)"
+            )
+        case "perceptron":
+            return "a plain perceptron for each fold and seed"
+        case other:
+            return f"{other}, one for each fold and seed"
 
 
 def _as_link(comparison: Comparison) -> str:
