@@ -40,7 +40,7 @@ def compare(
     overwrite: bool,
     quiet: bool,
     open_report: bool,
-    jobs: int,
+    jobs: int | None,
     run_dir: Path | None,
     **asked: Any,
 ) -> None:
@@ -66,6 +66,7 @@ def compare(
         from offby.cli import comparing
 
         problem = comparing.problem_of(data, target, asked, losses, quiet=quiet)
+        jobs = comparing.jobs_of(problem, asked | {"jobs": jobs}, losses)
         with comparing.cluster(asked["dask"]):
             comparison = comparing.compared(
                 problem,

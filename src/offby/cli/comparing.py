@@ -46,6 +46,20 @@ def folds_and_seeds(asked: dict[str, Any]) -> tuple[int, int]:
     return asked["folds"] or folds, asked["seeds"] or seeds
 
 
+_FEW_ROWS = 12_000
+"""Training rows over all fits below which workers take longer to start than to help."""
+
+
+def jobs_of(problem: "Problem", asked: dict[str, Any], losses: Sequence[str]) -> int:
+    """Fits made at the same time: one for small tables, else one per core."""
+    if asked["jobs"] is not None:
+        return asked["jobs"]
+    if asked["dask"] is not None:
+        return -1
+    folds, _ = folds_and_seeds(asked)
+    return 1 if len(problem.y) * folds * len(losses) < _FEW_ROWS else -1
+
+
 def reading(asked: dict[str, Any]) -> "ReadOptions":
     """How the file is written, as far as the user says it."""
     from offby.tables import ReadOptions
@@ -137,6 +151,7 @@ def compared(
             seeds=seeds,
             noise=not asked["quick"] if asked["noise"] is None else asked["noise"],
             notes=problem.notes,
+            left_out=problem.left_out,
             groups=problem.groups,
             time=problem.time,
             weights=problem.weights,

@@ -18,7 +18,9 @@ def _together(*options: Decorator) -> Decorator:
     return lambda command: reduce(lambda f, add: add(f), reversed(options), command)
 
 
-def _not_zero(ctx: click.Context, param: click.Parameter, value: int) -> int:
+def _not_zero(
+    ctx: click.Context, param: click.Parameter, value: int | None
+) -> int | None:
     if value == 0:
         raise click.BadParameter("must not be 0; give a number of fits, or -1.")
     return value
@@ -235,9 +237,8 @@ machine_options = _together(
         "-j",
         "--jobs",
         type=int,
-        default=-1,
-        show_default=True,
         callback=_not_zero,
-        help="Fits made at the same time; -1 is one per core.",
+        help="Fits made at the same time; -1 is one per core.  [default: -1, but 1 for "
+        "small tables]",
     ),
 )

@@ -15,7 +15,7 @@ from offby.comparison.diagnosis import Diagnosis
 from offby.comparison.judgment import Judgment
 from offby.comparison.networks import title_of
 from offby.comparison.problem import Problem
-from offby.results import Comparison, Data, Run, Timing
+from offby.results import Column, Comparison, Data, Run, Timing
 
 
 def comparison_of(
@@ -23,6 +23,7 @@ def comparison_of(
     config: CompareConfig,
     command: str,
     data: Data,
+    columns: tuple[Column, ...],
     contenders: Contenders,
     judgment: Judgment,
     diagnosis: Diagnosis,
@@ -49,6 +50,10 @@ def comparison_of(
         noise_share=diagnosis.noise_share,
         noise=diagnosis.noise,
         takeovers=diagnosis.takeovers,
+        columns=columns,
+        importances=diagnosis.importances,
+        regions=diagnosis.regions,
+        coverage=diagnosis.coverage,
         timing=_timing(contenders, fits, seconds),
     )
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from offby.comparison import export
 from offby.comparison.arguments import metrics_of, problem_of
+from offby.comparison.columns import columns_of
 from offby.comparison.config import CompareConfig, Kind, Network, StopOn
 from offby.comparison.contenders import contenders_of
 from offby.comparison.describe import data_of
@@ -54,6 +55,7 @@ def compare(
     name: str = "",
     target: str = "",
     notes: Sequence[str] = (),
+    left_out: Mapping[str, str] | None = None,
     command: str = "",
     references: bool = _DEFAULT.references,
     settings: Settings | None = None,
@@ -111,6 +113,7 @@ def compare(
         name: What to call the data.
         target: What to call the target.
         notes: What was done to the data before, for the report.
+        left_out: Why each column that is not in `X` was left out, for the report.
         command: How this was started, for the report.
         references: Whether to judge class frequencies and gradient boosting beside.
         settings: Size of the networks and rules of their training; those of the
@@ -172,8 +175,20 @@ def compare(
     if predictions is not None:
         export.write(predictions, problem, contenders.scored(fits), data.labels)
     judgment = judged(problem, config, contenders, metrics, fits)
-    diagnosis = diagnosed(problem, config, contenders, judgment, data.labels, fits)
+    columns = columns_of(X, left_out or {})
+    diagnosis = diagnosed(
+        problem, config, contenders, judgment, data.labels, columns, fits
+    )
     seconds = clock.perf_counter() - started
     return comparison_of(
-        problem, config, command, data, contenders, judgment, diagnosis, fits, seconds
+        problem,
+        config,
+        command,
+        data,
+        columns,
+        contenders,
+        judgment,
+        diagnosis,
+        fits,
+        seconds,
     )

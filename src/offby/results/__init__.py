@@ -1,6 +1,7 @@
 """What a comparison found, as plain data: it loads without PyTorch."""
 
 from offby.results.comparison import Comparison
+from offby.results.findings import Column, Coverage, Importance, Region
 from offby.results.json import SCHEMA_VERSION
 from offby.results.records import (
     Answer,
@@ -31,12 +32,15 @@ __all__ = [
     "SCHEMA_VERSION",
     "Answer",
     "Calibration",
+    "Column",
     "Comparison",
+    "Coverage",
     "Data",
     "Difference",
     "Forecasts",
     "Grid",
     "Guess",
+    "Importance",
     "Kind",
     "Method",
     "Metric",
@@ -44,6 +48,7 @@ __all__ = [
     "NoiseShare",
     "Pushes",
     "Reason",
+    "Region",
     "Reliability",
     "Row",
     "Run",

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from offby.results import json, ranking
+from offby.results.findings import Column, Coverage, Importance, Region
 from offby.results.records import (
     Answer,
     Calibration,
@@ -51,6 +52,13 @@ class Comparison:
     takeovers: tuple[str, ...] = ()
     """For each kind of noise, the lowest level at which another loss scores best."""
     reliability: tuple[Reliability, ...] = ()
+    columns: tuple[Column, ...] = ()
+    """How each column was read."""
+    importances: tuple[Importance, ...] = ()
+    """Of the columns for the best loss, the most important first."""
+    regions: tuple[Region, ...] = ()
+    """Where the forecasts of the best loss are good, and where not."""
+    coverage: tuple[Coverage, ...] = ()
     schema_version: int = json.SCHEMA_VERSION
 
     def to_json(self) -> str:

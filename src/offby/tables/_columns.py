@@ -65,8 +65,14 @@ _ID_NAME = re.compile(
 _NEARLY_ALL = 0.95
 
 
-def features(frame, notes: list[str]):
-    """Columns as numbers (floats) and text, without those that carry nothing."""
+def features(frame, notes: list[str], left_out: dict[str, str]):
+    """Columns as numbers (floats) and text, without those that carry nothing.
+
+    Args:
+        frame: All columns beside the target.
+        notes: Gets a sentence for each kind of column that is left out or changed.
+        left_out: Gets each column that is left out, with the reason.
+    """
     import polars
 
     kept, empty, constant, ids, strange, dates = [], [], [], [], [], []
@@ -110,6 +116,7 @@ def features(frame, notes: list[str]):
         (_names(ids), "only names or numbers the rows", "only name or number the rows"),
         (strange, "holds neither numbers nor text", "hold neither numbers nor text"),
     ):
+        left_out |= dict.fromkeys(names, one)
         if len(names) == 1:
             notes.append(f"{_sentence_start(names)} {one} and was left out.")
         elif names:

@@ -1,9 +1,9 @@
 """What a table and its target ask to be learned."""
 
 import csv
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -46,6 +46,8 @@ class Problem:
     time: np.ndarray | None = None
     """When each row came."""
     weights: np.ndarray | None = None
+    left_out: Mapping[str, str] = field(default_factory=dict)
+    """Why each column that is not in `X` is not: "is the same in all rows"."""
 
 
 def prepare(
@@ -110,12 +112,15 @@ def prepare(
             f"Column {name} was used to {use} the rows, so the models did not see it."
         )
     frame = _without_weightless(frame, weights, notes)
-    by_row = {
+    others: dict[str, Any] = {
         "groups": None if groups is None else group_numbers(frame[groups]),
         "time": None if time is None else times(frame[time]),
         "weights": None if weights is None else weights_of(frame[weights]),
     }
-    X = features(frame.drop(target, *named.values()), notes)
+    left_out = dict.fromkeys(drop, "was dropped by --drop")
+    left_out |= {name: f"is what {flag} names" for flag, name in named.items()}
+    X = features(frame.drop(target, *named.values()), notes, left_out)
+    others["left_out"] = left_out
     column = frame[target]
     kind = kind_of(column, kind, order, notes)
     warn_of_leaks(X, column, notes)
@@ -127,13 +132,13 @@ def prepare(
                 "fewer --folds or more data"
             )
         _check_enough(len(values))
-        return Problem(X, values, "number", (), (), tuple(notes), **by_row)
+        return Problem(X, values, "number", (), (), tuple(notes), **others)
     words, labels, positions = classes(column, order, source, notes)
     codes, labels, positions = merged(
         words, labels, positions, folds, min_class or folds, notes
     )
     _check_enough(len(codes))
-    return Problem(X, codes, "classes", labels, positions, tuple(notes), **by_row)
+    return Problem(X, codes, "classes", labels, positions, tuple(notes), **others)
 
 
 def _check_enough(n_rows: int) -> None:
