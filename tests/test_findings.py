@@ -169,7 +169,7 @@ def test_the_report_shows_columns_errors_and_intervals(found):
     page = report.render(found)
     for text in (
         "What the forecasts rest on",
-        "tells matters most",
+        "permutation importance",
         "Where the errors lie",
         "90 % interval holds",
         "only names or numbers the rows",
