@@ -14,7 +14,8 @@ from offby.comparison.describe import not_tested, split_of
 from offby.comparison.diagnosis import Diagnosis
 from offby.comparison.judgment import Judgment
 from offby.comparison.problem import Problem
-from offby.results import Comparison, Data, Run, Timing
+from offby.comparison.rounds import Finished
+from offby.results import Comparison, Data, Ended, Run, Timing
 
 
 def comparison_of(
@@ -25,7 +26,7 @@ def comparison_of(
     contenders: Contenders,
     judgment: Judgment,
     diagnosis: Diagnosis,
-    fits: Fits,
+    found: Finished,
     seconds: float,
 ) -> Comparison:
     """The result as plain data."""
@@ -43,16 +44,16 @@ def comparison_of(
         calibration=diagnosis.calibration,
         reliability=diagnosis.reliability,
         training=diagnosis.training,
-        run=_run(problem, config, command),
+        run=_run(problem, config, command, found.ended),
         forecasts=diagnosis.forecasts,
         noise_share=diagnosis.noise_share,
         noise=diagnosis.noise,
         takeovers=diagnosis.takeovers,
-        timing=_timing(contenders, fits, seconds),
+        timing=_timing(contenders, found.fits, seconds),
     )
 
 
-def _run(problem: Problem, config: CompareConfig, command: str) -> Run:
+def _run(problem: Problem, config: CompareConfig, command: str, ended: Ended) -> Run:
     return Run(
         command=command,
         folds=config.folds,
@@ -69,6 +70,7 @@ def _run(problem: Problem, config: CompareConfig, command: str) -> Run:
         },
         not_tested=not_tested(problem, config.noise),
         split=split_of(problem),
+        ended=ended,
     )
 
 

@@ -2,6 +2,7 @@
 
 import time as clock
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,8 @@ from offby.comparison.diagnosis import diagnosed
 from offby.comparison.judgment import judged
 from offby.comparison.networks import Settings
 from offby.comparison.outcome import comparison_of
-from offby.comparison.scheduler import Progress, finished
+from offby.comparison.rounds import Budget, in_rounds, plan_of
+from offby.comparison.scheduler import Progress, maker
 from offby.results import Comparison
 
 _DEFAULT = CompareConfig()
@@ -51,6 +53,8 @@ def compare(
     notes: Sequence[str] = (),
     command: str = "",
     references: bool = _DEFAULT.references,
+    all_fits: bool = _DEFAULT.all_fits,
+    time_budget: float | str | None = _DEFAULT.time_budget,
     settings: Settings | None = None,
     n_jobs: int | None = None,
     progress: Progress | None = None,
@@ -70,7 +74,9 @@ def compare(
         bins: How many bins a number is cut into, on the training rows of each fold.
         strategy: Bins of equal count, or of equal width.
         folds: Number of folds; each row is held out once.
-        seeds: Networks per fold and loss.
+        seeds: Networks per fold and loss, at most: after each seed, losses that are
+            settled as worse for every use get no more, and the run ends when no more
+            seeds would settle anything.
         seed: Random seed of the folds, the initial weights and the order of rows.
         stop_on: What ends a training: the RPS or CRPS of an inner split, the same for
             all losses, or the loss itself.
@@ -99,6 +105,9 @@ def compare(
         notes: What was done to the data before, for the report.
         command: How this was started, for the report.
         references: Whether to judge class frequencies and gradient boosting beside.
+        all_fits: Whether every loss gets every seed, whatever is settled before.
+        time_budget: Seconds, or a text such as "2m": no seed after the first is begun
+            that would not end in time. The first one is trained in any case.
         settings: Size of the networks and rules of their training.
         n_jobs: Fits made at the same time (one loss on one fold), as joblib counts:
             None is one, unless a `joblib.parallel_config` says otherwise, and -1 as
@@ -107,7 +116,8 @@ def compare(
         progress: Called with fits done, fits in all, and a word on the current one.
 
     Returns:
-        A `Comparison`: scores, differences with intervals, verdicts in words.
+        A `Comparison`: scores, differences from the leader with intervals, verdicts
+        in words. docs/verdict.md says how they are found.
 
     Raises:
         ValueError: If the arguments do not fit each other or the data.
@@ -130,6 +140,8 @@ def compare(
         target_noise=target_noise,
         unseen_groups=unseen_groups,
         references=references,
+        all_fits=all_fits,
+        time_budget=time_budget,
     )
     metrics = metrics_of(kind, target, metric)
     if predictions is not None:
@@ -148,12 +160,19 @@ def compare(
     contenders = contenders_of(
         problem, config, settings or Settings(), extra or {}, keyed=run_dir is not None
     )
-    fits = finished(contenders.jobs, run_dir, data.sha256, n_jobs, progress)
+    plan, budget = plan_of(config), Budget(config.budget_seconds(), started, n_jobs)
+    with maker(run_dir, data.sha256, n_jobs, progress) as make:
+        found = in_rounds(problem, config, contenders, metrics, make, budget)
     if predictions is not None:
-        export.write(predictions, problem, contenders.scored(fits), data.labels)
-    judgment = judged(problem, config, contenders, metrics, fits)
-    diagnosis = diagnosed(problem, config, contenders, judgment, data.labels, fits)
+        scored = contenders.scored(found.fits)
+        export.write(predictions, problem, scored, data.labels)
+    if not found.has_refits:
+        config = replace(config, noise=False)
+    judgment = judged(found.board, config, contenders, metrics, problem.folds, plan)
+    diagnosis = diagnosed(
+        problem, config, contenders, judgment, data.labels, found.fits
+    )
     seconds = clock.perf_counter() - started
     return comparison_of(
-        problem, config, command, data, contenders, judgment, diagnosis, fits, seconds
+        problem, config, command, data, contenders, judgment, diagnosis, found, seconds
     )
