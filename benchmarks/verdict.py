@@ -140,7 +140,7 @@ def seeds_of(scores: np.ndarray, rng, n: int, seeds: int) -> np.ndarray:
     return scores[rng.permutation(len(scores))[: n * seeds]].reshape(n, seeds, -1)
 
 
-def tie_of_seeds(stored: Stored, key: str, seeds: int, rng, rows=None) -> bool:
+def tie_of_seeds(stored: Stored, key: str, seeds: int, rows: int | None, rng) -> bool:
     """The same loss under several names, whose networks differ in their seeds."""
     n = min(5, stored.n_seeds // seeds)
     one = stored.scores[key][rng.choice([0, 2, 3, 4])]
@@ -149,21 +149,21 @@ def tie_of_seeds(stored: Stored, key: str, seeds: int, rng, rows=None) -> bool:
     return false_calls(found, lambda loss: True)
 
 
-def tie_of_losses(stored: Stored, key: str, seeds: int, rng, rows=None) -> bool:
+def tie_of_losses(stored: Stored, key: str, seeds: int, rng) -> bool:
     """Other losses, whose mean difference over all rows and seeds is taken out."""
     values = stored.scores[key][[0, 2, 3, 4]]
     level = values[0].mean()
     values = values - values.mean((1, 2), keepdims=True) + level
     drawn = np.stack([each[rng.permutation(stored.n_seeds)[:seeds]] for each in values])
-    found, _ = play({key: drawn}, folds_of(stored.fold, rng, rows), seeds)
+    found, _ = play({key: drawn}, folds_of(stored.fold, rng), seeds)
     return false_calls(found, lambda loss: True)
 
 
 def tie_made_up(tails: str, rows: int, n_folds: int, seeds: int, rng) -> bool:
     """Five equal losses from a model of rows, seeds and training sets.
 
-    Of the variance of a fold's mean, half comes from the rows, as much from seeds, and a
-    quarter of that from what the training rows of the fold do to a loss.
+    The seeds add as much to the variance of a fold's mean as its rows do, and what the
+    training rows of the fold do to a loss adds a quarter of that.
     """
     n_losses = 5
 
@@ -283,8 +283,8 @@ def study(file: Path, repeats: int) -> dict:
     rng = np.random.default_rng(0)
     found: dict = {"repeats": repeats, "ties": [], "power": [], "runs": [], "prior": []}
 
-    def share(of: Callable[[], bool]) -> float:
-        return float(np.mean([of() for _ in range(repeats)]))
+    def share(of: Callable[..., bool], *args) -> float:
+        return float(np.mean([of(*args, rng) for _ in range(repeats)]))
 
     def add(table: str, **row) -> None:
         found[table].append(row)
@@ -308,19 +308,17 @@ def study(file: Path, repeats: int) -> dict:
                         **at,
                         rows=rows or len(stored.fold),
                         of="seeds",
-                        false=share(
-                            lambda: tie_of_seeds(stored, key, seeds, rng, rows)
-                        ),
+                        false=share(tie_of_seeds, stored, key, seeds, rows),
                     )
                 add(
                     "ties",
                     **at,
                     rows=len(stored.fold),
                     of="losses",
-                    false=share(lambda: tie_of_losses(stored, key, seeds, rng)),
+                    false=share(tie_of_losses, stored, key, seeds),
                 )
                 size, rows = (0.1, 2000) if seeds == 1 else (0.05, 1000)
-                settled = share(lambda: planted(stored, key, size, seeds, rows, rng))
+                settled = share(planted, stored, key, size, seeds, rows)
                 add("power", **at, rows=rows, worse_by=size, settled=settled)
     for tails in ("normal", "t with 3 degrees of freedom", "lognormal"):
         for rows in (60, 1000):
@@ -333,7 +331,7 @@ def study(file: Path, repeats: int) -> dict:
                     metric="",
                     rows=rows,
                     of="model",
-                    false=share(lambda: tie_made_up(tails, rows, n_folds, seeds, rng)),
+                    false=share(tie_made_up, tails, rows, n_folds, seeds),
                 )
     for stored in everything:
         for design, seeds in DESIGNS.items():

@@ -2,9 +2,9 @@
 
     python benchmarks/verdict_scores.py DATA [--seeds 50] [--runs DIR]
 
-trains five losses on SWD, LEV and red wine (sets.py; DATA is the folder of their files),
-in three folds and 50 seeds, and writes docs/verdict_scores.npz: three scores of each
-row under each network, and under ensembles that average the forecasts of five networks.
+trains five losses on SWD, LEV and red wine (sets.py; DATA is the folder of their
+files), in three folds and 50 seeds, and writes docs/verdict_scores.npz: three scores of
+each row under each network, and under ensembles that average the forecasts of five.
 Takes about an hour on one core; with a folder of runs it goes on where it was.
 """
 
@@ -34,7 +34,7 @@ def columns(data: str, name: str) -> tuple[np.ndarray, np.ndarray]:
 
 
 def forecasts(X, y, seeds: int, runs: Path) -> tuple[np.ndarray, np.ndarray]:
-    """Class probabilities (losses x seeds x rows x classes), and the fold of each row."""
+    """Probabilities (losses x seeds x rows x classes), and the fold of each row."""
     file = runs / "forecasts.parquet"
     compare(
         X,
@@ -43,6 +43,7 @@ def forecasts(X, y, seeds: int, runs: Path) -> tuple[np.ndarray, np.ndarray]:
         folds=FOLDS,
         seeds=seeds,
         references=False,
+        all_fits=True,
         run_dir=runs,
         predictions=file,
     )

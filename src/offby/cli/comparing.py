@@ -29,6 +29,8 @@ PASSED_ON = (
     "seed",
     "stop_on",
     "rope",
+    "all_fits",
+    "time_budget",
     "metric",
     "target_noise",
     "predictions",

@@ -20,7 +20,7 @@ PRIOR_RATIO = 2.0
 as much again comes from the seed of the training. Measured in benchmarks/verdict.py."""
 PRIOR_FREEDOM = 8
 """Degrees of freedom that the prior ratio counts for."""
-PRIOR_SHARED = 0.5
+PRIOR_SHARED = 0.3
 """Share of the row variance that all seeds have in common, if there is only one."""
 MOST_SEEDS = 100
 """More than this nobody trains."""
@@ -183,7 +183,7 @@ def spent(look: int, looks: int) -> float:
     """Share of the level that is spent up to a look (Lan, DeMets 1983, Pocock's form).
 
     >>> [round(spent(look, 3), 4) for look in (1, 2, 3)]
-    [0.0226, 0.0381, 0.05]
+    [0.0226, 0.0382, 0.05]
     """
     return LEVEL * math.log1p((math.e - 1) * look / looks)
 
