@@ -149,6 +149,7 @@ def test_public_names() -> None:
         "compare",
         "debias",
         "decode",
+        "judge",
         "losses",
         "metrics",
         "nn",

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from offby import decode, losses, metrics, nn, targets
     from offby.bins import Bins
+    from offby.comparison import judge
     from offby.distribution import BinnedDistribution
     from offby.grounds import Circle, Costs, Line, Tree
     from offby.notebook import Comparison, compare
@@ -28,6 +29,7 @@ __all__ = [
     "compare",
     "debias",
     "decode",
+    "judge",
     "losses",
     "metrics",
     "nn",
@@ -49,6 +51,7 @@ _HOME = {
     "anatomy": "offby.theory.anatomy",
     "compare": "offby.notebook",
     "debias": "offby.theory.debias",
+    "judge": "offby.comparison",
     "settles_at": "offby.theory.minimizers",
 }
 

@@ -30,6 +30,8 @@ PASSED_ON = (
     "network",
     "stop_on",
     "rope",
+    "all_fits",
+    "time_budget",
     "metric",
     "target_noise",
     "predictions",

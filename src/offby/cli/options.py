@@ -177,7 +177,7 @@ run_options = _together(
     click.option(
         "--seeds",
         type=click.IntRange(min=1),
-        help="Networks trained for each fold and loss.  "
+        help="Networks trained for each fold and loss, at most.  "
         f"[default: {CompareConfig.seeds}]",
     ),
     click.option(
@@ -209,6 +209,16 @@ run_options = _together(
         default=CompareConfig.rope,
         show_default=True,
         help="Relative difference that is too small to matter.",
+    ),
+    click.option(
+        "--all-fits",
+        is_flag=True,
+        help="Train every seed of every loss, also when the answer is settled.",
+    ),
+    click.option(
+        "--time-budget",
+        metavar="TIME",
+        help="Begin no seed after the first that would not end in time: 90s, 2m, 1h.",
     ),
     click.option(
         "--noise/--no-noise",

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 Progress = Callable[[int, int, str], None]
 
 _BEST = "\u203a"
+_EQUAL = "="
+_MARKS = (_BEST, _EQUAL)
 _NEEDS_RICH = 'tables on the terminal need rich; run pip install "offby[compare]"'
 
 
@@ -70,10 +72,11 @@ def print_comparison(comparison: "Comparison") -> None:
         table.add_row(
             _plain(method.key),
             _plain("" if method.title == method.key else method.title),
-            *(Text(cell, style="bold" * cell.startswith(_BEST)) for cell in cells),
+            *(Text(cell, style="bold" * (cell[:1] in _MARKS)) for cell in cells),
             took,
         )
     console.print(table)
+    click.echo(f"\n{_BEST} best loss   {_EQUAL} practically equal to it")
     verdicts = [answer.sentence for answer in comparison.verdicts]
     parts = ("", verdicts), ("Why", comparison.why), ("Noise", comparison.takeovers)
     for title, sentences in parts:
@@ -84,9 +87,9 @@ def print_comparison(comparison: "Comparison") -> None:
 
 
 def _column(comparison: "Comparison", metric: Any) -> dict[str, str]:
-    """The cells of a metric, its best loss marked."""
+    """The cells of a metric, with a mark for its best loss and for its equals."""
     values = {m.key: comparison.mean(m.key, metric.key) for m in comparison.methods}
-    best = comparison.best(metric)
+    best, equal = comparison.best(metric), comparison.ties(metric)
     decimals = phrases.digits([v for v in values.values() if v is not None])
     cells = {}
     for key, value in values.items():
@@ -94,7 +97,8 @@ def _column(comparison: "Comparison", metric: Any) -> dict[str, str]:
         cell = (
             phrases.infinite(infinite) if infinite else phrases.number(value, decimals)
         )
-        cells[key] = f"{_BEST} {cell}" if key == best else cell
+        mark = _BEST if key == best else _EQUAL if key in equal else ""
+        cells[key] = f"{mark} {cell}" if mark else cell
     return cells
 
 
@@ -114,8 +118,8 @@ def next_step(comparison: "Comparison", jobs: int, run_dir: Path | None) -> str 
         return None
     where = f" --run-dir {shlex.quote(str(run_dir))}" if run_dir else ""
     return (
-        f"Next     The same command with --seeds {seeds}{where} should settle some of "
-        f"the open differences, in about {duration(seconds)} more."
+        f"Next     The same command with --seeds {seeds}{where} should settle more, in "
+        f"about {duration(seconds)} more."
     )
 
 

@@ -1,6 +1,7 @@
 """The settings of `compare`, each with its default, checked before any fit."""
 
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from numbers import Integral, Real
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 Kind = Literal["classes", "number"]
 Network = Literal["ensemble", "perceptron"]
 StopOn = Literal["score", "own"]
+_SECONDS = {"": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,6 +48,8 @@ class CompareConfig:
     target_noise: float | None = None
     unseen_groups: bool = False
     references: bool = True
+    all_fits: bool = False
+    time_budget: float | str | None = None
 
     def __post_init__(self) -> None:
         """Check every setting."""
@@ -65,6 +69,7 @@ class CompareConfig:
         _check_whole("seeds", self.seeds, 1)
         _check_whole("seed", self.seed, 0)
         _check_share("rope", self.rope)
+        self.budget_seconds()
         if self.target_noise is not None:
             _check_deviation("target_noise", self.target_noise)
         for loss in self.named_losses():
@@ -73,6 +78,30 @@ class CompareConfig:
                     f"the loss {loss} needs numbers, and the target holds classes; "
                     "drop it, or read the target as a number in bins"
                 )
+
+    def budget_seconds(self) -> float | None:
+        """The time budget in seconds.
+
+        >>> CompareConfig(time_budget="2m").budget_seconds()
+        120.0
+        """
+        given = self.time_budget
+        if given is None:
+            return None
+        if isinstance(given, str):
+            found = re.fullmatch(r"\s*([\d.]+)\s*([smh]?)\s*", given)
+            try:
+                seconds = float(found[1]) * _SECONDS[found[2]] if found else math.nan
+            except ValueError:
+                seconds = math.nan
+        else:
+            seconds = float(given) if _is_number(given) else math.nan
+        if not 0 < seconds < math.inf:
+            raise ValueError(
+                "a time budget must be a number of seconds above 0, or a text such as "
+                f"90s, 2m or 1h, got {given!r}; write it so, or leave it out"
+            )
+        return seconds
 
     def named_losses(self) -> "list[NamedLoss]":
         """The losses by their names, each named once."""

@@ -15,7 +15,8 @@ from offby.comparison.diagnosis import Diagnosis
 from offby.comparison.judgment import Judgment
 from offby.comparison.networks import title_of
 from offby.comparison.problem import Problem
-from offby.results import Column, Comparison, Data, Run, Timing
+from offby.comparison.rounds import Finished
+from offby.results import Column, Comparison, Data, Ended, Run, Timing
 
 
 def comparison_of(
@@ -27,7 +28,7 @@ def comparison_of(
     contenders: Contenders,
     judgment: Judgment,
     diagnosis: Diagnosis,
-    fits: Fits,
+    found: Finished,
     seconds: float,
 ) -> Comparison:
     """The result as plain data."""
@@ -45,7 +46,7 @@ def comparison_of(
         calibration=diagnosis.calibration,
         reliability=diagnosis.reliability,
         training=diagnosis.training,
-        run=_run(problem, config, command),
+        run=_run(problem, config, command, found.ended),
         forecasts=diagnosis.forecasts,
         noise_share=diagnosis.noise_share,
         noise=diagnosis.noise,
@@ -54,11 +55,11 @@ def comparison_of(
         importances=diagnosis.importances,
         regions=diagnosis.regions,
         coverage=diagnosis.coverage,
-        timing=_timing(contenders, fits, seconds),
+        timing=_timing(contenders, found.fits, seconds),
     )
 
 
-def _run(problem: Problem, config: CompareConfig, command: str) -> Run:
+def _run(problem: Problem, config: CompareConfig, command: str, ended: Ended) -> Run:
     return Run(
         command=command,
         folds=config.folds,
@@ -76,6 +77,7 @@ def _run(problem: Problem, config: CompareConfig, command: str) -> Run:
         },
         not_tested=not_tested(problem, config.noise),
         split=split_of(problem),
+        ended=ended,
     )
 
 

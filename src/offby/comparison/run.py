@@ -2,6 +2,7 @@
 
 import time as clock
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +16,8 @@ from offby.comparison.diagnosis import diagnosed
 from offby.comparison.judgment import judged
 from offby.comparison.networks import Design, Settings
 from offby.comparison.outcome import comparison_of
-from offby.comparison.scheduler import Progress, finished
+from offby.comparison.rounds import Budget, in_rounds, plan_of
+from offby.comparison.scheduler import Progress, maker
 from offby.results import Comparison
 from offby.strategies import Strategy
 
@@ -58,6 +60,8 @@ def compare(
     left_out: Mapping[str, str] | None = None,
     command: str = "",
     references: bool = _DEFAULT.references,
+    all_fits: bool = _DEFAULT.all_fits,
+    time_budget: float | str | None = _DEFAULT.time_budget,
     settings: Settings | None = None,
     n_jobs: int | None = None,
     progress: Progress | None = None,
@@ -79,7 +83,9 @@ def compare(
         bins: How many bins a number is cut into, on the training rows of each fold.
         strategy: How a number is cut into bins, as `Bins.around` says.
         folds: Number of folds; each row is held out once.
-        seeds: Networks per fold and loss.
+        seeds: Networks per fold and loss, at most: after each seed, losses that are
+            settled as worse for every use get no more, and the run ends when no more
+            seeds would settle anything.
         seed: Random seed of the folds, the initial weights and the order of rows.
         network: What every loss trains: the "ensemble" of the estimators (one bag for
             each fold and seed, with their encoder and their settings), a plain
@@ -116,6 +122,9 @@ def compare(
         left_out: Why each column that is not in `X` was left out, for the report.
         command: How this was started, for the report.
         references: Whether to judge class frequencies and gradient boosting beside.
+        all_fits: Whether every loss gets every seed, whatever is settled before.
+        time_budget: Seconds, or a text such as "2m": no seed after the first is begun
+            that would not end in time. The first one is trained in any case.
         settings: Size of the networks and rules of their training; those of the
             estimators by default.
         n_jobs: Fits made at the same time (one loss on one fold), as joblib counts:
@@ -125,7 +134,8 @@ def compare(
         progress: Called with fits done, fits in all, and a word on the current one.
 
     Returns:
-        A `Comparison`: scores, differences with intervals, verdicts in words.
+        A `Comparison`: scores, differences from the leader with intervals, verdicts
+        in words. docs/verdict.md says how they are found.
 
     Raises:
         ValueError: If the arguments do not fit each other or the data.
@@ -149,6 +159,8 @@ def compare(
         target_noise=target_noise,
         unseen_groups=unseen_groups,
         references=references,
+        all_fits=all_fits,
+        time_budget=time_budget,
     )
     metrics = metrics_of(kind, target, metric)
     if predictions is not None:
@@ -171,13 +183,18 @@ def compare(
         extra or {},
         keyed=run_dir is not None,
     )
-    fits = finished(contenders.jobs, run_dir, data.sha256, n_jobs, progress)
+    plan, budget = plan_of(config), Budget(config.budget_seconds(), started, n_jobs)
+    with maker(run_dir, data.sha256, n_jobs, progress) as make:
+        found = in_rounds(problem, config, contenders, metrics, make, budget)
     if predictions is not None:
-        export.write(predictions, problem, contenders.scored(fits), data.labels)
-    judgment = judged(problem, config, contenders, metrics, fits)
+        scored = contenders.scored(found.fits)
+        export.write(predictions, problem, scored, data.labels)
+    if not found.has_refits:
+        config = replace(config, noise=False)
+    judgment = judged(found.board, config, contenders, metrics, problem.folds, plan)
     columns = columns_of(X, left_out or {})
     diagnosis = diagnosed(
-        problem, config, contenders, judgment, data.labels, columns, fits
+        problem, config, contenders, judgment, data.labels, columns, found.fits
     )
     seconds = clock.perf_counter() - started
     return comparison_of(
@@ -189,6 +206,6 @@ def compare(
         contenders,
         judgment,
         diagnosis,
-        fits,
+        found,
         seconds,
     )

@@ -67,7 +67,8 @@ class Cell:
     """One score in the leaderboard."""
 
     text: str
-    best: bool
+    mark: str
+    """What marks the best loss, and those that are practically equal to it."""
     note: str
 
 

@@ -101,20 +101,24 @@ class Comparison:
         return ranking.best(self.scores, self.losses, metric)
 
     def ties(self, metric: Metric) -> list[str]:
-        """The losses with no clear difference from the best one."""
+        """The losses that are settled as no worse than the best one."""
         best = self.best(metric)
         return [] if best is None else ranking.ties(self.differences, metric.key, best)
 
     def settling(self) -> tuple[int, float] | None:
-        """Seeds that would settle what can't be told from the best, and their seconds.
+        """Seeds that would settle what is not settled, and the seconds they would take.
 
-        The seconds are of one core, for the seeds that are not trained yet. None where
-        nothing is open, or where no number of seeds would settle any of it.
+        The seconds are of one core, for the seeds that are not trained yet, of all
+        losses but those that are settled as worse. None where nothing is open, or where
+        no number of seeds would settle any of it.
         """
         best = {answer.metric: answer.best for answer in self.verdicts}
         rivals = [d for d in self.differences if best.get(d.metric) == d.other]
         needed = ranking.seeds_that_settle(rivals)
         if needed is None:
             return None
-        each = sum(self.timing.fits.get(key, 0.0) for key in self.losses)
-        return needed, (needed - self.run.seeds) * each / self.run.seeds
+        trained = ranking.seeds(self.scores)
+        most = max(trained[key] for key in self.losses)
+        going_on = [key for key in self.losses if trained[key] == most]
+        each = sum(self.timing.fits.get(key, 0.0) for key in going_on) / most
+        return needed, (needed - most) * each

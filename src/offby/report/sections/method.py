@@ -4,10 +4,16 @@ import base64
 from typing import Any
 
 from offby.report.style import Look
-from offby.results import Comparison, phrases
+from offby.results import Comparison, Ended, phrases
 
 _LARGEST_JSON = 700_000
 """Bytes of JSON up to which the page carries it; beyond, the page would be too big."""
+_ENDED: dict[Ended, str] = {
+    "all": "when all seeds were trained",
+    "settled": "when every difference was settled",
+    "no gain": "when more of the planned seeds would have settled nothing",
+    "time": "when its time budget left no room for another seed",
+}
 
 
 def content(look: Look) -> dict[str, Any]:
@@ -18,6 +24,7 @@ def content(look: Look) -> dict[str, Any]:
         "seconds": phrases.duration(c.timing.seconds),
         "rope": f"{100 * c.run.rope:g} %",
         "network": _network(c),
+        "ended": _ENDED[c.run.ended],
     }
 
 
