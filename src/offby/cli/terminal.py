@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from offby.results import phrases
+from offby.results import phrases, ranking, said
 from offby.results.phrases import duration
 
 if TYPE_CHECKING:
@@ -52,6 +52,7 @@ def print_comparison(comparison: "Comparison") -> None:
     from rich.table import Table
     from rich.text import Text
 
+    _print_card(comparison)
     console = _console()
     table = Table(box=None, pad_edge=False)
     table.add_column("loss", no_wrap=True)
@@ -77,13 +78,45 @@ def print_comparison(comparison: "Comparison") -> None:
         )
     console.print(table)
     click.echo(f"\n{_BEST} best loss   {_EQUAL} practically equal to it")
-    verdicts = [answer.sentence for answer in comparison.verdicts]
-    parts = ("", verdicts), ("Why", comparison.why), ("Noise", comparison.takeovers)
+    console.print(_uses(comparison))
+    parts = ("Why", comparison.why), ("Noise", comparison.takeovers)
     for title, sentences in parts:
         if sentences:
-            click.echo(f"\n{title}".rstrip(" "))
+            click.echo(f"\n{title}")
             for sentence in sentences:
                 click.echo(f"  {sentence}")
+
+
+def _print_card(comparison: "Comparison") -> None:
+    """What to use, in at most five lines."""
+    from offby.results.card import card
+
+    found = card(comparison)
+    if found:
+        click.echo("\n" + "\n".join((*found.sentences, found.how)).rstrip() + "\n")
+
+
+def _uses(comparison: "Comparison") -> Any:
+    """The answer for each use: what is best, what is as good, what is worse."""
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False)
+    for head in ("for", "best", "practically equal", "not settled", "worse"):
+        table.add_column(head, overflow="fold")
+    metrics = {metric.key: metric for metric in comparison.metrics}
+    for answer in comparison.verdicts:
+        metric = metrics[answer.metric]
+        rivals = ranking.from_best(comparison.differences, metric.key, answer.best)
+        worse = [f"{d.method} {said.size(d)}" for d in rivals if d.verdict == "worse"]
+        cells = (
+            f"{metric.use} ({metric.title})",
+            answer.best or "none: every loss has an infinite score",
+            ", ".join(answer.ties) or "–",
+            ", ".join(answer.unsure) or "–",
+            ", ".join(worse) or "–",
+        )
+        table.add_row(*map(_plain, cells))
+    return table
 
 
 def _column(comparison: "Comparison", metric: Any) -> dict[str, str]:

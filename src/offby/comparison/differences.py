@@ -92,12 +92,23 @@ class Paired:
 def paired(
     metrics: Sequence[Metric],
     losses: Sequence[str],
+    rivals: Sequence[str],
     scores: Sequence[Score],
     scored: Scored,
     folds: Sequence[Fold],
     plan: Plan,
 ) -> list[Paired]:
-    """All losses against the leader by every metric for which there is one."""
+    """The rivals against the best loss by every metric for which there is one.
+
+    Args:
+        metrics: What is compared by.
+        losses: Those among which the leader is the best one.
+        rivals: What is compared with it: the losses, or the references.
+        scores: Mean scores of all of them.
+        scored: Their scores of rows.
+        folds: The folds of the comparison.
+        plan: What decides an answer beside the scores.
+    """
     found = []
     for metric in metrics:
         lead = ranking.best(scores, losses, metric)
@@ -105,13 +116,14 @@ def paired(
             continue
         known = [
             loss
-            for loss in ranking.ranked(scores, losses, metric)
+            for loss in ranking.ranked(scores, rivals, metric)
             if all(metric.key in rows for key, rows in scored.items() if key[0] == loss)
         ]
         size = abs(ranking.mean(scores, lead, metric.key) or 0.0) or 1.0
         for loss in known:
             if loss != lead:
-                pair = _pair(metric, loss, lead, scored, folds, plan, size, len(known))
+                n = len({*known, lead})
+                pair = _pair(metric, loss, lead, scored, folds, plan, size, n)
                 found.append(pair)
     return found
 

@@ -19,7 +19,7 @@ class Scoreboard:
 
     means: Mapping[FitKey, Judged]
     rows: Mapping[FitKey, RowScores]
-    """Of the losses only."""
+    """Of the methods, without those under noise."""
 
     def with_fits(
         self, folds: Sequence[Fold], fits: Fits, losses: Collection[str]
@@ -51,6 +51,8 @@ class Judgment:
     metrics: tuple[Metric, ...]
     scores: tuple[Score, ...]
     differences: tuple[Difference, ...]
+    references: tuple[Difference, ...]
+    """Of the references from the best loss."""
     verdicts: tuple[Answer, ...]
 
 
@@ -63,7 +65,7 @@ def leaders_and_rivals(
 ) -> list[Paired]:
     """Every loss against the leader, by every metric."""
     scores = board.scores(metrics)
-    return paired(metrics, losses, scores, board.rows, folds, plan)
+    return paired(metrics, losses, losses, scores, board.rows, folds, plan)
 
 
 def judged(
@@ -79,5 +81,13 @@ def judged(
     scores = board.scores(metrics)
     pairs = leaders_and_rivals(board, metrics, losses, folds, plan)
     differences = tuple(pair.record(config.rope) for pair in pairs)
+    references = [method.key for method in contenders.methods if method.reference]
+    beside = paired(metrics, losses, references, scores, board.rows, folds, plan)
     verdicts = answers(metrics, differences, contenders.methods, scores)
-    return Judgment(metrics, scores, differences, verdicts)
+    return Judgment(
+        metrics,
+        scores,
+        differences,
+        tuple(pair.record(config.rope) for pair in beside),
+        verdicts,
+    )

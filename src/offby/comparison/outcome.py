@@ -51,6 +51,7 @@ def comparison_of(
         noise_share=diagnosis.noise_share,
         noise=diagnosis.noise,
         takeovers=diagnosis.takeovers,
+        references=judgment.references,
         columns=columns,
         importances=diagnosis.importances,
         regions=diagnosis.regions,

@@ -105,7 +105,7 @@ def in_rounds(
                 break
         later = sum(job.seed > seed for job in more) + len(refits)
         fits |= make(now, later)
-        board = board.with_fits(problem.folds, fits, names)
+        board = board.with_fits(problem.folds, fits, methods)
     has_refits = budget.allows(refits, fits)
     if has_refits:
         fits |= make(refits, 0)

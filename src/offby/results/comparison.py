@@ -52,6 +52,8 @@ class Comparison:
     takeovers: tuple[str, ...] = ()
     """For each kind of noise, the lowest level at which another loss scores best."""
     reliability: tuple[Reliability, ...] = ()
+    references: tuple[Difference, ...] = ()
+    """How each reference differs from the best loss, by each metric."""
     columns: tuple[Column, ...] = ()
     """How each column was read."""
     importances: tuple[Importance, ...] = ()
@@ -106,14 +108,16 @@ class Comparison:
         return [] if best is None else ranking.ties(self.differences, metric.key, best)
 
     def settling(self) -> tuple[int, float] | None:
-        """Seeds that would settle what is not settled, and the seconds they would take.
+        """Seeds that would settle the first use, and the seconds they would take.
 
         The seconds are of one core, for the seeds that are not trained yet, of all
         losses but those that are settled as worse. None where nothing is open, or where
         no number of seeds would settle any of it.
         """
-        best = {answer.metric: answer.best for answer in self.verdicts}
-        rivals = [d for d in self.differences if best.get(d.metric) == d.other]
+        first = next((answer for answer in self.verdicts if answer.best), None)
+        if first is None:
+            return None
+        rivals = ranking.from_best(self.differences, first.metric, first.best)
         needed = ranking.seeds_that_settle(rivals)
         if needed is None:
             return None

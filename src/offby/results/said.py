@@ -66,6 +66,14 @@ def answer(d: Difference) -> str:
             )
 
 
+def size(d: Difference) -> str:
+    """How much worse or better it is, without the interval: for narrow tables."""
+    if d.infinite_rows:
+        return "∞"
+    (by,), unit = sizes(d, abs(d.worse_by))
+    return number(by, unit)
+
+
 def what_settles(open_: Sequence[Difference]) -> str:
     """What would settle the answers that are open, in a sentence."""
     seeds = [d.seeds_needed for d in open_]

@@ -3,14 +3,18 @@
 from offby.report.parts import Board, Cell, Line
 from offby.report.style import Look
 from offby.results import Comparison, Metric, phrases
+from offby.results.card import card
 
 
 def content(look: Look) -> Board:
     """What answer.html shows beside the verdicts."""
+    found = card(look.comparison)
     return Board(
         _heads(look.comparison),
         _lines(look, reference=False),
         _lines(look, reference=True),
+        found.sentences if found else (),
+        found.how if found else "",
     )
 
 
