@@ -39,7 +39,7 @@ def comparison_of(
         scores=judgment.scores,
         differences=judgment.differences,
         verdicts=judgment.verdicts,
-        why=tuple(reason.sentence for reason in diagnosis.reasons),
+        why=_why(diagnosis),
         reasons=diagnosis.reasons,
         rows=diagnosis.rows,
         pushes=diagnosis.pushes,
@@ -57,6 +57,16 @@ def comparison_of(
         regions=diagnosis.regions,
         coverage=diagnosis.coverage,
         timing=_timing(contenders, found.fits, seconds),
+    )
+
+
+def _why(diagnosis: Diagnosis) -> tuple[str, ...]:
+    """The reasons that tell something; those that do not are in `reasons` only."""
+    if not diagnosis.reasons:
+        return ()
+    telling = tuple(each.sentence for each in diagnosis.reasons if each.favors)
+    return telling or (
+        "Nothing that our study looked at tells on these data which loss does better.",
     )
 
 
