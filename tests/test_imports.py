@@ -31,10 +31,12 @@ MAY_IMPORT = {
     "tabular": MATHS | {"metrics"},
     "results": set(),
     "comparison": MATHS | {"metrics", "tabular", "results"},
+    "models": MATHS | {"metrics", "tables", "tabular", "comparison"},
     "report": {"results"},
     "explain": {"results"},
-    "notebook": {"comparison", "report", "results"},
-    "cli": MATHS | {"comparison", "notebook", "tables", "report", "explain", "results"},
+    "notebook": {"comparison", "models", "report", "results"},
+    "cli": MATHS
+    | {"comparison", "models", "notebook", "tables", "report", "explain", "results"},
     "__main__": {"cli"},
 }
 ANYWHERE = {"_checks", "datasets"}
@@ -148,6 +150,7 @@ def test_public_names() -> None:
         "compare",
         "debias",
         "decode",
+        "load",
         "losses",
         "metrics",
         "nn",

@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from offby.bins import Bins
     from offby.distribution import BinnedDistribution
     from offby.grounds import Circle, Costs, Line, Tree
+    from offby.models.files import load
     from offby.notebook import Comparison, compare
     from offby.tabular import BinnedRegressor, OrdinalClassifier
     from offby.theory.anatomy import anatomy
@@ -28,6 +29,7 @@ __all__ = [
     "compare",
     "debias",
     "decode",
+    "load",
     "losses",
     "metrics",
     "nn",
@@ -49,6 +51,7 @@ _HOME = {
     "anatomy": "offby.theory.anatomy",
     "compare": "offby.notebook",
     "debias": "offby.theory.debias",
+    "load": "offby.models.files",
     "settles_at": "offby.theory.minimizers",
 }
 

@@ -12,11 +12,13 @@ from offby.cli.files import Outputs, outputs_of, refuse_foreign_files, spared, w
 from offby.cli.losses import check_losses
 from offby.cli.options import (
     machine_options,
+    order_options,
     output_options,
     reading_options,
     row_options,
     run_options,
     target_options,
+    text_options,
 )
 
 if TYPE_CHECKING:
@@ -29,8 +31,10 @@ if TYPE_CHECKING:
 @output_options
 @run_options
 @target_options
+@order_options
 @row_options
 @reading_options
+@text_options
 @machine_options
 def compare(
     data: str,
