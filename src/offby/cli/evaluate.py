@@ -91,7 +91,7 @@ def _known(rows: "NewRows", about: "About") -> tuple["np.ndarray", "np.ndarray"]
         if len(known) and not known.dtype.is_numeric():
             raise ValueError(
                 f"target {y.name!r} must hold numbers, as in training, got "
-                f"{str(known[0])!r}; correct the file"
+                f"{str(known[0])!r}; choose another column with -t, or correct the file"
             )
         found = known.cast(float).to_numpy()
     else:

@@ -11,9 +11,12 @@ import click
 from offby.cli import terminal
 from offby.cli.comparing import reading
 from offby.cli.files import check_writable, plain, stem
+from offby.comparison.config import CompareConfig
+from offby.results import phrases
 
 if TYPE_CHECKING:
     from offby.models import About, Fitted
+    from offby.results import Comparison
     from offby.tables import NewRows, Problem
 
 _FOLDS = 5
@@ -189,3 +192,48 @@ def rows_like_training(
         for note in rows.notes:
             click.echo(f"! {note}", err=True)
     return rows
+
+
+def save_best(
+    comparison: "Comparison",
+    problem: "Problem",
+    asked: dict[str, Any],
+    data: str,
+    target: str,
+    path: Path,
+) -> None:
+    """Train the best loss of a comparison on all rows and write it to a file.
+
+    Raises:
+        ValueError: If no loss has a finite score.
+    """
+    from offby import models
+
+    best = comparison.best()
+    if best is None:
+        raise ValueError("every loss has an infinite score; name another --metric")
+    numbers = problem.kind == "number"
+    scores = {
+        metric.key: value
+        for metric in comparison.metrics
+        if metric.key in models.SCORES
+        and (value := comparison.mean(best, metric.key)) is not None
+    }
+    run = comparison.run
+    fitted = models.fit_problem(
+        problem,
+        models.Choice(
+            loss=best,
+            bins=(asked["bins"] or CompareConfig.bins) if numbers else None,
+            strategy=asked["strategy"] if numbers else None,
+            seed=asked["seed"],
+        ),
+        data=Path(data).name,
+        target=target,
+        command=run.command,
+        options=reading(asked),
+        scores=scores,
+        scored_on="the held-out rows of offby compare "
+        f"({run.folds} folds, {phrases.count(run.seeds, 'seed')})",
+    )
+    write_model(fitted, path)

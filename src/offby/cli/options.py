@@ -55,6 +55,12 @@ output_options = _together(
         type=click.Path(path_type=Path),
         help="Write every held-out prediction to this csv or parquet file.",
     ),
+    click.option(
+        "--save",
+        type=click.Path(path_type=Path),
+        help="Train the best loss on all rows and write the model to this file, as "
+        "wine.offby, for offby predict.",
+    ),
     click.option("-q", "--quiet", is_flag=True, help="Show no progress and no table."),
     click.option(
         "--open/--no-open", "open_report", default=False, help="Show the report."

@@ -144,7 +144,7 @@ def _joined(rest: "polars.DataFrame", forecasts: dict[str, Any]) -> "polars.Data
             f"a column that is carried along must have another name than a forecast, "
             f"got {twice[0]!r}; rename it in the file"
         )
-    return rest.hstack(polars.DataFrame(forecasts))
+    return polars.DataFrame({**rest.to_dict(), **forecasts})
 
 
 def _rounded(frame: "polars.DataFrame") -> "polars.DataFrame":

@@ -220,7 +220,7 @@ def print_fitted(fitted: "Fitted", path: Path) -> None:
     )
     if about.scores:
         click.echo(f"Scores on {about.scored_on}:")
-        for line in _score_lines(about.scores, about):
+        for line in _score_lines(about.scores):
             click.echo(f"  {line}")
     click.echo(f"\nNext     {predict_command(path)}")
 
@@ -267,7 +267,7 @@ def print_about(about: "About", path: Path) -> None:
         click.echo(_wrapped(title, text))
     if about.scores:
         click.echo(f"\nScores on {about.scored_on}:")
-        for line in _score_lines(about.scores, about):
+        for line in _score_lines(about.scores):
             click.echo(f"  {line}")
     if about.notes:
         click.echo("\nHow the table was read:")
@@ -279,33 +279,34 @@ def print_about(about: "About", path: Path) -> None:
 
 def print_scores(scores: Mapping[str, float], of: str, about: "About") -> None:
     """Scores of a model on other rows, beside those it had when it was trained."""
-    click.echo(f"Scores on {of}:")
-    for line in _score_lines(scores, about, about.scores):
+    beside = f", beside those on {about.scored_on}" if about.scores else ""
+    click.echo(f"Scores on {of}{beside}:")
+    for line in _score_lines(scores, about.scores):
         click.echo(f"  {line}")
 
 
 def _score_lines(
-    scores: Mapping[str, float],
-    about: "About",
-    before: Mapping[str, float] | None = None,
+    scores: Mapping[str, float], before: Mapping[str, float] | None = None
 ) -> list[str]:
-    """A line for each score: its name, its value, which way is better."""
+    """A line for each score: name, value, value before, which way is better."""
     from offby.models import SCORES
 
-    shown = {key: _score_in_words(key, value) for key, value in scores.items()}
-    width = max(len(SCORES[key].title) for key in shown)
-    value_width = max(len(value) for value in shown.values())
-    lines = []
-    for key, value in shown.items():
+    rows = []
+    for key, value in scores.items():
         kind = SCORES[key]
-        says = kind.better if kind.better.startswith("near") else f"{kind.better} is"
-        better = f"({says})" if "near" in says else f"({says} better)"
-        line = f"{kind.title:<{width}}  {value:>{value_width}}  {better}"
-        if before and key in before:
-            known = _score_in_words(key, before[key])
-            line += f"   {known} on {about.scored_on}"
-        lines.append(line)
-    return lines
+        better = kind.better if "near" in kind.better else f"{kind.better} is better"
+        cells = [_score_in_words(key, value)]
+        if before:
+            cells.append(_score_in_words(key, before[key]) if key in before else "–")
+        rows.append((kind.title, cells, better))
+    name_width = max(len(title) for title, _, _ in rows)
+    width = max(len(cell) for _, cells, _ in rows for cell in cells)
+    return [
+        f"{title:<{name_width}}  "
+        + "  ".join(f"{cell:>{width}}" for cell in cells)
+        + f"   {better}"
+        for title, cells, better in rows
+    ]
 
 
 def _score_in_words(key: str, value: float) -> str:

@@ -235,10 +235,10 @@ def _held_out_scores(
         problem.y[test],
         None if weights is None else weights[test],
     )
-    how = "the last in time" if problem.time is not None else "held out at random"
-    if problem.groups is not None and problem.time is None:
-        how = "of groups that were held out"
-    return scores, f"{len(test):,} rows {how}"
+    if problem.time is not None:
+        return scores, f"the last {len(test):,} rows in time"
+    how = "at random" if problem.groups is None else "by groups"
+    return scores, f"{len(test):,} rows held out {how}"
 
 
 def fit_best(
