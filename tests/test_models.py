@@ -2,6 +2,7 @@
 
 import json
 import warnings
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,8 @@ pl = pytest.importorskip("polars")
 pytest.importorskip("rich")
 
 WORDS = ["low", "mid", "high"]
-FAST = ("--max-time", "0.3")
+GRADE = ("fit", "houses.csv", "-t", "grade", "--order", "low,mid,high")
+SMALL = {"max_iter": 4, "n_bags": 1, "n_members": 2, "hidden_layer_sizes": (16,)}
 
 
 def call(*words, stdin=None):
@@ -42,15 +44,28 @@ def table(n=120):
     )
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _small():
+    """Small networks: what they forecast is not what these tests are about."""
+    found = models.ModelKind.estimator
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(
+            models.ModelKind,
+            "estimator",
+            lambda self, kind: partial(found(self, kind), **SMALL),
+        )
+        yield
+
+
 @pytest.fixture(scope="module")
-def room(tmp_path_factory):
+def room(tmp_path_factory, _small):
     """A folder with a table and a model of each kind."""
     folder = tmp_path_factory.mktemp("models")
     table().write_csv(folder / "houses.csv")
     data, price, grade = (
         str(folder / n) for n in ("houses.csv", "price.offby", "grade.offby")
     )
-    text = ("--text", "zip", *FAST)
+    text = ("--text", "zip")
     made = call("fit", data, "-t", "price", "--drop", "grade", *text, "-o", price)
     assert made.exit_code == 0, made.output
     assert "held out at random" in made.output
@@ -83,8 +98,8 @@ def test_numbers_have_means_intervals_and_chances():
     ]
     assert found["id"].to_list() == table()["id"].to_list()  # texts, as they stood
     assert found["median"].equals(found["quantile_0.5"], check_names=False)
-    assert found["low_80"].equals(found["quantile_0.1"], check_names=False)
-    assert (found["best_mape"] <= found["median"]).all()
+    np.testing.assert_allclose(found["low_80"], found["quantile_0.1"])
+    assert (found["best_mape"] < found["median"]).all()
     above = found["above_60"].to_numpy()
     assert ((found["median"].to_numpy() > 60) == (above > 0.5)).all()
 
@@ -120,7 +135,7 @@ def test_a_row_alone_is_forecast_as_among_others():
     table().tail(1).write_csv("one.csv")
     one, _ = predicted("price.offby", "one.csv")
     all_rows, _ = predicted("price.offby", "houses.csv")
-    assert one.rows() == all_rows.tail(1).rows()
+    np.testing.assert_allclose(one.to_numpy(), all_rows.tail(1).to_numpy())
 
 
 def test_what_is_odd_in_new_rows_is_said():
@@ -216,13 +231,11 @@ def test_parquet_has_the_types_of_its_columns(tmp_path):
         (["fit", "houses.csv", "-t", "price", "-o", "houses.csv"], "'houses.offby'"),
         (["fit", "houses.csv", "-t", "price", "--loss", "mse"], "did you mean 'emd2'?"),
         (
-            ["fit", "houses.csv", "-t", "grade", "--order", "low,mid,high"]
-            + ["--transform", "log"],
+            [*GRADE, "--transform", "log"],
             "--transform log needs a target of numbers",
         ),
         (
-            ["fit", "houses.csv", "-t", "grade", "--order", "low,mid,high"]
-            + ["--loss", "crps"],
+            [*GRADE, "--loss", "crps"],
             "needs a target of numbers",
         ),
     ],
@@ -271,13 +284,14 @@ def test_evaluate_scores_the_rows_with_a_target():
         .otherwise("grade")
     )
     frame.write_csv("test.csv")
-    known = frame.filter(pl.col("grade").is_in(WORDS))
+    is_known = np.array([word in WORDS for word in frame["grade"]])
+    known = frame.filter(is_known)
     made = call("evaluate", "grade.offby", "test.csv", "--json")
     assert f"! {120 - len(known)} of 120 rows have no target" in made.stderr
     said = json.loads(made.stdout)
     assert said["rows"] == len(known)
     found, _ = predicted("grade.offby", "test.csv")
-    probs = found.select("^p_.*$").to_numpy()[frame["grade"].is_in(WORDS).to_numpy()]
+    probs = found.select("^p_.*$").to_numpy()[is_known]
     y = [WORDS.index(word) for word in known["grade"]]
     rps = offby.metrics.ranked_probability_score(y, probs)
     assert said["scores"]["rps"] == pytest.approx(rps)
@@ -316,14 +330,13 @@ def test_a_model_of_an_array_has_no_columns_to_match():
 
 
 def test_times_are_held_out_from_the_end():
-    made = call(
-        "fit", "houses.csv", "-t", "price", "--time", "day", *FAST, "-o", "t.offby"
-    )
+    made = call("fit", "houses.csv", "-t", "price", "--time", "day", "-o", "t.offby")
     assert made.exit_code == 0, made.output
     assert "rows in time:" in made.output
     assert models.describe("t.offby").unused == ("id", "day")
 
 
+@pytest.mark.slow
 def test_compare_saves_its_winner_and_says_how_to_use_it():
     words = ("--losses", "ce,emd2", "--folds", "2", "--seeds", "1", "--no-noise")
     made = call(
@@ -339,14 +352,14 @@ def test_compare_saves_its_winner_and_says_how_to_use_it():
     assert about.loss == comparison.best()
     assert about.scores["rps"] == comparison.mean(about.loss, "rps")
     assert "2 folds, 1 seed" in about.scored_on
-    found, _ = predicted("best.offby", "houses.csv")
+    predicted("best.offby", "houses.csv")
     board = comparison.leaderboard("polars")
     rps = board["rps"].to_list()
     assert rps == sorted(rps)
     assert set(board["method"]) >= {"ce", "emd2", "boosting"}
     X = table().select("size", "color")
     y = np.array([WORDS.index(word) for word in table()["grade"]])
-    model = comparison.fit_best(X, y, max_iter=1, n_bags=1)
+    model = comparison.fit_best(X, y)
     assert model.loss == comparison.best("rps")
     assert model.predict(X).tolist()[0] in WORDS
     with pytest.raises(ValueError, match="class codes 0 to 2"):
