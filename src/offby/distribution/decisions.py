@@ -99,14 +99,19 @@ def kappa_guesses(
     """
     mean = means.mean()
     spread = (variances + (means - mean) ** 2).mean()
-    guesses, ratio = nearest(means), np.inf
-    for _ in range(100):  # a handful is enough: it converges faster than linearly
+
+    def ratio_of(guesses: np.ndarray) -> float:
         chance = spread + ((guesses - mean) ** 2).mean()
-        off = (variances + (guesses - means) ** 2).mean()
-        new = off / chance if chance else 1.0
-        # With a ratio of 1 there is no skill to stretch: forecasts are all the same.
-        if not new < min(ratio - 1e-12, 1 - 1e-9):
+        return (variances + (guesses - means) ** 2).mean() / chance if chance else 1.0
+
+    best = nearest(means)
+    ratio = ratio_of(best)
+    for _ in range(100):  # a handful is enough: it converges faster than linearly
+        # With a ratio of 1, as of equal guesses, means are stretched without end.
+        stretch = 1 / max(1 - ratio, 1e-9)
+        guesses = nearest(means + (means - mean) * (stretch - 1))
+        new = ratio_of(guesses)
+        if not new < ratio - 1e-12:
             break
-        ratio = new
-        guesses = nearest((means - ratio * mean) / (1 - ratio))
-    return guesses
+        best, ratio = guesses, new
+    return best
