@@ -28,7 +28,7 @@ MAY_IMPORT = {
     "theory": MATHS,
     "metrics": MATHS,
     "tables": set(),
-    "tabular": MATHS | {"metrics"},
+    "tabular": MATHS | {"metrics", "nn"},
     "results": set(),
     "comparison": MATHS | {"metrics", "tabular", "results"},
     "models": MATHS | {"metrics", "tables", "tabular", "comparison"},

@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from offby.models.kinds import name_of
 from offby.tables import Column
+from offby.tabular.criteria import loss_name
 
 _PACKAGES = ("offby", "torch", "scikit-learn", "numpy", "skrub")
 
@@ -106,7 +107,7 @@ def about_estimator(estimator: Any) -> About:
     return About(
         kind="number" if is_regressor else "classes",
         model=name_of(estimator),
-        loss=str(estimator.loss),
+        loss=loss_name(estimator.loss),
         columns=_columns(estimator),
         labels=labels,
         codes={label: code for code, label in enumerate(labels)},

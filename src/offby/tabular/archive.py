@@ -23,6 +23,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 from torch import nn
 
+from offby.nn.criteria import is_criterion, made_of, settings_of
 from offby.tabular.calibration import identity
 from offby.tabular.modules import ModuleAdapter
 
@@ -33,6 +34,10 @@ _CLASSES = {
     "OrdinalClassifier": "offby.tabular.classifier",
     "BinnedRegressor": "offby.tabular.regressor",
     "Bins": "offby.bins",
+    "Line": "offby.grounds",
+    "Circle": "offby.grounds",
+    "Tree": "offby.grounds",
+    "Costs": "offby.grounds",
     "Temperature": "offby.tabular.calibration",
     "Isotonic": "offby.tabular.calibration",
     "PiecewiseLinear": "offby.tabular.encoders.numbers",
@@ -75,6 +80,13 @@ def save(model: Any, path: str | Path, about: dict[str, Any] | None = None) -> N
             "save stores the networks of offby, and this estimator has a module of "
             "your own, whose code no file of ours can hold; save its weights with "
             "torch.save(model.network_.state_dict(), path), or use joblib.dump"
+        )
+    if callable(model.loss) and not isinstance(model.loss, nn.Module):
+        raise TypeError(
+            "save stores losses by their name or as criteria of offby.nn, and this "
+            "estimator has a function of your own, whose code no file of ours can "
+            "hold; set model.loss to a name before saving (forecasts do not need it), "
+            "or use joblib.dump"
         )
     writer = _Writer()
     tree = {
@@ -230,6 +242,9 @@ class _Writer:
 
     def _object(self, value: Any) -> Any:
         name = type(value).__name__
+        if isinstance(value, nn.Module) and is_criterion(value):
+            name, arguments = settings_of(value)
+            return {"criterion": name, "arguments": self.tree(arguments)}
         if name not in _CLASSES or _class(name) is not type(value):
             raise TypeError(
                 "save stores numbers, text, arrays and what offby itself makes, got "
@@ -289,6 +304,8 @@ class _Reader:
                 return _FUNCTIONS[name]
             case {"class": name, "state": state}:
                 return _restored(_class(name), self.value(state))
+            case {"criterion": name, "arguments": arguments}:
+                return made_of(name, self.value(arguments))
             case {"class": name, "parts": parts}:
                 return _assembled(_class(name), self.value(parts))
             case dict():
