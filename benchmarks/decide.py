@@ -73,7 +73,7 @@ def asymmetric(places: np.ndarray) -> np.ndarray:
 
 
 def class_rivals(places: np.ndarray) -> dict[str, tuple[Any, Any, str]]:
-    """Metric -> what `decide` is asked, the loss of the rival, how the rival guesses."""
+    """Metric -> what `decide` is asked, the rival's loss, how the rival guesses."""
     apart = np.abs(places[:, None] - places)
     costs = asymmetric(places)
     return {

@@ -6,7 +6,7 @@ from offby.tables._memory import check_room
 from offby.tables._new_rows import Column, NewRows, new_rows, with_dates
 from offby.tables._options import ReadOptions
 from offby.tables._prepare import Problem, prepare, split_list
-from offby.tables._table import Table
+from offby.tables._table import Table, in_memory
 
 __all__ = [
     "FORMATS",
@@ -18,6 +18,7 @@ __all__ = [
     "Table",
     "check_room",
     "class_names",
+    "in_memory",
     "new_rows",
     "prepare",
     "read",
