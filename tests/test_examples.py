@@ -58,6 +58,7 @@ def test_a_pipeline_is_searched_explained_and_saved(capsys):
     assert "forecasts as before: True" in printed
 
 
+@pytest.mark.filterwarnings("ignore")  # those of web frameworks
 def test_a_model_is_served(tmp_path, monkeypatch):
     """One row, many rows, and rows that do not fit."""
     pytest.importorskip("fastapi")
