@@ -29,13 +29,15 @@ MAY_IMPORT = {
     "theory": MATHS,
     "metrics": MATHS,
     "tables": set(),
-    "tabular": MATHS | {"metrics"},
+    "tabular": MATHS | {"metrics", "nn"},
     "results": set(),
     "comparison": MATHS | {"metrics", "tabular", "results"},
+    "models": MATHS | {"metrics", "tables", "tabular", "comparison"},
     "report": {"results"},
     "explain": {"results"},
-    "notebook": {"comparison", "report", "results"},
-    "cli": MATHS | {"comparison", "notebook", "tables", "report", "explain", "results"},
+    "notebook": {"comparison", "models", "report", "results"},
+    "cli": MATHS
+    | {"comparison", "models", "notebook", "tables", "report", "explain", "results"},
     "__main__": {"cli"},
 }
 ANYWHERE = {"_checks", "datasets", "strategies"}
@@ -150,6 +152,7 @@ def test_public_names() -> None:
         "debias",
         "decode",
         "judge",
+        "load",
         "losses",
         "metrics",
         "nn",

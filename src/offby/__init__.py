@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from offby.comparison import judge
     from offby.distribution import BinnedDistribution
     from offby.grounds import Circle, Costs, Line, Tree
+    from offby.models.files import load
     from offby.notebook import Comparison, compare
     from offby.tabular import BinnedRegressor, OrdinalClassifier
     from offby.theory.anatomy import anatomy
@@ -30,6 +31,7 @@ __all__ = [
     "debias",
     "decode",
     "judge",
+    "load",
     "losses",
     "metrics",
     "nn",
@@ -52,6 +54,7 @@ _HOME = {
     "compare": "offby.notebook",
     "debias": "offby.theory.debias",
     "judge": "offby.comparison",
+    "load": "offby.models.files",
     "settles_at": "offby.theory.minimizers",
 }
 

@@ -8,6 +8,7 @@ from typing import Any, get_args
 import click
 
 from offby.comparison.config import CompareConfig, Network, StopOn
+from offby.models.kinds import MODELS
 from offby.strategies import Strategy
 
 Decorator = Callable[[Any], Any]
@@ -57,6 +58,12 @@ output_options = _together(
         type=click.Path(path_type=Path),
         help="Write every held-out prediction to this csv or parquet file.",
     ),
+    click.option(
+        "--save",
+        type=click.Path(path_type=Path),
+        help="Train the best loss on all rows and write the model to this file, as "
+        "wine.offby, for offby predict.",
+    ),
     click.option("-q", "--quiet", is_flag=True, help="Show no progress and no table."),
     click.option(
         "--open/--no-open", "open_report", default=False, help="Show the report."
@@ -78,15 +85,6 @@ target_options = _together(
         help="How the target is cut into bins: with equal numbers of rows (quantile), "
         "of equal width (uniform), each wider by the same factor (log), or around "
         "means (kmeans).",
-    ),
-    click.option(
-        "--order", default="", help="Classes from lowest to highest, as low,mid,high."
-    ),
-    click.option(
-        "--min-class",
-        type=click.IntRange(min=1),
-        help="A class with fewer rows is joined with its neighbor.  "
-        "[default: the number of folds]",
     ),
 )
 
@@ -112,6 +110,10 @@ reading_options = _together(
         type=click.Choice(["day-first", "month-first"]),
         help="How 03/04/2026 is read.",
     ),
+)
+"""How a file is written."""
+
+text_options = _together(
     click.option(
         "--text",
         default="",
@@ -143,6 +145,86 @@ row_options = _together(
         "--sample",
         type=click.IntRange(min=10),
         help="Use this many rows, chosen at random.",
+    ),
+)
+
+order_options = _together(
+    click.option(
+        "--order", default="", help="Classes from lowest to highest, as low,mid,high."
+    ),
+    click.option(
+        "--min-class",
+        type=click.IntRange(min=1),
+        help="A class with fewer rows is joined with its neighbor.  "
+        f"[default: the number of folds, {CompareConfig.folds}]",
+    ),
+)
+
+model_options = _together(
+    click.option(
+        "-o",
+        "--out",
+        type=click.Path(path_type=Path),
+        help="Model file to write.  [default: DATA-TARGET.offby]",
+    ),
+    click.option(
+        "--overwrite", is_flag=True, help="Replace a file that is no model of offby."
+    ),
+    click.option("-q", "--quiet", is_flag=True, help="Say nothing."),
+    click.option(
+        "--model",
+        type=click.Choice(list(MODELS)),
+        default="network",
+        show_default=True,
+        help="What is trained.",
+    ),
+    click.option(
+        "--loss",
+        default="ce+emd2",
+        show_default=True,
+        help="Loss by name, or a sum as ce+0.3*emd1; see offby losses.",
+    ),
+    click.option(
+        "--transform",
+        type=click.Choice(["none", "log", "yeo-johnson", "quantile"]),
+        help="Scale on which a number is cut into bins: log for positive numbers "
+        "whose ratios matter, quantile for very skewed ones.  [default: none]",
+    ),
+    click.option(
+        "--bins",
+        type=click.IntRange(min=2),
+        help="Treat the target as a number, cut into this many bins.  "
+        "[default: that of the model]",
+    ),
+    click.option(
+        "--strategy",
+        type=click.Choice(["quantile", "uniform", "log", "kmeans"]),
+        help="Bins with equal numbers of rows, of equal width, each wider by the same "
+        "factor, or around means.  [default: quantile]",
+    ),
+    click.option(
+        "--calibration",
+        type=click.Choice(["temperature", "isotonic"]),
+        help="Correct the probabilities on the validation rows.  [default: no]",
+    ),
+    click.option(
+        "--max-time",
+        type=click.FloatRange(min=0, min_open=True),
+        help="Seconds after which no further epoch of training begins.",
+    ),
+    click.option(
+        "--scores/--no-scores",
+        default=True,
+        show_default=True,
+        help="Train a model on four fifths of the rows first, to score it on the "
+        "others.",
+    ),
+    click.option(
+        "--seed",
+        type=click.IntRange(min=0),
+        default=0,
+        show_default=True,
+        help="Seed of all random numbers.",
     ),
 )
 

@@ -4,19 +4,21 @@ import os
 import shlex
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from offby.models.kinds import MODELS
 from offby.results import phrases, ranking, said
 from offby.results.phrases import duration
 
 if TYPE_CHECKING:
     from offby.comparison import Comparison
     from offby.losses.registry import Loss
-    from offby.tables import Problem, Table
+    from offby.models import About, Fitted
+    from offby.tables import Column, Problem, Table
 
 Progress = Callable[[int, int, str], None]
 
@@ -249,3 +251,130 @@ def print_losses(entries: Sequence["Loss"]) -> None:
         table.add_row(*map(_plain, cells))
     console.print(table)
     click.echo("\nSums work as well: --losses ce,emd2,ce+0.3*emd1")
+
+
+def print_fitted(fitted: "Fitted", path: Path) -> None:
+    """Where the model is, how good it is, and how to use it."""
+    about = fitted.about
+    click.echo(
+        f"{path}  {MODELS[about.model].title}, trained with {about.loss} on "
+        f"{phrases.count(about.n_rows, 'row')} in {duration(fitted.seconds)}"
+    )
+    if about.scores:
+        click.echo(f"Scores on {about.scored_on}:")
+        for line in _score_lines(about.scores):
+            click.echo(f"  {line}")
+    click.echo(f"\nNext     {predict_command(path)}")
+
+
+def predict_command(path: Path) -> str:
+    """The command that applies a model to new rows."""
+    return shlex.join(
+        ["offby", "predict", str(path), "NEW.csv", "--out", "predictions.csv"]
+    )
+
+
+def print_about(about: "About", path: Path) -> None:
+    """What a model was trained on, how good it is, and what it needs."""
+    model = MODELS[about.model].title if about.model in MODELS else about.model
+    settings = [f"{k} {v}" for k, v in about.settings.items() if v is not None]
+    what = (
+        f"{len(about.labels)} ordered classes {', '.join(about.labels)}"
+        if about.kind == "classes"
+        else "a number"
+    )
+    lines = [("Model", f"{model}, trained with {about.loss}")]
+    if settings:
+        lines.append(("Settings", ", ".join(settings)))
+    lines.append(("Target", f"{about.target}: {what}" if about.target else what))
+    if about.data:
+        count = phrases.count(about.n_rows, "row")
+        when = about.created.replace("T", " ").removesuffix("Z")
+        lines.append(("Data", f"{about.data}, {count}; trained on {when} UTC"))
+    for kind, title in (("number", "Numbers"), ("text", "Text"), ("date", "Dates")):
+        names = [_column_in_words(c) for c in about.columns if c.kind == kind]
+        if names:
+            lines.append((title, ", ".join(names)))
+    if not about.columns:
+        lines.append(("Columns", "without names: trained on an array"))
+    if about.unused:
+        lines.append(("Not used", ", ".join(about.unused)))
+    if about.versions:
+        lines.append(
+            ("Versions", ", ".join(f"{k} {v}" for k, v in about.versions.items()))
+        )
+    if about.command:
+        lines.append(("Command", about.command))
+    for title, text in lines:
+        click.echo(_wrapped(title, text))
+    if about.scores:
+        click.echo(f"\nScores on {about.scored_on}:")
+        for line in _score_lines(about.scores):
+            click.echo(f"  {line}")
+    if about.notes:
+        click.echo("\nHow the table was read:")
+        for note in about.notes:
+            click.echo(f"  {note}")
+    if about.columns:
+        click.echo(f"\nNext     {predict_command(path)}")
+
+
+def print_scores(scores: Mapping[str, float], of: str, about: "About") -> None:
+    """Scores of a model on other rows, beside those it had when it was trained."""
+    beside = f", beside those on {about.scored_on}" if about.scores else ""
+    click.echo(f"Scores on {of}{beside}:")
+    for line in _score_lines(scores, about.scores):
+        click.echo(f"  {line}")
+
+
+def _score_lines(
+    scores: Mapping[str, float], before: Mapping[str, float] | None = None
+) -> list[str]:
+    """A line for each score: name, value, value before, which way is better."""
+    from offby.models import SCORES
+
+    rows = []
+    for key, value in scores.items():
+        kind = SCORES[key]
+        better = kind.better if "near" in kind.better else f"{kind.better} is better"
+        cells = [_score_in_words(key, value)]
+        if before:
+            cells.append(_score_in_words(key, before[key]) if key in before else "–")
+        rows.append((kind.title, cells, better))
+    name_width = max(len(title) for title, _, _ in rows)
+    width = max(len(cell) for _, cells, _ in rows for cell in cells)
+    return [
+        f"{title:<{name_width}}  "
+        + "  ".join(f"{cell:>{width}}" for cell in cells)
+        + f"   {better}"
+        for title, cells, better in rows
+    ]
+
+
+def _score_in_words(key: str, value: float) -> str:
+    from offby.models import SCORES
+
+    if SCORES[key].is_share:
+        return f"{100 * value:.1f}\u00a0%"
+    decimals = phrases.digits([value])
+    return phrases.number(value, decimals) if abs(value) < 1e4 else f"{value:,.0f}"
+
+
+def _column_in_words(column: "Column") -> str:
+    if column.words is None or column.kind != "text":
+        return column.name
+    return f"{column.name} ({phrases.count(len(column.words), 'value')})"
+
+
+def _wrapped(title: str, text: str) -> str:
+    """A title, and its text beside it over as many lines as it takes."""
+    import textwrap
+
+    return textwrap.fill(
+        text,
+        width=100,
+        initial_indent=f"{title:<9}",
+        subsequent_indent=" " * 9,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )

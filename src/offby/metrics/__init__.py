@@ -2,7 +2,8 @@
 
 Arguments come in scikit-learn's order. Distances are those of the values of the
 classes: labels 0 and 4 are 4 apart, also where 1 to 3 never occur in the data.
-`offby.metrics.rows` has the score of each row.
+`offby.metrics.rows` has the score of each row; `offby.metrics.scorers` are scores of
+estimators, for scikit-learn's searches.
 """
 
 from offby.metrics import rows
@@ -21,6 +22,7 @@ from offby.metrics._point_predictions import (
     median_class,
     quadratic_weighted_kappa,
 )
+from offby.metrics._scorers import Scorer, scorers
 from offby.metrics._scores import (
     brier_score,
     histogram_crps,
@@ -33,6 +35,7 @@ from offby.metrics._scores import (
 
 __all__ = [
     "Decomposition",
+    "Scorer",
     "accuracy_within",
     "average_mean_absolute_error",
     "brier_score",
@@ -52,4 +55,5 @@ __all__ = [
     "quadratic_weighted_kappa",
     "ranked_probability_score",
     "rows",
+    "scorers",
 ]

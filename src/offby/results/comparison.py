@@ -1,9 +1,12 @@
 """`Comparison`: what `offby.compare` found, as plain data with JSON in and out."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any, ClassVar
 
 from offby.results import json, ranking
 from offby.results.findings import Column, Coverage, Importance, Region
+from offby.results.leaderboard import leaderboard
 from offby.results.records import (
     Answer,
     Calibration,
@@ -98,9 +101,40 @@ class Comparison:
         """Held-out rows, over all folds and seeds, whose score is infinite."""
         return ranking.infinite_rows(self.scores, method, metric)
 
-    def best(self, metric: Metric) -> str | None:
-        """The loss with the best score; None if all have infinite scores or none."""
+    def best(self, metric: Metric | str | None = None) -> str | None:
+        """The loss with the best score; None if all have infinite scores or none.
+
+        Args:
+            metric: A metric or its key; the first one by default.
+
+        Raises:
+            ValueError: If there is no metric of this key.
+        """
+        if not isinstance(metric, Metric):
+            metric = self._metric(metric)
         return ranking.best(self.scores, self.losses, metric)
+
+    def _metric(self, key: str | None) -> Metric:
+        by_key = {metric.key: metric for metric in self.metrics}
+        if key is not None and key not in by_key:
+            raise ValueError(
+                f"metric must be one of {', '.join(by_key)}, got {key!r}; take one of "
+                "them"
+            )
+        return self.metrics[0] if key is None else by_key[key]
+
+    def leaderboard(self, backend: str = "pandas") -> Any:
+        """A data frame: a row per method with its mean scores, the best first.
+
+        Args:
+            backend: The library of the frame: "pandas", "polars" or "pyarrow".
+        """
+        return leaderboard(
+            self.methods, self.metrics, self.scores, self.timing.fits, backend
+        )
+
+    fit_best: ClassVar[Callable[..., Any]]
+    """Train the best loss on all rows: `offby.models.fit_best`, set by the notebook."""
 
     def ties(self, metric: Metric) -> list[str]:
         """The losses that are settled as no worse than the best one."""

@@ -17,10 +17,10 @@ from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
-from offby.losses.registry import parse
 from offby.tabular import archive
 from offby.tabular.building import HIDDEN_LAYER_SIZES, N_MEMBERS, build_network
 from offby.tabular.calibration import Correction, fit_correction, identity
+from offby.tabular.criteria import Loss, training_loss
 from offby.tabular.data import TrainingData
 from offby.tabular.devices import device_of, on_device
 from offby.tabular.encoders.frames import rows_of
@@ -49,7 +49,9 @@ class TabularNetwork(BaseEstimator):
     """Settings that `OrdinalClassifier` and `BinnedRegressor` share.
 
     Args:
-        loss: Short name of a loss or a sum of them; `offby losses` lists them.
+        loss: Short name of a loss or a sum of them (`offby losses` lists them), a
+            criterion of `offby.nn`, or a function of logits (rows x classes) and the
+            index of each row's class or bin that returns one value per row.
         hidden_layer_sizes: Widths of the hidden layers.
         n_members: Number of perceptrons that share their weight matrices and forecast
             together.
@@ -88,7 +90,7 @@ class TabularNetwork(BaseEstimator):
             after each epoch.
     """
 
-    loss: str = "ce+emd2"
+    loss: Loss = "ce+emd2"
     _: KW_ONLY
     hidden_layer_sizes: Sequence[int] = HIDDEN_LAYER_SIZES
     n_members: int = N_MEMBERS
@@ -109,7 +111,7 @@ class TabularNetwork(BaseEstimator):
     random_state: int | np.random.RandomState | None = None
 
     _parameter_constraints: ClassVar[dict[str, Any]] = {
-        "loss": [str],
+        "loss": [str, torch.nn.Module, callable],
         "hidden_layer_sizes": ["array-like"],
         "n_members": [AT_LEAST_ONE],
         "n_bags": [AT_LEAST_ONE, StrOptions({"auto"})],
@@ -146,7 +148,7 @@ class TabularNetwork(BaseEstimator):
     def _check_settings(self) -> None:
         """Refuse settings of a wrong type or range."""
         self._validate_params()
-        parse(self.loss)
+        training_loss(self.loss)
         sizes = list(self.hidden_layer_sizes)
         if not all(isinstance(size, Integral) and size >= 1 for size in sizes):
             raise ValueError(
@@ -178,7 +180,8 @@ class TabularNetwork(BaseEstimator):
         splits = bag_splits(n_rows, n_bags, self.validation_fraction, generator)
         if not continues:
             self.network_ = self._new_network(_runs(data, splits, seed))
-        network, loss, settings = self.network_, parse(self.loss), self._trainer()
+        network, settings = self.network_, self._trainer()
+        loss: Any = training_loss(self.loss)
         device = device_of(self.device)
         with threads(self.n_jobs), self._progress() as show, on_device(network, device):
             there = _runs(data.to(device), splits, seed)
@@ -210,7 +213,8 @@ class TabularNetwork(BaseEstimator):
         with threads(self.n_jobs), on_device(network, device):
             # The rows come in another order each time, whatever the random state.
             runs = _runs(data.to(device), splits, child_seed(seed, self.n_iter_))
-            train_epochs(network, runs, [1] * len(runs), parse(self.loss), settings)
+            loss: Any = training_loss(self.loss)
+            train_epochs(network, runs, [1] * len(runs), loss, settings)
         self.n_iter_ += 1
 
     def _with_columns(self, data: TrainingData) -> TrainingData:

@@ -13,8 +13,8 @@ from sklearn.utils.multiclass import check_classification_targets
 
 from offby.distribution import ClassDistribution
 from offby.grounds import Line
-from offby.losses.registry import parse
 from offby.tabular._base import TabularNetwork
+from offby.tabular.criteria import loss_name, training_loss
 from offby.tabular.data import TrainingData
 from offby.tabular.rows import Rows, check_rows
 
@@ -27,7 +27,8 @@ class OrdinalClassifier(ClassifierMixin, TabularNetwork):
     `offby.tabular.TabularNetwork`, and the same for `BinnedRegressor`.
 
     Args:
-        loss: Short name of a loss or a sum of them; `offby losses` lists them.
+        loss: Short name of a loss, a criterion of `offby.nn`, or a function; see
+            `offby.tabular.TabularNetwork`.
         categories: The classes in their order; "auto" takes the order of an ordered
             categorical target (pandas' ordered categories, polars' Enum), else that of
             numbers. For text it takes the alphabetical order, which is rarely right,
@@ -119,10 +120,10 @@ class OrdinalClassifier(ClassifierMixin, TabularNetwork):
 
     def _check_settings(self) -> None:
         super()._check_settings()
-        if parse(self.loss).needs_bins:
+        if training_loss(self.loss).needs_bins:
             raise ValueError(
-                f"the loss {self.loss!r} needs numbers, and y holds classes; "
-                "use ce, emd2, cce or a sum of them, or a BinnedRegressor"
+                f"the loss {loss_name(self.loss)!r} needs numbers, and y holds "
+                "classes; use ce, emd2, cce or a sum of them, or a BinnedRegressor"
             )
         if not isinstance(self.categories, str):
             _different(self.categories)

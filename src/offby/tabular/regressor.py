@@ -32,7 +32,9 @@ class BinnedRegressor(RegressorMixin, TabularNetwork):
     `offby.tabular.TabularNetwork`, and the same for `OrdinalClassifier`.
 
     Args:
-        loss: Short name of a loss or a sum of them; `offby losses` lists them.
+        loss: Short name of a loss, a criterion of `offby.nn`, or a function; see
+            `offby.tabular.TabularNetwork`. A criterion of numbers has the bins that
+            `n_bins` has.
         n_bins: Largest number of bins, without the two tails; or a grid of your own.
         strategy: Bins of equal counts ("quantile"), of equal widths ("uniform"), each
             wider by the same factor ("log"), or of the numbers nearest to a mean
