@@ -56,6 +56,8 @@ def main(data: str, target: str, out: str) -> None:
         kind="number",
         losses=[*of_numbers, *SUMS],
         bins=50,
+        strategy="quantile",
+        bounds=None,
         name=Path(data).name.split(".")[0],
     )
     found = {result.data.name: summary(result) for result in (classes, numbers)}

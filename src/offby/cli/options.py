@@ -72,7 +72,8 @@ target_options = _together(
         type=click.Choice(get_args(Strategy)),
         default=CompareConfig.strategy,
         show_default=True,
-        help="Bins with equal numbers of rows, or bins of equal width.",
+        help="Bins around the means of nearby numbers, with equal numbers of rows, of "
+        "equal width, or each wider by the same factor.",
     ),
     click.option(
         "--order", default="", help="Classes from lowest to highest, as low,mid,high."

@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
+from offby.bins import DEFAULT_STRATEGY, Bounds, Strategy
+
 if TYPE_CHECKING:
     from offby.losses.registry import NamedLoss
 
 Kind = Literal["classes", "number"]
-Strategy = Literal["quantile", "uniform"]
 StopOn = Literal["score", "own"]
 
 
@@ -31,7 +32,8 @@ class CompareConfig:
     losses: Sequence[str] = ("ce", "emd1", "emd2", "cce", "ce+emd2")
     kind: Kind = "classes"
     bins: int = 50
-    strategy: Strategy = "quantile"
+    strategy: Strategy = DEFAULT_STRATEGY
+    bounds: Bounds = "auto"
     folds: int = 5
     seeds: int = 3
     seed: int = 0
@@ -48,6 +50,7 @@ class CompareConfig:
         _check_choice("kind", self.kind, get_args(Kind))
         _check_choice("strategy", self.strategy, get_args(Strategy))
         _check_choice("stop_on", self.stop_on, get_args(StopOn))
+        _check_bounds(self.bounds)
         _check_whole("bins", self.bins, 2)
         _check_whole("folds", self.folds, 2)
         _check_whole("seeds", self.seeds, 1)
@@ -89,6 +92,14 @@ def _check_choice(name: str, value: Any, choices: Sequence[str]) -> None:
     if value not in choices:
         quoted = " or ".join(f'"{choice}"' for choice in choices)
         raise ValueError(f"{name} must be {quoted}, got {value!r}; use one of these")
+
+
+def _check_bounds(value: Any) -> None:
+    # The command line reads the defaults above without loading NumPy.
+    if value is not None and value != "auto":
+        from offby.bins.support import checked_bounds
+
+        checked_bounds(value)
 
 
 def _check_whole(name: str, value: Any, least: int) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from offby.bins import Bins
+from offby.bins import Bins, Bounds, Strategy
 from offby.comparison.networks import Settings, StopOn, fit_perceptrons
 from offby.comparison.splits import cuts
 from offby.grounds import Line
@@ -121,7 +121,7 @@ class Problem:
     positions: tuple[float, ...]
     """Of the classes; empty for numbers."""
     n_bins: int
-    strategy: Literal["quantile", "uniform"]
+    strategy: Strategy
     n_folds: int
     seed: int
     weight: np.ndarray | None = None
@@ -129,6 +129,8 @@ class Problem:
     time: np.ndarray | None = None
     unseen_groups: bool = False
     """Whether, with times, only rows of groups without training rows are tested."""
+    bounds: Bounds = None
+    """Numbers beyond which no mass lies, as in `Bins.around`."""
     numbers: np.ndarray | None = None
     """FitKey of each row in the user's table, if rows of weight 0 were left out."""
 
@@ -194,7 +196,9 @@ class Problem:
                 f"{values[0]:g} in all {len(values)} rows of one; use fewer folds, or "
                 "another --time or --groups"
             )
-        return Bins.around(values, self.n_bins, self.strategy, weights=weight)
+        return Bins.around(
+            values, self.n_bins, self.strategy, weights=weight, bounds=self.bounds
+        )
 
 
 def _numbered(column: np.ndarray | None) -> np.ndarray | None:

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from offby.bins import Bounds
 from offby.comparison import export
 from offby.comparison.arguments import metrics_of, problem_of
 from offby.comparison.config import CompareConfig, Kind, StopOn, Strategy
@@ -31,6 +32,7 @@ def compare(
     positions: Sequence[float] | None = None,
     bins: int = _DEFAULT.bins,
     strategy: Strategy = _DEFAULT.strategy,
+    bounds: Bounds = _DEFAULT.bounds,
     folds: int = _DEFAULT.folds,
     seeds: int = _DEFAULT.seeds,
     seed: int = _DEFAULT.seed,
@@ -68,7 +70,9 @@ def compare(
         labels: Name of each class; "0", "1", ... by default.
         positions: Where each class lies; 0, 1, ... by default.
         bins: How many bins a number is cut into, on the training rows of each fold.
-        strategy: Bins of equal count, or of equal width.
+        strategy: How numbers are cut into bins, as in `Bins.around`.
+        bounds: Numbers beyond which no mass lies, as in `Bins.around`; "auto" finds
+            them on the training rows of each fold.
         folds: Number of folds; each row is held out once.
         seeds: Networks per fold and loss.
         seed: Random seed of the folds, the initial weights and the order of rows.
@@ -120,6 +124,7 @@ def compare(
         kind=kind,
         bins=bins,
         strategy=strategy,
+        bounds=bounds,
         folds=folds,
         seeds=seeds,
         seed=seed,
