@@ -37,6 +37,8 @@ def main(data: str, target: str, out: str) -> None:
                 kind="number",
                 losses=[loss],
                 bins=bins,
+                strategy="quantile",
+                bounds=None,
                 seeds=1,
                 stop_on=stop_on,
                 network="perceptron",

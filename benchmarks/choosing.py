@@ -58,6 +58,8 @@ def main(data: str, target: str, out: str) -> None:
         losses=[*of_numbers, *SUMS],
         bins=50,
         network="perceptron",
+        strategy="quantile",
+        bounds=None,
         name=Path(data).name.split(".")[0],
     )
     found = {result.data.name: summary(result) for result in (classes, numbers)}

@@ -28,7 +28,7 @@ SOURCE = ROOT / "src" / "offby"
 TESTS = {
     "losses": "test_losses test_registry test_targets",
     "grounds": "test_grounds test_laws",
-    "bins.py": "test_bins",
+    "bins": "test_bins test_support test_scales",
     "targets.py": "test_targets",
     "distribution": "test_distribution test_half_normal",
     "metrics": "test_metrics",

@@ -16,7 +16,6 @@ MATHS = {"weighted", "grounds", "bins", "distribution", "targets", "kernels", "l
 MAY_IMPORT = {
     "_checks": set(),
     "datasets": set(),
-    "strategies": set(),
     "grounds": set(),
     "weighted": set(),
     "bins": {"grounds", "weighted"},
@@ -40,7 +39,7 @@ MAY_IMPORT = {
     | {"comparison", "models", "notebook", "tables", "report", "explain", "results"},
     "__main__": {"cli"},
 }
-ANYWHERE = {"_checks", "datasets", "strategies"}
+ANYWHERE = {"_checks", "datasets"}
 HEAVY = [
     "sklearn",
     "scipy",

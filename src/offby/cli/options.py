@@ -7,9 +7,9 @@ from typing import Any, get_args
 
 import click
 
+from offby.bins.names import Strategy
 from offby.comparison.config import CompareConfig, Network, StopOn
 from offby.models.kinds import MODELS
-from offby.strategies import Strategy
 
 Decorator = Callable[[Any], Any]
 
@@ -82,9 +82,8 @@ target_options = _together(
         type=click.Choice(get_args(Strategy)),
         default=CompareConfig.strategy,
         show_default=True,
-        help="How the target is cut into bins: with equal numbers of rows (quantile), "
-        "of equal width (uniform), each wider by the same factor (log), or around "
-        "means (kmeans).",
+        help="Bins around the means of nearby numbers, with equal numbers of rows, of "
+        "equal width, or each wider by the same factor.",
     ),
 )
 

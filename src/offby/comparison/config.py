@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
-from offby.strategies import DEFAULT_STRATEGY, Strategy
+from offby.bins.names import DEFAULT_STRATEGY, Bounds, Strategy
 
 if TYPE_CHECKING:
     from offby.losses.registry import NamedLoss
@@ -37,6 +37,7 @@ class CompareConfig:
     kind: Kind = "classes"
     bins: int = 50
     strategy: Strategy = DEFAULT_STRATEGY
+    bounds: Bounds = "auto"
     folds: int = 5
     seeds: int = 3
     seed: int = 0
@@ -64,6 +65,7 @@ class CompareConfig:
                 "one of these"
             )
         _check_choice("stop_on", self.stop_on, get_args(StopOn))
+        _check_bounds(self.bounds)
         _check_whole("bins", self.bins, 2)
         _check_whole("folds", self.folds, 2)
         _check_whole("seeds", self.seeds, 1)
@@ -130,6 +132,14 @@ def _check_choice(name: str, value: Any, choices: Sequence[str]) -> None:
     if value not in choices:
         quoted = " or ".join(f'"{choice}"' for choice in choices)
         raise ValueError(f"{name} must be {quoted}, got {value!r}; use one of these")
+
+
+def _check_bounds(value: Any) -> None:
+    # The command line reads the defaults above without loading NumPy.
+    if value is not None and value != "auto":
+        from offby.bins.support import checked_bounds
+
+        checked_bounds(value)
 
 
 def _check_whole(name: str, value: Any, least: int) -> None:

@@ -9,8 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from offby.bins import Bins
-from offby.comparison.config import Kind, Strategy
+from offby.bins import Bins, Bounds, Strategy
+from offby.comparison.config import Kind
 from offby.comparison.copies import first_copies, united
 from offby.comparison.hashing import hash_of_rows
 from offby.comparison.splits import can_keep_together, cuts
@@ -140,6 +140,8 @@ class Problem:
     time: np.ndarray | None = None
     unseen_groups: bool = False
     """Whether, with times, only rows of groups without training rows are tested."""
+    bounds: Bounds = None
+    """Numbers beyond which no mass lies, as in `Bins.around`."""
     numbers: np.ndarray | None = None
     """Place of each row in the user's table, if rows of weight 0 were left out."""
     encoding: Literal["table", "plain"] = "table"
@@ -243,7 +245,9 @@ class Problem:
                 f"{values[0]:g} in all {len(values)} rows of one; use fewer folds, or "
                 "another --time or --groups"
             )
-        return Bins.around(values, self.n_bins, self.strategy, weights=weight)
+        return Bins.around(
+            values, self.n_bins, self.strategy, weights=weight, bounds=self.bounds
+        )
 
 
 def _numbered(column: np.ndarray | None) -> np.ndarray | None:

@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from offby.bins.names import Bounds, Strategy
 from offby.comparison import export
 from offby.comparison.arguments import metrics_of, problem_of
 from offby.comparison.columns import columns_of
@@ -19,7 +20,6 @@ from offby.comparison.outcome import comparison_of
 from offby.comparison.rounds import Budget, in_rounds, plan_of
 from offby.comparison.scheduler import Progress, maker
 from offby.results import Comparison
-from offby.strategies import Strategy
 
 if TYPE_CHECKING:
     from offby.tabular.modules import Module
@@ -38,6 +38,7 @@ def compare(
     positions: Sequence[float] | None = None,
     bins: int = _DEFAULT.bins,
     strategy: Strategy = _DEFAULT.strategy,
+    bounds: Bounds = _DEFAULT.bounds,
     folds: int = _DEFAULT.folds,
     seeds: int = _DEFAULT.seeds,
     seed: int = _DEFAULT.seed,
@@ -81,7 +82,9 @@ def compare(
         labels: Name of each class; "0", "1", ... by default.
         positions: Where each class lies; 0, 1, ... by default.
         bins: How many bins a number is cut into, on the training rows of each fold.
-        strategy: How a number is cut into bins, as `Bins.around` says.
+        strategy: How numbers are cut into bins, as in `Bins.around`.
+        bounds: Numbers beyond which no mass lies, as in `Bins.around`; "auto" finds
+            them on the training rows of each fold.
         folds: Number of folds; each row is held out once.
         seeds: Networks per fold and loss, at most: after each seed, losses that are
             settled as worse for every use get no more, and the run ends when no more
@@ -148,6 +151,7 @@ def compare(
         kind=kind,
         bins=bins,
         strategy=strategy,
+        bounds=bounds,
         folds=folds,
         seeds=seeds,
         seed=seed,

@@ -62,13 +62,15 @@ def crps(logits: Tensor, labels: Labels) -> Tensor:
 
 
 def nll(logits: Tensor, labels: Labels) -> Tensor:
-    """Minus log density; without tails, a number outside counts as on the edge.
+    """Minus log density; beyond an end without a tail, a number counts as on the edge.
 
     It has no density there, and an infinite loss would end the training.
     """
     value, bins = _numbers(labels)
-    if bins.tails == "none":
-        value = value.clamp(float(bins.edges[0]), float(bins.edges[-1]))
+    if not bins.lower_tail:
+        value = value.clamp(min=float(bins.edges[0]))
+    if not bins.upper_tail:
+        value = value.clamp(max=float(bins.edges[-1]))
     return losses.histogram_nll(logits, value, bins)
 
 

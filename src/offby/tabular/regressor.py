@@ -2,7 +2,7 @@
 
 import warnings
 from dataclasses import dataclass
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 import torch
@@ -10,14 +10,15 @@ from sklearn.base import RegressorMixin
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.validation import check_is_fitted
 
-from offby.bins import Bins, Strategy, Tails
+from offby.bins import DEFAULT_STRATEGY, Bins, Bounds, Strategy
+from offby.bins.support import checked_bounds
 from offby.distribution import BinnedDistribution
 from offby.tabular._base import AT_LEAST_ONE, TabularNetwork
 from offby.tabular.conformal import conformal_coverage
 from offby.tabular.data import TrainingData, balanced_line
 from offby.tabular.rows import Rows, check_rows
 from offby.tabular.target_columns import check_numeric_target
-from offby.tabular.target_grid import make_grid
+from offby.tabular.target_grid import make_grid, on_scale_of
 from offby.tabular.target_scales import Transform, fit_scale, to_scale
 
 _MANY_OUTSIDE = 0.1
@@ -36,11 +37,16 @@ class BinnedRegressor(RegressorMixin, TabularNetwork):
             `offby.tabular.TabularNetwork`. A criterion of numbers has the bins that
             `n_bins` has.
         n_bins: Largest number of bins, without the two tails; or a grid of your own.
-        strategy: Bins of equal counts ("quantile"), of equal widths ("uniform"), each
-            wider by the same factor ("log"), or of the numbers nearest to a mean
-            ("kmeans"); as `Bins.around` makes them.
+        strategy: Bins of the numbers nearest to a mean ("kmeans"), of equal counts
+            ("quantile"), of equal widths ("uniform"), or each wider by the same factor
+            ("log"); as `Bins.around` makes them.
         tails: "half-normal" adds a bin on either side that reaches to infinity, so that
             no number has density zero; "none" ends the forecasts at the last edges.
+        bounds: Numbers beyond which no mass lies, in the units of the target, as
+            `(0, None)` for positive ones; None for no bounds. "auto" finds 0 where no
+            number is negative, and 1 or 100 above numbers that look like shares. At a
+            bound there is no tail. A grid of your own has the bounds that its edges and
+            tails say.
         target_transform: Scale on which bins and distances are measured: "log" for
             positive targets whose ratios matter, "yeo-johnson" for skewed ones,
             "quantile" (normal scores of the ranks) for any. Forecasts are on the scale
@@ -59,8 +65,9 @@ class BinnedRegressor(RegressorMixin, TabularNetwork):
     """
 
     n_bins: int | Bins = 100
-    strategy: Strategy = "quantile"
-    tails: Tails = "half-normal"
+    strategy: Strategy = DEFAULT_STRATEGY
+    tails: Literal["half-normal", "none"] = "half-normal"
+    bounds: Bounds = "auto"
     target_transform: Transform | None = None
 
     _parameter_constraints: ClassVar[dict[str, Any]] = {
@@ -68,6 +75,7 @@ class BinnedRegressor(RegressorMixin, TabularNetwork):
         "n_bins": [AT_LEAST_ONE, Bins],
         "strategy": [StrOptions({"quantile", "uniform", "log", "kmeans"})],
         "tails": [StrOptions({"half-normal", "none"})],
+        "bounds": [tuple, list, StrOptions({"auto"}), None],
         "target_transform": [StrOptions({"log", "yeo-johnson", "quantile"}), None],
     }
 
@@ -153,6 +161,8 @@ class BinnedRegressor(RegressorMixin, TabularNetwork):
         self, X, y, sample_weight, *, reset: bool, fresh: bool
     ) -> TrainingData:
         self._check_settings()
+        if self.bounds is not None and not isinstance(self.bounds, str):
+            checked_bounds(self.bounds)
         check_numeric_target(y)
         rows = check_rows(self, X, y, sample_weight, y_numeric=True, reset=reset)
         if fresh:
@@ -160,8 +170,7 @@ class BinnedRegressor(RegressorMixin, TabularNetwork):
         _warn_if_outside(self.bins_, rows, "bins_" if not fresh else "n_bins")
         inputs = self._encoded(rows, fresh=fresh)
         value = torch.tensor(to_scale(self.scale_, rows.y.astype(np.float64)))
-        edges = to_scale(self.scale_, self.bins_.edges.numpy())
-        bins = Bins(edges, tails=self.bins_.tails)
+        bins = on_scale_of(self.scale_, self.bins_)
         index, weights = bins.index(value), torch.tensor(rows.weights)
         line = balanced_line(bins, index, weights)
         return TrainingData(inputs, index, value, line, bins, weights)
@@ -174,7 +183,13 @@ class BinnedRegressor(RegressorMixin, TabularNetwork):
             self.bins_ = self.n_bins
         else:
             self.bins_ = make_grid(
-                self.scale_, y, self.n_bins, self.strategy, self.tails, rows.weights
+                self.scale_,
+                y,
+                self.n_bins,
+                self.strategy,
+                self.tails,
+                rows.weights,
+                self.bounds,
             )
 
 
