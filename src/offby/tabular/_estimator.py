@@ -1,0 +1,105 @@
+"""`TabularEstimator`: what every estimator shares, whatever it learns with."""
+
+from abc import abstractmethod
+from dataclasses import KW_ONLY, dataclass
+from numbers import Integral, Real
+from pathlib import Path
+from typing import Any, ClassVar, Literal, Self
+
+import numpy as np
+import torch
+from sklearn.base import BaseEstimator
+from sklearn.utils import check_random_state
+from sklearn.utils._param_validation import Interval, StrOptions
+
+from offby.losses.registry import parse
+from offby.tabular import archive
+from offby.tabular.data import TrainingData
+from offby.tabular.rows import Rows
+
+AT_LEAST_ONE = Interval(Integral, 1, None, closed="left")
+
+
+@dataclass(frozen=True, eq=False)
+class HeldOut:
+    """Forecasts of rows by models that did not train on them."""
+
+    probs: np.ndarray
+    """Rows x classes or bins."""
+    rows: np.ndarray
+    """Which of the training rows these are."""
+    weights: np.ndarray
+    """How much of each row was held out, in rows."""
+
+
+@dataclass(eq=False, repr=False)
+class TabularEstimator(BaseEstimator):
+    """Settings and behavior of all estimators.
+
+    An estimator is a pair: of a kind of target (`OrdinalForecaster` for classes,
+    `BinnedForecaster` for numbers), and of a learner (`TabularNetwork`, `BoostedTrees`,
+    which explain the settings).
+    """
+
+    loss: str = "ce+emd2"
+    _: KW_ONLY
+    n_bags: int | Literal["auto"] = "auto"
+    calibration: Literal["temperature", "isotonic"] | None = None
+    max_iter: int = 200
+    max_time: float | None = None
+    validation_fraction: float = 0.15
+    n_iter_no_change: int = 6
+    n_jobs: int | None = None
+    verbose: int = 0
+    random_state: int | np.random.RandomState | None = None
+
+    _parameter_constraints: ClassVar[dict[str, Any]] = {
+        "loss": [str],
+        "n_bags": [AT_LEAST_ONE, StrOptions({"auto"})],
+        "calibration": [StrOptions({"temperature", "isotonic"}), None],
+        "max_iter": [Interval(Integral, 0, None, closed="left")],
+        "max_time": [Interval(Real, 0, None, closed="neither"), None],
+        "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
+        "n_iter_no_change": [AT_LEAST_ONE],
+        "n_jobs": [AT_LEAST_ONE, Interval(Integral, None, -1, closed="right"), None],
+        "verbose": ["verbose"],
+        "random_state": ["random_state"],
+    }
+
+    def save(self, path: str | Path) -> None:
+        """Write the fitted estimator to one file, without pickle, for `load`."""
+        archive.save(self, path)
+
+    @classmethod
+    def load(cls, path: str | Path) -> Self:
+        """The fitted estimator that `save` wrote; no code of the file is run."""
+        return archive.load(path, cls)
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = True
+        return tags
+
+    def _check_settings(self) -> None:
+        """Refuse settings of a wrong type or range."""
+        self._validate_params()
+        parse(self.loss)
+
+    def _continues(self) -> bool:
+        """Whether `fit` continues from the last `fit`."""
+        return False
+
+    def _seed(self) -> int:
+        return int(check_random_state(self.random_state).randint(2**31))
+
+    @abstractmethod
+    def _encoded(self, rows: Rows, *, fresh: bool) -> torch.Tensor:
+        """The encoded rows; a fresh encoder is fitted to them first."""
+
+    @abstractmethod
+    def _learn(self, data: TrainingData) -> HeldOut:
+        """Train, and forecast the validation rows."""
+
+    @abstractmethod
+    def _probabilities(self, X) -> np.ndarray:
+        """Forecasts: rows x classes or bins."""
