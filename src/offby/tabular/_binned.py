@@ -1,6 +1,5 @@
 """`BinnedForecaster`: a number's distribution over bins, whatever learns it."""
 
-import warnings
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
@@ -19,6 +18,7 @@ from offby.tabular.rows import Rows, check_rows
 from offby.tabular.target_columns import check_numeric_target
 from offby.tabular.target_grid import make_grid
 from offby.tabular.target_scales import Transform, fit_scale, to_scale
+from offby.tabular.warned import warn_caller
 
 _MANY_OUTSIDE = 0.1
 """Warn if more than this share of the targets lies outside of the bins."""
@@ -157,8 +157,7 @@ def _warn_if_outside(bins: Bins, rows: Rows, name: str) -> None:
             if name == "bins_"
             else "make them with Bins.around(y, n)"
         )
-        warnings.warn(
+        warn_caller(
             f"{share:.0%} of the targets lie outside of the bins, which reach from "
             f"{low:g} to {high:g}; the model cannot tell them apart: {made}",
-            stacklevel=4,
         )

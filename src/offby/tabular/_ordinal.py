@@ -1,6 +1,5 @@
 """`OrdinalForecaster`: classes in their order, whatever learns them."""
 
-import warnings
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, Self
 
@@ -17,6 +16,7 @@ from offby.losses.registry import parse
 from offby.tabular._estimator import HeldOut, TabularEstimator
 from offby.tabular.data import TrainingData
 from offby.tabular.rows import Rows, check_rows
+from offby.tabular.warned import warn_caller
 
 
 @dataclass(eq=False, repr=False, kw_only=True)
@@ -105,10 +105,9 @@ class OrdinalForecaster(ClassifierMixin, TabularEstimator):
             return np.asarray(rows.order)
         present = np.unique(rows.y)
         if present.dtype.kind in "OUS" and len(present) > 2:
-            warnings.warn(
+            warn_caller(
                 f"the classes are text, in alphabetical order: {present.tolist()}; "
                 "give their order with categories=[...]",
-                stacklevel=3,
             )
         return present
 
