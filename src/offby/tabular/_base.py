@@ -1,21 +1,23 @@
 """`TabularNetwork`: what the estimators that train networks share."""
 
 import copy
-import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from numbers import Integral, Real
 from typing import Any, ClassVar, Literal
 
-import click
 import numpy as np
 import torch
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
 from offby.losses.registry import parse
-from offby.tabular._estimator import AT_LEAST_ONE, HeldOut, TabularEstimator
+from offby.tabular._estimator import (
+    AT_LEAST_ONE,
+    HeldOut,
+    TabularEstimator,
+    check_n_bags,
+)
 from offby.tabular.calibration import Correction, fit_correction, identity
 from offby.tabular.data import TrainingData
 from offby.tabular.devices import device_of, on_device
@@ -35,9 +37,6 @@ from offby.tabular.splits import Split, bag_splits, child_seed
 from offby.tabular.trainer import train, train_epochs
 
 Module = torch.nn.Module | Callable[[int, int], torch.nn.Module]
-
-_FEW = 5000
-"""With fewer rows, "auto" trains five bags."""
 
 
 @dataclass(eq=False, repr=False, kw_only=True)
@@ -128,10 +127,7 @@ class TabularNetwork(TabularEstimator):
         seed, n_rows = self._seed(), len(data.index)
         continues = self._continues()
         n_bags = self.network_.n_runs if continues else self._n_bags(data)
-        if n_bags > n_rows:
-            raise ValueError(
-                f"n_bags must be at most the number of rows, {n_rows}, got {n_bags}"
-            )
+        check_n_bags(n_bags, n_rows)
         generator = torch.Generator().manual_seed(seed)
         splits = bag_splits(n_rows, n_bags, self.validation_fraction, generator)
         if not continues:
@@ -172,12 +168,7 @@ class TabularNetwork(TabularEstimator):
         self.n_iter_ += 1
 
     def _n_bags(self, data: TrainingData) -> int:
-        if self.module is not None:
-            return 1
-        if self.n_bags != "auto":
-            return self.n_bags
-        n_rows = float(data.row_weights().double().sum())
-        return 5 if 25 <= n_rows < _FEW and len(data.index) >= 5 else 1
+        return 1 if self.module is not None else super()._n_bags(data)
 
     def _trainer(self) -> TrainerSettings:
         return TrainerSettings(
@@ -205,17 +196,6 @@ class TabularNetwork(TabularEstimator):
             dropout=0.1,
             generators=generators,
         )
-
-    @contextmanager
-    def _progress(self) -> Iterator[Callable[[int, float], None]]:
-        """A progress bar on stderr, if wanted."""
-        if not self.verbose:
-            yield lambda epoch, score: None
-            return
-        with click.progressbar(
-            length=self.max_iter, label=type(self).__name__, file=sys.stderr
-        ) as bar:
-            yield lambda epoch, score: bar.update(int(epoch > 0))
 
     @torch.inference_mode()
     def _probabilities(self, X) -> np.ndarray:

@@ -1,11 +1,15 @@
 """`TabularEstimator`: what every estimator shares, whatever it learns with."""
 
+import sys
 from abc import abstractmethod
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import KW_ONLY, dataclass
 from numbers import Integral, Real
 from pathlib import Path
 from typing import Any, ClassVar, Literal, Self
 
+import click
 import numpy as np
 import torch
 from sklearn.base import BaseEstimator
@@ -16,6 +20,9 @@ from offby.losses.registry import parse
 from offby.tabular import archive
 from offby.tabular.data import TrainingData
 from offby.tabular.rows import Rows
+
+_FEW = 5000
+"""With fewer rows, "auto" trains five bags."""
 
 AT_LEAST_ONE = Interval(Integral, 1, None, closed="left")
 
@@ -92,6 +99,24 @@ class TabularEstimator(BaseEstimator):
     def _seed(self) -> int:
         return int(check_random_state(self.random_state).randint(2**31))
 
+    def _n_bags(self, data: TrainingData) -> int:
+        """Number of models to train."""
+        if self.n_bags != "auto":
+            return self.n_bags
+        weight = float(data.row_weights().double().sum())
+        return 5 if 25 <= weight < _FEW and len(data.index) >= 5 else 1
+
+    @contextmanager
+    def _progress(self) -> Iterator[Callable[[int, float], None]]:
+        """A progress bar on stderr, if wanted."""
+        if not self.verbose:
+            yield lambda epoch, score: None
+            return
+        with click.progressbar(
+            length=self.max_iter, label=type(self).__name__, file=sys.stderr
+        ) as bar:
+            yield lambda epoch, score: bar.update(int(epoch > 0))
+
     @abstractmethod
     def _encoded(self, rows: Rows, *, fresh: bool) -> torch.Tensor:
         """The encoded rows; a fresh encoder is fitted to them first."""
@@ -103,3 +128,11 @@ class TabularEstimator(BaseEstimator):
     @abstractmethod
     def _probabilities(self, X) -> np.ndarray:
         """Forecasts: rows x classes or bins."""
+
+
+def check_n_bags(n_bags: int, n_rows: int) -> None:
+    """Refuse bags that would have no validation row."""
+    if n_bags > n_rows:
+        raise ValueError(
+            f"n_bags must be at most the number of rows, {n_rows}, got {n_bags}"
+        )
