@@ -9,7 +9,12 @@ if TYPE_CHECKING:
     from offby.distribution import BinnedDistribution
     from offby.grounds import Circle, Costs, Line, Tree
     from offby.notebook import Comparison, compare
-    from offby.tabular import BinnedRegressor, OrdinalClassifier
+    from offby.tabular import (
+        BinnedRegressor,
+        BoostedBinnedRegressor,
+        BoostedOrdinalClassifier,
+        OrdinalClassifier,
+    )
     from offby.theory.anatomy import anatomy
     from offby.theory.debias import debias
     from offby.theory.minimizers import settles_at
@@ -18,6 +23,8 @@ __all__ = [
     "BinnedDistribution",
     "BinnedRegressor",
     "Bins",
+    "BoostedBinnedRegressor",
+    "BoostedOrdinalClassifier",
     "Circle",
     "Comparison",
     "Costs",
@@ -40,6 +47,8 @@ _HOME = {
     "BinnedDistribution": "offby.distribution",
     "BinnedRegressor": "offby.tabular",
     "Bins": "offby.bins",
+    "BoostedBinnedRegressor": "offby.tabular",
+    "BoostedOrdinalClassifier": "offby.tabular",
     "Circle": "offby.grounds",
     "Comparison": "offby.notebook",
     "Costs": "offby.grounds",

@@ -35,6 +35,7 @@ _CLASSES = {
     "BoostedBinnedRegressor": "offby.tabular.boosted.regressor",
     "Outputs": "offby.tabular.boosted.outputs",
     "Forest": "offby.tabular.boosted.forest",
+    "Objective": "offby.boosting",
     "Bins": "offby.bins",
     "Temperature": "offby.tabular.calibration",
     "Isotonic": "offby.tabular.calibration",

@@ -22,7 +22,6 @@ from offby.tabular.encoders.table import TreeTableEncoder
 from offby.tabular.forecasts import threads
 from offby.tabular.rows import Rows, check_new_rows
 from offby.tabular.runs import mean_scores
-from offby.tabular.splits import child_seed
 
 
 @dataclass(eq=False, repr=False, kw_only=True)
@@ -40,7 +39,6 @@ class BoostedTrees(TabularEstimator):
         min_samples_leaf: Least weight of a leaf, in rows. A row counts by the curvature
             of its loss: as 1 if all classes are as likely, less if the forecast is
             surer.
-        l2_regularization: So many rows that want no change are added to each leaf.
         max_iter: Largest number of rounds; a round is a tree for each output.
         max_time: Seconds after which a bag begins no further round; None is no limit.
         validation_fraction: Share of the rows that a single bag holds out for early
@@ -59,19 +57,17 @@ class BoostedTrees(TabularEstimator):
             after each round.
     """
 
-    learning_rate: float = 0.05
+    learning_rate: float = 0.1
     max_leaf_nodes: int = 8
-    min_samples_leaf: float = 10
-    l2_regularization: float = 0.0
+    min_samples_leaf: float = 20
     max_iter: int = 1000
-    n_iter_no_change: int = 50
+    n_iter_no_change: int = 25
 
     _parameter_constraints: ClassVar[dict[str, Any]] = {
         **TabularEstimator._parameter_constraints,
         "learning_rate": [Interval(Real, 0, None, closed="neither")],
         "max_leaf_nodes": [Interval(Integral, 2, None, closed="left")],
         "min_samples_leaf": [Interval(Real, 0, None, closed="left")],
-        "l2_regularization": [Interval(Real, 0, None, closed="left")],
     }
 
     def _encoded(self, rows: Rows, *, fresh: bool) -> torch.Tensor:
@@ -80,26 +76,25 @@ class BoostedTrees(TabularEstimator):
         return torch.from_numpy(_wide(self.encoder_.transform(rows.X)))
 
     def _learn(self, data: TrainingData) -> HeldOut:
-        seed = self._seed()
         rows, n_bags = WeightedRows.of(data), self._n_bags(data)
         check_n_bags(n_bags, len(data.index))
         held = held_out_weights(
             rows.weights,
             n_bags,
             self.validation_fraction,
-            np.random.default_rng(seed),
+            np.random.default_rng(self._seed()),
         )
         target = data.index.numpy()[rows.first]
         made = objective(self.loss, data.line)
         self.outputs_ = Outputs.of(made, target, rows.weights)
+        growth = self._growth(float(rows.weights.mean()))
         with threads(self.n_jobs), self._progress() as show:
             dataset = make_dataset(
                 data.inputs.numpy()[rows.first],
                 self.encoder_.category_columns(),
-                self._growth(seed),
+                growth,
             )
-            settings = [self._growth(child_seed(seed, bag)) for bag in range(len(held))]
-            grown = grow_bags(data, rows, held, self.outputs_, dataset, settings, show)
+            grown = grow_bags(data, rows, held, self.outputs_, dataset, growth, show)
         self.forests_, histories, probs = grown.forests, grown.histories, grown.probs
         self.n_iter_ = max(1, *(history.best_epoch for history in histories))
         self.validation_scores_ = mean_scores(histories)
@@ -111,17 +106,16 @@ class BoostedTrees(TabularEstimator):
         )
         return HeldOut(self.correction_(probs[rows.code[kept]]), kept, weights)
 
-    def _growth(self, seed: int) -> GrowthSettings:
+    def _growth(self, mean_weight: float) -> GrowthSettings:
         return GrowthSettings(
             learning_rate=self.learning_rate,
             max_leaf_nodes=self.max_leaf_nodes,
             min_samples_leaf=self.min_samples_leaf,
-            l2_regularization=self.l2_regularization,
             max_iter=self.max_iter,
             n_iter_no_change=self.n_iter_no_change,
             max_time=self.max_time,
             n_threads=effective_n_jobs(1 if self.n_jobs is None else self.n_jobs),
-            seed=seed,
+            mean_weight=mean_weight,
         )
 
     def _forecast(self, forest: Forest, inputs: np.ndarray) -> np.ndarray:

@@ -1,6 +1,6 @@
 """Forests that hold out different rows, grown one after another."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -37,7 +37,7 @@ def grow_bags(
     held: Float[np.ndarray, "bags rows"],
     outputs: Outputs,
     dataset: Any,
-    settings: Sequence[GrowthSettings],
+    settings: GrowthSettings,
     on_round: Callable[[int, float], None],
 ) -> GrownBags:
     """Grow a forest for each bag.
@@ -48,7 +48,7 @@ def grow_bags(
         held: The weight of each of them that each bag holds out.
         outputs: What the trees predict.
         dataset: The different rows as LightGBM keeps them.
-        settings: Of each bag.
+        settings: Rules of the growth.
         on_round: Called before each round.
     """
     inputs = data.inputs.numpy()[rows.first]
@@ -64,13 +64,13 @@ def grow_bags(
             outputs.n_outputs,
             partial(outputs.derivatives, target=target, weights=training),
             _score(data, rows, stopping, outputs),
-            settings[bag],
+            settings,
             on_round,
         )
         grown.forests.append(forest)
         grown.histories.append(history)
         kept = np.flatnonzero(stopping)
-        raw = forest.raw(inputs[kept], outputs.n_outputs, settings[bag].n_threads)
+        raw = forest.raw(inputs[kept], outputs.n_outputs, settings.n_threads)
         grown.probs[kept] += share[bag, kept, None] * outputs.probabilities(raw)
     return grown
 

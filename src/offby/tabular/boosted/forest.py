@@ -14,6 +14,10 @@ from offby.tabular.runs import History
 Derivatives = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
 """From raw outputs, rows x outputs, to their gradient and curvature."""
 
+_CATEGORY_ROWS = 10
+"""So many rows draw the order of the categories in a split towards no change, and a
+category of fewer is in no group."""
+
 
 @dataclass(frozen=True)
 class GrowthSettings:
@@ -22,12 +26,12 @@ class GrowthSettings:
     learning_rate: float
     max_leaf_nodes: int
     min_samples_leaf: float
-    l2_regularization: float
     max_iter: int
     n_iter_no_change: int
     max_time: float | None
     n_threads: int
-    seed: int
+    mean_weight: float = 1.0
+    """Of a row of the table: LightGBM counts rows where it groups categories."""
 
     def for_lightgbm(self, n_outputs: int) -> dict[str, Any]:
         """The parameters of LightGBM."""
@@ -40,7 +44,10 @@ class GrowthSettings:
             # would take a row of weight 3 for one.
             "min_sum_hessian_in_leaf": self.min_samples_leaf,
             "min_data_in_leaf": 0,
-            "lambda_l2": self.l2_regularization,
+            "min_data_per_group": max(
+                1, round(self.min_samples_leaf / self.mean_weight)
+            ),
+            "cat_smooth": _CATEGORY_ROWS / self.mean_weight,
             "boost_from_average": False,
             **self.for_dataset(),
         }
@@ -49,7 +56,6 @@ class GrowthSettings:
         """Those of them that the table of the rows needs too."""
         return {
             "num_threads": self.n_threads,
-            "seed": self.seed,
             "deterministic": True,
             "force_col_wise": True,
             "min_data_in_bin": 1,
