@@ -15,7 +15,7 @@ from offby.losses.registry import parse
 from offby.tabular._estimator import (
     AT_LEAST_ONE,
     HeldOut,
-    TabularEstimator,
+    Learner,
     check_n_bags,
 )
 from offby.tabular.calibration import Correction, fit_correction, identity
@@ -40,7 +40,7 @@ Module = torch.nn.Module | Callable[[int, int], torch.nn.Module]
 
 
 @dataclass(eq=False, repr=False, kw_only=True)
-class TabularNetwork(TabularEstimator):
+class TabularNetwork(Learner):
     """Settings that `OrdinalClassifier` and `BinnedRegressor` share.
 
     Args:
@@ -93,7 +93,7 @@ class TabularNetwork(TabularEstimator):
     device: str = "auto"
 
     _parameter_constraints: ClassVar[dict[str, Any]] = {
-        **TabularEstimator._parameter_constraints,
+        **Learner._parameter_constraints,
         "hidden_layer_sizes": ["array-like"],
         "n_members": [AT_LEAST_ONE],
         "module": [torch.nn.Module, callable, None],
@@ -151,7 +151,8 @@ class TabularNetwork(TabularEstimator):
         self.correction_: Correction = fit_correction(
             self.calibration, probs, data.index[rows].numpy(), weights
         )
-        return HeldOut(self.correction_(probs), rows, weights)
+        labels = data.labels(torch.from_numpy(rows))
+        return HeldOut(self.correction_(probs), rows, weights, labels)
 
     def _fit_epoch(self, data: TrainingData) -> None:
         """Train on all rows once; a first call builds a network of one bag."""

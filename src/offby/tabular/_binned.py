@@ -106,16 +106,19 @@ class BinnedForecaster(RegressorMixin, TabularEstimator):
         fresh = not self._continues()
         data = self._training_data(X, y, sample_weight, reset=True, fresh=fresh)
         held_out = self._learn(data)
-        assert data.value is not None
-        assert data.bins is not None
-        # How far from its median each validation row lies, for conformal intervals.
-        validation = BinnedDistribution(held_out.probs, data.bins)
-        pit = validation.pit(data.value.numpy()[held_out.rows])
-        distances = np.abs(pit - 0.5)
+        self._note_held_out(held_out)
+        return held_out
+
+    def _note_held_out(self, held_out: HeldOut) -> None:
+        """How far from its median each validation row lies, for conformal intervals."""
+        labels = held_out.labels
+        assert labels.value is not None
+        assert labels.bins is not None
+        validation = BinnedDistribution(held_out.probs, labels.bins)
+        distances = np.abs(validation.pit(labels.value.numpy()) - 0.5)
         order = np.argsort(distances)
         self.held_out_pit_ = distances[order]
         self.held_out_weights_ = held_out.weights[order]
-        return held_out
 
     def _training_data(
         self, X, y, sample_weight, *, reset: bool, fresh: bool

@@ -16,7 +16,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 
-from offby.losses.registry import parse
+from offby.losses.registry import Labels, parse
 from offby.tabular import archive
 from offby.tabular.data import TrainingData
 from offby.tabular.rows import Rows
@@ -37,16 +37,59 @@ class HeldOut:
     """Which of the training rows these are."""
     weights: np.ndarray
     """How much of each row was held out, in rows."""
+    labels: Labels
+    """What is true of them."""
 
 
 @dataclass(eq=False, repr=False)
 class TabularEstimator(BaseEstimator):
-    """Settings and behavior of all estimators.
+    """What estimators of all kinds do.
 
     An estimator is a pair: of a kind of target (`OrdinalForecaster` for classes,
-    `BinnedForecaster` for numbers), and of a learner (`TabularNetwork`, `BoostedTrees`,
-    which explain the settings).
+    `BinnedForecaster` for numbers), and of what learns it (`TabularNetwork`,
+    `BoostedTrees`, `WeightedMean`).
     """
+
+    _parameter_constraints: ClassVar[dict[str, Any]] = {}
+
+    def save(self, path: str | Path) -> None:
+        """Write the fitted estimator to one file, without pickle, for `load`."""
+        archive.save(self, path)
+
+    @classmethod
+    def load(cls, path: str | Path) -> Self:
+        """The fitted estimator that `save` wrote; no code of the file is run."""
+        return archive.load(path, cls)
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = True
+        return tags
+
+    def _check_settings(self) -> None:
+        """Refuse settings of a wrong type or range."""
+        self._validate_params()
+
+    def _continues(self) -> bool:
+        """Whether `fit` continues from the last `fit`."""
+        return False
+
+    @abstractmethod
+    def _encoded(self, rows: Rows, *, fresh: bool) -> torch.Tensor:
+        """The encoded rows; a fresh encoder is fitted to them first."""
+
+    @abstractmethod
+    def _learn(self, data: TrainingData) -> HeldOut:
+        """Train, and forecast the validation rows."""
+
+    @abstractmethod
+    def _probabilities(self, X) -> np.ndarray:
+        """Forecasts: rows x classes or bins."""
+
+
+@dataclass(eq=False, repr=False)
+class Learner(TabularEstimator):
+    """Settings that `TabularNetwork` and `BoostedTrees`, which explain them, share."""
 
     loss: str = "ce+emd2"
     _: KW_ONLY
@@ -73,28 +116,9 @@ class TabularEstimator(BaseEstimator):
         "random_state": ["random_state"],
     }
 
-    def save(self, path: str | Path) -> None:
-        """Write the fitted estimator to one file, without pickle, for `load`."""
-        archive.save(self, path)
-
-    @classmethod
-    def load(cls, path: str | Path) -> Self:
-        """The fitted estimator that `save` wrote; no code of the file is run."""
-        return archive.load(path, cls)
-
-    def __sklearn_tags__(self):
-        tags = super().__sklearn_tags__()
-        tags.input_tags.allow_nan = True
-        return tags
-
     def _check_settings(self) -> None:
-        """Refuse settings of a wrong type or range."""
-        self._validate_params()
+        super()._check_settings()
         parse(self.loss)
-
-    def _continues(self) -> bool:
-        """Whether `fit` continues from the last `fit`."""
-        return False
 
     def _seed(self) -> int:
         return int(check_random_state(self.random_state).randint(2**31))
@@ -116,18 +140,6 @@ class TabularEstimator(BaseEstimator):
             length=self.max_iter, label=type(self).__name__, file=sys.stderr
         ) as bar:
             yield lambda epoch, score: bar.update(int(epoch > 0))
-
-    @abstractmethod
-    def _encoded(self, rows: Rows, *, fresh: bool) -> torch.Tensor:
-        """The encoded rows; a fresh encoder is fitted to them first."""
-
-    @abstractmethod
-    def _learn(self, data: TrainingData) -> HeldOut:
-        """Train, and forecast the validation rows."""
-
-    @abstractmethod
-    def _probabilities(self, X) -> np.ndarray:
-        """Forecasts: rows x classes or bins."""
 
 
 def check_n_bags(n_bags: int, n_rows: int) -> None:

@@ -77,9 +77,10 @@ class OrdinalForecaster(ClassifierMixin, TabularEstimator):
 
     def _check_settings(self) -> None:
         super()._check_settings()
-        if parse(self.loss).needs_bins:
+        loss = self.get_params(deep=False).get("loss")
+        if loss is not None and parse(loss).needs_bins:
             raise ValueError(
-                f"the loss {self.loss!r} needs numbers, and y holds classes; "
+                f"the loss {loss!r} needs numbers, and y holds classes; "
                 "use ce, emd2, cce or a sum of them, or a BinnedRegressor"
             )
         if not isinstance(self.categories, str):

@@ -35,7 +35,6 @@ _CLASSES = {
     "BoostedBinnedRegressor": "offby.tabular.boosted.regressor",
     "Outputs": "offby.tabular.boosted.outputs",
     "Forest": "offby.tabular.boosted.forest",
-    "Objective": "offby.boosting",
     "Bins": "offby.bins",
     "Temperature": "offby.tabular.calibration",
     "Isotonic": "offby.tabular.calibration",
@@ -65,7 +64,7 @@ _CLASSES = {
 }
 _FUNCTIONS: dict[str, Callable] = {"log": np.log, "exp": np.exp, "identity": identity}
 
-_LONG = 10_000
+_LONG = 1_000
 """Longer texts are files of their own."""
 
 

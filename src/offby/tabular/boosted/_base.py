@@ -1,6 +1,7 @@
 """`BoostedTrees`: what the estimators that grow trees share."""
 
 from dataclasses import dataclass
+from functools import partial
 from numbers import Integral, Real
 from typing import Any, ClassVar
 
@@ -11,8 +12,8 @@ from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import check_is_fitted
 
 from offby.boosting import objective
-from offby.tabular._estimator import HeldOut, TabularEstimator, check_n_bags
-from offby.tabular.boosted.bags import grow_bags
+from offby.tabular._estimator import HeldOut, Learner, check_n_bags
+from offby.tabular.boosted.bags import WeightedDerivatives, grow_bags
 from offby.tabular.boosted.forest import Forest, GrowthSettings, make_dataset
 from offby.tabular.boosted.outputs import Outputs
 from offby.tabular.boosted.rows import WeightedRows, held_out_weights
@@ -25,7 +26,7 @@ from offby.tabular.runs import mean_scores
 
 
 @dataclass(eq=False, repr=False, kw_only=True)
-class BoostedTrees(TabularEstimator):
+class BoostedTrees(Learner):
     """Settings that `BoostedOrdinalClassifier` and `BoostedBinnedRegressor` share.
 
     Args:
@@ -34,6 +35,8 @@ class BoostedTrees(TabularEstimator):
             stopping. "auto" is 5 with 25 to 4,999 rows, else 1.
         calibration: Correct the probabilities on the validation rows: by a
             "temperature", or by an "isotonic" map of the cumulative probabilities.
+        basis: What the trees of a round move, as `offby.boosting.objective` names it:
+            "auto" is a location, a log scale and three cosines.
         learning_rate: Factor of what each tree adds.
         max_leaf_nodes: Largest number of leaves of a tree.
         min_samples_leaf: Least weight of a leaf, in rows. A row counts by the curvature
@@ -57,6 +60,7 @@ class BoostedTrees(TabularEstimator):
             after each round.
     """
 
+    basis: str = "auto"
     learning_rate: float = 0.1
     max_leaf_nodes: int = 8
     min_samples_leaf: float = 20
@@ -64,7 +68,8 @@ class BoostedTrees(TabularEstimator):
     n_iter_no_change: int = 25
 
     _parameter_constraints: ClassVar[dict[str, Any]] = {
-        **TabularEstimator._parameter_constraints,
+        **Learner._parameter_constraints,
+        "basis": [str],
         "learning_rate": [Interval(Real, 0, None, closed="neither")],
         "max_leaf_nodes": [Interval(Integral, 2, None, closed="left")],
         "min_samples_leaf": [Interval(Real, 0, None, closed="left")],
@@ -84,9 +89,7 @@ class BoostedTrees(TabularEstimator):
             self.validation_fraction,
             np.random.default_rng(self._seed()),
         )
-        target = data.index.numpy()[rows.first]
-        made = objective(self.loss, data.line)
-        self.outputs_ = Outputs.of(made, target, rows.weights)
+        self.outputs_, derivatives = self._outputs(data, rows)
         growth = self._growth(float(rows.weights.mean()))
         with threads(self.n_jobs), self._progress() as show:
             dataset = make_dataset(
@@ -94,7 +97,9 @@ class BoostedTrees(TabularEstimator):
                 self.encoder_.category_columns(),
                 growth,
             )
-            grown = grow_bags(data, rows, held, self.outputs_, dataset, growth, show)
+            grown = grow_bags(
+                data, rows, held, self.outputs_, derivatives, dataset, growth, show
+            )
         self.forests_, histories, probs = grown.forests, grown.histories, grown.probs
         self.n_iter_ = max(1, *(history.best_epoch for history in histories))
         self.validation_scores_ = mean_scores(histories)
@@ -104,7 +109,21 @@ class BoostedTrees(TabularEstimator):
         self.correction_: Correction = fit_correction(
             self.calibration, probs[rows.code[kept]], data.index.numpy()[kept], weights
         )
-        return HeldOut(self.correction_(probs[rows.code[kept]]), kept, weights)
+        labels = data.labels(torch.from_numpy(kept))
+        return HeldOut(self.correction_(probs[rows.code[kept]]), kept, weights, labels)
+
+    def _outputs(
+        self, data: TrainingData, rows: WeightedRows
+    ) -> tuple[Outputs, WeightedDerivatives]:
+        """What the trees predict, and the derivatives of the loss of the rows."""
+        if data.line.n_classes == 1:
+            return Outputs.certain(), _nothing_to_learn
+        target = data.index if data.value is None else data.value
+        made = objective(self.loss, data.line, bins=data.bins, basis=self.basis)
+        known = made.prepared(target.numpy()[rows.first])
+        learned = made.starting_at(known, rows.weights)
+        outputs = Outputs.of(learned)
+        return outputs, partial(outputs.derivatives, learned=learned, target=known)
 
     def _growth(self, mean_weight: float) -> GrowthSettings:
         return GrowthSettings(
@@ -135,3 +154,9 @@ class BoostedTrees(TabularEstimator):
 def _wide(inputs: np.ndarray) -> np.ndarray:
     """LightGBM wants a column even where a table holds nothing but gaps."""
     return inputs if inputs.shape[1] else np.zeros((len(inputs), 1))
+
+
+def _nothing_to_learn(
+    raw: np.ndarray, weights: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    return np.zeros_like(raw), np.zeros_like(raw)

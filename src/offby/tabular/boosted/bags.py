@@ -19,6 +19,8 @@ from offby.tabular.trainer import common_score
 _LEAST = 1e-300
 """Masses that underflowed count as this."""
 
+WeightedDerivatives = Callable[..., tuple[np.ndarray, np.ndarray]]
+
 
 @dataclass(frozen=True, eq=False)
 class GrownBags:
@@ -36,6 +38,7 @@ def grow_bags(
     rows: WeightedRows,
     held: Float[np.ndarray, "bags rows"],
     outputs: Outputs,
+    derivatives: WeightedDerivatives,
     dataset: Any,
     settings: GrowthSettings,
     on_round: Callable[[int, float], None],
@@ -47,12 +50,12 @@ def grow_bags(
         rows: Its different rows.
         held: The weight of each of them that each bag holds out.
         outputs: What the trees predict.
+        derivatives: Of the loss, from raw outputs and the weights to train with.
         dataset: The different rows as LightGBM keeps them.
         settings: Rules of the growth.
         on_round: Called before each round.
     """
     inputs = data.inputs.numpy()[rows.first]
-    target = data.index.numpy()[rows.first]
     grown = GrownBags([], [], np.zeros((len(inputs), data.line.n_classes)))
     share = held / np.maximum(held.sum(0), np.finfo(float).tiny)
     for bag, stopping in enumerate(held):
@@ -62,7 +65,7 @@ def grow_bags(
         forest, history = grow(
             dataset,
             outputs.n_outputs,
-            partial(outputs.derivatives, target=target, weights=training),
+            partial(derivatives, weights=training),
             _score(data, rows, stopping, outputs),
             settings,
             on_round,
