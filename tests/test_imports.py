@@ -27,6 +27,7 @@ MAY_IMPORT = {
     "nn": MATHS,
     "theory": MATHS,
     "metrics": MATHS,
+    "boosting": MATHS | {"metrics"},
     "tables": set(),
     "tabular": MATHS | {"metrics", "boosting"},
     "results": set(),
