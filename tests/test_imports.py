@@ -137,6 +137,7 @@ def test_public_names() -> None:
 
     assert sorted(offby.__all__) == [
         "BinnedDistribution",
+        "BinnedEnsemble",
         "BinnedRegressor",
         "Bins",
         "BoostedBinnedRegressor",
@@ -146,6 +147,7 @@ def test_public_names() -> None:
         "Costs",
         "Line",
         "OrdinalClassifier",
+        "OrdinalEnsemble",
         "Tree",
         "anatomy",
         "compare",

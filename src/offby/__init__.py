@@ -10,10 +10,12 @@ if TYPE_CHECKING:
     from offby.grounds import Circle, Costs, Line, Tree
     from offby.notebook import Comparison, compare
     from offby.tabular import (
+        BinnedEnsemble,
         BinnedRegressor,
         BoostedBinnedRegressor,
         BoostedOrdinalClassifier,
         OrdinalClassifier,
+        OrdinalEnsemble,
     )
     from offby.theory.anatomy import anatomy
     from offby.theory.debias import debias
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "BinnedDistribution",
+    "BinnedEnsemble",
     "BinnedRegressor",
     "Bins",
     "BoostedBinnedRegressor",
@@ -30,6 +33,7 @@ __all__ = [
     "Costs",
     "Line",
     "OrdinalClassifier",
+    "OrdinalEnsemble",
     "Tree",
     "anatomy",
     "compare",
@@ -45,6 +49,7 @@ __all__ = [
 # Imported on use: `offby --help` imports this package, and torch takes seconds.
 _HOME = {
     "BinnedDistribution": "offby.distribution",
+    "BinnedEnsemble": "offby.tabular",
     "BinnedRegressor": "offby.tabular",
     "Bins": "offby.bins",
     "BoostedBinnedRegressor": "offby.tabular",
@@ -54,6 +59,7 @@ _HOME = {
     "Costs": "offby.grounds",
     "Line": "offby.grounds",
     "OrdinalClassifier": "offby.tabular",
+    "OrdinalEnsemble": "offby.tabular",
     "Tree": "offby.grounds",
     "anatomy": "offby.theory.anatomy",
     "compare": "offby.notebook",

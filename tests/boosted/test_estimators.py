@@ -12,7 +12,12 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 import offby
 from offby.tabular import BoostedBinnedRegressor, BoostedOrdinalClassifier, BoostedTrees
 
-QUICK: dict[str, Any] = {"max_iter": 12, "n_bags": 2, "random_state": 0}
+QUICK: dict[str, Any] = {
+    "max_iter": 12,
+    "n_bags": 2,
+    "min_samples_leaf": 5,
+    "random_state": 0,
+}
 RNG = np.random.default_rng(0)
 N = 80
 X = RNG.uniform(-2, 2, (N, 2))

@@ -33,6 +33,8 @@ _CLASSES = {
     "BinnedRegressor": "offby.tabular.regressor",
     "BoostedOrdinalClassifier": "offby.tabular.boosted.classifier",
     "BoostedBinnedRegressor": "offby.tabular.boosted.regressor",
+    "OrdinalEnsemble": "offby.tabular.together.classifier",
+    "BinnedEnsemble": "offby.tabular.together.regressor",
     "Outputs": "offby.tabular.boosted.outputs",
     "Forest": "offby.tabular.boosted.forest",
     "Bins": "offby.bins",
