@@ -132,7 +132,8 @@ def table() -> None:
             ratios[kind, setting].append(np.array(values))
     for kind in ("classes", "numbers"):
         print(
-            f"| {kind} | splits | score | standard error | CPU seconds |\n|---|---|---|---|---|"
+            f"| {kind} | splits | score | standard error | CPU seconds |\n"
+            "|---|---|---|---|---|"
         )
         for setting in SETTINGS:
             if logs := ratios.get((kind, setting)):

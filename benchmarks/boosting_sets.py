@@ -37,7 +37,7 @@ DEVELOPMENT = {
 # These are judged beside the sets of `sets.py`.
 JUDGED = {
     "jobs": Packaged(
-        "modeldata", "hpc_data", "class", "classes", order=tuple("VF F M L".split())
+        "modeldata", "hpc_data", "class", "classes", order=("VF", "F", "M", "L")
     ),
     "poverty": Packaged(
         "carData",
