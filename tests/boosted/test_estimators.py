@@ -140,7 +140,8 @@ def test_early_stopping_keeps_the_best_round():
 @pytest.mark.parametrize(("estimator", "y", "_"), ESTIMATORS)
 def test_threads_and_copies_change_nothing(estimator, y, _):
     model = estimator(**QUICK).fit(X, y)
-    again = clone(model).fit(X, y)
+    again: Any = clone(model)
+    again.fit(X, y)
     np.testing.assert_array_equal(forecasts(again), forecasts(model))
     two = estimator(**QUICK, n_jobs=2).fit(X, y)
     np.testing.assert_allclose(forecasts(two), forecasts(model), atol=1e-6)
