@@ -9,7 +9,7 @@ benchmarks/sets.py, and four of benchmarks/boosting_sets.py; folds and other lib
 settings are those of benchmarks/rivals.py. Each model runs on one thread, and its time
 is CPU seconds of fit and forecast. Each fold is added to docs/boosted.json as it is
 done, and is not done again; FOLDS says how many of the first of five. `table` writes
-the tables into docs/boosting.md, between its two markers.
+the tables into docs/boosted.md, between its two markers.
 """
 
 import json
@@ -52,7 +52,7 @@ from offby.metrics import ranked_probability_score
 
 DOCS = Path(__file__).parents[1] / "docs"
 OUT = DOCS / "boosted.json"
-PAGE = DOCS / "boosting.md"
+PAGE = DOCS / "boosted.md"
 MARKERS = (
     "<!-- results: benchmarks/boosted.py table -->",
     "<!-- end of results -->",

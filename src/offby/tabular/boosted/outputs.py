@@ -1,6 +1,7 @@
 """Raw outputs of trees, in units in which the curvature of an unsure row is 1."""
 
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import numpy as np
 from jaxtyping import Float
@@ -50,8 +51,10 @@ class Outputs:
         """Forecasts."""
         if len(self.log_frequencies) == 1:
             return np.ones((len(raw), 1))
-        plain = objective("ce", len(self.log_frequencies), basis=self.basis)
-        form = replace(plain, log_frequencies=self.log_frequencies)
+        form = replace(
+            _form(self.basis, len(self.log_frequencies)),
+            log_frequencies=self.log_frequencies,
+        )
         return form.probabilities(raw * self.scale)
 
     def derivatives(
@@ -67,3 +70,9 @@ class Outputs:
             raw * self.scale, target, weights
         )
         return gradient * self.scale, curvature * self.scale**2
+
+
+@lru_cache(maxsize=16)
+def _form(basis: str, n_classes: int) -> Objective:
+    """An objective of this basis: forecasts do not depend on its loss."""
+    return objective("ce", n_classes, basis=basis)
