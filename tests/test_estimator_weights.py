@@ -192,16 +192,16 @@ def test_noise_of_next_to_no_weight_stays_out_of_calibration(calibration):
 
 def test_validation_rows_keep_their_weights(monkeypatch):
     model: Any = BinnedRegressor(**QUICK)
-    train = model._fit_network
+    train = model._learn
     kept = []
 
     def noted(data):
         kept.append(train(data))
         return kept[0]
 
-    monkeypatch.setattr(model, "_fit_network", noted)
+    monkeypatch.setattr(model, "_learn", noted)
     model.fit(X, Y, WEIGHTS)
-    probs, rows = kept[0]
+    probs, rows = kept[0].probs, kept[0].rows
     pit = np.abs(BinnedDistribution(probs, model.bins_).pit(Y[rows]) - 0.5)
     order = np.argsort(pit)
     np.testing.assert_allclose(model.held_out_pit_, pit[order])

@@ -11,20 +11,31 @@ if TYPE_CHECKING:
     from offby.grounds import Circle, Costs, Line, Tree
     from offby.models.files import load
     from offby.notebook import Comparison, compare
-    from offby.tabular import BinnedRegressor, OrdinalClassifier
+    from offby.tabular import (
+        BinnedEnsemble,
+        BinnedRegressor,
+        BoostedBinnedRegressor,
+        BoostedOrdinalClassifier,
+        OrdinalClassifier,
+        OrdinalEnsemble,
+    )
     from offby.theory.anatomy import anatomy
     from offby.theory.debias import debias
     from offby.theory.minimizers import settles_at
 
 __all__ = [
     "BinnedDistribution",
+    "BinnedEnsemble",
     "BinnedRegressor",
     "Bins",
+    "BoostedBinnedRegressor",
+    "BoostedOrdinalClassifier",
     "Circle",
     "Comparison",
     "Costs",
     "Line",
     "OrdinalClassifier",
+    "OrdinalEnsemble",
     "Tree",
     "anatomy",
     "compare",
@@ -42,13 +53,17 @@ __all__ = [
 # Imported on use: `offby --help` imports this package, and torch takes seconds.
 _HOME = {
     "BinnedDistribution": "offby.distribution",
+    "BinnedEnsemble": "offby.tabular",
     "BinnedRegressor": "offby.tabular",
     "Bins": "offby.bins",
+    "BoostedBinnedRegressor": "offby.tabular",
+    "BoostedOrdinalClassifier": "offby.tabular",
     "Circle": "offby.grounds",
     "Comparison": "offby.notebook",
     "Costs": "offby.grounds",
     "Line": "offby.grounds",
     "OrdinalClassifier": "offby.tabular",
+    "OrdinalEnsemble": "offby.tabular",
     "Tree": "offby.grounds",
     "anatomy": "offby.theory.anatomy",
     "compare": "offby.notebook",

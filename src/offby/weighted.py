@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from numpy.typing import ArrayLike
 
 
@@ -81,3 +81,24 @@ class WeightedSample:
         knots[2::2] = ends[:-1] + lines - half[0]
         places = np.asarray(levels, dtype=np.float64) * knots[-1]
         return np.interp(places, knots, np.repeat(self.values, 2))
+
+
+def distinct_rows(
+    table: Float[np.ndarray, "rows columns"],
+) -> tuple[Int[np.ndarray, " different"], Int[np.ndarray, " rows"]]:
+    """Rows that differ, in an order that does not depend on the order of the rows.
+
+    So what is computed from them and their total weights is the same to the last bit
+    for a row of weight 3 and for a row that comes three times.
+
+    Returns:
+        The first place of each, and of each row which of them it is.
+
+    >>> first, code = distinct_rows(np.array([[2.0, 1.0], [0.0, 1.0], [2.0, 1.0]]))
+    >>> first.tolist(), code.tolist()
+    ([1, 0], [1, 0, 1])
+    """
+    rows = np.ascontiguousarray(table, dtype=np.float64) + 0.0  # -0.0 is 0.0
+    bits = rows.view(np.dtype((np.void, rows.itemsize * rows.shape[1])))[:, 0]
+    _, first, code = np.unique(bits, return_index=True, return_inverse=True)
+    return first, code

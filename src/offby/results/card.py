@@ -78,7 +78,8 @@ def _worth(
 
 def _differs(d: Difference) -> str:
     if d.infinite_rows:
-        return f"is worse: its score is infinite in {count(d.infinite_rows, 'held-out row')}"
+        rows = count(d.infinite_rows, "held-out row")
+        return f"is worse: its score is infinite in {rows}"
     if d.verdict == "not settled":
         return f"may be as good: it is {said.sides(d)}"
     return f"is {said.answer(d)}"

@@ -1,26 +1,25 @@
-"""What both estimators share: their settings, the network, saving and loading."""
+"""`TabularNetwork`: what the estimators that train networks share."""
 
 import copy
-import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import KW_ONLY, dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from numbers import Integral, Real
-from pathlib import Path
-from typing import Any, ClassVar, Literal, Self
+from typing import Any, ClassVar, Literal
 
-import click
 import numpy as np
 import torch
-from sklearn.base import BaseEstimator
-from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
-from offby.tabular import archive
+from offby.tabular._estimator import (
+    AT_LEAST_ONE,
+    HeldOut,
+    Learner,
+    check_n_bags,
+)
 from offby.tabular.building import HIDDEN_LAYER_SIZES, N_MEMBERS, build_network
 from offby.tabular.calibration import Correction, fit_correction, identity
-from offby.tabular.criteria import Loss, training_loss
+from offby.tabular.criteria import training_loss
 from offby.tabular.data import TrainingData
 from offby.tabular.devices import device_of, on_device
 from offby.tabular.encoders.frames import rows_of
@@ -38,14 +37,9 @@ from offby.tabular.runs import Run, TrainerSettings, mean_scores
 from offby.tabular.splits import Split, bag_splits, child_seed
 from offby.tabular.trainer import train, train_epochs
 
-_FEW = 5000
-"""With fewer rows, "auto" trains five bags."""
 
-AT_LEAST_ONE = Interval(Integral, 1, None, closed="left")
-
-
-@dataclass(eq=False, repr=False)
-class TabularNetwork(BaseEstimator):
+@dataclass(eq=False, repr=False, kw_only=True)
+class TabularNetwork(Learner):
     """Settings that `OrdinalClassifier` and `BinnedRegressor` share.
 
     Args:
@@ -90,65 +84,30 @@ class TabularNetwork(BaseEstimator):
             after each epoch.
     """
 
-    loss: Loss = "ce+emd2"
-    _: KW_ONLY
     hidden_layer_sizes: Sequence[int] = HIDDEN_LAYER_SIZES
     n_members: int = N_MEMBERS
-    n_bags: int | Literal["auto"] = "auto"
     module: Module | None = None
-    calibration: Literal["temperature", "isotonic"] | None = None
     learning_rate_init: float = 0.01
     batch_size: int | Literal["auto"] = "auto"
-    max_iter: int = 200
-    max_time: float | None = None
-    validation_fraction: float = 0.15
-    n_iter_no_change: int = 6
     refit: bool = False
     warm_start: bool = False
-    n_jobs: int | None = None
     device: str = "auto"
-    verbose: int = 0
-    random_state: int | np.random.RandomState | None = None
 
     _parameter_constraints: ClassVar[dict[str, Any]] = {
-        "loss": [str, torch.nn.Module, callable],
+        **Learner._parameter_constraints,
         "hidden_layer_sizes": ["array-like"],
         "n_members": [AT_LEAST_ONE],
-        "n_bags": [AT_LEAST_ONE, StrOptions({"auto"})],
         "module": [torch.nn.Module, callable, None],
-        "calibration": [StrOptions({"temperature", "isotonic"}), None],
         "learning_rate_init": [Interval(Real, 0, None, closed="left")],
         "batch_size": [AT_LEAST_ONE, StrOptions({"auto"})],
-        "max_iter": [Interval(Integral, 0, None, closed="left")],
-        "max_time": [Interval(Real, 0, None, closed="neither"), None],
-        "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
-        "n_iter_no_change": [AT_LEAST_ONE],
         "refit": ["boolean"],
         "warm_start": ["boolean"],
-        "n_jobs": [AT_LEAST_ONE, Interval(Integral, None, -1, closed="right"), None],
         "device": [str],
-        "verbose": ["verbose"],
-        "random_state": ["random_state"],
     }
-
-    def save(self, path: str | Path) -> None:
-        """Write the fitted estimator to one file, without pickle, for `load`."""
-        archive.save(self, path)
-
-    @classmethod
-    def load(cls, path: str | Path) -> Self:
-        """The fitted estimator that `save` wrote; no code of the file is run."""
-        return archive.load(path, cls)
-
-    def __sklearn_tags__(self):
-        tags = super().__sklearn_tags__()
-        tags.input_tags.allow_nan = True
-        return tags
 
     def _check_settings(self) -> None:
         """Refuse settings of a wrong type or range."""
-        self._validate_params()
-        training_loss(self.loss)
+        super()._check_settings()
         sizes = list(self.hidden_layer_sizes)
         if not all(isinstance(size, Integral) and size >= 1 for size in sizes):
             raise ValueError(
@@ -157,25 +116,19 @@ class TabularNetwork(BaseEstimator):
             )
 
     def _continues(self) -> bool:
-        """Whether `fit` continues the network of the last `fit`."""
         return self.warm_start and hasattr(self, "network_")
 
     def _encoded(self, rows: Rows, *, fresh: bool) -> torch.Tensor:
-        """The encoded rows; a fresh encoder is fitted to them first."""
         if fresh:
             encoder = TableEncoder()
             self.encoder_ = encoder.fit(rows.X, sample_weight=rows.weights)
         return torch.from_numpy(self.encoder_.transform(rows.X))
 
-    def _fit_network(self, data: TrainingData) -> tuple[np.ndarray, np.ndarray]:
-        """Train the network: probabilities of the validation rows, and these rows."""
+    def _learn(self, data: TrainingData) -> HeldOut:
         data, seed, n_rows = self._with_columns(data), self._seed(), len(data.index)
         continues = self._continues()
         n_bags = self.network_.n_runs if continues else self._n_bags(data)
-        if n_bags > n_rows:
-            raise ValueError(
-                f"n_bags must be at most the number of rows, {n_rows}, got {n_bags}"
-            )
+        check_n_bags(n_bags, n_rows)
         generator = torch.Generator().manual_seed(seed)
         splits = bag_splits(n_rows, n_bags, self.validation_fraction, generator)
         if not continues:
@@ -196,10 +149,12 @@ class TabularNetwork(BaseEstimator):
                 train_epochs(network, whole, epochs, loss, settings)
         self.n_iter_ = max(1, *(history.best_epoch for history in histories))
         self.validation_scores_ = mean_scores(histories)
+        weights = _weights(data, rows)
         self.correction_: Correction = fit_correction(
-            self.calibration, probs, data.index[rows].numpy(), _weights(data, rows)
+            self.calibration, probs, data.index[rows].numpy(), weights
         )
-        return self.correction_(probs), rows
+        labels = data.labels(torch.from_numpy(rows))
+        return HeldOut(self.correction_(probs), rows, weights, labels)
 
     def _fit_epoch(self, data: TrainingData) -> None:
         """Train on all rows once; a first call builds a network of one bag."""
@@ -220,16 +175,8 @@ class TabularNetwork(BaseEstimator):
     def _with_columns(self, data: TrainingData) -> TrainingData:
         return replace(data, column_of=torch.from_numpy(self.encoder_.column_of_))
 
-    def _seed(self) -> int:
-        return int(check_random_state(self.random_state).randint(2**31))
-
     def _n_bags(self, data: TrainingData) -> int:
-        if self.module is not None:
-            return 1
-        if self.n_bags != "auto":
-            return self.n_bags
-        n_rows = float(data.row_weights().double().sum())
-        return 5 if 25 <= n_rows < _FEW and len(data.index) >= 5 else 1
+        return 1 if self.module is not None else super()._n_bags(data)
 
     def _trainer(self) -> TrainerSettings:
         return TrainerSettings(
@@ -248,20 +195,8 @@ class TabularNetwork(BaseEstimator):
             hidden_layer_sizes=self.hidden_layer_sizes,
         )
 
-    @contextmanager
-    def _progress(self) -> Iterator[Callable[[int, float], None]]:
-        """A progress bar on stderr, if wanted."""
-        if not self.verbose:
-            yield lambda epoch, score: None
-            return
-        with click.progressbar(
-            length=self.max_iter, label=type(self).__name__, file=sys.stderr
-        ) as bar:
-            yield lambda epoch, score: bar.update(int(epoch > 0))
-
     @torch.inference_mode()
     def _probabilities(self, X) -> np.ndarray:
-        """Forecasts: rows x classes or bins."""
         check_is_fitted(self)
         X = check_new_rows(self, self.encoder_, X)
         device, n_rows = device_of(self.device), len(X)

@@ -1,7 +1,8 @@
 """A fitted estimator as one file: JSON and arrays, no pickle, no code.
 
 The file is a zip. `model.json` spells out the settings and what `fit` found, as a tree
-of plain values; arrays lie beside it as `.npy`. Objects are stored as their attributes
+of plain values; arrays lie beside it as `.npy`, trees as the text that LightGBM reads
+(`.txt`). Objects are stored as their attributes
 under a name of the list `_CLASSES`; nothing outside that list is ever made or called.
 """
 
@@ -33,6 +34,12 @@ _FORMAT = 2
 _CLASSES = {
     "OrdinalClassifier": "offby.tabular.classifier",
     "BinnedRegressor": "offby.tabular.regressor",
+    "BoostedOrdinalClassifier": "offby.tabular.boosted.classifier",
+    "BoostedBinnedRegressor": "offby.tabular.boosted.regressor",
+    "OrdinalEnsemble": "offby.tabular.together.classifier",
+    "BinnedEnsemble": "offby.tabular.together.regressor",
+    "Outputs": "offby.tabular.boosted.outputs",
+    "Forest": "offby.tabular.boosted.forest",
     "Bins": "offby.bins",
     "Line": "offby.grounds",
     "Circle": "offby.grounds",
@@ -41,10 +48,14 @@ _CLASSES = {
     "Temperature": "offby.tabular.calibration",
     "Isotonic": "offby.tabular.calibration",
     "PiecewiseLinear": "offby.tabular.encoders.numbers",
+    "PlainNumbers": "offby.tabular.encoders.numbers",
     "DateEncoder": "offby.tabular.encoders.dates",
+    "DateParts": "offby.tabular.encoders.dates",
     "TextEncoder": "offby.tabular.encoders.text",
     "CategoryEncoder": "offby.tabular.encoders.categories",
+    "CategoryCodes": "offby.tabular.encoders.categories",
     "TableEncoder": "offby.tabular.encoders.table",
+    "TreeTableEncoder": "offby.tabular.encoders.table",
     "NormalScores": "offby.tabular.target_scales",
     "YeoJohnson": "offby.tabular.target_scales",
     "FunctionTransformer": "sklearn.preprocessing",
@@ -62,6 +73,9 @@ _CLASSES = {
 }
 _FUNCTIONS: dict[str, Callable] = {"log": np.log, "exp": np.exp, "identity": identity}
 
+_LONG = 1_000
+"""Longer texts are files of their own."""
+
 
 def save(model: Any, path: str | Path, about: dict[str, Any] | None = None) -> None:
     """Write a fitted estimator to a file, whole or not at all.
@@ -75,7 +89,9 @@ def save(model: Any, path: str | Path, about: dict[str, Any] | None = None) -> N
         TypeError: If it holds what only pickle could store, as a network of one's own.
     """
     check_is_fitted(model)
-    if isinstance(model.network_, ModuleAdapter) or model.module is not None:
+    params = model.get_params(deep=False)
+    own = params.get("module") is not None
+    if own or isinstance(vars(model).get("network_"), ModuleAdapter):
         raise TypeError(
             "save stores the networks of offby, and this estimator has a module of "
             "your own, whose code no file of ours can hold; save its weights with "
@@ -187,6 +203,7 @@ class _Writer:
 
     def __init__(self) -> None:
         self.arrays: list[np.ndarray] = []
+        self.texts: list[str] = []
 
     def zipped(self, text: str) -> bytes:
         """The file. A fixed date, so that the same model gives the same bytes."""
@@ -197,6 +214,8 @@ class _Writer:
                 content = io.BytesIO()
                 np.lib.format.write_array(content, array, allow_pickle=False)
                 file.writestr(_member(f"{number}.npy"), content.getvalue())
+            for number, long in enumerate(self.texts):
+                file.writestr(_member(f"{number}.txt"), long)
         return buffer.getvalue()
 
     def tree(self, value: Any) -> Any:
@@ -206,6 +225,9 @@ class _Writer:
                 return value
             case np.generic() if not isinstance(value, str):
                 return {"scalar": self._aside(np.asarray(value))}
+            case str() if len(value) > _LONG:
+                self.texts.append(str(value))
+                return {"text": f"{len(self.texts) - 1}.txt"}
             case str():
                 return str(value)
             case int():
@@ -278,6 +300,8 @@ class _Reader:
                 return self._array(name)[()]
             case {"float": text}:
                 return float(text)
+            case {"text": name}:
+                return self.members[name].decode()
             case {"tuple": items}:
                 return tuple(self.value(items))
             case {"dict": pairs}:

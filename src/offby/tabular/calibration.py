@@ -10,6 +10,8 @@ from scipy.optimize import minimize_scalar
 from scipy.special import logsumexp, softmax
 from sklearn.isotonic import IsotonicRegression
 
+from offby.weighted import distinct_rows
+
 Correction = Callable[[np.ndarray], np.ndarray]
 """From predicted probabilities to corrected ones."""
 
@@ -131,9 +133,7 @@ def _different_rows(
     So a row of weight 3 and a row that comes three times give the same bits.
     """
     weights = np.ones(len(index)) if weights is None else weights
-    rows = np.ascontiguousarray(np.column_stack([probs, index]), dtype=np.float64)
-    bits = rows.view(np.dtype((np.void, rows.itemsize * rows.shape[1])))[:, 0]
-    _, first, code = np.unique(bits, return_index=True, return_inverse=True)
+    first, code = distinct_rows(np.column_stack([probs, index]))
     return probs[first], index[first], np.bincount(code, weights)
 
 

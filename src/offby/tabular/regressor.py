@@ -1,32 +1,14 @@
 """`BinnedRegressor`: a network that predicts a number's whole distribution."""
 
-import warnings
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal, Self
+from typing import Any, ClassVar, Self
 
-import numpy as np
-import torch
-from sklearn.base import RegressorMixin
-from sklearn.utils._param_validation import StrOptions
-from sklearn.utils.validation import check_is_fitted
-
-from offby.bins import DEFAULT_STRATEGY, Bins, Bounds, Strategy
-from offby.bins.support import checked_bounds
-from offby.distribution import BinnedDistribution
-from offby.tabular._base import AT_LEAST_ONE, TabularNetwork
-from offby.tabular.conformal import conformal_coverage
-from offby.tabular.data import TrainingData, balanced_line
-from offby.tabular.rows import Rows, check_rows
-from offby.tabular.target_columns import check_numeric_target
-from offby.tabular.target_grid import make_grid, on_scale_of
-from offby.tabular.target_scales import Transform, fit_scale, to_scale
-
-_MANY_OUTSIDE = 0.1
-"""Warn if more than this share of the targets lies outside of the bins."""
+from offby.tabular._base import TabularNetwork
+from offby.tabular._binned import BinnedForecaster
 
 
 @dataclass(eq=False, repr=False, kw_only=True)
-class BinnedRegressor(RegressorMixin, TabularNetwork):
+class BinnedRegressor(BinnedForecaster, TabularNetwork):
     """Regression by a whole distribution over bins of the target.
 
     Its other settings, and the attributes of the network, are those of
@@ -58,46 +40,17 @@ class BinnedRegressor(RegressorMixin, TabularNetwork):
         held_out_pit_: How far from 1/2 the PIT of each validation row lies, in order.
         held_out_weights_: The weights of these rows.
 
+    >>> import numpy as np
     >>> X = np.linspace(0, 1, 60)[:, None]
     >>> model = BinnedRegressor(n_bins=5, max_iter=5, random_state=0).fit(X, X[:, 0])
     >>> model.predict_dist(X[:2]).median().shape
     (2,)
     """
 
-    n_bins: int | Bins = 100
-    strategy: Strategy = DEFAULT_STRATEGY
-    tails: Literal["half-normal", "none"] = "half-normal"
-    bounds: Bounds = "auto"
-    target_transform: Transform | None = None
-
     _parameter_constraints: ClassVar[dict[str, Any]] = {
         **TabularNetwork._parameter_constraints,
-        "n_bins": [AT_LEAST_ONE, Bins],
-        "strategy": [StrOptions({"quantile", "uniform", "log", "kmeans"})],
-        "tails": [StrOptions({"half-normal", "none"})],
-        "bounds": [tuple, list, StrOptions({"auto"}), None],
-        "target_transform": [StrOptions({"log", "yeo-johnson", "quantile"}), None],
+        **BinnedForecaster._parameter_constraints,
     }
-
-    def fit(self, X, y, sample_weight=None) -> Self:
-        """Train on rows `X` and their numbers `y`.
-
-        A weight means repetition: a row of weight 2 counts as two rows, and a row of
-        weight 0 changes nothing.
-        """
-        fresh = not self._continues()
-        data = self._training_data(X, y, sample_weight, reset=True, fresh=fresh)
-        probs, rows = self._fit_network(data)
-        assert data.value is not None
-        assert data.bins is not None
-        assert data.sample_weight is not None
-        # How far from its median each validation row lies, for conformal intervals.
-        validation = BinnedDistribution(probs, data.bins)
-        distances = np.abs(validation.pit(data.value.numpy()[rows]) - 0.5)
-        order = np.argsort(distances)
-        self.held_out_pit_ = distances[order]
-        self.held_out_weights_ = data.sample_weight.numpy()[rows][order]
-        return self
 
     def partial_fit(self, X, y, sample_weight=None) -> Self:
         """Train on these rows for one epoch; the first call makes the bins."""
@@ -108,104 +61,3 @@ class BinnedRegressor(RegressorMixin, TabularNetwork):
         vars(self).pop("held_out_pit_", None)
         vars(self).pop("held_out_weights_", None)
         return self
-
-    def predict_dist(self, X) -> BinnedDistribution:
-        """The predicted distribution of each row."""
-        probs = self._probabilities(X)
-        return BinnedDistribution(probs, self.bins_)
-
-    def predict(self, X) -> np.ndarray:
-        """Mean of the predicted distribution, in the units of the target."""
-        return self.predict_dist(X).mean()
-
-    def predict_quantiles(self, X, alpha: list[float]) -> np.ndarray:
-        """Quantiles at the levels `alpha`: rows x levels."""
-        predicted = self.predict_dist(X)
-        return np.stack([predicted.ppf(level) for level in alpha], -1)
-
-    def predict_interval(
-        self, X, coverage: float = 0.9, *, conformal: bool = False
-    ) -> np.ndarray:
-        """Central interval that holds the number with this probability: rows x 2.
-
-        Args:
-            X: The rows.
-            coverage: Probability inside, between 0 and 1.
-            conformal: Widen or narrow the interval so that it would have held this
-                share of the validation rows. With one bag, new rows like those lie
-                inside at least that often, whatever the network.
-
-        References:
-            Chernozhukov, Wüthrich, Zhu (2021), Distributional conformal prediction,
-            PNAS 118, doi:10.1073/pnas.2107794118.
-        """
-        if not 0 <= coverage <= 1:
-            raise ValueError(f"coverage must lie between 0 and 1, got {coverage}")
-        if conformal:
-            check_is_fitted(self)
-            if not hasattr(self, "held_out_pit_"):
-                raise ValueError(
-                    "conformal intervals need validation rows, and partial_fit holds "
-                    "out none; use fit"
-                )
-            coverage = conformal_coverage(
-                self.held_out_pit_, self.held_out_weights_, coverage
-            )
-        return np.stack(self.predict_dist(X).interval(coverage), -1)
-
-    def predict_var(self, X) -> np.ndarray:
-        """Variance of the predicted distribution."""
-        return self.predict_dist(X).var()
-
-    def _training_data(
-        self, X, y, sample_weight, *, reset: bool, fresh: bool
-    ) -> TrainingData:
-        self._check_settings()
-        if self.bounds is not None and not isinstance(self.bounds, str):
-            checked_bounds(self.bounds)
-        check_numeric_target(y)
-        rows = check_rows(self, X, y, sample_weight, y_numeric=True, reset=reset)
-        if fresh:
-            self._make_grid(rows)
-        _warn_if_outside(self.bins_, rows, "bins_" if not fresh else "n_bins")
-        inputs = self._encoded(rows, fresh=fresh)
-        value = torch.tensor(to_scale(self.scale_, rows.y.astype(np.float64)))
-        bins = on_scale_of(self.scale_, self.bins_)
-        index, weights = bins.index(value), torch.tensor(rows.weights)
-        line = balanced_line(bins, index, weights)
-        return TrainingData(inputs, index, value, line, bins, weights)
-
-    def _make_grid(self, rows: Rows) -> None:
-        """The bins, in the units of the target."""
-        y = rows.y.astype(np.float64)
-        self.scale_ = fit_scale(self.target_transform, y, rows.weights)
-        if isinstance(self.n_bins, Bins):
-            self.bins_ = self.n_bins
-        else:
-            self.bins_ = make_grid(
-                self.scale_,
-                y,
-                self.n_bins,
-                self.strategy,
-                self.tails,
-                rows.weights,
-                self.bounds,
-            )
-
-
-def _warn_if_outside(bins: Bins, rows: Rows, name: str) -> None:
-    """Say so if the grid misses many of the targets."""
-    low, high = bins.edges.numpy()[[0, -1]]
-    outside = (rows.y < low) | (rows.y > high)
-    share = float(rows.weights @ outside / rows.weights.sum())
-    if share > _MANY_OUTSIDE:
-        made = (
-            "fit again, or make the bins over all numbers and pass them as n_bins"
-            if name == "bins_"
-            else "make them with Bins.around(y, n)"
-        )
-        warnings.warn(
-            f"{share:.0%} of the targets lie outside of the bins, which reach from "
-            f"{low:g} to {high:g}; the network cannot tell them apart: {made}",
-            stacklevel=4,
-        )

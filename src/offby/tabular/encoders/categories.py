@@ -1,6 +1,6 @@
 """Categories of a table as numbers: a column for each."""
 
-import warnings
+from collections.abc import Iterator
 from typing import Any
 
 import narwhals as nw
@@ -9,6 +9,7 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
 from offby.tabular.encoders.frames import objects_of
+from offby.tabular.warned import warn_caller
 
 _RARE = 3
 """Categories of fewer rows than this (of less total weight) share a column."""
@@ -39,15 +40,45 @@ class CategoryEncoder(TransformerMixin, BaseEstimator):
 
     def transform(self, X) -> np.ndarray:
         """Rows x values, float32; new values count as rare ones."""
+        parts = []
+        for codes, n, has_rare in self.codes(X):
+            # Column n holds rare and new values. Without rare ones in training it is
+            # left out: a new value is then none of those known.
+            found = np.zeros((len(codes), n + 1), dtype=np.float32)
+            found[np.arange(len(codes)), codes] = 1
+            parts.append(found[:, : n + has_rare])
+        return np.concatenate(parts, 1)
+
+    def codes(self, X) -> Iterator[tuple[np.ndarray, int, bool]]:
+        """Of each column: a code of each row, codes that are values, whether rarer."""
         check_is_fitted(self)
         columns = nw.from_native(X, eager_only=True).iter_columns()
+        for column, values, has_rare in zip(
+            columns, self.categories_, self.has_rare_, strict=True
+        ):
+            yield _codes(column, values, has_rare), len(values), has_rare
+
+
+class CategoryCodes(CategoryEncoder):
+    """Columns of strings or categories, a whole number for each value.
+
+    As `CategoryEncoder`, for a learner that splits sets of categories itself. A new
+    value is a gap, NaN, unless training had rare ones that it counts among.
+    """
+
+    def fit(self, X, y=None, sample_weight=None) -> "CategoryCodes":
+        """Find the values of each column."""
+        super().fit(X, sample_weight=sample_weight)
+        self.column_of_ = np.arange(len(self.categories_))
+        return self
+
+    def transform(self, X) -> np.ndarray:
+        """Rows x columns."""
         parts = [
-            _one_hot(column, values, has_rare)
-            for column, values, has_rare in zip(
-                columns, self.categories_, self.has_rare_, strict=True
-            )
+            np.where((codes < n) | has_rare, codes.astype(float), np.nan)
+            for codes, n, has_rare in self.codes(X)
         ]
-        return np.concatenate(parts, 1)
+        return np.stack(parts, 1)
 
 
 def _counts(values: np.ndarray, sample_weight: np.ndarray | None) -> dict[Any, float]:
@@ -68,17 +99,14 @@ def _in_order(values: list) -> list:
     return known + [None] * (len(known) < len(values))
 
 
-def _one_hot(column: nw.Series, categories: list, has_rare: bool) -> np.ndarray:
+def _codes(column: nw.Series, categories: list, has_rare: bool) -> np.ndarray:
+    """The place of each value among the categories; behind them rare and new ones."""
     place_of = {value: place for place, value in enumerate(categories)}
     n = len(categories)
     values = objects_of(column).tolist()
     places = np.array([place_of.get(value, n) for value in values], dtype=int)
     _warn_if_all_new(column.name, values, places == n, categories, has_rare)
-    # Column n holds rare and new values. Without rare ones in training it is left out:
-    # a new value is then none of those known.
-    found = np.zeros((len(values), n + 1), dtype=np.float32)
-    found[np.arange(len(values)), places] = 1
-    return found[:, : n + has_rare]
+    return places
 
 
 def _warn_if_all_new(name, values, new: np.ndarray, categories, has_rare) -> None:
@@ -86,9 +114,8 @@ def _warn_if_all_new(name, values, new: np.ndarray, categories, has_rare) -> Non
         return
     kinds = {type(value) for value in values} & {type(value) for value in categories}
     if not kinds:
-        warnings.warn(
+        warn_caller(
             f"column {name!r} holds none of the values that it held in training, but "
             f"values of another type, such as {values[0]!r}; the forecasts take them "
             "as unknown",
-            stacklevel=2,
         )

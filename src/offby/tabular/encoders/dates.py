@@ -1,5 +1,7 @@
 """Dates, times and durations of a table as numbers."""
 
+from typing import Self
+
 import narwhals as nw
 import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin
@@ -9,33 +11,46 @@ from offby.tabular.encoders.frames import is_empty, is_moment, numbers_of
 from offby.tabular.encoders.numbers import PiecewiseLinear
 
 
-class DateEncoder(TransformerMixin, BaseEstimator):
-    """Columns of dates, times of dates, or durations, by `PiecewiseLinear`.
+class DateParts(TransformerMixin, BaseEstimator):
+    """Columns of dates, times of dates, or durations as plain numbers.
 
     Of a date: days since 1970 (UTC), day of the year, day of the week, hour of the day.
-    Of a duration: its days.
+    Of a duration: its days. A gap is NaN.
     """
 
-    def fit(self, X, y=None, sample_weight=None) -> "DateEncoder":
-        """Find the knots of each part of each column."""
+    def fit(self, X, y=None, sample_weight=None) -> Self:
+        """Note which columns are durations."""
         columns = list(nw.from_native(X, eager_only=True).iter_columns())
         self.durations_ = [column.dtype == nw.Duration for column in columns]
-        parts = [_parts(column) for column in columns]
-        values = np.concatenate(parts, 1)
-        self.linear_ = PiecewiseLinear().fit(values, sample_weight=sample_weight)
-        of_part = np.repeat(np.arange(len(parts)), [part.shape[1] for part in parts])
-        self.column_of_ = of_part[self.linear_.column_of_]
+        n_parts = [1 if is_duration else 4 for is_duration in self.durations_]
+        self.column_of_ = np.repeat(np.arange(len(columns)), n_parts)
         return self
 
     def transform(self, X) -> np.ndarray:
-        """Rows x encoded parts, float32."""
+        """Rows x parts."""
         check_is_fitted(self)
         columns = nw.from_native(X, eager_only=True).iter_columns()
         parts = [
             _parts_as_in_training(column, is_duration)
             for column, is_duration in zip(columns, self.durations_, strict=True)
         ]
-        return self.linear_.transform(np.concatenate(parts, 1))
+        return np.concatenate(parts, 1)
+
+
+class DateEncoder(DateParts):
+    """The numbers of `DateParts`, by `PiecewiseLinear`."""
+
+    def fit(self, X, y=None, sample_weight=None) -> Self:
+        """Find the knots of each part of each column."""
+        super().fit(X)
+        values = DateParts.transform(self, X)
+        self.linear_ = PiecewiseLinear().fit(values, sample_weight=sample_weight)
+        self.column_of_ = self.column_of_[self.linear_.column_of_]
+        return self
+
+    def transform(self, X) -> np.ndarray:
+        """Rows x encoded parts, float32."""
+        return self.linear_.transform(super().transform(X))
 
 
 def _parts_as_in_training(column: nw.Series, is_duration: bool) -> np.ndarray:

@@ -109,6 +109,23 @@ class PiecewiseLinear(TransformerMixin, BaseEstimator):
         return np.concatenate(parts, 1, dtype=np.float32)
 
 
+class PlainNumbers(TransformerMixin, BaseEstimator):
+    """Columns of numbers as they are, for a learner that needs no scale.
+
+    Gaps of every kind are NaN.
+    """
+
+    def fit(self, X, y=None, sample_weight=None) -> "PlainNumbers":
+        """Note the columns."""
+        self.column_of_ = np.arange(X.shape[1])
+        return self
+
+    def transform(self, X) -> np.ndarray:
+        """Rows x columns, float64."""
+        check_is_fitted(self)
+        return _numbers(X)
+
+
 def _numbers(X) -> np.ndarray:
     if is_frame(X):
         frame = nw.from_native(X, eager_only=True)

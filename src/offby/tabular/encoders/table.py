@@ -1,29 +1,23 @@
 """The encoder of a whole table: each column by the kind of what it holds."""
 
-import warnings
+from typing import ClassVar, Self
 
 import narwhals as nw
 import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
-from offby.tabular.encoders.categories import CategoryEncoder
-from offby.tabular.encoders.dates import DateEncoder
+from offby.tabular.encoders.categories import CategoryCodes, CategoryEncoder
+from offby.tabular.encoders.dates import DateEncoder, DateParts
 from offby.tabular.encoders.frames import (
     is_empty,
     is_frame,
     is_moment,
     is_number,
 )
-from offby.tabular.encoders.numbers import PiecewiseLinear
+from offby.tabular.encoders.numbers import PiecewiseLinear, PlainNumbers
 from offby.tabular.encoders.text import TextEncoder, is_text, skrub_is_here
-
-_ENCODERS = {
-    "numbers": PiecewiseLinear,
-    "dates": DateEncoder,
-    "text": TextEncoder,
-    "categories": CategoryEncoder,
-}
+from offby.tabular.warned import warn_caller
 
 
 class TableEncoder(BaseEstimator):
@@ -35,11 +29,19 @@ class TableEncoder(BaseEstimator):
     training are left out.
     """
 
-    def fit(self, X, y=None, sample_weight=None) -> "TableEncoder":
+    encoders: ClassVar[dict[str, type]] = {
+        "numbers": PiecewiseLinear,
+        "dates": DateEncoder,
+        "text": TextEncoder,
+        "categories": CategoryEncoder,
+    }
+    dtype: ClassVar[type] = np.float32
+
+    def fit(self, X, y=None, sample_weight=None) -> Self:
         """Find the kind of each column, and fit the encoder of each kind."""
-        self.positions_ = _positions(X)
+        self.positions_ = _positions(X, list(self.encoders))
         self.encoders_ = {
-            kind: _ENCODERS[kind]().fit(
+            kind: self.encoders[kind]().fit(
                 _columns(X, positions), sample_weight=sample_weight
             )
             for kind, positions in self.positions_.items()
@@ -53,14 +55,36 @@ class TableEncoder(BaseEstimator):
         return self
 
     def transform(self, X) -> np.ndarray:
-        """Rows x encoded values, float32."""
+        """Rows x encoded values."""
         check_is_fitted(self)
         parts = [
             self.encoders_[kind].transform(_columns(X, positions))
             for kind, positions in self.positions_.items()
         ]
-        empty = np.empty((len(X), 0), dtype=np.float32)
-        return np.concatenate([empty, *parts], 1, dtype=np.float32)
+        empty = np.empty((len(X), 0), dtype=self.dtype)
+        return np.concatenate([empty, *parts], 1, dtype=self.dtype)
+
+
+class TreeTableEncoder(TableEncoder):
+    """All columns of a table as numbers for trees, which need no scale.
+
+    As `TableEncoder`, but numbers stay as they are, gaps are NaN, and a column of
+    categories is one column of codes.
+    """
+
+    encoders: ClassVar[dict[str, type]] = {
+        "numbers": PlainNumbers,
+        "dates": DateParts,
+        "text": TextEncoder,
+        "categories": CategoryCodes,
+    }
+    dtype: ClassVar[type] = np.float64
+
+    def category_columns(self) -> list[int]:
+        """The encoded columns that hold codes of categories: the last ones."""
+        n_codes = len(self.positions_.get("categories", []))
+        n_columns = len(self.column_of_)
+        return list(range(n_columns - n_codes, n_columns))
 
 
 def holds_only_numbers(X) -> bool:
@@ -71,11 +95,11 @@ def holds_only_numbers(X) -> bool:
     return all(is_number(dtype) for dtype in schema.values())
 
 
-def _positions(X) -> dict[str, list[int]]:
+def _positions(X, kinds: list[str]) -> dict[str, list[int]]:
     """The columns of each kind, by position: names may be of any type."""
     if not is_frame(X):
         return {"numbers": list(range(X.shape[1]))}
-    positions: dict[str, list[int]] = {kind: [] for kind in _ENCODERS}
+    positions: dict[str, list[int]] = {kind: [] for kind in kinds}
     frame = nw.from_native(X, eager_only=True)
     for position, column in enumerate(frame.iter_columns()):
         if not is_empty(column):
@@ -106,11 +130,10 @@ def _kind(column: nw.Series) -> str:
         return "categories"
     if skrub_is_here():
         return "text"
-    warnings.warn(
+    warn_caller(
         f"column {column.name!r} holds text, which is encoded with skrub; run "
         "pip install offby[text], or make the column categorical if it holds "
         "categories",
-        stacklevel=7,
     )
     return "categories"
 
@@ -123,8 +146,7 @@ def _warn_of_numbers(column: nw.Series) -> None:
     except ValueError:
         return
     if len(known) > 1:
-        warnings.warn(
+        warn_caller(
             f"column {column.name!r} holds numbers as text, such as {known[0]!r}, and "
             "is encoded as text; convert it to a numeric type if they are numbers",
-            stacklevel=8,
         )

@@ -1,0 +1,19 @@
+"""Gradient boosting on losses that know distance. See docs/boosting.md."""
+
+from offby.boosting._curvature import Curvature
+from offby.boosting._lightgbm import lightgbm_metric, lightgbm_objective
+from offby.boosting._objective import Objective, objective
+from offby.boosting._scores import Score, ScoreName, score_of
+from offby.boosting._target import Target
+
+__all__ = [
+    "Curvature",
+    "Objective",
+    "Score",
+    "ScoreName",
+    "Target",
+    "lightgbm_metric",
+    "lightgbm_objective",
+    "objective",
+    "score_of",
+]

@@ -1,0 +1,1 @@
+"""Gradient boosting on losses that know distance, as scikit-learn estimators."""

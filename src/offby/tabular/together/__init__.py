@@ -1,0 +1,1 @@
+"""Networks and boosted trees together, as scikit-learn estimators."""
