@@ -1,5 +1,6 @@
 """Criteria that stand where `torch.nn.CrossEntropyLoss` stood: docs/pytorch.md."""
 
+from offby.nn import heads as heads
 from offby.nn._balance import first_push
 from offby.nn._cross_entropy import CrossEntropyLoss
 from offby.nn._distances import (
