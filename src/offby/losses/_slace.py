@@ -74,12 +74,19 @@ def slace(
 
 
 def _of_class(z: Tensor, index: Tensor, ground: Ground, temperature: float) -> Tensor:
-    away, by = ground.cost_to(index).to(z.device).sort(stable=True, dim=-1)
+    every = torch.arange(ground.n_classes, device=index.device)
+    # Each class is sorted around once, unless there are fewer rows than classes.
+    few = index.numel() < ground.n_classes
+    away, by = ground.cost_to(index if few else every).sort(stable=True, dim=-1)
     label = (-away / temperature).softmax(-1).to(z.dtype)
+    tables = (by, label, _last_of_its_distance(away))
+    by, label, last = (
+        (table if few else table[index]).to(z.device) for table in tables
+    )
     odds = log_odds_of_cuts(z.gather(-1, by))
     # All mass is within the largest distance.
     within = pad(logsigmoid(odds), (0, 1))
-    return -(label * within.gather(-1, _last_of_its_distance(away))).sum(-1)
+    return -(label * within.gather(-1, last)).sum(-1)
 
 
 def _last_of_its_distance(away: Tensor) -> Tensor:

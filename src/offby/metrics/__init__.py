@@ -6,6 +6,14 @@ classes: labels 0 and 4 are 4 apart, also where 1 to 3 never occur in the data.
 """
 
 from offby.metrics import rows
+from offby.metrics._agreement import (
+    geometric_mean_sensitivity,
+    kendall_tau_b,
+    linear_weighted_kappa,
+    minimum_sensitivity,
+    sensitivities,
+    spearman_correlation,
+)
 from offby.metrics._corp import Decomposition, corp_decomposition
 from offby.metrics._intervals import (
     interval_coverage,
@@ -38,18 +46,24 @@ __all__ = [
     "brier_score",
     "corp_decomposition",
     "far_error_rate",
+    "geometric_mean_sensitivity",
     "histogram_crps",
     "histogram_log_score",
     "histogram_pit_cdf",
     "interval_coverage",
     "interval_score",
     "interval_width",
+    "kendall_tau_b",
+    "linear_weighted_kappa",
     "log_score",
     "maximum_mean_absolute_error",
     "mean_absolute_error",
     "median_class",
+    "minimum_sensitivity",
     "pit_cdf",
     "quadratic_weighted_kappa",
     "ranked_probability_score",
     "rows",
+    "sensitivities",
+    "spearman_correlation",
 ]
