@@ -28,7 +28,7 @@ def pairs(draw):
 
 
 def recall(y, guess) -> np.ndarray:
-    counts = confusion_matrix(y, guess)
+    counts = confusion_matrix(y, guess, labels=range(6))
     total = counts.sum(1)
     return counts.diagonal()[total > 0] / total[total > 0]
 

@@ -65,6 +65,11 @@ def settles_at(
         logits = torch.tensor(z, requires_grad=True)
         with kernels.using("torch"):
             values = loss(logits.expand(len(f), -1), labels, *settings)
+        if values.shape != labels.shape:
+            raise ValueError(
+                f"loss must give one value per row, shape {tuple(labels.shape)}, "
+                f'got shape {tuple(values.shape)}; criteria need `reduction="none"`'
+            )
         # A class that never occurs costs nothing, even where it is impossible.
         total = (weights * values)[weights > 0].sum()
         (slope,) = torch.autograd.grad(total, logits)
