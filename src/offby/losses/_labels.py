@@ -10,7 +10,7 @@ from offby import losses, targets
 from offby.bins import Bins
 from offby.grounds import Line
 
-Takes = Literal["class", "class on a ground", "number"]
+Takes = Literal["class", "class on a ground", "number", "batch"]
 """What the function of a loss takes beside the logits."""
 
 
@@ -49,6 +49,11 @@ class FunctionOnLabels:
                 return self.function(logits, labels.index, labels.line)
             case "number":
                 return self.function(logits, *_numbers(labels))
+            case "batch":
+                raise TypeError(
+                    f"{self.function.__name__} is one number for a whole batch and has "
+                    "no loss of a row"
+                )
 
 
 def crps(logits: Tensor, labels: Labels) -> Tensor:

@@ -7,6 +7,14 @@ estimators, for scikit-learn's searches.
 """
 
 from offby.metrics import rows
+from offby.metrics._agreement import (
+    geometric_mean_sensitivity,
+    kendall_tau_b,
+    linear_weighted_kappa,
+    minimum_sensitivity,
+    sensitivities,
+    spearman_correlation,
+)
 from offby.metrics._corp import Decomposition, corp_decomposition
 from offby.metrics._intervals import (
     interval_coverage,
@@ -41,19 +49,25 @@ __all__ = [
     "brier_score",
     "corp_decomposition",
     "far_error_rate",
+    "geometric_mean_sensitivity",
     "histogram_crps",
     "histogram_log_score",
     "histogram_pit_cdf",
     "interval_coverage",
     "interval_score",
     "interval_width",
+    "kendall_tau_b",
+    "linear_weighted_kappa",
     "log_score",
     "maximum_mean_absolute_error",
     "mean_absolute_error",
     "median_class",
+    "minimum_sensitivity",
     "pit_cdf",
     "quadratic_weighted_kappa",
     "ranked_probability_score",
     "rows",
     "scorers",
+    "sensitivities",
+    "spearman_correlation",
 ]
