@@ -28,6 +28,7 @@ PASSED_ON = (
     "strategy",
     "seed",
     "network",
+    "models",
     "stop_on",
     "rope",
     "all_fits",

@@ -27,6 +27,12 @@ def _not_zero(
     return value
 
 
+def _models(ctx: click.Context, param: click.Parameter, value: str) -> Any:
+    """The names of the models, or "auto"."""
+    names = [name.strip() for name in value.split(",") if name.strip()]
+    return "auto" if names == ["auto"] else names
+
+
 def _one_size(ctx: click.Context, param: click.Parameter, value: bool) -> bool:
     """Refuse --quick together with --full: neither is what the other asks for."""
     if value and ctx.meta.setdefault("offby.size", param.name) != param.name:
@@ -267,6 +273,14 @@ run_options = _together(
         default=CompareConfig.seed,
         show_default=True,
         help="Seed of all random numbers.",
+    ),
+    click.option(
+        "--models",
+        default="auto",
+        show_default=True,
+        callback=_models,
+        help="What learns by each loss, as network,boosting; auto is both if LightGBM "
+        "is installed, else the network.",
     ),
     click.option(
         "--network",

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from offby.tabular.modules import Module
 
 Kind = Literal["classes", "number"]
+MODELS = ("network", "boosting")
+"""What can learn by each loss."""
 Network = Literal["ensemble", "perceptron"]
 StopOn = Literal["score", "own"]
 _SECONDS = {"": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0}
@@ -49,6 +51,7 @@ class CompareConfig:
     target_noise: float | None = None
     unseen_groups: bool = False
     references: bool = True
+    models: Sequence[str] | Literal["auto"] = "auto"
     all_fits: bool = False
     time_budget: float | str | None = None
 
@@ -66,6 +69,7 @@ class CompareConfig:
             )
         _check_choice("stop_on", self.stop_on, get_args(StopOn))
         _check_bounds(self.bounds)
+        _check_models(self.models)
         _check_whole("bins", self.bins, 2)
         _check_whole("folds", self.folds, 2)
         _check_whole("seeds", self.seeds, 1)
@@ -105,6 +109,20 @@ class CompareConfig:
             )
         return seconds
 
+    def models_here(self) -> tuple[str, ...]:
+        """The models that learn by each loss: networks, and boosting where it is here.
+
+        Raises:
+            ValueError: If boosting is asked for and LightGBM is missing.
+        """
+        from offby.comparison.methods import boosted
+
+        if self.models == "auto":
+            return MODELS if boosted.is_here() else MODELS[:1]
+        if "boosting" in self.models and not boosted.is_here():
+            raise ValueError(boosted.NEEDS)
+        return tuple(self.models)
+
     def named_losses(self) -> "list[NamedLoss]":
         """The losses by their names, each named once."""
         # The command line reads the defaults above without loading PyTorch.
@@ -126,6 +144,18 @@ class CompareConfig:
                 f"{names.count(repeated[0])} times; remove the repeated one"
             )
         return named
+
+
+def _check_models(models: Any) -> None:
+    if models == "auto":
+        return
+    names = [models] if isinstance(models, str) else list(models)
+    odd = [name for name in names if name not in MODELS]
+    if odd or "network" not in names or isinstance(models, str):
+        raise ValueError(
+            f'models must be "auto" or a list with "network" and maybe "boosting", got '
+            f"{models!r}; the losses are compared on the network"
+        )
 
 
 def _check_choice(name: str, value: Any, choices: Sequence[str]) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 from offby.comparison.config import CompareConfig
 from offby.comparison.fits import Fit
+from offby.comparison.methods.boosted import boosted_jobs
 from offby.comparison.methods.jobs import (
     extra_jobs,
     loss_jobs,
@@ -68,6 +69,8 @@ def contenders_of(
     losses, seeds = config.named_losses(), range(config.seeds)
     more = extra_jobs(problem, extra, losses, keyed=keyed)
     jobs = loss_jobs(problem, losses, seeds, design, config.stop_on, keyed=keyed)
+    if "boosting" in config.models_here():
+        jobs += boosted_jobs(problem, losses)
     if config.references:
         jobs += reference_jobs(problem, seeds, design)
     jobs += more

@@ -18,6 +18,7 @@ from offby.comparison.contenders import Contenders, Fits
 from offby.comparison.differences import Plan, going_on
 from offby.comparison.fits import Fit
 from offby.comparison.judgment import Scoreboard, leaders_and_rivals
+from offby.comparison.methods.boosted import means_of
 from offby.comparison.problem import Problem
 from offby.comparison.scheduler import FitKey, Job, Maker
 from offby.results import Ended, Metric
@@ -105,6 +106,7 @@ def in_rounds(
                 break
         later = sum(job.seed > seed for job in more) + len(refits)
         fits |= make(now, later)
+        fits |= means_of(fits, contenders.losses)
         board = board.with_fits(problem.folds, fits, methods)
     has_refits = budget.allows(refits, fits)
     if has_refits:

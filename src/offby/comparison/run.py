@@ -4,7 +4,7 @@ import time as clock
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from offby.bins.names import Bounds, Strategy
 from offby.comparison import export
@@ -61,6 +61,7 @@ def compare(
     left_out: Mapping[str, str] | None = None,
     command: str = "",
     references: bool = _DEFAULT.references,
+    models: Sequence[str] | Literal["auto"] = _DEFAULT.models,
     all_fits: bool = _DEFAULT.all_fits,
     time_budget: float | str | None = _DEFAULT.time_budget,
     settings: Settings | None = None,
@@ -124,7 +125,10 @@ def compare(
         notes: What was done to the data before, for the report.
         left_out: Why each column that is not in `X` was left out, for the report.
         command: How this was started, for the report.
-        references: Whether to judge class frequencies and gradient boosting beside.
+        references: Whether to judge class frequencies and scikit-learn's gradient
+            boosting beside.
+        models: What learns by each loss beside the network: "auto" adds boosted trees,
+            and the mean of both, if LightGBM is installed; ["network"] leaves them out.
         all_fits: Whether every loss gets every seed, whatever is settled before.
         time_budget: Seconds, or a text such as "2m": no seed after the first is begun
             that would not end in time. The first one is trained in any case.
@@ -163,6 +167,7 @@ def compare(
         target_noise=target_noise,
         unseen_groups=unseen_groups,
         references=references,
+        models=models,
         all_fits=all_fits,
         time_budget=time_budget,
     )

@@ -33,6 +33,13 @@ MODELS = {
         "BinnedRegressor",
         ("calibration", "max_time"),
     ),
+    "boosting": ModelKind(
+        "boosted trees",
+        "offby.tabular",
+        "BoostedOrdinalClassifier",
+        "BoostedBinnedRegressor",
+        ("calibration", "max_time"),
+    ),
 }
 
 

@@ -64,6 +64,12 @@ class Method:
     key: str
     title: str
     reference: bool
+    """Whether it is no loss on the network: a baseline, boosting, a model of one's own.
+    """
+    model: str = ""
+    """What learns: "network", "boosting", "both"; empty for baselines."""
+    loss: str = ""
+    """The loss that it learns by, if it is one of those compared."""
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from sklearn.utils.validation import has_fit_parameter
 from offby.comparison.config import StopOn
 from offby.comparison.fits import fit_loss
 from offby.comparison.hashing import hash_of_rows
+from offby.comparison.methods.boosted import boosted_methods
 from offby.comparison.methods.references import BASELINES, each, user_estimator
 from offby.comparison.networks import Design
 from offby.comparison.problem import Problem
@@ -108,8 +109,18 @@ def _recipe(name: str, estimator, problem: Problem) -> str:
 def methods_of(named, jobs: Sequence[Job]) -> tuple[Method, ...]:
     """The methods of the jobs, losses before references."""
     titles = {str(loss): loss.title for loss in named}
-    keys = dict.fromkeys(job.method for job in jobs)
+    models = {method.key: method for method in boosted_methods(named)}
+    keys = list(dict.fromkeys(job.method for job in jobs))
+    # The mean of network and boosting has no job: it is made of their fits.
+    if any(key in models for key in keys):
+        keys += [key for key in models if key not in keys]
     return tuple(
-        Method(key, titles.get(key) or _TITLES.get(key, key), key not in titles)
+        models.get(key)
+        or Method(
+            key,
+            titles.get(key) or _TITLES.get(key, key),
+            key not in titles,
+            *(("network", key) if key in titles else ()),
+        )
         for key in keys
     )
