@@ -84,7 +84,7 @@ def comparison(
                     scores.append(
                         Score(method.key, fold, seed, metric.key, value, infinite)
                     )
-    verdicts = ("no clear difference", "can't tell", "slightly worse", "worse")
+    verdicts = ("practically equal", "not settled", "worse", "worse")
     differences = tuple(
         Difference(
             metric=metric.key,
@@ -97,6 +97,9 @@ def comparison(
             wins=max(0, 5 - place),
             pairs=10,
             verdict=verdicts[(place - 1) % 4],
+            worse_by=0.012 * place / base[metric.key],
+            worse_by_low=(0.012 * place - 0.011) / base[metric.key],
+            worse_by_high=(0.012 * place + 0.011) / base[metric.key],
         )
         for metric in METRICS
         for sign in [1 if metric.lower_is_better else -1]
@@ -228,8 +231,8 @@ def comparison(
                 ("emd1",),
                 ("emd2",),
                 "For the whole distribution (RPS), ce scores best of 5 losses. emd1 is "
-                "practically as good. emd2 may be as good: it is between 0.2 % better "
-                "and 5.5 % worse. About 9 seeds would decide this.",
+                "practically equal to it. emd2 is not settled: it is between 0.2 % "
+                "better and 5.5 % worse. About 9 seeds would settle this.",
             ),
             Answer(
                 "mae", "ce", (), (), "For a point (MAE), ce scores best of 5 losses."

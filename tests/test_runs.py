@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 
 from offby.comparison import Timing, compare
+from offby.comparison import rounds as _rounds
 from offby.comparison import scheduler as _work
 from offby.comparison import store as _store
 from offby.comparison.fits import Fit
@@ -35,6 +36,7 @@ def data(seed=0):
 
 def run(folder=None, X=None, **changes):
     rules = {"losses": ["ce", "emd2"], "folds": 2, "seeds": 2, "settings": SHORT}
+    rules |= {"all_fits": True}
     default, y = data()
     return compare(default if X is None else X, y, run_dir=folder, **rules | changes)
 
@@ -68,7 +70,7 @@ import os, random, signal, sys, time
 from tests.test_runs import kept, lasting, run
 folder, random = sys.argv[1], random.Random(5)
 losses = ["ce", "emd1", "emd2", "cce", "ce+emd1", "ce+emd2", "ce+cce", "ce+2*emd2"]
-go = lambda at: run(at, losses=losses)
+go = lambda at: run(at, losses=losses, seeds=3, rope=0.0, all_fits=False)
 begun = time.monotonic()
 undisturbed = lasting(go(None))
 seconds = time.monotonic() - begun
@@ -121,6 +123,46 @@ def test_more_seeds_and_losses_add_to_what_is_there(tmp_path, trained):
     assert {seed for loss, _, seed in trained if loss != "cce"} == {2}
     assert len(trained) == 2 * 2 + 6
     assert lasting(wider) == lasting(run(seeds=3, losses=["ce", "emd2", "cce"]))
+
+
+def early(folder=None, **changes):
+    """A run that may stop."""
+    rules = {"losses": ["ce", "cce", "emd1"], "seeds": 3, "references": False}
+    return run(folder, **rules | {"all_fits": False} | changes)
+
+
+def test_what_is_settled_gets_no_more_fits_and_the_bits_stay(tmp_path, monkeypatch):
+    monkeypatch.setattr(_rounds, "going_on", lambda pairs, losses, plan: ("ce", "cce"))
+    found = early(tmp_path)
+    trained = {(s.method, s.seed) for s in found.scores}
+    assert trained == {(m, s) for m in ("ce", "cce") for s in range(3)} | {("emd1", 0)}
+    assert kept(tmp_path) == 2 * 7
+    assert lasting(early(tmp_path)) == lasting(found)
+    with joblib.parallel_config("threading", n_jobs=2):
+        assert lasting(early()) == lasting(found)
+    assert found.run.ended == "all"
+    whole = early(all_fits=True)
+    assert set(found.scores) < set(whole.scores)
+
+
+def test_a_run_ends_when_all_is_settled(trained):
+    found = early(losses=["ce", "ce+0*emd2"], rope=0.5)
+    assert found.run.ended == "settled"
+    assert len(trained) == 2 * 2
+    assert {d.verdict for d in found.differences} <= {"practically equal", "worse"}
+    assert early(losses=["ce"]).run.ended == "settled"
+
+
+def test_a_time_budget_ends_a_run_between_seeds(monkeypatch, trained):
+    monkeypatch.setattr(_rounds, "going_on", lambda pairs, losses, plan: losses)
+    found = early(time_budget=1e-9, noise=True)
+    assert found.run.ended == "time"
+    assert len(trained) == 3 * 2
+    assert not found.noise
+    assert not [note for note in found.data.notes if "could not" in note]
+    for wrong in ("soon", -1, 0, True):
+        with pytest.raises(ValueError, match="90s, 2m or 1h"):
+            early(time_budget=wrong)
 
 
 def test_two_sets_of_data_never_mix(tmp_path, trained):

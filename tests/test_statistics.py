@@ -1,5 +1,6 @@
 from dataclasses import replace
-from typing import Literal
+from types import SimpleNamespace
+from typing import Any, Literal
 
 import numpy as np
 import pytest
@@ -7,231 +8,402 @@ from scipy import stats
 from sklearn.dummy import DummyClassifier
 from sklearn.linear_model import LinearRegression, LogisticRegression
 
-from offby.comparison import compare
+from offby.comparison import compare, judge
+from offby.comparison.differences import Plan, going_on, paired
 from offby.comparison.inference import (
+    FoldScores,
     Interval,
-    corrected_interval,
-    differences,
-    holm,
-    seeds_needed,
+    critical,
+    interval,
+    moments,
+    rows_that_settle,
+    seeds_that_settle,
+    spent,
     verdict,
 )
-from offby.comparison.judgment import overlap
 from offby.comparison.networks import Settings
-from offby.comparison.problem import Problem
+from offby.comparison.scoring import _kappa_rows, _root_rows
 from offby.comparison.splits import cuts
 from offby.comparison.verdicts import answers
-from offby.results import Method, Metric, Score
+from offby.metrics import quadratic_weighted_kappa
+from offby.results import Method, Metric, Score, said
 
 SHORT = Settings(max_iter=4, hidden_layer_sizes=(8,))
 METRIC = Metric("rps", "RPS", True, "classes", "the whole distribution")
 
 
-@pytest.mark.parametrize(
-    ("mean", "half", "words"),
-    [
-        (-0.035, 0.015, "better"),
-        (-0.005, 0.004, "slightly better"),
-        (0.0, 0.009, "no clear difference"),
-        (0.002, 0.05, "can't tell"),
-        (0.01, 0.009, "slightly worse"),
-        (0.035, 0.015, "worse"),
-    ],
-)
-def test_verdict_uses_the_fixed_words(mean, half, words):
-    found = Interval(mean, half / stats.t.ppf(0.975, 14), 14)
-    assert found.half == pytest.approx(half)
-    p = found.p_value(0.01), found.p_value()
-    assert verdict(found, 0.01, *p) == words
+ANSWERS = [
+    (0.035, 0.015, "worse"),
+    (-0.035, 0.015, "better"),
+    (0.0, 0.009, "practically equal"),
+    (0.005, 0.004, "practically equal"),
+    (0.002, 0.05, "not settled"),
+    (0.012, 0.0125, "not settled"),
+]
 
 
-def test_an_interval_leaves_out_zero_exactly_where_the_p_value_is_below_5_percent():
-    for mean in np.linspace(-0.3, 0.3, 61):
-        found = Interval(float(mean), 0.1, 4)
-        assert (found.low > 0 or found.high < 0) == (found.p_value() < 0.05)
-        outside = found.low > 0.02 or found.high < -0.02
-        assert outside == (found.p_value(0.02) < 0.05)
+@pytest.mark.parametrize(("mean", "half", "says"), ANSWERS)
+def test_the_interval_alone_gives_one_of_three_answers(mean, half, says):
+    for scale in (1.0, 7.0):
+        found = Interval(scale * mean, 0.0, scale * half)
+        assert verdict(found, scale, rope=0.01) == says
 
 
-def test_interval_is_wider_than_that_of_independent_runs():
-    values = np.random.default_rng(0).normal(size=15)
-    found = corrected_interval(values, overlap=1 / 4)
-    plain = stats.t.ppf(0.975, 14) * values.std(ddof=1) / np.sqrt(15)
-    assert found.half == pytest.approx(plain * np.sqrt(1 + 15 / 4))
-
-
-def test_one_run_says_nothing_and_a_constant_difference_all():
-    assert corrected_interval([0.3], overlap=1.0).p_value() == 1
-    assert corrected_interval([0.3], overlap=1.0).high == np.inf
-    assert corrected_interval([0.3, 0.3], overlap=1.0).p_value() == 0
-    assert corrected_interval([0.0, 0.0], overlap=1.0).p_value() == 1
-
-
-def test_holm_never_shrinks_and_keeps_the_order():
-    p = np.random.default_rng(1).uniform(size=9) ** 3
-    adjusted = np.array(holm(p.tolist()))
-    assert (adjusted >= p).all()
-    assert (np.diff(adjusted[np.argsort(p)]) >= 0).all()
-    assert adjusted.min() == pytest.approx(min(1, 9 * p.min()))
-
-
-def scores(means, noise=0.0, folds=5, seeds=3):
-    rng = np.random.default_rng(2)
+def apart(n_folds=4, seeds=3, rows=50, *, seed=0, mean=0.0, by_seed=0.0, by_fold=0.0):
+    """Differences of two methods with known sources of variance."""
+    rng = np.random.default_rng(seed)
     return [
-        Score(name, fold, seed, "rps", mean + noise * rng.normal(), 0)
+        FoldScores(
+            mean
+            + by_fold * rng.normal()
+            + by_seed * rng.normal(size=(seeds, 1))
+            + rng.normal(size=(1, rows))
+            + rng.normal(size=(seeds, rows))
+        )
+        for _ in range(n_folds)
+    ]
+
+
+def test_the_variances_of_rows_seeds_and_folds_are_told_apart():
+    found = [moments(apart(seed=seed, by_seed=0.3)) for seed in range(400)]
+    means = {
+        name: np.mean([getattr(each, name) for each in found])
+        for name in ("one", "rows", "shared", "seeds_apart", "folds_apart")
+    }
+    assert means["one"] == pytest.approx(2 / 50, rel=0.03)
+    assert means["rows"] == pytest.approx((1 + 1 / 3) / 50, rel=0.03)
+    assert means["shared"] == pytest.approx(1 / 50, rel=0.05)
+    assert means["seeds_apart"] == pytest.approx(0.3**2 + 1 / 50, rel=0.1)
+    whole = 1 / 50 + (0.3**2 + 1 / 50) / 3
+    assert means["folds_apart"] == pytest.approx(whole, rel=0.1)
+
+
+@pytest.mark.parametrize("seeds", [1, 3])
+def test_an_interval_of_two_methods_covers_the_truth_as_often_as_it_says(seeds):
+    noise = {"seeds": seeds, "by_seed": 0.2, "rows": 50}
+    inside = 0
+    for seed in range(600):
+        found = interval(moments(apart(seed=seed, mean=1.0, **noise)), 2)
+        inside += found.low <= 1.0 <= found.high
+    # As much from seeds as from rows: what the prior takes for granted.
+    assert 0.94 <= inside / 600 <= 0.995
+
+
+def test_more_methods_and_more_looks_widen_the_interval():
+    found = moments(apart())
+    halves = [interval(found, n).half for n in (2, 3, 5, 9)]
+    assert halves == sorted(halves)
+    assert interval(found, 5, look=1, looks=3).half > interval(found, 5).half
+    assert sum(spent(k, 4) - spent(k - 1, 4) for k in range(1, 5)) == (
+        pytest.approx(0.05)
+    )
+
+
+def test_two_methods_need_no_correction_and_five_that_of_tukey():
+    assert critical(0.05, 2, 12) == pytest.approx(stats.t.ppf(0.975, 12))
+    from_tables = 4.23  # q(0.05; 5 means, 20 degrees of freedom)
+    assert critical(0.05, 5, 20) * np.sqrt(2) == pytest.approx(from_tables, abs=0.005)
+
+
+def test_rows_of_a_group_count_as_dependent():
+    values = np.random.default_rng(0).normal(size=(1, 40))
+    copied = np.repeat(values, 5, axis=1)
+    groups = np.repeat(np.arange(40), 5)
+    alone = moments([FoldScores(values)])
+    grouped = moments([FoldScores(copied, groups=groups)])
+    assert grouped.rows == pytest.approx(alone.rows)
+    assert moments([FoldScores(copied)]).rows < alone.rows / 4
+
+
+def test_a_fold_of_one_row_settles_nothing():
+    found = moments([FoldScores(np.ones((2, 1))), FoldScores(np.ones((2, 9)))])
+    assert interval(found, 3).half == np.inf
+
+
+def test_the_seeds_named_are_the_fewest_that_would_do():
+    found = moments(apart(by_seed=0.5, mean=0.2))
+    rules = (found, 2, 10.0, 0.001)
+    assert verdict(interval(found, 2), 10.0, 0.001) == "not settled"
+    needed = seeds_that_settle(*rules)
+    assert needed is not None
+    assert needed > 3
+    for seeds, settled in ((needed - 1, False), (needed, True)):
+        then = interval(found, 2, look=seeds, looks=seeds, seeds=seeds)
+        assert (verdict(then, 10.0, 0.001) != "not settled") == settled
+    assert seeds_that_settle(*rules, most=needed - 1) is None
+
+
+def test_rows_that_settle_shrink_the_interval_to_the_mean_or_into_the_rope():
+    assert rows_that_settle(Interval(0.2, 0.0, 0.4), 1000, 1.0, 0.01) == 4000
+    assert rows_that_settle(Interval(0.0, 0.0, 0.02), 1000, 1.0, 0.01) == 4000
+    assert rows_that_settle(Interval(0.0, 0.0, 0.02), 1000, 1.0, 0.0) is None
+    assert rows_that_settle(Interval(1e-9, 0.0, 1.0), 1000, 1.0, 0.0) is None
+
+
+# Answers from the scores of rows
+
+
+LOSSES = ("a", "b", "c")
+
+
+def made(means, noise=1e-3, seeds=3, folds=3, rows=40, metric=METRIC):
+    """A score of each row for each method, fold and seed, and their means."""
+    rng = np.random.default_rng(2)
+    scored = {
+        (name, fold, seed): {metric.key: mean + noise * rng.normal(size=rows)}
         for name, mean in means.items()
         for fold in range(folds)
         for seed in range(seeds)
+    }
+    return scored
+
+
+def _finite_mean(rows):
+    finite = rows[np.isfinite(rows)]
+    return float(finite.mean()) if len(finite) else None
+
+
+def compared(scored, metric=METRIC, rope=0.01, looks=1):
+    places = sorted({fold for _, fold, _ in scored})
+    n_rows = len(next(iter(scored.values()))[metric.key])
+    side = SimpleNamespace(weight=None, groups=None, y=np.zeros(n_rows))
+    folds: Any = [SimpleNamespace(number=f, test=side) for f in places]
+    scores = [
+        Score(
+            *key,
+            metric.key,
+            _finite_mean(rows[metric.key]),
+            int((~np.isfinite(rows[metric.key])).sum()),
+        )
+        for key, rows in scored.items()
     ]
-
-
-def compared(found, seeds=3, rope=0.01):
-    names = dict.fromkeys(score.method for score in found)
+    names = list(dict.fromkeys(name for name, *_ in scored))
     methods = [Method(name, name, name == "trees") for name in names]
-    rules = {"overlap": 1 / 4, "seeds": seeds, "rope": rope}
-    pairs = differences(methods, [METRIC], found, **rules)
-    (answer,) = answers([METRIC], pairs, methods, found)
-    return pairs, answer
+    losses = [name for name in names if name != "trees"]
+    of_losses = {key: rows for key, rows in scored.items() if key[0] in losses}
+    pairs = paired([metric], losses, scores, of_losses, folds, Plan(rope, looks))
+    found = [pair.record(rope) for pair in pairs]
+    (answer,) = answers([metric], found, methods, scores)
+    return found, answer, pairs
 
 
-def test_every_two_losses_are_compared_and_the_worse_is_named_first():
-    pairs, answer = compared(scores({"a": 0.5, "b": 0.3, "c": 0.4}, 1e-4))
-    assert {(d.method, d.other) for d in pairs} == {("c", "b"), ("a", "b"), ("a", "c")}
-    assert all(d.mean > 0 and d.verdict == "worse" for d in pairs)
+def test_losses_are_compared_with_the_leader_only():
+    found, answer, _ = compared(made({"a": 0.5, "b": 0.3, "c": 0.4}))
+    assert [(d.method, d.other, d.verdict) for d in found] == [
+        ("c", "b", "worse"),
+        ("a", "b", "worse"),
+    ]
     assert answer.best == "b"
     assert "b scores best of 3 losses." in answer.sentence
-    assert "a is worse, by 66.7 % (95 % interval 66." in answer.sentence
-    assert "worse in 15 of 15 fits" in answer.sentence
+    assert "a is worse by 67 % (67 to 67 %)." in answer.sentence
 
 
-def test_more_rivals_make_a_verdict_harder_to_reach():
-    rng = np.random.default_rng(0)
-    two = scores({"a": 0.4, "b": 0.4}, 0.0)
-    gaps = 0.018 + 0.011 * rng.normal(size=15)
-    bumped = [
-        Score("b", s.fold, s.seed, "rps", 0.4 + gap, 0)
-        for s, gap in zip(two[15:], gaps, strict=True)
-    ]
-    alone, _ = compared([*two[:15], *bumped])
-    crowd = scores({f"c{i}": 0.4 for i in range(6)}, 0.02)
-    among, _ = compared([*two[:15], *bumped, *crowd])
-    mine = next(d for d in among if {d.method, d.other} == {"a", "b"})
-    assert alone[0].low == mine.low
-    assert alone[0].p_value is not None
-    assert mine.p_value is not None
-    assert alone[0].p_value < 0.05 < mine.p_value
+def test_equal_losses_are_called_practically_equal():
+    found, answer, _ = compared(made({"a": 0.5, "b": 0.5001}))
+    assert found[0].verdict == "practically equal"
+    assert answer.ties == (found[0].method,)
+    assert "b is practically equal to it." in answer.sentence
 
 
-def test_a_doubtful_difference_names_the_seeds_that_would_settle_it():
-    gaps = np.random.default_rng(3).normal(size=15)
-    gaps = 0.0055 * (gaps - gaps.mean()) / gaps.std(ddof=1) + 0.001
-    found = scores({"a": 0.5, "b": 0.5})
-    found[15:] = [
-        Score("b", s.fold, s.seed, "rps", s.value + gap, 0)
-        for s, gap in zip(found[15:], gaps, strict=True)
-    ]
-    (pair,), answer = compared(found)
-    assert pair.verdict == "can't tell"
-    assert pair.seeds_needed is not None
-    assert pair.seeds_needed > 3
-    assert f"About {pair.seeds_needed} seeds would decide this." in answer.sentence
-    assert answer.unsure == (pair.method,)
-
-
-def test_the_seeds_named_are_the_fewest_that_end_the_doubt():
-    gaps = 0.0115 * np.random.default_rng(0).normal(size=15)
-    needed = seeds_needed(gaps, seeds=3, overlap=0.02, rope=0.004)
-    assert needed is not None
-    variance = gaps.var(ddof=1)
-    for seeds, settled in ((needed, True), (needed - 1, False)):
-        error = np.sqrt(variance * (1 / (5 * seeds) + 0.02))
-        found = Interval(gaps.mean(), error, 5 * seeds - 1)
-        assert (found.low >= -0.004 or found.high <= 0.004) == settled
-
-
-def test_folds_that_disagree_cannot_be_settled_by_seeds():
-    pairs, answer = compared(scores({"a": 0.5, "b": 0.5}, 0.2))
-    assert pairs[0].seeds_needed is None
-    assert "More seeds will not decide this; more rows might." in answer.sentence
-
-
-def test_a_reference_that_beats_all_is_named_and_never_best():
-    _, answer = compared(scores({"a": 0.5, "b": 0.4, "trees": 0.2}, 1e-4))
-    assert answer.best == "b"
-    assert "trees scores better than all losses: 0.2 against 0.4." in answer.sentence
-
-
-def test_an_infinite_score_is_worse_whatever_the_mean_of_the_rest():
-    found = scores({"a": 0.5, "b": 0.4}, 1e-4)
-    found[20] = Score("b", 1, 2, "rps", 0.3, 7)
-    pairs, answer = compared(found)
-    assert answer.best == "a"
-    assert pairs[0].verdict == "worse"
-    assert "b is worse: its score is infinite in 7 rows." in answer.sentence
-
-
-def test_no_loss_is_best_where_all_scores_are_infinite():
-    found = scores({"a": 0.5, "b": 0.4}, 1e-4)
-    found = [replace(score, infinite_rows=2) for score in found]
-    _, answer = compared(found)
-    assert answer.best == ""
-    assert "no loss can be called best" in answer.sentence
-    assert "infinite score in at least 30 rows" in answer.sentence
-
-
-def test_a_baseline_with_infinite_rows_never_beats_the_losses():
-    found = scores({"a": 0.5, "b": 0.4, "trees": 0.2}, 1e-4)
-    found = [
-        replace(score, infinite_rows=1) if score.method == "trees" else score
-        for score in found
-    ]
-    _, answer = compared(found)
-    assert "trees" not in answer.sentence
-
-
-def test_a_baseline_is_better_by_a_metric_of_which_more_is_better():
-    metric = replace(METRIC, lower_is_better=False)
-    found = scores({"a": 0.5, "b": 0.4, "trees": 0.2}, 1e-4)
-    methods = [Method(name, name, name == "trees") for name in ("a", "b", "trees")]
-    pairs = differences(methods, [metric], found, overlap=0.25, seeds=3, rope=0.01)
-    (answer,) = answers([metric], pairs, methods, found)
-    assert answer.best == "a"
-    assert "trees" not in answer.sentence
-    better = [replace(s, value=0.9) if s.method == "trees" else s for s in found]
-    (answer,) = answers([metric], pairs, methods, better)
-    assert "trees scores better than all losses: 0.9 against 0.5." in answer.sentence
-
-
-def test_a_difference_clear_alone_but_not_among_many_is_no_tie():
-    clear_alone = Interval(mean=0.02, error=0.009, freedom=30)
-    assert clear_alone.low > 0
-    assert verdict(clear_alone, 0.05, 1.0, 0.3) == "can't tell"
-    assert verdict(Interval(0.001, 0.001, 30), 0.05, 1.0, 0.3) == "no clear difference"
-
-
-def test_the_sides_of_an_open_difference_are_named():
-    rng = np.random.default_rng(5)
-    found = scores({"a": 0.5, "b": 0.5})
-    found[15:] = [
-        replace(s, value=0.5 + 0.0005 + 0.02 * rng.normal()) for s in found[15:]
-    ]
-    (pair,), answer = compared(found)
-    assert pair.verdict == "can't tell"
-    low, high = 100 * pair.low / 0.5, 100 * pair.high / 0.5
+def test_what_is_not_settled_says_its_range_and_what_would_settle_it():
+    found, answer, _ = compared(made({"a": 0.5, "b": 0.5}, noise=0.1))
+    (d,) = found
+    assert d.verdict == "not settled"
+    low, high = 100 * d.worse_by_low, 100 * d.worse_by_high
     assert low < 0 < high
-    text = f"it is between {-low:.1f} % better and {high:.1f} % worse."
+    assert f"between {-low:.1f} % better and {high:.1f} % worse." in answer.sentence
+    assert answer.unsure == (d.method,)
+    needed = d.seeds_needed
+    text = "seeds would settle" if needed else f"about {d.rows_needed:,} rows would"
     assert text in answer.sentence
 
 
-def test_a_difference_of_scores_near_zero_is_not_said_in_percent():
-    metric = replace(METRIC, key="qwk", title="QWK", lower_is_better=False)
-    found = [replace(s, metric="qwk") for s in scores({"a": 0.001, "b": -0.4}, 1e-4)]
-    methods = [Method(name, name, False) for name in ("a", "b")]
-    pairs = differences(methods, [metric], found, overlap=0.25, seeds=3, rope=0.01)
-    (answer,) = answers([metric], pairs, methods, found)
+def test_a_better_score_is_a_higher_one_where_the_metric_says_so():
+    metric = replace(METRIC, lower_is_better=False)
+    found, answer, _ = compared(made({"a": 0.5, "b": 0.3}), metric)
     assert answer.best == "a"
-    assert "b is worse, by 0.401 (95 % interval 0.40" in answer.sentence
-    assert "worse in 15 of 15 fits" in answer.sentence
+    assert (found[0].verdict, found[0].mean < 0) == ("worse", True)
+    assert found[0].worse_by == pytest.approx(0.4, abs=0.01)
+
+
+def test_a_difference_of_scores_near_zero_is_not_said_in_percent():
+    metric = replace(METRIC, lower_is_better=False)
+    _, answer, _ = compared(made({"a": 0.001, "b": -0.4}), metric)
+    assert "b is worse by 0.401 (0.4" in answer.sentence
+
+
+def test_an_infinite_score_is_worse_whatever_the_mean_of_the_rest():
+    scored = made({"a": 0.5, "b": 0.4})
+    scored["b", 1, 2]["rps"][:7] = np.inf
+    found, answer, _ = compared(scored)
+    assert answer.best == "a"
+    assert (found[0].verdict, found[0].infinite_rows) == ("worse", 7)
+    assert "b is worse: its score is infinite in 7 rows." in answer.sentence
+    assert said.answer(found[0]) == "worse: infinite in 7 rows"
+
+
+def test_a_loss_without_any_finite_score_is_worse():
+    scored = made({"a": 0.5, "b": 0.4})
+    for (name, *_), rows in scored.items():
+        if name == "b":
+            rows["rps"][:] = np.inf
+    (found,), _, _ = compared(scored)
+    assert (found.verdict, found.infinite_rows) == ("worse", 360)
+
+
+def test_no_loss_is_best_where_all_scores_are_infinite():
+    scored = made({"a": 0.5, "b": 0.4})
+    for rows in scored.values():
+        rows["rps"][:2] = np.inf
+    found, answer, _ = compared(scored)
+    assert not found
+    assert answer.best == ""
+    assert "no loss can be called best" in answer.sentence
+    assert "infinite score in at least 18 rows" in answer.sentence
+
+
+def test_a_reference_that_beats_all_is_named_and_never_best():
+    scored = made({"a": 0.5, "b": 0.4, "trees": 0.2}, noise=1e-6)
+    _, answer, _ = compared(scored)
+    assert answer.best == "b"
+    assert "trees scores better than all losses: 0.2 against 0.4." in answer.sentence
+    scored["trees", 0, 0]["rps"][0] = np.inf
+    _, answer, _ = compared(scored)
+    assert "trees" not in answer.sentence
+
+
+def test_a_loss_with_fewer_seeds_is_compared_on_those_and_never_leads():
+    scored = made({"a": 0.5, "b": 0.3, "c": 0.5002})
+    scored = {key: rows for key, rows in scored.items() if key[0] != "b" or not key[2]}
+    found, answer, _ = compared(scored)
+    assert answer.best == "a"
+    by_method = {d.method: d for d in found}
+    assert by_method["b"].verdict == "better"
+    assert by_method["b"].pairs == 3
+    assert by_method["c"].pairs == 9
+
+
+def test_a_run_goes_on_with_what_is_not_settled_only():
+    noisy = made({"a": 0.5, "b": 0.9}, seeds=1, rows=400)
+    rng = np.random.default_rng(3)
+    for fold in range(3):
+        # As far from the leader as a second seed would settle, but not the first.
+        shift = 0.012 * rng.normal(size=400) + 0.0013
+        noisy["c", fold, 0] = {"rps": noisy["a", fold, 0]["rps"] + shift}
+    plan = Plan(0.0, 20)
+    found, _, pairs = compared(noisy, rope=0.0, looks=20)
+    says = {d.method: d.verdict for d in found}
+    assert says == {"b": "worse", "c": "not settled"}
+    assert going_on(pairs, LOSSES, plan) == ("a", "c")
+    _, _, pairs = compared(made({"a": 0.5, "b": 0.9}, seeds=1))
+    assert going_on(pairs, ("a", "b"), plan) == ()
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_rows_of_kappa_and_root_mean_to_the_score_and_vary_as_it_does(weighted):
+    rng = np.random.default_rng(0)
+    y = rng.integers(0, 5, 300)
+    guess = np.clip(y + rng.integers(-1, 2, 300), 0, 4)
+    weight = rng.integers(1, 4, 300).astype(float) if weighted else None
+    weights = np.ones(300) if weight is None else weight
+    test = SimpleNamespace(y=y, weight=weight, row_weights=lambda: weights)
+    fold: Any = SimpleNamespace(test=test)
+
+    def kappa(w):
+        return quadratic_weighted_kappa(y, guess, sample_weight=w)
+
+    def root(w):
+        return np.sqrt(np.average(np.square(guess - y), weights=w))
+
+    squares = np.square(guess - y).astype(float)
+    for score, rows in (
+        (kappa, _kappa_rows(fold, guess)),
+        (root, _root_rows(squares, weight)),
+    ):
+        whole = score(weights)
+        assert np.average(rows, weights=weights) == pytest.approx(whole)
+        for place in (0, 7, 100):
+            # What a row adds is the slope of the score as the row counts for more.
+            more = weights.copy()
+            more[place] += 1e-5 * weights.sum()
+            slope = (score(more) - whole) / 1e-5
+            assert rows[place] - whole == pytest.approx(slope, abs=1e-3)
+
+
+# Any table of scores
+
+
+def table(rows=400, seeds=None):
+    rng = np.random.default_rng(0)
+    shape = rows if seeds is None else (rows, seeds)
+    easy = rng.gamma(2.0, size=rows) if seeds is None else rng.gamma(2.0, size=shape)
+    return {
+        "one": easy,
+        "same": easy + 0.01 * rng.normal(size=shape),
+        "bad": 1.2 * easy + 0.1 * rng.normal(size=shape),
+    }
+
+
+def test_judge_gives_the_three_answers_and_prints_a_table():
+    found = judge(table(), folds=np.arange(400) % 4)
+    answer = {d.method: d.verdict for d in found.differences}
+    assert set(answer.values()) == {"practically equal", "worse"}
+    assert answer["bad"] == "worse"
+    lines = str(found).splitlines()
+    assert lines[0].startswith("method")
+    assert lines[1].endswith("best")
+    assert "bad" in lines[3]
+    assert "worse by 2" in lines[3]
+
+
+def test_judge_reads_frames_seeds_and_scores_of_which_more_is_better():
+    pandas = pytest.importorskip("pandas")
+    polars = pytest.importorskip("polars")
+    folds = np.arange(400) % 4
+    plain = judge(table(), folds=folds)
+    assert judge(pandas.DataFrame(table()), folds=folds) == plain
+    assert judge(polars.DataFrame(table()), folds=folds) == plain
+    turned = {name: -values for name, values in table().items()}
+    other = judge(turned, folds=folds, lower_is_better=False)
+    assert [d.verdict for d in other.differences] == [
+        d.verdict for d in plain.differences
+    ]
+    assert [d.worse_by for d in other.differences] == pytest.approx(
+        [d.worse_by for d in plain.differences]
+    )
+    assert judge(table(seeds=3)).differences[-1].pairs == 3
+
+
+def test_judge_of_folds_is_the_corrected_t_test():
+    scores = {"a": [0.1, 0.2, 0.3, 0.2], "b": [0.0, 0.0, 0.0, 0.0]}
+    (found,) = judge(scores, per="fold").differences
+    values = np.array(scores["a"])
+    half = stats.t.ppf(0.975, 3) * np.sqrt(values.var(ddof=1) * (1 / 4 + 1 / 3))
+    assert found.high - found.mean == pytest.approx(half)
+    assert found.verdict == ("worse" if values.mean() > half else "not settled")
+
+
+@pytest.mark.parametrize(
+    ("scores", "rules", "says"),
+    [
+        ({"a": np.ones(9)}, {}, "two methods or more, got 1"),
+        ({"a": np.ones(9), "b": np.ones(8)}, {}, r"got shape \(9, 1\) for a"),
+        ({"a": np.ones(9), "b": np.full(9, np.inf)}, {}, "got 9 that are not for b"),
+        ({"a": np.ones(9), "b": np.ones(9)}, {"folds": [1, 2]}, "each of 9 rows"),
+        ({"a": np.ones(9), "b": np.ones(9)}, {"folds": range(9)}, "a single row"),
+        ({"a": np.ones(9), "b": np.ones(9)}, {"per": "cell"}, '"row" or "fold"'),
+        ({"a": np.ones(9), "b": np.ones(9)}, {"rope": 2}, "from 0 to below 1"),
+        ({"a": np.ones(9), "b": np.ones(9)}, {"weights": np.zeros(9)}, "above 0"),
+        (
+            {"a": np.ones(9), "b": np.ones(9)},
+            {"per": "fold", "groups": np.ones(9)},
+            "groups must be left out",
+        ),
+    ],
+)
+def test_judge_refuses_with_a_sentence(scores, rules, says):
+    with pytest.raises(ValueError, match=says):
+        judge(scores, **rules)
 
 
 # How rows are cut
@@ -275,18 +447,6 @@ def test_time_with_groups_tests_later_rows_of_all_groups_or_of_unseen_ones():
         assert not set(groups[train]) & set(groups[test])
     tested = np.concatenate([test for _, test in made])
     assert len(set(tested)) == len(tested)
-
-
-def test_the_overlap_is_test_rows_per_training_row():
-    X, y = data()
-    problem = Problem(X, y, "classes", (0.0, 1.0, 2.0), 0, "quantile", 3, 0)
-    assert overlap(problem.folds) == pytest.approx(1 / 2)
-    # And it is what `compare` hands to the intervals.
-    found = run(references=False)
-    again = differences(
-        found.methods, found.metrics, found.scores, overlap=0.5, seeds=1, rope=0.01
-    )
-    assert found.differences == again
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,7 @@ PRIOR_SHARED = 0.3
 """Share of the row variance that all seeds have in common, if there is only one."""
 MOST_SEEDS = 100
 """More than this nobody trains."""
-MOST_ROWS = 10_000_000
+MOST_ROWS = 100_000
 """More than this nobody collects for the sake of a verdict."""
 
 

@@ -85,6 +85,9 @@ def in_rounds(
     fits: dict[FitKey, Fit] = {}
     board = Scoreboard({}, {})
     ended: Ended = "all"
+    if config.all_fits and budget.seconds is None:
+        # Nothing to look at between seeds, and larger batches train faster.
+        first, more = [job for job in jobs if not job.seed or job.method in names], []
     for seed in range(config.seeds):
         if seed == 0:
             now = first
@@ -128,4 +131,4 @@ def _left(board, config, contenders, metrics, problem) -> _Left:
     pairs = leaders_and_rivals(board, metrics, names, problem.folds, plan)
     asked = [pair for pair in pairs if pair.metric.answers]
     open_ = any(pair.verdict == "not settled" for pair in asked)
-    return _Left(going_on(pairs, names, plan), "no gain" if open_ else "settled")
+    return _Left(tuple(going_on(pairs, names, plan)), "no gain" if open_ else "settled")
