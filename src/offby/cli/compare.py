@@ -93,7 +93,9 @@ def compare(
     if only_json:
         click.echo(comparison.to_json())
     elif not quiet:
-        terminal.print_comparison(comparison)
+        from offby.cli import answers
+
+        answers.print_comparison(comparison)
     if not quiet:
         for line in written.lines(asked["predictions"]):
             click.echo(line, err=only_json)

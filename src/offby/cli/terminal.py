@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from offby.models.kinds import MODELS
-from offby.results import phrases, ranking, said
+from offby.results import phrases
 from offby.results.phrases import duration
 
 if TYPE_CHECKING:
@@ -22,9 +22,6 @@ if TYPE_CHECKING:
 
 Progress = Callable[[int, int, str], None]
 
-_BEST = "\u203a"
-_EQUAL = "="
-_MARKS = (_BEST, _EQUAL)
 _NEEDS_RICH = 'tables on the terminal need rich; run pip install "offby[compare]"'
 
 
@@ -47,94 +44,6 @@ def print_notes(notes: Sequence[str]) -> None:
     """What a reader must know of the data, a line each, on stderr."""
     for note in notes:
         click.echo(f"! {note}", err=True)
-
-
-def print_comparison(comparison: "Comparison") -> None:
-    """The table of scores, the verdicts, and the reasons."""
-    from rich.table import Table
-    from rich.text import Text
-
-    _print_card(comparison)
-    console = _console()
-    table = Table(box=None, pad_edge=False)
-    table.add_column("loss", no_wrap=True)
-    table.add_column("")
-    for metric in comparison.metrics:
-        arrow = "↓" if metric.lower_is_better else "↑"
-        table.add_column(_plain(f"{metric.title} {arrow}"), justify="right")
-    table.add_column("fit s", justify="right")
-    seconds = comparison.timing.fits
-    columns = [_column(comparison, metric) for metric in comparison.metrics]
-    methods = sorted(comparison.methods, key=lambda method: method.reference)
-    for place, method in enumerate(methods):
-        if method.reference and place and not methods[place - 1].reference:
-            table.add_row("")
-            table.add_row(Text("for scale", style="dim"))
-        cells = [column[method.key] for column in columns]
-        took = f"{seconds[method.key]:.1f}" if method.key in seconds else "-"
-        table.add_row(
-            _plain(method.key),
-            _plain("" if method.title == method.key else method.title),
-            *(Text(cell, style="bold" * (cell[:1] in _MARKS)) for cell in cells),
-            took,
-        )
-    console.print(table)
-    click.echo(f"\n{_BEST} best loss   {_EQUAL} practically equal to it")
-    console.print(_uses(comparison))
-    parts = ("Why", comparison.why), ("Noise", comparison.takeovers)
-    for title, sentences in parts:
-        if sentences:
-            click.echo(f"\n{title}")
-            for sentence in sentences:
-                click.echo(f"  {sentence}")
-
-
-def _print_card(comparison: "Comparison") -> None:
-    """What to use, in at most five lines."""
-    from offby.results.card import card
-
-    found = card(comparison)
-    if found:
-        click.echo("\n" + "\n".join((*found.sentences, found.how)).rstrip() + "\n")
-
-
-def _uses(comparison: "Comparison") -> Any:
-    """The answer for each use: what is best, what is as good, what is worse."""
-    from rich.table import Table
-
-    table = Table(box=None, pad_edge=False)
-    for head in ("for", "best", "practically equal", "not settled", "worse"):
-        table.add_column(head, overflow="fold")
-    metrics = {metric.key: metric for metric in comparison.metrics}
-    for answer in comparison.verdicts:
-        metric = metrics[answer.metric]
-        rivals = ranking.from_best(comparison.differences, metric.key, answer.best)
-        worse = [f"{d.method} {said.size(d)}" for d in rivals if d.verdict == "worse"]
-        cells = (
-            f"{metric.use} ({metric.title})",
-            answer.best or "none: every loss has an infinite score",
-            ", ".join(answer.ties) or "–",
-            ", ".join(answer.unsure) or "–",
-            ", ".join(worse) or "–",
-        )
-        table.add_row(*map(_plain, cells))
-    return table
-
-
-def _column(comparison: "Comparison", metric: Any) -> dict[str, str]:
-    """The cells of a metric, with a mark for its best loss and for its equals."""
-    values = {m.key: comparison.mean(m.key, metric.key) for m in comparison.methods}
-    best, equal = comparison.best(metric), comparison.ties(metric)
-    decimals = phrases.digits([v for v in values.values() if v is not None])
-    cells = {}
-    for key, value in values.items():
-        infinite = comparison.infinite_rows(key, metric.key)
-        cell = (
-            phrases.infinite(infinite) if infinite else phrases.number(value, decimals)
-        )
-        mark = _BEST if key == best else _EQUAL if key in equal else ""
-        cells[key] = f"{mark} {cell}" if mark else cell
-    return cells
 
 
 _LONGEST_HINT = 3600
@@ -213,7 +122,12 @@ class Bar:
         self._bar.stop()
 
 
-def _console() -> Any:
+def console() -> Any:
+    """Where tables are printed.
+
+    Raises:
+        ClickException: If rich is missing.
+    """
     try:
         from rich.console import Console
     except ImportError as error:
@@ -223,7 +137,7 @@ def _console() -> Any:
     return Console(force_terminal=tty, width=None if tty else 160, highlight=False)
 
 
-def _plain(text: str) -> Any:
+def plain(text: str) -> Any:
     """Text in which brackets are brackets, not markup."""
     from rich.text import Text
 
@@ -232,7 +146,7 @@ def _plain(text: str) -> Any:
 
 def print_losses(entries: Sequence["Loss"]) -> None:
     """The losses and what each is good for."""
-    console = _console()
+    screen = console()
     from rich.table import Table
 
     table = Table(box=None, pad_edge=False)
@@ -248,8 +162,8 @@ def print_losses(entries: Sequence["Loss"]) -> None:
             entry.proper,
             entry.also,
         )
-        table.add_row(*map(_plain, cells))
-    console.print(table)
+        table.add_row(*map(plain, cells))
+    screen.print(table)
     click.echo("\nSums work as well: --losses ce,emd2,ce+0.3*emd1")
 
 

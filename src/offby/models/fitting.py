@@ -192,14 +192,15 @@ def maker(
     kind: Literal["classes", "number"], choice: Choice, categories: np.ndarray
 ) -> Any:
     """A function that makes the estimator of a choice, not fitted."""
-    settings = choice.settings(kind) | {
-        "loss": choice.loss,
-        "random_state": choice.seed,
-    }
+    learning = {"loss": choice.loss, "random_state": choice.seed}
+    settings, model = choice.settings(kind), MODELS[choice.model]
     if kind == "classes":
         settings["categories"] = categories.tolist()
-    estimator = MODELS[choice.model].estimator(kind)
-    return lambda: estimator(**settings)
+    estimator = model.estimator(kind)
+    if not model.mean_of:
+        return lambda: estimator(**settings, **learning)
+    parts = [MODELS[name].estimator(kind) for name in model.mean_of]
+    return lambda: estimator([part(**learning) for part in parts], **settings)
 
 
 def _held_out_scores(

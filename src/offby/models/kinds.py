@@ -18,6 +18,8 @@ class ModelKind:
     """Of numbers: takes `loss`, `n_bins`, `strategy` and `target_transform`."""
     takes: tuple[str, ...] = ()
     """Further settings of the command line that it takes."""
+    mean_of: tuple[str, ...] = ()
+    """The models whose weighted mean it is; empty for a model by itself."""
 
     def estimator(self, kind: Literal["classes", "number"]) -> type[Any]:
         """The class of the estimator for this kind of target."""
@@ -39,6 +41,13 @@ MODELS = {
         "BoostedOrdinalClassifier",
         "BoostedBinnedRegressor",
         ("calibration", "max_time"),
+    ),
+    "both": ModelKind(
+        "mean of a network ensemble and boosted trees",
+        "offby.tabular",
+        "OrdinalEnsemble",
+        "BinnedEnsemble",
+        mean_of=("network", "boosting"),
     ),
 }
 

@@ -45,7 +45,15 @@ def card(comparison: Comparison) -> Card | None:
     rivals = ranking.from_best(comparison.differences, metric.key, answer.best)
     return Card(
         _use(answer, metric),
-        _worth(comparison, rivals, answer, metric),
+        " ".join(
+            filter(
+                None,
+                (
+                    _worth(comparison, rivals, answer, metric),
+                    _other_models(comparison, answer, metric),
+                ),
+            )
+        ),
         _sure(comparison, rivals),
         _cost(comparison, answer.best),
         _how(comparison),
@@ -74,6 +82,20 @@ def _worth(
             title = titles.get(RIVAL, RIVAL)
             parts.append(f"{title[:1].upper()}{title[1:]} {_differs(d)}.")
     return " ".join(parts)
+
+
+def _other_models(c: Comparison, answer: Answer, metric: Metric) -> str:
+    """The model beside the network that is clearly better, if there is one."""
+    by_key = {method.key: method for method in c.methods}
+    better = [
+        d
+        for d in ranking.from_best(c.references, metric.key, answer.best)
+        if d.verdict == "better" and d.method in by_key and by_key[d.method].model
+    ]
+    if not better:
+        return ""
+    best = min(better, key=lambda d: d.worse_by)
+    return f"The {by_key[best.method].title} {_differs(best)}."
 
 
 def _differs(d: Difference) -> str:

@@ -13,9 +13,9 @@ from offby.comparison.scheduler import FitKey, Job
 from offby.losses.registry import NamedLoss
 from offby.results import Method
 
-NEEDS = "boosting under the losses needs LightGBM; run pip install \"offby[boosting]\""
+NEEDS = 'boosting under losses needs LightGBM; run pip install "offby[boosting]"'
 _PROPER = ("ce", "emd2", "cce", "crps", "nll")
-"""Losses that boosting can learn by: those with a positive curvature, and their sums."""
+"""Losses that boosting can learn by, and their sums: those of positive curvature."""
 
 
 def is_here() -> bool:

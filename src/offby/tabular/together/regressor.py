@@ -40,7 +40,7 @@ class BinnedEnsemble(WeightedMean, BinnedForecaster):
         return [BinnedRegressor(), BoostedBinnedRegressor()]
 
     def _own_settings(self) -> dict[str, Any]:
-        names = ("n_bins", "strategy", "tails", "target_transform")
+        names = ("n_bins", "strategy", "tails", "bounds", "target_transform")
         return {name: getattr(self, name) for name in names}
 
     def _shared(self, first: Any) -> dict[str, Any]:
