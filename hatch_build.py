@@ -83,7 +83,12 @@ def _units() -> dict[str, tuple[str, list[str]]]:
     """Every file to compile, once for each instruction set, with its flags."""
 
     def level(name: str, n_bytes: int, *flags: str) -> tuple[str, list[str]]:
-        defines = {"LEVEL": name, "BYTES": n_bytes, "RUN": f"offby_run_{name}"}
+        defines = {
+            "LEVEL": name,
+            "BYTES": n_bytes,
+            "RUN": f"offby_run_{name}",
+            "BOOST": f"offby_boost_{name}",
+        }
         named = [f"-DOFFBY_{key}={value}" for key, value in defines.items()]
         return "level.cpp", [*named, *flags]
 

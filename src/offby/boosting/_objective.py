@@ -12,9 +12,11 @@ from offby.bins import Bins
 from offby.boosting import _rows
 from offby.boosting._basis import Basis, basis_of
 from offby.boosting._curvature import CURVATURES, Curvature, curvature
+from offby.boosting._kernel import call_of
 from offby.boosting._target import Target, target_of
 from offby.boosting._terms import Terms, terms_of
 from offby.grounds import Ground, Line, as_ground
+from offby.kernels import boosting as kernel
 from offby.losses.registry import NamedLoss, parse
 
 _FLOOR = 1e-6
@@ -58,6 +60,20 @@ class Objective:
         """The numbers of its formulas."""
         return terms_of(self.named, self.ground, self.bins)
 
+    @property
+    def _floor(self) -> float:
+        return _FLOOR * float(self.terms.size)
+
+    @cached_property
+    def _call(self) -> kernel.BoostingCall:
+        return call_of(
+            self.basis, self.log_frequencies, self.terms, self._floor, self.curvature
+        )
+
+    def _loss_by_kernel(self, raw: np.ndarray, known: Target) -> np.ndarray:
+        found = kernel.loss(self._call, raw, known.index, known.before, known.after)
+        return found + _rows.loss_of_number(known, self.terms)
+
     def prepared(self, target: ArrayLike | Target) -> Target:
         """The target, checked once; every method takes it in place of the target."""
         return target_of(target, self.n_classes, self.bins)  # pyright: ignore[reportArgumentType]
@@ -87,6 +103,8 @@ class Objective:
     def probabilities(self, raw: ArrayLike) -> np.ndarray:
         """Forecasts of the classes: rows x classes, each row of sum 1."""
         found = self._raw(raw)
+        if kernel.available():
+            return kernel.probabilities(self._call, found)
         out = np.empty((len(found), self.n_classes))
         for rows in self._blocks(len(found)):
             scores, _ = self.basis.scores(found[rows], self.log_frequencies)
@@ -102,6 +120,9 @@ class Objective:
     ) -> np.ndarray:
         """Loss of each row, times its weight."""
         found, known, weight = self._checked(raw, target, sample_weight)
+        if kernel.available():
+            out = self._loss_by_kernel(found, known)
+            return out if weight is None else out * weight
         out = np.empty(len(found))
         for rows in self._blocks(len(found)):
             scores, _ = self.basis.scores(found[rows], self.log_frequencies)
@@ -123,16 +144,21 @@ class Objective:
             sample_weight: Weight of each row.
 
         Returns:
-            Two arrays of rows x `n_outputs`, float64.
+            Two arrays of rows x `n_outputs`, float64, laid out in memory as `raw` is.
         """
         found, known, weight = self._checked(raw, target, sample_weight)
-        slopes, curved = np.empty(found.shape), np.empty(found.shape)
+        if kernel.available():
+            beside = known.before, known.after
+            return kernel.gradient_and_curvature(
+                self._call, found, known.index, *beside, weight
+            )
+        slopes, curved = np.empty_like(found), np.empty_like(found)
         for rows in self._blocks(len(found)):
             scores, moves = self.basis.scores(found[rows], self.log_frequencies)
             at = _rows.forecast(scores, self.terms)
             slopes[rows] = _rows.gradient(at, moves, known[rows], self.terms)
             curved[rows] = curvature(self.curvature, at, moves, self.terms)
-        np.maximum(curved, _FLOOR * self.terms.size, out=curved)
+        np.maximum(curved, self._floor, out=curved)
         if weight is not None:
             slopes *= weight[:, None]
             curved *= weight[:, None]

@@ -50,16 +50,23 @@ def loss(at: Forecast, target: Target, terms: Terms) -> np.ndarray:
     found += e**2 @ terms.squares + 2 * (e[:, 1:] * e[:, :-1]) @ terms.between
     right = np.where(held, at.inside, at.outside)
     found -= np.log(np.maximum(right, _LEAST)) @ terms.logs
-    if terms.log_density:
-        assert target.log_density is not None
-        found -= terms.log_density * target.log_density
     if terms.numbers:
-        assert target.rest is not None
         found += 2 * (e * _beside(target, e.shape[1])).sum(-1) * terms.numbers
-        found += terms.numbers * target.rest
     if terms.distance is not None:
         miss = _miss(at.p, target)
         found -= ((miss @ terms.distance) * miss).sum(-1) / 2
+    return found + loss_of_number(target, terms)
+
+
+def loss_of_number(target: Target, terms: Terms) -> np.ndarray | float:
+    """What the loss of a row owes to its number alone, whatever the forecast."""
+    found = 0.0
+    if terms.log_density:
+        assert target.log_density is not None
+        found = found - terms.log_density * target.log_density
+    if terms.numbers:
+        assert target.rest is not None
+        found = found + terms.numbers * target.rest
     return found
 
 

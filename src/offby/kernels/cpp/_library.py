@@ -16,7 +16,7 @@ from torch import Tensor
 from offby.grounds import Cuts
 
 FILE = Path(__file__).with_name("offby_kernels.so")
-_VERSION = 2
+_VERSION = 3
 DTYPES = {torch.float32: 0, torch.bfloat16: 1, torch.float64: 2}
 _NUMBERS = (c_float, c_float, c_double)
 """What a loss is held in, by the place of its logits' dtype."""
@@ -79,6 +79,8 @@ def _opened(file: Path) -> Library:
     # The job goes as the bytes it is made of.
     handle.offby_run.argtypes = handle.offby_rescale.argtypes = (c_char_p,)
     handle.offby_run.restype = handle.offby_rescale.restype = None
+    handle.offby_boost.argtypes = (c_char_p,)
+    handle.offby_boost.restype = None
     handle.offby_use_threads.argtypes = (c_void_p, c_int64)
     handle.offby_use_threads.restype = None
     handle.offby_is_scale.argtypes = (c_void_p, c_int64, c_double, c_int32)
@@ -159,7 +161,7 @@ class LossCall:
         """Loss of each row."""
         logits, layout = as_strided_rows(logits)
         loss = _empty_loss(logits)
-        library = _loaded()
+        library = loaded()
         library.handle.offby_run(self._job(library, logits, layout, loss=loss))
         return loss
 
@@ -167,7 +169,7 @@ class LossCall:
         """Loss of each row, and `scale` times its gradient."""
         logits, layout = as_strided_rows(logits)
         loss, gradient = _empty_loss(logits), empty_gradient(logits, layout)
-        library = _loaded()
+        library = loaded()
         library.handle.offby_run(
             self._job(library, logits, layout, gradient, loss, scale=scale)
         )
@@ -189,7 +191,7 @@ class LossCall:
         gradient, scale = scaled or (empty_gradient(logits, layout), math.nan)
         # Multiplying is as exact as computing if the old scale is a power of two.
         exact = logits.dtype != torch.bfloat16 and math.frexp(scale)[0] == 0.5
-        library = _loaded()
+        library = loaded()
         run = library.handle.offby_rescale if exact else library.handle.offby_run
         run(
             self._job(library, logits, layout, gradient, upstream=upstream, scale=scale)
@@ -211,7 +213,7 @@ class LossCall:
             return one.value == number(scale).value
         upstream = upstream.contiguous()
         return bool(
-            _loaded().handle.offby_is_scale(
+            loaded().handle.offby_is_scale(
                 upstream.data_ptr(), upstream.numel(), scale, dtype
             )
         )
@@ -260,7 +262,8 @@ def cuts_of(cuts: Cuts) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     return cuts.order, cuts.start, cuts.end, cuts.weights
 
 
-def _loaded() -> Library:
+def loaded() -> Library:
+    """The library, where it is known to be there."""
     library = load()
     assert isinstance(library, Library)
     return library

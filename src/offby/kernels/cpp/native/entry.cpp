@@ -10,6 +10,7 @@
 #include <sys/mman.h>
 #endif
 
+#include "boosting_job.hpp"
 #include "job.hpp"
 
 #if defined(_WIN32)
@@ -19,9 +20,12 @@
 #endif
 
 extern "C" void offby_run_base(const Task*, int, int64_t, int64_t);
+extern "C" void offby_boost_base(const BoostingJob*, int64_t, int64_t);
 #if defined(__x86_64__)
 extern "C" void offby_run_avx2(const Task*, int, int64_t, int64_t);
+extern "C" void offby_boost_avx2(const BoostingJob*, int64_t, int64_t);
 extern "C" void offby_run_avx512(const Task*, int, int64_t, int64_t);
+extern "C" void offby_boost_avx512(const BoostingJob*, int64_t, int64_t);
 #endif
 
 namespace {
@@ -29,25 +33,26 @@ namespace {
 struct Level {
   const char* name;
   void (*run)(const Task*, int, int64_t, int64_t);
+  void (*boost)(const BoostingJob*, int64_t, int64_t);
   int64_t bytes;
   bool (*here)();
 };
 
 const Level levels[] = {
 #if defined(__x86_64__)
-    {"sse2", offby_run_base, 16, [] { return true; }},
-    {"avx2", offby_run_avx2, 32,
+    {"sse2", offby_run_base, offby_boost_base, 16, [] { return true; }},
+    {"avx2", offby_run_avx2, offby_boost_avx2, 32,
      [] { return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"); }},
-    {"avx512", offby_run_avx512, 64,
+    {"avx512", offby_run_avx512, offby_boost_avx512, 64,
      [] {
        return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
               __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") &&
               __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
      }},
 #elif defined(__aarch64__)
-    {"neon", offby_run_base, 16, [] { return true; }},
+    {"neon", offby_run_base, offby_boost_base, 16, [] { return true; }},
 #else
-    {"base", offby_run_base, 16, [] { return true; }},
+    {"base", offby_run_base, offby_boost_base, 16, [] { return true; }},
 #endif
 };
 constexpr int n_levels = sizeof(levels) / sizeof(levels[0]);
@@ -202,7 +207,7 @@ void run(const Job& job, int how) {
 }  // namespace
 
 // Goes up whenever `Job` or a function here changes.
-OFFBY_API int32_t offby_version() { return 2; }
+OFFBY_API int32_t offby_version() { return 3; }
 OFFBY_API int32_t offby_sizeof_job() { return int32_t(sizeof(Job)); }
 // Name of a level; null past the last, empty if this machine lacks it.
 OFFBY_API const char* offby_level(int32_t i) {
@@ -218,6 +223,19 @@ OFFBY_API void offby_run(const Job* job) { run(*job, 0); }
 // Turns a gradient made for `scale` into that for `upstream`. Null logits: in place, right
 // only if the scale is a power of two.
 OFFBY_API void offby_rescale(const Job* job) { run(*job, 1); }
+OFFBY_API int32_t offby_sizeof_boosting_job() { return int32_t(sizeof(BoostingJob)); }
+// Loss, gradient and curvature of every row by the raw outputs of trees.
+OFFBY_API void offby_boost(const BoostingJob* job) {
+  if (job->rows <= 0) return;
+  const int64_t rows = levels[job->level].bytes / int64_t(sizeof(double));
+  const int64_t grain = 4096 / (job->classes * rows);
+  in_parallel((job->rows + rows - 1) / rows, grain > 1 ? grain : 1,
+              [](int64_t begin, int64_t end, void* with) {
+                const BoostingJob* job = (const BoostingJob*)with;
+                levels[job->level].boost(job, begin, end);
+              },
+              (void*)job);
+}
 // Whether every number is the scale.
 OFFBY_API int32_t offby_is_scale(const void* upstream, int64_t n, double scale, int32_t dtype) {
   bool alike = true;

@@ -1,8 +1,9 @@
 // The loops, compiled once for each instruction set: OFFBY_LEVEL names it, OFFBY_BYTES is
-// the width of its vectors, OFFBY_RUN the function it exports.
+// the width of its vectors, OFFBY_RUN and OFFBY_BOOST the functions it exports.
 #include <cstdlib>
 
 #include "block.hpp"
+#include "boosting.hpp"
 
 namespace OFFBY_LEVEL {
 
@@ -95,4 +96,8 @@ extern "C" void OFFBY_RUN(const Task* task, int how, int64_t begin, int64_t end)
     if (dtype == FLOAT32) multiply<float>(*task, u);
     if (dtype == FLOAT64) multiply<double>(*task, u);
   }
+}
+
+extern "C" void OFFBY_BOOST(const BoostingJob* job, int64_t begin, int64_t end) {
+  for (int64_t u = begin; u < end; u++) boosting::boost(*job, u);
 }
