@@ -12,9 +12,10 @@ from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets
 
 from offby.distribution import ClassDistribution
-from offby.grounds import Line
+from offby.grounds import Circle, Costs, Ground, Line, Tree
 from offby.losses.registry import parse
 from offby.tabular._base import TabularNetwork
+from offby.tabular.class_ground import class_ground, least_expected
 from offby.tabular.data import TrainingData
 from offby.tabular.rows import Rows, check_rows
 
@@ -33,9 +34,13 @@ class OrdinalClassifier(ClassifierMixin, TabularNetwork):
             numbers. For text it takes the alphabetical order, which is rarely right,
             and warns. A class without a training row keeps a small probability.
         decision: What `predict` returns: the "median" of the predicted distribution
-            (least expected distance) or its "mode" (the likeliest class, as other
-            scikit-learn classifiers return).
+            (least expected distance, also where the classes lie on no line) or its
+            "mode" (the likeliest class, as other scikit-learn classifiers return).
         class_weight: As in scikit-learn: a weight for each class, or "balanced".
+        ground: How far apart the classes are, in the order of `categories`: positions
+            on a line, or a `Circle`, a `Tree` or symmetric `Costs`. Neighbors are at
+            distance 1 by default. Only the proportions matter: the largest distance is
+            made K - 1. `cce` needs a line or a tree.
 
     Attributes:
         classes_: The classes, sorted, as scikit-learn demands; the columns of
@@ -54,12 +59,14 @@ class OrdinalClassifier(ClassifierMixin, TabularNetwork):
     categories: Literal["auto"] | list | np.ndarray = "auto"
     decision: Literal["median", "mode"] = "median"
     class_weight: dict | Literal["balanced"] | None = None
+    ground: Ground | list | np.ndarray | None = None
 
     _parameter_constraints: ClassVar[dict[str, Any]] = {
         **TabularNetwork._parameter_constraints,
         "categories": [StrOptions({"auto"}), "array-like"],
         "decision": [StrOptions({"median", "mode"})],
         "class_weight": [dict, StrOptions({"balanced"}), None],
+        "ground": [Line, Circle, Tree, Costs, "array-like", None],
     }
 
     def fit(self, X, y, sample_weight=None) -> Self:
@@ -115,7 +122,12 @@ class OrdinalClassifier(ClassifierMixin, TabularNetwork):
     def predict(self, X) -> np.ndarray:
         """One class per row, by the rule of `decision`."""
         predicted = self.predict_dist(X)
-        return predicted.mode() if self.decision == "mode" else predicted.median()
+        if self.decision == "mode":
+            return predicted.mode()
+        if self.ground is None:
+            return predicted.median()
+        ground = class_ground(self.ground, len(self.categories_))
+        return self.categories_[least_expected(predicted.probs, ground)]
 
     def _check_settings(self) -> None:
         super()._check_settings()
@@ -157,9 +169,9 @@ class OrdinalClassifier(ClassifierMixin, TabularNetwork):
     def _training_data(self, rows: Rows, *, fresh: bool) -> TrainingData:
         inputs = self._encoded(rows, fresh=fresh)
         index = torch.tensor(_codes(rows.y, self.categories_))
-        line = Line.regular(len(self.categories_))
+        ground = class_ground(self.ground, len(self.categories_))
         weights = torch.tensor(rows.weights * self._weights_of_classes(rows))
-        return TrainingData(inputs, index, None, line, None, weights)
+        return TrainingData(inputs, index, None, ground, None, weights)
 
     def _weights_of_classes(self, rows: Rows) -> np.ndarray:
         if self.class_weight is None:
