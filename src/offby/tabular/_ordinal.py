@@ -11,8 +11,9 @@ from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets
 
 from offby.distribution import ClassDistribution
-from offby.grounds import Line
+from offby.grounds import Circle, Costs, Ground, Line, Tree
 from offby.tabular._estimator import HeldOut, TabularEstimator
+from offby.tabular.class_ground import class_ground, least_expected
 from offby.tabular.criteria import loss_name, training_loss
 from offby.tabular.data import TrainingData
 from offby.tabular.rows import Rows, check_rows
@@ -29,12 +30,14 @@ class OrdinalForecaster(ClassifierMixin, TabularEstimator):
     categories: Literal["auto"] | list | np.ndarray = "auto"
     decision: Literal["median", "mode"] = "median"
     class_weight: dict | Literal["balanced"] | None = None
+    ground: Ground | list | np.ndarray | None = None
 
     _parameter_constraints: ClassVar[dict[str, Any]] = {
         **TabularEstimator._parameter_constraints,
         "categories": [StrOptions({"auto"}), "array-like"],
         "decision": [StrOptions({"median", "mode"})],
         "class_weight": [dict, StrOptions({"balanced"}), None],
+        "ground": [Line, Circle, Tree, Costs, "array-like", None],
     }
 
     def fit(self, X, y, sample_weight=None) -> Self:
@@ -63,7 +66,12 @@ class OrdinalForecaster(ClassifierMixin, TabularEstimator):
     def predict(self, X) -> np.ndarray:
         """One class per row, by the rule of `decision`."""
         predicted = self.predict_dist(X)
-        return predicted.mode() if self.decision == "mode" else predicted.median()
+        if self.decision == "mode":
+            return predicted.mode()
+        if self.ground is None:
+            return predicted.median()
+        ground = class_ground(self.ground, len(self.categories_))
+        return self.categories_[least_expected(predicted.probs, ground)]
 
     def _fit(self, X, y, sample_weight) -> HeldOut:
         """Train, and forecast the validation rows."""
@@ -115,9 +123,9 @@ class OrdinalForecaster(ClassifierMixin, TabularEstimator):
     def _training_data(self, rows: Rows, *, fresh: bool) -> TrainingData:
         inputs = self._encoded(rows, fresh=fresh)
         index = torch.tensor(_codes(rows.y, self.categories_))
-        line = Line.regular(len(self.categories_))
+        ground = class_ground(self.ground, len(self.categories_))
         weights = torch.tensor(rows.weights * self._weights_of_classes(rows))
-        return TrainingData(inputs, index, None, line, None, weights)
+        return TrainingData(inputs, index, None, ground, None, weights)
 
     def _weights_of_classes(self, rows: Rows) -> np.ndarray:
         if self.class_weight is None:

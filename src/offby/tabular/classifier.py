@@ -23,9 +23,13 @@ class OrdinalClassifier(OrdinalForecaster, TabularNetwork):
             numbers. For text it takes the alphabetical order, which is rarely right,
             and warns. A class without a training row keeps a small probability.
         decision: What `predict` returns: the "median" of the predicted distribution
-            (least expected distance) or its "mode" (the likeliest class, as other
-            scikit-learn classifiers return).
+            (least expected distance, also where the classes lie on no line) or its
+            "mode" (the likeliest class, as other scikit-learn classifiers return).
         class_weight: As in scikit-learn: a weight for each class, or "balanced".
+        ground: How far apart the classes are, in the order of `categories`: positions
+            on a line, or a `Circle`, a `Tree` or symmetric `Costs`. Neighbors are at
+            distance 1 by default. Only the proportions matter: the largest distance is
+            made K - 1. `cce` needs a line or a tree.
 
     Attributes:
         classes_: The classes, sorted, as scikit-learn demands; the columns of

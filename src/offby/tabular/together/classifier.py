@@ -40,7 +40,7 @@ class OrdinalEnsemble(WeightedMean, OrdinalForecaster):
         return [OrdinalClassifier(), BoostedOrdinalClassifier()]
 
     def _own_settings(self) -> dict[str, Any]:
-        names = ("categories", "decision", "class_weight")
+        names = ("categories", "decision", "class_weight", "ground")
         return {name: getattr(self, name) for name in names}
 
     def _shared(self, first: Any) -> dict[str, Any]:
