@@ -337,7 +337,7 @@ def study(file: Path, repeats: int) -> dict:
     for stored in everything:
         for design, seeds in DESIGNS.items():
             if stored.n_seeds >= 2 * seeds:
-                row = agreement(stored, seeds, max(10, repeats // 5), rng)
+                row = agreement(stored, seeds, min(repeats, 40), rng)
                 where = {"set": stored.name, "models": stored.kind, "design": design}
                 add("runs", **where, **row)
     return found
@@ -422,19 +422,19 @@ def write_page(found: dict, file: Path = HOME / "verdict.md") -> None:
     )
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     """Measure, print and write."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--scores", type=Path, default=HOME / "verdict_scores.npz")
     parser.add_argument("--out", type=Path, default=HOME / "verdict.json")
     parser.add_argument("--smoke", action="store_true")
-    parser.add_argument("--repeats", type=int, default=200)
+    parser.add_argument("--repeats", type=int, default=120)
     parser.add_argument("--page", action="store_true", help="only write the page anew")
-    asked = parser.parse_args()
+    asked = parser.parse_args(arguments)
     if asked.page:
         write_page(json.loads(asked.out.read_text(encoding="utf-8")))
         return
-    found = study(asked.scores, 5 if asked.smoke else asked.repeats)
+    found = study(asked.scores, 1 if asked.smoke else asked.repeats)
     asked.out.write_text(json.dumps(found, indent=1) + "\n")
     print(f"wrote {asked.out.name}")
 

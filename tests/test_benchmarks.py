@@ -109,3 +109,11 @@ def test_targets_are_measured_beside_those_by_hand(tmp_path):
     for name, by_hand in runpy.run_path(str(BENCHMARKS / "cpu.py"))["OVER"].items():
         assert figures[name]["ratio"] > 0
         assert figures[name]["mib"] <= 1.5 * figures[by_hand]["mib"]
+
+
+@pytest.mark.slow
+def test_the_study_of_the_verdicts_runs(tmp_path, capsys):
+    script, out = runpy.run_path(str(BENCHMARKS / "verdict.py")), tmp_path / "v.json"
+    script["main"](["--smoke", "--out", str(out)])
+    assert "emd1 settled" in capsys.readouterr().out
+    assert script["page"](json.loads(out.read_text(encoding="utf-8")))

@@ -4,6 +4,7 @@ import ast
 import importlib
 import json
 import re
+import runpy
 from pathlib import Path
 
 import pytest
@@ -201,3 +202,31 @@ def test_estimators_page_shows_the_rivals_as_measured(monkeypatch) -> None:
     text = (ROOT / "docs/estimators.md").read_text(encoding="utf-8")
     for part, score in rivals.TABLES:
         assert rivals.table(known, part, score) in text
+
+
+# docs/verdict.md and the study it tells of
+
+
+def test_the_page_of_the_verdicts_shows_what_was_measured() -> None:
+    script = runpy.run_path(str(ROOT / "benchmarks/verdict.py"))
+    found = json.loads((ROOT / "docs/verdict.json").read_text(encoding="utf-8"))
+    text = (ROOT / "docs/verdict.md").read_text(encoding="utf-8")
+    assert script["page"](found) in text
+    by_kind: dict[str, list[float]] = {}
+    for row in found["ties"]:
+        by_kind.setdefault(row["of"], []).append(row["false"])
+    for shares in by_kind.values():
+        assert len(shares) * found["repeats"] >= 1000
+        assert sum(shares) / len(shares) <= 0.05
+    for row in found["runs"]:
+        assert row["contradicted"] <= 0.05
+        assert row["emd1 settled"] == 1
+
+
+def test_the_example_of_judge_prints_a_table(capsys: pytest.CaptureFixture) -> None:
+    text = (ROOT / "docs/verdict.md").read_text(encoding="utf-8")
+    (code,) = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    exec(code, {})
+    shown = capsys.readouterr().out
+    assert "compared with ridge 0.1" in shown
+    assert "practically equal" in shown

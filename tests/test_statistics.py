@@ -181,7 +181,9 @@ def compared(scored, metric=METRIC, rope=0.01, looks=1):
     methods = [Method(name, name, name == "trees") for name in names]
     losses = [name for name in names if name != "trees"]
     of_losses = {key: rows for key, rows in scored.items() if key[0] in losses}
-    pairs = paired([metric], losses, scores, of_losses, folds, Plan(rope, looks))
+    pairs = paired(
+        [metric], losses, losses, scores, of_losses, folds, Plan(rope, looks)
+    )
     found = [pair.record(rope) for pair in pairs]
     (answer,) = answers([metric], found, methods, scores)
     return found, answer, pairs
