@@ -14,6 +14,7 @@ from torch.testing import assert_close
 
 from offby import Bins, Line, kernels, losses, nn
 from offby.comparison.networks import Design, Settings
+from offby.kernels import _layout
 from offby.kernels.cpp import _library
 from offby.losses.registry import parse
 from offby.tabular.data import TrainingData
@@ -299,8 +300,8 @@ def test_any_strides_give_the_same(name, n):
 
 def test_classes_on_axis_1_are_not_copied():
     logits = torch.randn(3, 7, 5, 6).movedim(1, -1)
-    layout = _library.layout_of(logits)
-    assert layout == _library.Layout(3, 30, (210, 1, 30))
+    layout = _layout.layout_of(logits)
+    assert layout == _layout.Layout(3, 30, (210, 1, 30))
     _, gradient = _library.LossCall(
         (1.0, 0, 0, 0, 0, 0), torch.zeros(3, 5, 6).long()
     ).loss_and_gradient(logits, 1.0)

@@ -40,6 +40,24 @@ class LossCall(Protocol):
         """Gradient of each row times `upstream`; `scaled`, if given, is used up."""
         ...
 
+    def of_rows(self, start: int, stop: int) -> "LossCall":
+        """The same sum for some of the rows."""
+        ...
+
+    def fill(
+        self,
+        logits: Tensor,
+        loss: Tensor,
+        gradient: Tensor | None = None,
+        upstream: Tensor | float = 1.0,
+    ) -> None:
+        """Writes loss and gradient into the caller's memory."""
+        ...
+
+    def in_place(self, n_classes: int) -> bool:
+        """Whether `fill` may write the gradient over the logits."""
+        ...
+
 
 Reference = Callable[[Tensor], Tensor]
 """The plain PyTorch form of a loss, as a function of the logits alone."""

@@ -42,6 +42,27 @@ def choose(
     Raises:
         RuntimeError: If a named kernel cannot run; the message says why.
     """
+    kernel = kernel_for(impl, logits, target, terms)
+    if kernel is None:
+        return None
+    if torch.compiler.is_compiling():
+        arguments = arguments_of(kernel, target, terms)
+        if reduction == "mean":
+            return lambda _: _compiled.per_row(arguments, logits).mean()
+        return lambda _: _compiled.per_row(arguments, logits)
+    call = call_of(kernel, target, terms)
+    reduced = mean if reduction == "mean" else per_row
+    return lambda reference: reduced(call, reference, logits)
+
+
+def kernel_for(
+    impl: Impl, logits: Tensor, target: Tensor | None, terms: Sequence[Term]
+) -> Kernel | None:
+    """The kernel that computes a sum of losses, or None for the plain form.
+
+    Raises:
+        RuntimeError: If a named kernel cannot run; the message says why.
+    """
     compiling = torch.compiler.is_compiling()
     # A compiler can follow no context variable and no environment.
     form = impl if compiling else wanted(impl)
@@ -57,21 +78,12 @@ def choose(
         raise RuntimeError(
             f'impl="{kernel}" cannot run {where}: {why}; use impl="auto" or "torch"'
         )
-    if why:
-        return None
-    if compiling:
-        arguments = _arguments(kernel, target, terms)
-        if reduction == "mean":
-            return lambda _: _compiled.per_row(arguments, logits).mean()
-        return lambda _: _compiled.per_row(arguments, logits)
-    call = call_of(kernel, target, terms)
-    reduced = mean if reduction == "mean" else per_row
-    return lambda reference: reduced(call, reference, logits)
+    return None if why else kernel
 
 
 def call_of(kernel: Kernel, target: Tensor | None, terms: Sequence[Term]) -> LossCall:
     """What a kernel is to compute, ready to be called with logits."""
-    arguments = _arguments(kernel, target, terms)
+    arguments = arguments_of(kernel, target, terms)
     if kernel == "cpp":
         return arguments
     from offby.kernels.triton import _rows as _triton
@@ -86,7 +98,7 @@ def call_of(kernel: Kernel, target: Tensor | None, terms: Sequence[Term]) -> Los
     )
 
 
-def _arguments(
+def arguments_of(
     kernel: Kernel, target: Tensor | None, terms: Sequence[Term]
 ) -> _library.LossCall:
     """The numbers that a kernel reads, on the device where it runs."""

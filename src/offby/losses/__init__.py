@@ -10,6 +10,15 @@ from offby.losses._histogram import (
     histogram_nll,
     histogram_wasserstein,
 )
+from offby.losses._linear import (
+    linear_cross_entropy,
+    linear_crps,
+    linear_cumulative_cross_entropy,
+    linear_loss,
+    linear_nll,
+    linear_squared_emd,
+    linear_wasserstein,
+)
 from offby.losses._sinkhorn import sinkhorn
 from offby.losses._slace import slace
 from offby.losses._squared_emd import squared_emd
@@ -25,6 +34,13 @@ __all__ = [
     "histogram_crps",
     "histogram_nll",
     "histogram_wasserstein",
+    "linear_cross_entropy",
+    "linear_crps",
+    "linear_cumulative_cross_entropy",
+    "linear_loss",
+    "linear_nll",
+    "linear_squared_emd",
+    "linear_wasserstein",
     "sinkhorn",
     "slace",
     "squared_emd",

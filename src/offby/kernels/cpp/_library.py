@@ -5,15 +5,20 @@ import math
 import struct
 import warnings
 from ctypes import c_char_p, c_double, c_float, c_int32, c_int64, c_void_p
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
-from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from offby.grounds import Cuts
+from offby.kernels._layout import (
+    Layout,
+    as_strided_rows,
+    empty_gradient,
+    layout_of,
+)
 
 FILE = Path(__file__).with_name("offby_kernels.so")
 _VERSION = 3
@@ -31,6 +36,10 @@ TERMS = (
 )
 """The losses that have a kernel, in the order of `enum Term`."""
 
+
+_FEW_CLASSES = 4096
+"""Rows of more go one by one, if they lie one after the other: `few_classes` of
+native/entry.cpp."""
 
 # `struct Job` of native/job.hpp: pointers, sizes and strides, numbers, small integers.
 # Packed in one go: to fill a `ctypes.Structure` costs more than a small batch does.
@@ -107,41 +116,6 @@ def _torch_parallel_for() -> c_void_p | None:
     return None
 
 
-class Layout(NamedTuple):
-    """How rows of classes lie in memory; strides of outer, inner and the classes."""
-
-    outer: int
-    inner: int
-    strides: tuple[int, int, int]
-
-
-def layout_of(logits: Tensor) -> Layout | None:
-    """Rows that a kernel can walk; None if they have to be copied first."""
-    if logits.is_contiguous():
-        k = logits.shape[-1]
-        return Layout(logits.numel() // k, 1, (k, 0, 1))
-    # Neighboring axes whose elements follow one another count as one.
-    axes: list[tuple[int, int]] = []
-    for size, stride in zip(logits.shape[:-1], logits.stride()[:-1], strict=True):
-        if size == 1:
-            continue
-        if axes and axes[-1][1] == size * stride:
-            axes[-1] = (axes[-1][0] * size, stride)
-        else:
-            axes.append((size, stride))
-    step = logits.stride(-1) if logits.shape[-1] > 1 else 1
-    match axes:
-        case []:
-            return Layout(1, 1, (0, 0, 1)) if step == 1 else None
-        case [(n, stride)] if step == 1 and stride > 0:
-            return Layout(n, 1, (stride, 0, 1))
-        case [(n, 1)] if step > 0:
-            return Layout(1, n, (0, 1, step))
-        case [(m, stride), (n, 1)] if step > 0 and stride > 0:
-            return Layout(m, n, (stride, 1, step))
-    return None
-
-
 @dataclass(frozen=True, eq=False)
 class LossCall:
     """A sum of losses, to be computed for every row of some logits."""
@@ -174,6 +148,42 @@ class LossCall:
             self._job(library, logits, layout, gradient, loss, scale=scale)
         )
         return loss, gradient
+
+    def of_rows(self, start: int, stop: int) -> "LossCall":
+        """The same sum for some of the rows, which are counted one after the other."""
+        index = None if self.index is None else self.index.view(-1)[start:stop]
+        value = None if self.value is None else self.value.view(-1)[start:stop]
+        return replace(self, index=index, value=value)
+
+    def fill(
+        self,
+        logits: Tensor,
+        loss: Tensor,
+        gradient: Tensor | None = None,
+        upstream: Tensor | float = 1.0,
+    ) -> None:
+        """Writes the loss of each row, and its gradient times `upstream`.
+
+        Nothing is allocated: the memory is the caller's. The gradient lies there as the
+        logits do; where `in_place` it may be their own memory.
+        """
+        layout = layout_of(logits)
+        assert layout is not None
+        each, scale = None, upstream
+        if isinstance(scale, Tensor):
+            each, scale = scale, math.nan
+        library = _loaded()
+        library.handle.offby_run(
+            self._job(library, logits, layout, gradient, loss, each, scale)
+        )
+
+    def in_place(self, n_classes: int) -> bool:
+        """Whether `fill` may write the gradient of such rows over their logits.
+
+        Rows of few classes go many at a time, and the hard ones among them are read
+        once more when the gradients of all are written.
+        """
+        return n_classes > _FEW_CLASSES and self.cuts is None
 
     def gradient(
         self,
@@ -269,28 +279,8 @@ def loaded() -> Library:
     return library
 
 
-def as_strided_rows(logits: Tensor) -> tuple[Tensor, Layout]:
-    """Logits that a kernel can walk, copied if need be, and how."""
-    layout = layout_of(logits)
-    if layout is None:
-        logits = logits.contiguous()
-        layout = layout_of(logits)
-        assert layout is not None
-    return logits, layout
-
-
 def _empty_loss(logits: Tensor) -> Tensor:
     return torch.empty(logits.shape[:-1], dtype=_WIDE[logits.dtype])
-
-
-def empty_gradient(logits: Tensor, layout: Layout) -> Tensor:
-    """Of the shape of the logits, its rows side by side where theirs are."""
-    if logits.is_contiguous():
-        return torch.empty_like(logits)
-    if layout.inner == 1:
-        return logits.new_empty(logits.shape)
-    memory = logits.new_empty((layout.outer, logits.shape[-1], layout.inner))
-    return memory.movedim(1, -1).view(logits.shape)
 
 
 def _pointer(numbers: Tensor | None) -> int:

@@ -5,14 +5,19 @@ cancels whichever class that is; else the formulas are those of native/row_terms
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
 import triton
 from torch import Tensor
 
-from offby.kernels.cpp._library import Layout, as_strided_rows, empty_gradient
+from offby.kernels._layout import (
+    Layout,
+    as_strided_rows,
+    empty_gradient,
+    layout_of,
+)
 from offby.kernels.triton._chunked import rows_in_chunks
 from offby.kernels.triton._ground import grid, line
 from offby.kernels.triton._tile import rows_in_registers
@@ -50,6 +55,37 @@ class LossCall:
         loss, gradient = _empty_loss(logits), empty_gradient(logits, layout)
         self._run(logits, layout, loss, gradient, scale=scale)
         return loss, gradient
+
+    def of_rows(self, start: int, stop: int) -> "LossCall":
+        """The same sum for some of the rows, which are counted one after the other."""
+        index = None if self.index is None else self.index.view(-1)[start:stop]
+        value = None if self.value is None else self.value.view(-1)[start:stop]
+        return replace(self, index=index, value=value)
+
+    def fill(
+        self,
+        logits: Tensor,
+        loss: Tensor,
+        gradient: Tensor | None = None,
+        upstream: Tensor | float = 1.0,
+    ) -> None:
+        """Writes the loss of each row, and its gradient times `upstream`.
+
+        Nothing is allocated: the memory is the caller's. The gradient lies there as the
+        logits do.
+        """
+        layout = layout_of(logits)
+        assert layout is not None
+        if not isinstance(upstream, Tensor):
+            return self._run(logits, layout, loss, gradient, scale=upstream)
+        self._run(logits, layout, loss, gradient)
+        if gradient is not None:
+            gradient.mul_(upstream[:, None])
+
+    def in_place(self, n_classes: int) -> bool:
+        """Never: a program reads the neighbors of what another has written."""
+        del n_classes
+        return False
 
     def gradient(
         self,
