@@ -8,7 +8,7 @@ from torch import Tensor
 
 from offby import losses, targets
 from offby.bins import Bins
-from offby.grounds import Line
+from offby.grounds import Ground, Line
 
 Takes = Literal["class", "class on a ground", "number", "batch"]
 """What the function of a loss takes beside the logits."""
@@ -20,8 +20,8 @@ class Labels:
 
     index: Tensor
     """Class or bin of each row."""
-    line: Line
-    """Where the classes lie."""
+    line: Ground
+    """Where the classes lie; of numbers a line."""
     value: Tensor | None = None
     """The number itself, if the classes are bins."""
     bins: Bins | None = None
@@ -63,6 +63,7 @@ def crps(logits: Tensor, labels: Labels) -> Tensor:
     """
     value, bins = _numbers(labels)
     score = losses.histogram_crps(logits, value, bins)
+    assert isinstance(labels.line, Line)
     return score * (_length(labels.line) / _length(bins.line()))
 
 

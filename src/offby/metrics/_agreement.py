@@ -1,5 +1,7 @@
 """Agreement of predictions with the truth: of ranks, by class, beyond chance."""
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import ArrayLike
 
@@ -187,7 +189,8 @@ def kendall_tau_b(
 
         if len(true) < 2:
             return float("nan")
-        return float(kendalltau(true, predicted)[0])
+        found: Any = kendalltau(true, predicted)
+        return float(found[0])
     weight = _inputs.weights(sample_weight, len(true))
     _, row = np.unique(true, return_inverse=True)
     _, column = np.unique(predicted, return_inverse=True)

@@ -11,7 +11,7 @@ from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets
 
 from offby.distribution import ClassDistribution
-from offby.grounds import Line
+from offby.grounds import Ground, Line
 from offby.tabular._estimator import HeldOut, TabularEstimator
 from offby.tabular.criteria import loss_name, training_loss
 from offby.tabular.data import TrainingData
@@ -112,12 +112,15 @@ class OrdinalForecaster(ClassifierMixin, TabularEstimator):
             )
         return present
 
+    def _ground(self) -> Ground:
+        """How far apart the classes are."""
+        return Line.regular(len(self.categories_))
+
     def _training_data(self, rows: Rows, *, fresh: bool) -> TrainingData:
         inputs = self._encoded(rows, fresh=fresh)
         index = torch.tensor(_codes(rows.y, self.categories_))
-        line = Line.regular(len(self.categories_))
         weights = torch.tensor(rows.weights * self._weights_of_classes(rows))
-        return TrainingData(inputs, index, None, line, None, weights)
+        return TrainingData(inputs, index, None, self._ground(), None, weights)
 
     def _weights_of_classes(self, rows: Rows) -> np.ndarray:
         if self.class_weight is None:

@@ -3,8 +3,12 @@
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
+import numpy as np
+
+from offby.grounds import Circle, Costs, Ground, Line, Tree
 from offby.tabular._base import TabularNetwork
 from offby.tabular._ordinal import OrdinalForecaster, different
+from offby.tabular.class_ground import class_ground, least_expected
 from offby.tabular.rows import check_rows
 
 
@@ -23,9 +27,13 @@ class OrdinalClassifier(OrdinalForecaster, TabularNetwork):
             numbers. For text it takes the alphabetical order, which is rarely right,
             and warns. A class without a training row keeps a small probability.
         decision: What `predict` returns: the "median" of the predicted distribution
-            (least expected distance) or its "mode" (the likeliest class, as other
-            scikit-learn classifiers return).
+            (least expected distance, also where the classes lie on no line) or its
+            "mode" (the likeliest class, as other scikit-learn classifiers return).
         class_weight: As in scikit-learn: a weight for each class, or "balanced".
+        ground: How far apart the classes are, in the order of `categories`: positions
+            on a line, or a `Circle`, a `Tree` or symmetric `Costs`. Neighbors are at
+            distance 1 by default. Only the proportions matter: the largest distance is
+            made K - 1. `cce` needs a line or a tree.
 
     Attributes:
         classes_: The classes, sorted, as scikit-learn demands; the columns of
@@ -42,10 +50,23 @@ class OrdinalClassifier(OrdinalForecaster, TabularNetwork):
     (['high', 'low', 'mid', 'top'], ['low', 'mid', 'high', 'top'])
     """
 
+    ground: Ground | list | np.ndarray | None = None
+
     _parameter_constraints: ClassVar[dict[str, Any]] = {
         **TabularNetwork._parameter_constraints,
         **OrdinalForecaster._parameter_constraints,
+        "ground": [Line, Circle, Tree, Costs, "array-like", None],
     }
+
+    def predict(self, X) -> np.ndarray:
+        """One class per row, by the rule of `decision`."""
+        if self.decision == "mode" or self.ground is None:
+            return super().predict(X)
+        probs = self.predict_dist(X).probs
+        return self.categories_[least_expected(probs, self._ground())]
+
+    def _ground(self) -> Ground:
+        return class_ground(self.ground, len(self.categories_))
 
     def partial_fit(self, X, y, classes=None, sample_weight=None) -> Self:
         """Train on these rows for one epoch.

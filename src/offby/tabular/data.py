@@ -8,7 +8,7 @@ from torch import Tensor
 
 from offby import losses
 from offby.bins import Bins
-from offby.grounds import Line
+from offby.grounds import Ground, Line
 from offby.losses.registry import Labels
 
 
@@ -22,7 +22,8 @@ class TrainingData:
     """Class or bin of each row."""
     value: Tensor | None
     """The numbers themselves, if the classes are bins."""
-    line: Line
+    line: Ground
+    """Where the classes lie; rarely on a circle, a tree, or at any costs."""
     bins: Bins | None
     sample_weight: Tensor | None = None
     groups: Tensor | None = None
@@ -62,7 +63,7 @@ class StackedRows:
     weight: Tensor
     first: tuple[int, ...]
     """Where the table of each run begins."""
-    grids: tuple[tuple[Line, Bins | None], ...]
+    grids: tuple[tuple[Ground, Bins | None], ...]
     grid_of: tuple[int, ...]
     """Grid of each run; runs of one grid share a call of the loss."""
 
@@ -110,7 +111,7 @@ class StackedRows:
 
 def _grid(table: TrainingData) -> tuple:
     """What tables must share to be judged by one call of a loss."""
-    line, bins = tuple(table.line.positions.tolist()), table.bins
+    line, bins = table.line, table.bins
     return line, None if bins is None else (tuple(bins.edges.tolist()), bins.tails)
 
 

@@ -1,0 +1,61 @@
+"""How far apart the classes of an `OrdinalClassifier` are, and decisions by it."""
+
+from typing import Any
+
+import numpy as np
+
+from offby.grounds import Circle, Costs, Ground, Line, Tree
+
+
+def class_ground(given: Any, n_classes: int) -> Ground:
+    """The ground that a setting stands for, in the unit of neighboring classes.
+
+    The largest distance becomes K - 1, as it is of classes at 0, 1, 2, ...: so a sum
+    such as `ce+emd2` means the same whatever the unit of the distances.
+
+    Args:
+        given: A ground, positions of the classes, or None.
+        n_classes: How many classes there are.
+
+    Raises:
+        ValueError: If the number of classes differs.
+    """
+    if given is None:
+        return Line.regular(n_classes)
+    ground = given if isinstance(given, Line | Circle | Tree | Costs) else Line(given)
+    if ground.n_classes != n_classes:
+        raise ValueError(
+            f"ground must hold {n_classes} classes, one for each of categories in "
+            f"their order, got {ground.n_classes}"
+        )
+    if isinstance(ground, Costs) and not bool((ground.cost == ground.cost.T).all()):
+        raise ValueError(
+            "ground must have the same cost for both directions of a mistake, got "
+            "asymmetric costs; train on symmetric ones, and decide by "
+            "predict_proba(X) @ costs"
+        )
+    return _times(ground.normalized(), max(1, n_classes - 1))
+
+
+def least_expected(probs: np.ndarray, ground: Ground) -> np.ndarray:
+    """The class of the least expected distance for each row; the first of equal ones.
+
+    On a line it is the median.
+    """
+    expected = probs @ ground.cost.cpu().numpy().T
+    # Rounding must not choose between equal ones.
+    near = expected.min(-1, keepdims=True) + 1e-12 * float(ground.cost.max())
+    return (expected <= near).argmax(-1)
+
+
+def _times(ground: Ground, factor: float) -> Ground:
+    match ground:
+        case Line():
+            return Line(ground.positions * factor)
+        case Circle():
+            at, period = ground.positions * factor, ground.period * factor
+            return Circle(at, period, ground.distance)
+        case Tree():
+            return Tree(ground.parents, ground.lengths * factor)
+        case _:
+            return Costs(ground.cost * factor)
