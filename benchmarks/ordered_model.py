@@ -7,6 +7,7 @@ reads ESL, LEV, ERA and SWD from that folder (see sets.py). Needs statsmodels an
 
 import sys
 import time
+from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -49,9 +50,8 @@ def fitted(
 
 def main(folder: str) -> None:
     """Largest difference of a coefficient, in a table."""
-    import mord
-    from statsmodels.miscmodels.ordinal_model import OrderedModel
-
+    mord = import_module("mord")
+    OrderedModel = import_module("statsmodels.miscmodels.ordinal_model").OrderedModel
     torch.set_num_threads(1)
     for name in SETS:
         frame, y = sets.read(folder, sets.CLASSES[name])
