@@ -1,7 +1,11 @@
 """Last layers for ordered classes: right, stable, and what others' layers give."""
 
 import functools
+import gzip
+import json
+import re
 from itertools import pairwise
+from pathlib import Path
 from typing import TypeVar
 
 import mpmath as mp
@@ -13,7 +17,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch.testing import assert_close
 
-from offby import Line, losses, nn
+from benchmarks import heads as benchmark
+from benchmarks import ordered_model
+from offby import Line, OrdinalClassifier, losses, nn
+from offby.metrics import spearman_correlation
 from offby.nn import heads
 
 mp.mp.dps = 50
@@ -375,3 +382,79 @@ def test_a_row_far_on_the_wrong_side_is_pushed_back(link):
         (slope,) = torch.autograd.grad(loss.sum(), x)
         assert loss.isfinite().all()
         assert slope.item() * np.sign(score) > 0.9
+
+
+# The linear model: proportional odds, and its kin under any loss.
+
+
+def table_of_rows(n: int = 300) -> tuple[np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(n, 3))
+    latent = X @ [1.0, -0.5, 0.2] + rng.logistic(size=n)
+    return X, np.digitize(latent, [-1.5, 0.0, 1.2])
+
+
+@pytest.mark.parametrize("link", ["logit", "probit"])
+def test_the_linear_model_has_the_coefficients_of_statsmodels(link):
+    model = pytest.importorskip("statsmodels.miscmodels.ordinal_model").OrderedModel
+    X, y = table_of_rows()
+    fit = model(y, X, distr=link).fit(method="bfgs", disp=False, gtol=1e-8)
+    weights, thresholds, _ = ordered_model.fitted(X, y, link, losses.cross_entropy)
+    np.testing.assert_allclose(weights, fit.params[:3], atol=1e-5)
+    theirs = model(y, X, distr=link).transform_threshold_params(fit.params)[1:-1]
+    np.testing.assert_allclose(thresholds, theirs, atol=1e-5)
+
+
+@pytest.mark.filterwarnings("ignore:scipy.optimize:DeprecationWarning")
+def test_under_the_cumulative_cross_entropy_it_is_the_all_threshold_model_of_mord():
+    mord = pytest.importorskip("mord")
+    X, y = table_of_rows()
+    fit = mord.LogisticAT(alpha=0.0, max_iter=10_000).fit(X, y)
+    loss = losses.cumulative_cross_entropy
+    weights, thresholds, _ = ordered_model.fitted(X, y, "logit", loss)
+    np.testing.assert_allclose(weights, fit.coef_, atol=1e-4)
+    np.testing.assert_allclose(thresholds, fit.theta_, atol=1e-4)
+
+
+def test_a_head_alone_is_the_module_of_an_estimator():
+    X, y = table_of_rows()
+    settings: dict = {"n_bags": 1, "learning_rate_init": 0.05, "random_state": 0}
+    alone = OrdinalClassifier("ce", module=heads.CumulativeLink, **settings)
+    free = OrdinalClassifier("cce", hidden_layer_sizes=(), **settings)
+    for model in (alone, free):
+        assert spearman_correlation(y, model.fit(X, y).predict(X)) > 0.4
+
+
+# docs/heads.md
+
+PAGE = (Path(__file__).parents[1] / "docs/heads.md").read_text(encoding="utf-8")
+RESULT = Path(__file__).parents[1] / "docs/heads.json"
+
+
+def test_the_page_s_code_runs():
+    for block in re.findall(r"^```python\n(.*?)^```$", PAGE, flags=re.M | re.S):
+        exec(compile(block, "heads.md", "exec"), {})
+
+
+def test_the_tables_of_the_page_are_those_that_were_measured():
+    found = json.loads(RESULT.read_text(encoding="utf-8"))
+    assert benchmark.table(found) in PAGE
+    assert benchmark.levels(found) in PAGE
+    for of_set in found.values():
+        assert len(of_set["scores"]) == len(benchmark.HEADS) * len(benchmark.LOSSES)
+
+
+def test_the_benchmark_trains_every_head_under_every_loss(tmp_path, monkeypatch):
+    rng = np.random.default_rng(0)
+    rows = ["in1,in2,y"] + [
+        f"{a},{b},{int(a > 4) + int(a > 7)}" for a, b in rng.integers(0, 10, (40, 2))
+    ]
+    with gzip.open(tmp_path / "esl.csv.gz", "wt") as file:
+        file.write("\n".join(rows))
+    monkeypatch.setattr(benchmark, "STEPS", 3)
+    benchmark.main(str(tmp_path), str(tmp_path / "out.json"), "ESL")
+    found = json.loads((tmp_path / "out.json").read_text())
+    assert len(benchmark.levels(found).splitlines()) == len(benchmark.HEADS)
+    for scores in found["ESL"]["scores"].values():
+        assert 0 < scores["rps"] < 1
+        assert np.isfinite(list(scores.values())).all()

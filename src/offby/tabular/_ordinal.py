@@ -70,8 +70,7 @@ class OrdinalForecaster(ClassifierMixin, TabularEstimator):
             return predicted.mode()
         if self.ground is None:
             return predicted.median()
-        ground = class_ground(self.ground, len(self.categories_))
-        return self.categories_[least_expected(predicted.probs, ground)]
+        return self.categories_[least_expected(predicted.probs, self._ground())]
 
     def _fit(self, X, y, sample_weight) -> HeldOut:
         """Train, and forecast the validation rows."""
@@ -120,12 +119,15 @@ class OrdinalForecaster(ClassifierMixin, TabularEstimator):
             )
         return present
 
+    def _ground(self) -> Ground:
+        """How far apart the classes are."""
+        return class_ground(self.ground, len(self.categories_))
+
     def _training_data(self, rows: Rows, *, fresh: bool) -> TrainingData:
         inputs = self._encoded(rows, fresh=fresh)
         index = torch.tensor(_codes(rows.y, self.categories_))
-        ground = class_ground(self.ground, len(self.categories_))
         weights = torch.tensor(rows.weights * self._weights_of_classes(rows))
-        return TrainingData(inputs, index, None, ground, None, weights)
+        return TrainingData(inputs, index, None, self._ground(), None, weights)
 
     def _weights_of_classes(self, rows: Rows) -> np.ndarray:
         if self.class_weight is None:
