@@ -37,8 +37,11 @@ def main(data: str, target: str, out: str) -> None:
                 kind="number",
                 losses=[loss],
                 bins=bins,
+                strategy="quantile",
+                bounds=None,
                 seeds=1,
                 stop_on=stop_on,
+                network="perceptron",
                 references=False,
             )
             crps = found.mean(loss, "crps")

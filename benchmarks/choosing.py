@@ -48,6 +48,7 @@ def main(data: str, target: str, out: str) -> None:
         labels=wine.labels,
         positions=wine.positions,
         name="wine-red",
+        network="perceptron",
     )
     frame = tables.read(data)
     numbers = compare(
@@ -56,6 +57,9 @@ def main(data: str, target: str, out: str) -> None:
         kind="number",
         losses=[*of_numbers, *SUMS],
         bins=50,
+        network="perceptron",
+        strategy="quantile",
+        bounds=None,
         name=Path(data).name.split(".")[0],
     )
     found = {result.data.name: summary(result) for result in (classes, numbers)}

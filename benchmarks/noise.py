@@ -11,15 +11,16 @@ from pathlib import Path
 
 import numpy as np
 
-from offby.comparison.networks import Settings
+from offby.comparison.fits import fit_loss
+from offby.comparison.networks import Design, Settings
 from offby.comparison.noise.estimate import changes, noise_share
-from offby.comparison.problem import Problem, fit_loss
+from offby.comparison.problem import Problem
 from offby.losses.registry import parse
 
 NOISES = (0.25, 0.5, 1.0, 2.0)
 FEATURES = (2, 5, 10)
 ROWS = 800
-SETTINGS = Settings(hidden_layer_sizes=(32, 32), max_iter=100)
+DESIGN = Design("perceptron", Settings(hidden_layer_sizes=(32, 32), max_iter=100))
 OUT = Path(__file__).parents[1] / "docs" / "noise.json"
 
 
@@ -43,10 +44,10 @@ def one(kind, n_features: int, noise: float, seed: int) -> dict:
     """One set: its noise, found and true."""
     X, y, share = draw(kind, n_features, noise, seed)
     places = tuple(float(k - 4) for k in range(9)) if kind == "classes" else ()
-    problem = Problem(X, y, kind, places, 20, "quantile", 5, seed)
+    problem = Problem(X, y, kind, places, 20, "quantile", 5, seed, encoding="plain")
     jobs = [(fold, 0) for fold in problem.folds[:2]]
-    fits = fit_loss(jobs, loss=parse("emd2"), settings=SETTINGS, stop_on="score")
-    found = noise_share(problem, fits)
+    fits = fit_loss(jobs, loss=parse("emd2"), design=DESIGN, stop_on="score")
+    found = noise_share(problem, fits, DESIGN)
     return {
         "kind": kind,
         "features": n_features,

@@ -13,9 +13,10 @@ from pathlib import Path
 
 import numpy as np
 
+from offby.comparison.fits import fit_loss
 from offby.comparison.inference import differences
-from offby.comparison.networks import Settings
-from offby.comparison.problem import Problem, fit_loss
+from offby.comparison.networks import Design, Settings
+from offby.comparison.problem import Problem
 from offby.comparison.scoring import CLASS_METRICS, judge
 from offby.losses.registry import parse
 from offby.results import Method, Score
@@ -23,7 +24,10 @@ from offby.results import Method, Score
 REPEATS = 200
 DESIGNS = ((5, 3), (5, 1), (3, 1))
 """Folds and seeds."""
-SETTINGS = Settings(hidden_layer_sizes=(16,), max_iter=40, n_iter_no_change=6)
+DESIGN = Design(
+    "perceptron",
+    Settings(hidden_layer_sizes=(16,), max_iter=40, n_iter_no_change=6),
+)
 OUT = Path(__file__).parents[1] / "docs" / "verdicts.json"
 
 
@@ -34,10 +38,12 @@ def scores(repeat: int, n_folds: int, seeds: int) -> list[Score]:
     hidden = X[:, 0] + 0.5 * X[:, 1] * X[:, 2] + rng.normal(size=200)
     y = np.searchsorted(np.quantile(hidden, (0.2, 0.4, 0.6, 0.8)), hidden)
     places = tuple(map(float, range(5)))
-    problem = Problem(X, y, "classes", places, 0, "quantile", n_folds, repeat)
+    problem = Problem(
+        X, y, "classes", places, 0, "quantile", n_folds, repeat, encoding="plain"
+    )
     # The twins differ in nothing but the seeds of their networks.
     jobs = [(fold, seed) for fold in problem.folds for seed in range(2 * seeds)]
-    fits = fit_loss(jobs, loss=parse("ce"), settings=SETTINGS, stop_on="score")
+    fits = fit_loss(jobs, loss=parse("ce"), design=DESIGN, stop_on="score")
     return [
         Score("one" if fit.seed < seeds else "other", fit.fold, fit.seed % seeds, *item)
         for fit in fits

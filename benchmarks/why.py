@@ -24,9 +24,10 @@ import torch
 from scipy import stats
 
 from offby import datasets, tables
-from offby.comparison.networks import Settings
+from offby.comparison.fits import Fit, fit_loss
+from offby.comparison.networks import Design
 from offby.comparison.noise.estimate import noise_share
-from offby.comparison.problem import Fit, Fold, Problem, fit_loss
+from offby.comparison.problem import Fold, Problem
 from offby.comparison.scoring import judge
 from offby.comparison.why import factors
 from offby.losses.registry import parse
@@ -40,6 +41,7 @@ NOISES = (0.1, 0.4, 1.0)
 FAMILIES = ("even", "growing", "skewed", "two peaks", "wild")
 TEST = 1000
 """Rows to judge on, at most."""
+DESIGN = Design("perceptron")
 HOME = Path(__file__).parents[1]
 DATA = HOME / "docs" / "reports" / "data"
 OUT = HOME / "docs" / "why.json"
@@ -158,7 +160,19 @@ def _target(column, kind: str) -> np.ndarray:
 
 def _cell(X, y, kind, n_bins: int, n: int, name: str) -> Cell:
     places = tuple(map(float, range(n_bins))) if kind == "classes" else ()
-    return Cell(X, y, kind, places, n_bins, "quantile", 2, 0, name=name, n_learned=n)
+    return Cell(
+        X,
+        y,
+        kind,
+        places,
+        n_bins,
+        "quantile",
+        2,
+        0,
+        encoding="plain",
+        name=name,
+        n_learned=n,
+    )
 
 
 # What is measured
@@ -168,7 +182,7 @@ def measure(cells: Sequence[Cell]) -> list[dict]:
     """Factors and scores of each cell, averaged over those of one name."""
     at = [(cell.folds[0], seed) for seed, cell in enumerate(cells)]
     fits = {
-        name: fit_loss(at, loss=parse(name), settings=Settings(), stop_on="score")
+        name: fit_loss(at, loss=parse(name), design=DESIGN, stop_on="score")
         for name in ("ce", *LOSSES)
     }
     rows: dict[str, list[dict]] = {}
@@ -204,7 +218,7 @@ def one(cell: Cell, fits: dict[str, Fit]) -> dict:
     }
     given = cell.as_given()
     # The fold of a cell is its first, whatever its number.
-    share = noise_share(given, [replace(fits["ce"], fold=0)])
+    share = noise_share(given, [replace(fits["ce"], fold=0)], DESIGN)
     known = factors(cell, judged["ce"]["far"][0], share.share)
     return {"factors": known, "scores": scores}
 

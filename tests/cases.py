@@ -301,6 +301,33 @@ ROWS = [
         reference=_on_costs(reference.squared_mass, tree, power=0.5, offset=0),
         soft=True,
     ),
+    case(losses.brier, reference=reference.brier, soft=True),
+    *(
+        case(
+            losses.cdw_cross_entropy,
+            ground,
+            f"-{ground.__name__}",
+            settings={"power": power},
+            reference=_on_costs(reference.cdw_cross_entropy, ground, power=power),
+            soft=True,
+        )
+        for ground, power in ((line, 1), (points, 2))
+    ),
+    *(
+        case(
+            losses.slace,
+            ground,
+            f"-{label}",
+            settings={"temperature": temperature},
+            reference=_on_costs(reference.slace, ground, temperature=temperature),
+            soft=True,
+            floor=4e-15,
+        )
+        for label, ground, temperature in (
+            ("regular", Line.regular, 1.0),
+            ("circle", circle, 2.0),
+        )
+    ),
     case(
         losses.cumulative_cross_entropy,
         line,

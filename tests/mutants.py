@@ -28,8 +28,8 @@ SOURCE = ROOT / "src" / "offby"
 TESTS = {
     "losses": "test_losses test_registry test_targets",
     "grounds": "test_grounds test_laws",
-    "bins.py": "test_bins",
-    "targets.py": "test_targets",
+    "bins": "test_bins test_support test_scales",
+    "targets": "test_targets test_soft_labels",
     "distribution": "test_distribution test_half_normal",
     "metrics": "test_metrics",
     "theory": "test_anatomy test_debias",

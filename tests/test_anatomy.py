@@ -9,9 +9,11 @@ from torch import Tensor
 from offby import losses
 from offby.grounds import Costs, Line
 from offby.losses import (
+    cdw_cross_entropy,
     cross_entropy,
     cumulative_cross_entropy,
     sinkhorn,
+    slace,
     squared_emd,
     squared_mass,
     wasserstein,
@@ -24,7 +26,8 @@ P = torch.tensor([0.02, 0.30, 0.10, 0.05, 0.08, 0.40, 0.05], dtype=torch.float64
 TRUE = torch.tensor(4)
 PEAKED = np.array([0.1, 0.2, 0.4, 0.2, 0.1])
 TWO_ENDS = np.array([0.35, 0.1, 0.1, 0.1, 0.35])
-SKEWED = np.array([0.5, 0.1, 0.05, 0.05, 0.3])
+# No half ends on a class: the median would be any of two.
+SKEWED = np.array([0.48, 0.12, 0.05, 0.05, 0.3])
 
 
 @pytest.mark.parametrize(
@@ -145,14 +148,19 @@ def test_root_of_the_squared_emd_is_improper() -> None:
 
 
 def test_class_distance_weighting_is_improper() -> None:
-    def loss(z: Tensor, y: Tensor) -> Tensor:
-        k = torch.arange(z.shape[-1])
-        others = torch.log1p(-z.softmax(-1).clamp(max=1 - 1e-15))
-        return -((k - y[..., None]).abs() * others).sum(-1)
-
+    loss = cdw_cross_entropy
     expected = [0, 0.25, 0.5, 0.25, 0]
-    np.testing.assert_allclose(settles_at(loss, PEAKED), expected, atol=1e-3)
+    np.testing.assert_allclose(settles_at(loss, PEAKED), expected, atol=1e-12)
     assert variation(loss, TWO_ENDS) == pytest.approx(0.48, abs=6e-3)
+    for certain in ([0.0, 1.0, 0.0], [1.0]):
+        np.testing.assert_allclose(settles_at(loss, certain), certain)
+
+
+def test_slace_settles_close_to_the_frequencies() -> None:
+    expected = [0.089, 0.202, 0.418, 0.202, 0.089]
+    np.testing.assert_allclose(settles_at(slace, PEAKED), expected, atol=6e-4)
+    assert variation(slace, TWO_ENDS) == pytest.approx(0.012, abs=6e-3)
+    np.testing.assert_allclose(settles_at(slace, [0.3, 0.7]), [0.3, 0.7], atol=1e-6)
 
 
 GROUNDS = [line, points, circle, chord, tree]
@@ -163,6 +171,8 @@ RESTS = [
     (cumulative_cross_entropy, [line, tree]),
     (squared_mass, GROUNDS),
     (functools.partial(squared_mass, power=2.0, offset=0.3), GROUNDS),
+    (cdw_cross_entropy, GROUNDS),
+    (functools.partial(cdw_cross_entropy, power=2.0), [line]),
 ]
 
 

@@ -146,7 +146,32 @@ def test_values_that_fill_a_bin_get_one_of_their_own():
     assert len(set(index[:300].tolist())) == 1
     assert int((index == index[0]).sum()) == 300
     assert bins.widths[int(index[0])] < 0.1
-    assert 15 <= bins.n_bins <= 22
+    assert 15 <= bins.n_bins <= 20
+
+
+@pytest.mark.parametrize("strategy", ["quantile", "kmeans"])
+def test_heavy_values_stay_apart_and_bins_stay_few(strategy):
+    rng = np.random.default_rng(0)
+    # Every other value is heavy, so that light ones between them would need bins too.
+    values = np.concatenate([np.arange(0, 60, 2).repeat(9), np.arange(1, 60, 2)])
+    assert Bins.around(values, 40, strategy).n_bins <= 40
+    heaped = np.concatenate([rng.lognormal(2, 1, 500), np.full(100, 5.0)])
+    bins = Bins.around(heaped, 30, strategy)
+    assert bins.n_bins <= 30
+    index = bins.index(torch.from_numpy(heaped))
+    assert int((index == index[-1]).sum()) == 100
+
+
+def test_kmeans_bins_hold_far_values_tighter_than_quantiles():
+    """The largest hundredth of skewed numbers shares one quantile, but not one mean."""
+    values = np.random.default_rng(0).lognormal(0, 1.5, 3000)
+    top = np.quantile(values, 0.99)
+    inside = {
+        strategy: int((Bins.around(values, 100, strategy).edges > top).sum())
+        for strategy in ("quantile", "kmeans")
+    }
+    assert inside["quantile"] <= 2
+    assert inside["kmeans"] >= 10
 
 
 def test_whole_numbers_become_classes():

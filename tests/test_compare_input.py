@@ -99,12 +99,15 @@ def test_a_fold_that_trains_on_one_number_is_refused_by_name():
 
 def test_noise_is_studied_where_no_loss_has_a_finite_score(monkeypatch):
     monkeypatch.setattr(
-        diagnosis, "noise_share", lambda problem, fits, noise: len(fits)
+        diagnosis, "noise_share", lambda problem, fits, design, noise: len(fits)
     )
     problem = SimpleNamespace(folds=[])
     named = [parse("ce"), parse("emd2")]
     of_none = SimpleNamespace(
-        losses=named, perturbations=[], by_loss=lambda fits: {"ce": [], "emd2": []}
+        losses=named,
+        perturbations=[],
+        design=None,
+        by_loss=lambda fits: {"ce": [], "emd2": []},
     )
     empty = Answer("crps", "", (), (), "No loss can be called best.")
     judgment = SimpleNamespace(metrics=NUMBER_METRICS, verdicts=(empty,))

@@ -11,6 +11,7 @@ from tests.cases import circle, grid, line
 GRIDS = {
     "bins": grid(7),
     "tails": Bins(grid(7).edges, tails="half-normal"),
+    "lower tail": Bins(grid(7).edges, tails="lower-half-normal"),
 }
 every_grid = pytest.mark.parametrize("name", GRIDS)
 

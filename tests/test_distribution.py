@@ -1,4 +1,4 @@
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import pytest
@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from offby import decode, losses, targets
-from offby.bins import Bins
+from offby.bins import Bins, Tails
 from offby.distribution import BinnedDistribution
 
 BINS = Bins(torch.tensor([-3.0, -1.0, 0.0, 0.5, 4.0, 10.0]))
@@ -15,6 +15,7 @@ RNG = np.random.default_rng(0)
 PROBS = RNG.dirichlet(np.ones(5), size=(2, 3))
 DIST = BinnedDistribution(PROBS, BINS)
 GRID = np.linspace(-3, 10, 260_001)
+TAILS: tuple[Any, ...] = get_args(Tails)
 
 
 def integral(values: np.ndarray) -> np.ndarray:
@@ -158,7 +159,7 @@ def test_quantile_loss_integrates_to_half_the_crps():
         assert half == pytest.approx(float(forecast.crps(y)) / 2, rel=1e-4)
 
 
-@pytest.mark.parametrize("tails", ["none", "half-normal"])
+@pytest.mark.parametrize("tails", TAILS)
 def test_entropy_is_the_mean_of_minus_the_log_density(tails):
     forecast = BinnedDistribution([0.2, 0.5, 0.3], Bins([0, 1, 4, 5], tails=tails))
     draws = forecast.sample(200_000, np.random.default_rng(0))
@@ -206,7 +207,7 @@ def forecasts(draw):
     probs = rng.dirichlet(np.full(n, 0.5))
     if draw(st.booleans()):
         probs[draw(st.integers(0, n - 1))] = 0
-    tails = draw(st.sampled_from(["none", "half-normal"]))
+    tails = draw(st.sampled_from(TAILS))
     forecast = BinnedDistribution(probs / probs.sum(), Bins(edges, tails=tails))
     return forecast, draw(st.sampled_from([0.02, 0.3, 0.5, 0.9, 0.99]))
 
@@ -235,7 +236,7 @@ def test_shortest_interval_with_tails_ends_where_densities_are_equal() -> None:
     assert np.isposinf(high[3])
 
 
-@pytest.mark.parametrize("tails", ["none", "half-normal"])
+@pytest.mark.parametrize("tails", TAILS)
 def test_a_mixture_on_one_grid_mixes_the_masses(tails: Any) -> None:
     bins = Bins([0, 1, 3], tails=tails)
     parts = [BinnedDistribution(p, bins) for p in ([[0.2, 0.8]], [[0.6, 0.4]])]

@@ -5,7 +5,12 @@ import math
 import runpy
 from pathlib import Path
 
+import numpy as np
 import pytest
+
+from offby import models, tables
+
+pl = pytest.importorskip("polars")
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 
@@ -40,3 +45,42 @@ def test_a_job_prints_its_table(job, capsys, monkeypatch):
         assert len(scores) >= 2
         assert all(map(math.isfinite, scores))
     assert any(line.startswith("* best") for line in printed)
+
+
+@pytest.mark.slow
+def test_a_pipeline_is_searched_explained_and_saved(capsys):
+    main = runpy.run_path(str(EXAMPLES / "pipeline.py"))["main"]
+    main(rows=240, max_iter=2, n_members=2, hidden_layer_sizes=(8,))
+    printed = capsys.readouterr().out
+    for part in ("RPS in the search", "calibration temperature", "CRPS without"):
+        assert part in printed
+    assert "width of 90 % of alcohol by" in printed
+    assert "forecasts as before: True" in printed
+
+
+@pytest.mark.filterwarnings("ignore")  # those of web frameworks
+def test_a_model_is_served(tmp_path, monkeypatch):
+    """One row, many rows, and rows that do not fit."""
+    pytest.importorskip("fastapi")
+    pytest.importorskip("httpx")
+    from fastapi.testclient import TestClient
+
+    size = np.linspace(1, 9, 60)
+    table = pl.DataFrame({"size": size, "color": ["red", "blue"] * 30, "price": size})
+    problem = tables.prepare(table, "price")
+    fitted = models.fit_problem(problem, models.Choice(max_time=0.01), target="price")
+    models.save(fitted.estimator, tmp_path / "price.offby", fitted.about)
+    monkeypatch.setenv("OFFBY_MODEL", str(tmp_path / "price.offby"))
+    client = TestClient(runpy.run_path(str(EXAMPLES / "serve.py"))["app"])
+    row = {"size": 3.5, "color": "red"}
+    one = client.post("/forecast", json=row).json()
+    assert one.keys() == {"mean", "median", "low_90", "high_90", "notes"}
+    rows = [row, {"size": None, "color": "pink"}]
+    many = client.post("/forecasts", json=rows).json()
+    assert many["forecasts"][0]["median"] == pytest.approx(one["median"])
+    assert "'pink'" in many["notes"][0]
+    refused = client.post("/forecast", json={"size": 3})
+    assert refused.status_code == 422
+    assert "got none for 'color'" in refused.json()["detail"]
+    assert client.post("/forecasts", json=[]).status_code == 422
+    assert client.get("/model").json()["target"] == "price"

@@ -92,6 +92,56 @@ def test_distribution_is_the_mixture(seed):
     np.testing.assert_allclose(dist.crps(PLACES), expected, rtol=1e-12)
 
 
+@pytest.mark.parametrize("tails", ["lower-half-normal", "upper-half-normal"])
+@pytest.mark.parametrize("y", PLACES)
+def test_with_one_tail_the_other_end_is_where_the_mass_ends(tails, y):
+    p = masses(3)
+    bins = Bins(EDGES, tails=tails)
+    dist = BinnedDistribution(p, bins)
+
+    def below(x):
+        own = [np.clip((x - a) / (b - a), 0, 1) for a, b in pairwise(EDGES)]
+        if tails == "lower-half-normal":
+            own[0] = halfnorm.sf(-1 - x, scale=LOW) if x < -1 else 1.0
+        else:
+            own[3] = halfnorm.cdf(x - 0.5, scale=HIGH)
+        return float(np.dot(p, own))
+
+    cuts = sorted({-80.0, *EDGES, y, 80.0})
+    crps, distance = (
+        sum(quad(of, a, b, epsabs=1e-12, limit=200)[0] for a, b in pairwise(cuts))
+        for of in (
+            lambda x: (below(x) - (x >= y)) ** 2,
+            lambda x: abs(below(x) - (x >= y)),
+        )
+    )
+    assert dist.cdf(y) == pytest.approx(below(y), rel=1e-9, abs=1e-14)
+    assert dist.crps(y) == pytest.approx(crps, rel=1e-8)
+    logits, value = torch.from_numpy(np.log(p)), torch.tensor(y, dtype=torch.float64)
+    got = losses.histogram_wasserstein(logits, value, bins).item()
+    assert got == pytest.approx(distance, rel=1e-8)
+    # Density, where there is any, is the slope of the distribution function.
+    if y not in EDGES:
+        slope = (below(y + 1e-6) - below(y - 1e-6)) / 2e-6
+        assert dist.pdf(y) == pytest.approx(slope, rel=1e-5, abs=1e-9)
+
+
+def test_with_one_tail_the_mean_and_the_ends_are_those_of_its_parts():
+    p = masses(4)
+    lower = BinnedDistribution(p, Bins(EDGES, tails="lower-half-normal"))
+    means = [-1 - LOW * halfnorm.mean(), -0.5, 0.25, 2.25]
+    assert lower.mean() == pytest.approx(np.dot(p, means))
+    variances = [LOW**2 * halfnorm.var(), 1 / 12, 1 / 48, 3.5**2 / 12]
+    second = np.dot(p, variances + np.square(means))
+    assert lower.var() == pytest.approx(second - np.dot(p, means) ** 2)
+    assert (lower.ppf(0.0), lower.ppf(1.0)) == (-np.inf, 4.0)
+    assert lower.log_pdf(4.1) == -np.inf
+    upper = BinnedDistribution(p, Bins(EDGES, tails="upper-half-normal"))
+    assert (upper.ppf(0.0), upper.ppf(1.0)) == (-3.0, np.inf)
+    assert upper.log_pdf(-3.1) == -np.inf
+    assert upper.sample(2000, np.random.default_rng(0)).min() >= -3
+
+
 def test_ends_are_infinite_and_a_tail_is_densest_at_its_inner_edge():
     dist = BinnedDistribution(np.array([0.4, 0.1, 0.1, 0.4]), BINS)
     assert dist.ppf(0.0) == -np.inf
@@ -159,7 +209,7 @@ def test_criterion_and_grid_keep_their_tails():
 
 
 def test_refuses_tails_it_does_not_know():
-    with pytest.raises(ValueError, match='"none" or "half-normal"'):
+    with pytest.raises(ValueError, match='"none", "half-normal"'):
         Bins([0, 1, 2], tails="normal")  # pyright: ignore[reportArgumentType]
     with pytest.raises(ValueError, match="a bin on either side"):
         Bins([0, 1], tails="half-normal")

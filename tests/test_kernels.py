@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.testing import assert_close
 
 from offby import Bins, Line, kernels, losses, nn
-from offby.comparison.networks import Settings, fit_perceptrons
+from offby.comparison.networks import Design, Settings
 from offby.kernels.cpp import _library
 from offby.losses.registry import parse
 from offby.tabular.data import TrainingData
@@ -508,12 +508,12 @@ def test_training_ends_at_the_same_scores_with_kernels_on_or_off(monkeypatch, na
     index = (inputs @ torch.tensor([1.0, -1.0, 0.5, 0.0])).mul(1.5).round().long()
     index = index.clamp(-3, 3) + 3
     data = TrainingData(inputs, index, None, Line.regular(7), None)
-    settings = Settings(max_iter=15, hidden_layer_sizes=(16,))
+    design = Design("perceptron", Settings(max_iter=15, hidden_layer_sizes=(16,)))
     scores = []
     for impl in ("cpp", "torch"):
         monkeypatch.setenv("OFFBY_KERNELS", "auto" if impl == "cpp" else "torch")
-        run = settings.run(data, seed=0)
-        (trained,) = fit_perceptrons([run], parse(name), settings)
+        run = design.run(data, seed=0)
+        (trained,) = design.fit([run], parse(name))
         scores.append(trained.history.best_score)
     # 15 epochs multiply a difference of one rounding, 1e-7, by far less than 1e4.
     assert scores[0] == pytest.approx(scores[1], rel=1e-3)

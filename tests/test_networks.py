@@ -111,13 +111,6 @@ def test_a_run_by_itself_forecasts_as_in_its_batch(network):
         torch.testing.assert_close(alone[0], whole[run])
 
 
-def test_a_perceptron_is_known_by_its_weights():
-    network = MLP([3, 16, 4], [torch.Generator().manual_seed(0)])
-    inputs = torch.randn(1, 5, 3, generator=torch.Generator().manual_seed(3))
-    again = MLP.of(MLP.weights_of(network.run_tensors()))
-    assert torch.equal(again(inputs), network(inputs))
-
-
 def test_random_signs_tell_the_members_of_a_run_apart():
     for run in ensemble(torch.arange(12)).get_parameter("layers.0.r"):
         assert set(run.unique().tolist()) == {-1.0, 1.0}

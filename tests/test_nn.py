@@ -165,6 +165,9 @@ def test_missing_numbers_can_be_masked(name):
         (nn.CumulativeCrossEntropyLoss, losses.cumulative_cross_entropy),
         (nn.SinkhornLoss, losses.sinkhorn),
         (nn.SquaredMassLoss, losses.squared_mass),
+        (nn.BrierLoss, losses.brier),
+        (nn.CDWCrossEntropyLoss, losses.cdw_cross_entropy),
+        (nn.SLACELoss, losses.slace),
     ],
 )
 def test_settings_are_those_of_the_function(kind, function):
@@ -186,7 +189,7 @@ EVERY_CRITERION = [
 
 @pytest.mark.parametrize("kind", EVERY_CRITERION)
 def test_every_argument_is_in_the_signature_and_documented(kind):
-    assert len(EVERY_CRITERION) == 10
+    assert len(EVERY_CRITERION) == 14
     page = str(inspect.getdoc(kind))
     arguments = page.split("Args:")[1].split(">>>")[0]
     for name, setting in inspect.signature(kind).parameters.items():

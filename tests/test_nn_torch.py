@@ -35,6 +35,9 @@ KINDS = {
         functools.partial(nn.SquaredMassLoss, Costs.equal(4)),
         lambda z, y: losses.squared_mass(z, y, Costs.equal(4)),
     ),
+    "BrierLoss": (nn.BrierLoss, losses.brier),
+    "CDWCrossEntropyLoss": (nn.CDWCrossEntropyLoss, losses.cdw_cross_entropy),
+    "SLACELoss": (nn.SLACELoss, losses.slace),
     "MixedLoss": (
         lambda **settings: nn.MixedLoss(
             [
@@ -122,6 +125,9 @@ def test_functions_take_an_axis(name):
             "CumulativeCrossEntropyLoss": losses.cumulative_cross_entropy,
             "SinkhornLoss": losses.sinkhorn,
             "SquaredMassLoss": losses.squared_mass,
+            "BrierLoss": losses.brier,
+            "CDWCrossEntropyLoss": losses.cdw_cross_entropy,
+            "SLACELoss": losses.slace,
         }
         function = by_name[name]
         if name == "SinkhornLoss":
@@ -334,6 +340,9 @@ GROUNDS = {
     "a circle": nn.WassersteinLoss(Circle.regular(4)),
     "costs": nn.SquaredEMDLoss(points(4)),
     "squared mass": nn.SquaredMassLoss(points(4)),
+    "brier": nn.BrierLoss(),
+    "distance-weighted": nn.CDWCrossEntropyLoss(points(4)),
+    "slace": nn.SLACELoss(Line([0, 1, 3, 7])),
     "a tree": nn.CumulativeCrossEntropyLoss(tree(4)),
     "class weights": nn.CrossEntropyLoss(weight=[1.0, 2.0, 0.5, 1.0]),
     "smoothed": nn.CrossEntropyLoss(weight=[1.0, 2.0, 0.5, 1.0], label_smoothing=0.1),

@@ -6,11 +6,12 @@ import pytest
 
 from offby.bins import Bins
 from offby.comparison import Comparison, compare
-from offby.comparison.networks import Settings
+from offby.comparison.fits import Fit, fit_loss
+from offby.comparison.networks import Design, Settings
 from offby.comparison.noise import estimate, perturb
 from offby.comparison.noise.curves import wasserstein_rows
 from offby.comparison.noise.takeovers import takeovers
-from offby.comparison.problem import Fit, Problem, fit_loss
+from offby.comparison.problem import Problem
 from offby.losses.registry import parse
 from offby.results import Metric, Noise
 
@@ -98,12 +99,12 @@ def test_the_share_of_labels_asked_for_moves_to_a_neighbor(kind, level):
 def test_the_noise_of_the_inputs_has_the_size_asked_for():
     X, y = data("number", rows=2000)
     X = np.column_stack([X, X[:, 0] > 0])
-    whole = Problem(X, y, "number", (), 8, "quantile", 2, 0)
+    whole = Problem(X, y, "number", (), 8, "quantile", 2, 0, encoding="plain")
     fold = whole.folds[0]
-    moved = perturb.noisy_inputs(whole, fold, 0.5) - fold.test.inputs
+    moved = perturb.noisy_inputs(fold, 0.5) - fold.inputs(fold.test)
     assert moved[:, :2].std(0) == pytest.approx([0.5, 0.5], rel=0.1)
     assert (moved[:, 2] == 0).all()  # a switch is no quantity
-    assert (perturb.noisy_inputs(whole, fold, 0.0) == fold.test.inputs).all()
+    assert (perturb.noisy_inputs(fold, 0.0) == fold.inputs(fold.test)).all()
 
 
 def test_the_distance_of_forecasts_is_that_of_their_means_where_one_is_shifted():
@@ -123,19 +124,21 @@ def test_the_distance_of_forecasts_counts_where_their_distributions_cross():
     assert wasserstein_rows(one, certain, two, certain) == pytest.approx([0.25])
 
 
+@pytest.mark.parametrize("network", ["ensemble", "perceptron"])
 @pytest.mark.parametrize("spread", [0.5, 1.0])
-def test_known_noise_is_found_again(spread):
+def test_known_noise_is_found_again(spread, network):
     X, y = data("number", rows=600, spread=spread)
-    settings = Settings(max_iter=40, hidden_layer_sizes=(32,))
-    whole = Problem(X, y, "number", (), 12, "quantile", 2, 0)
+    design = Design(network, Settings(max_iter=40, hidden_layer_sizes=(32,)))
+    encoding = "plain" if network == "perceptron" else "table"
+    whole = Problem(X, y, "number", (), 12, "quantile", 2, 0, encoding=encoding)
     fits = fit_loss(
         [(fold, 0) for fold in whole.folds],
         loss=parse("emd2"),
-        settings=settings,
+        design=design,
         stop_on="score",
     )
-    told = estimate.noise_share(whole, fits)
-    true = estimate.noise_share(whole, fits, given=spread)
+    told = estimate.noise_share(whole, fits, design)
+    true = estimate.noise_share(whole, fits, design, given=spread)
     assert told.source == "neighbors"
     assert true.spread == spread
     assert told.spread == pytest.approx(spread, rel=0.2)
@@ -144,13 +147,13 @@ def test_known_noise_is_found_again(spread):
 
 def test_no_noise_moves_no_row():
     whole = problem("classes")
-    assert estimate.noise_share(whole, [], given=0.0).share == 0
+    assert estimate.noise_share(whole, [], Design(), given=0.0).share == 0
 
 
 def test_the_share_of_classes_is_that_of_a_simulation():
     X, y = data("classes", rows=4000)
     whole = Problem(X, y, "classes", tuple(map(float, range(5))), 0, "quantile", 2, 0)
-    told = estimate.noise_share(whole, [], given=0.3).share
+    told = estimate.noise_share(whole, [], Design(), given=0.3).share
     rng = np.random.default_rng(1)
     latent = y + rng.uniform(-0.5, 0.5, len(y))
     again = np.clip(np.rint(latent + 0.3 * rng.normal(size=len(y))), 0, 4)
@@ -194,7 +197,7 @@ def test_labels_of_two_classes_move_as_often_as_asked_for(level):
 
 
 def test_the_rounding_to_classes_is_no_noise(monkeypatch):
-    monkeypatch.setattr(estimate, "_variance", lambda fold, fit: 1 / 12 + 0.09)
+    monkeypatch.setattr(estimate, "_variance", lambda fold, fit, design: 1 / 12 + 0.09)
     whole = problem("classes")
     fits = [Fit(0, 0, "points", np.zeros(1), 0.0)]
-    assert estimate.noise_share(whole, fits).spread == pytest.approx(0.3)
+    assert estimate.noise_share(whole, fits, Design()).spread == pytest.approx(0.3)

@@ -6,8 +6,9 @@ import pytest
 from offby import metrics
 from offby.bins import Bins
 from offby.comparison import Comparison, compare
+from offby.comparison.fits import Fit
 from offby.comparison.networks import Settings
-from offby.comparison.problem import Fit, Fold, Problem, Rows
+from offby.comparison.problem import Fold, Problem, Rows
 from offby.comparison.reliability import crps_parts, reliability
 from offby.distribution import BinnedDistribution
 
@@ -27,6 +28,7 @@ def problem(kind, y, positions=(), bins=None, weight=None):
             positions,
             bins,
             0.0,
+            None,
         )
         for number, rows in enumerate(halves)
     ]

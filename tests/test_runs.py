@@ -17,9 +17,10 @@ import pytest
 from offby.comparison import Timing, compare
 from offby.comparison import scheduler as _work
 from offby.comparison import store as _store
+from offby.comparison.fits import Fit
 from offby.comparison.methods import jobs as making
 from offby.comparison.networks import Settings
-from offby.comparison.problem import Fit, Problem
+from offby.comparison.problem import Problem
 from offby.comparison.scheduler import Job, batches, finish
 from offby.comparison.store import Store
 
@@ -139,6 +140,7 @@ def test_two_sets_of_data_never_mix(tmp_path, trained):
     [
         {"settings": replace(SHORT, weight_decay=0.1)},
         {"stop_on": "own"},
+        {"network": "perceptron"},
         {"seed": 1},
         {"positions": [0, 1, 3]},
         {"weights": np.arange(1, 61)},

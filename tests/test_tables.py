@@ -221,14 +221,6 @@ def test_a_table_that_cannot_be_learned_is_refused(table, settings, says):
         tables.prepare(table, **{"target": "y", **settings})
 
 
-def test_says_how_many_rows_are_copies():
-    frame = pl.DataFrame({"a": [1.5, 1.5, *range(18)], "y": [1, 1, *[1, 2] * 9]})
-    (note,) = [n for n in tables.prepare(frame, "y").notes if "copy" in n]
-    assert note.startswith("1 row (5%)")
-    apart = frame.with_columns(b=np.random.default_rng(0).normal(size=20))
-    assert not [n for n in tables.prepare(apart, "y").notes if "copy" in n]
-
-
 def test_a_small_class_may_be_kept_or_merged_as_asked():
     table = frame([1] * 20 + [2] * 20 + [3] * 7)
     assert tables.prepare(table, "y").labels == ("1", "2", "3")

@@ -10,9 +10,10 @@ import torch
 
 from offby.bins import Bins
 from offby.comparison import Comparison, compare
+from offby.comparison.fits import Forecaster, fit_loss
 from offby.comparison.methods import references as _references
-from offby.comparison.networks import Settings, fit_perceptrons
-from offby.comparison.problem import Problem, fit_loss
+from offby.comparison.networks import Design, Settings
+from offby.comparison.problem import Problem
 from offby.grounds import Line
 from offby.losses.registry import TABLE, Labels, parse
 from offby.tabular.data import TrainingData
@@ -24,6 +25,7 @@ from offby.tabular.splits import bag_splits, inner_split
 from offby.tabular.trainer import _Training, common_score, fit_runs, train_epochs
 
 SHORT = Settings(max_iter=6, hidden_layer_sizes=(16,))
+PLAIN = Design("perceptron", SHORT)
 
 
 def table(seed, rows=90):
@@ -34,7 +36,7 @@ def table(seed, rows=90):
 
 
 def run(seed, rows=90):
-    return SHORT.run(table(seed, rows), seed)
+    return PLAIN.run(table(seed, rows), seed)
 
 
 def ensembles(batch):
@@ -74,7 +76,7 @@ def numbers(seed, rows):
 @pytest.mark.parametrize("loss", ["ce+emd2", "emd1"])
 def test_a_run_does_not_depend_on_its_company(build, make, loss):
     settings = TrainerSettings(0.02, max_iter=60, n_iter_no_change=2)
-    runs = [SHORT.run(make(s, rows), s) for s, rows in enumerate((90, 70, 91, 90, 90))]
+    runs = [PLAIN.run(make(s, rows), s) for s, rows in enumerate((90, 70, 91, 90, 90))]
     together = fit_runs(runs, build, parse(loss), settings)
     backwards = fit_runs(runs[::-1], build, parse(loss), settings)[::-1]
     ends = {len(each.history.scores) for each in together}
@@ -90,7 +92,7 @@ def test_a_run_does_not_depend_on_its_company(build, make, loss):
 
 def test_runs_of_few_rows_train_together_though_their_batches_differ():
     runs = [run(0, rows=20), run(1, rows=24)]
-    found = fit_perceptrons(runs, parse("ce"), SHORT)
+    found = PLAIN.fit(runs, parse("ce"))
     assert all(len(each.history.scores) > 1 for each in found)
 
 
@@ -101,6 +103,12 @@ def test_training_leaves_the_global_generator_alone():
 
 
 # Steps, batches and the end of a training
+
+
+def weights_of(network):
+    """Matrix and offset of each layer of a single perceptron."""
+    parts = network.run_tensors().values()
+    return [part.detach()[0, 0].squeeze(0) for part in parts]
 
 
 @pytest.mark.parametrize("decay", [0.0, 0.5])
@@ -115,7 +123,7 @@ def test_the_optimizer_is_adamw_on_what_decays(decay):
     plain = torch.nn.Sequential(
         torch.nn.Linear(4, 16), torch.nn.ReLU(), torch.nn.Linear(16, 3)
     )
-    weights = MLP.weights_of(network.run_tensors())
+    weights = weights_of(network)
     for own, given in zip(plain.parameters(), weights, strict=True):
         own.data = given.t().clone()
     matrices = [p for p in plain.parameters() if p.ndim == 2]
@@ -134,7 +142,7 @@ def test_the_optimizer_is_adamw_on_what_decays(decay):
         for mean, part in zip(average, plain.parameters(), strict=True):
             mean += 5 / (step + 4) * (part.detach() - mean)
     assert found.history.best_epoch == 9
-    got = MLP.weights_of(found.network.run_tensors())
+    got = weights_of(found.network)
     for mean, other in zip(average, got, strict=True):
         torch.testing.assert_close(mean, other.t(), rtol=1e-4, atol=1e-6)
 
@@ -215,7 +223,7 @@ def test_rows_of_no_weight_teach_nothing():
     wrong = data.index.where(weight > 0, 2 - data.index)
     tables = [replace(data, sample_weight=weight, index=i) for i in (data.index, wrong)]
     found = fit_runs(
-        [SHORT.run(each, 0) for each in tables],
+        [PLAIN.run(each, 0) for each in tables],
         ensembles,
         parse("ce"),
         TrainerSettings(max_iter=5),
@@ -288,9 +296,13 @@ def test_trains_on_rows_that_may_only_be_read():
     problem = Problem(X, y, "classes", (0.0, 1.0, 2.0), 0, "quantile", 2, 0)
     fold = problem.folds[0]
     for rows in (fold.train, fold.test):
-        rows.inputs.flags.writeable = rows.y.flags.writeable = False
-    (fit,) = fit_loss([(fold, 0)], loss=parse("ce"), settings=SHORT, stop_on="own")
-    assert fit.probs_of(fold.test.inputs).shape[1] == 3
+        rows.X.flags.writeable = rows.y.flags.writeable = False
+    design = Design(settings=SHORT)
+    (fit,) = fit_loss([(fold, 0)], loss=parse("ce"), design=design, stop_on="own")
+    for part in fit.tensors.values():
+        part.flags.writeable = False
+    network, inputs = Forecaster.of(fold, design), fold.inputs(fold.test)
+    np.testing.assert_allclose(network.probs(fit.tensors, inputs), fit.probs, rtol=1e-5)
 
 
 # The rows that say when to stop
@@ -337,8 +349,8 @@ def test_rows_of_one_group_or_time_are_cut_at_random(name):
 @pytest.mark.parametrize("stop_on", ["score", "own"])
 def test_the_rows_that_say_when_to_stop_are_weighted(stop_on):
     weight = torch.where(torch.arange(90) % 3 == 0, 9.0, 0.5)
-    one = SHORT.run(replace(table(0), sample_weight=weight), 0)
-    (found,) = fit_perceptrons([one], parse("ce"), SHORT, stop_on=stop_on)
+    one = PLAIN.run(replace(table(0), sample_weight=weight), 0)
+    (found,) = PLAIN.fit([one], parse("ce"), stop_on=stop_on)
     _, validation = inner_split(90, SHORT.validation_fraction, generator())
     labels = Labels(one.data.index[validation], one.data.line)
     score = (
@@ -366,9 +378,9 @@ def test_every_method_stops_on_rows_apart(monkeypatch, kind, by):
         apart = apart.astype("datetime64[D]")
     known = np.unique(apart, return_inverse=True)[1]
     # The group is an input, so that it can be told from the rows a model is given.
-    X = np.column_stack([X, known])
+    X = np.column_stack([X, known.astype(float)])
     places = (0.0, 1.0, 2.0) if kind == "classes" else ()
-    problem = Problem(X, y, kind, places, 5, "quantile", 2, 0)
+    problem = Problem(X, y, kind, places, 5, "quantile", 2, 0, encoding="plain")
     problem = replace(problem, **{by: apart})
     seen = []
 
@@ -381,7 +393,7 @@ def test_every_method_stops_on_rows_apart(monkeypatch, kind, by):
     def net(runs, *rest, **rules):
         for one in runs:
             check(*(one.data.inputs[rows] for rows in (one.train, one.validation)))
-        return fit_perceptrons(runs, *rest, **rules)
+        return fit_runs(runs, *rest, **rules)
 
     trees = [
         getattr(_references, f"HistGradientBoosting{name}")
@@ -394,17 +406,16 @@ def test_every_method_stops_on_rows_apart(monkeypatch, kind, by):
             return fit(self, X, y, sample_weight, X_val=X_val, **rest)
 
         monkeypatch.setattr(model, "fit", fit)
-    monkeypatch.setattr("offby.comparison.problem.fit_perceptrons", net)
-    monkeypatch.setattr("offby.comparison.methods.references.fit_perceptrons", net)
+    monkeypatch.setattr("offby.comparison.networks.fit_runs", net)
     monkeypatch.setattr("offby.comparison.methods.references.LEVELS", (0.25, 0.5, 0.75))
     fold = problem.folds[1]
-    fit_loss([(fold, 0)], loss=parse("ce"), settings=SHORT, stop_on="score")
+    fit_loss([(fold, 0)], loss=parse("ce"), design=PLAIN, stop_on="score")
     if kind == "classes":
         _references.boosted_classes(fold)
         assert len(seen) == 2
     else:
         _references.boosted_quantiles(fold)
-        _references.network_quantiles([(fold, 0)], settings=SHORT)
+        _references.network_quantiles([(fold, 0)], design=PLAIN)
         assert len(seen) == 5
 
 

@@ -46,6 +46,9 @@ OF_CLASSES: dict[str, torch.nn.Module] = {
     "cce": nn.CumulativeCrossEntropyLoss(LINE),
     "cce, tree": nn.CumulativeCrossEntropyLoss(TREE),
     "mass": nn.SquaredMassLoss(LINE),
+    "brier": nn.BrierLoss(),
+    "cdw-ce": nn.CDWCrossEntropyLoss(LINE),
+    "slace": nn.SLACELoss(LINE),
     "mix": nn.MixedLoss([(1.0, nn.CrossEntropyLoss()), (0.5, nn.SquaredEMDLoss(LINE))]),
 }
 OF_NUMBERS: dict[str, torch.nn.Module] = {

@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from offby import decode, losses, metrics, nn, targets
     from offby.bins import Bins
+    from offby.comparison import judge
     from offby.distribution import BinnedDistribution
     from offby.grounds import Circle, Costs, Line, Tree
+    from offby.models.files import load
     from offby.notebook import Comparison, compare
     from offby.tabular import (
         BinnedEnsemble,
@@ -39,6 +41,8 @@ __all__ = [
     "compare",
     "debias",
     "decode",
+    "judge",
+    "load",
     "losses",
     "metrics",
     "nn",
@@ -64,6 +68,8 @@ _HOME = {
     "anatomy": "offby.theory.anatomy",
     "compare": "offby.notebook",
     "debias": "offby.theory.debias",
+    "judge": "offby.comparison",
+    "load": "offby.models.files",
     "settles_at": "offby.theory.minimizers",
 }
 

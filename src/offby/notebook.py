@@ -1,4 +1,9 @@
-"""`compare` and `Comparison` as `offby` exports them: notebooks show the report."""
+"""`compare` and `Comparison` as `offby` exports them.
+
+A notebook shows a comparison as its report, and `fit_best` trains its winner.
+"""
+
+from typing import Any
 
 from offby.comparison import compare
 from offby.results import Comparison
@@ -15,6 +20,22 @@ def _report(self: Comparison) -> str | None:
     return report.frame(self)
 
 
+def _fit_best(
+    self: Comparison,
+    X: Any,
+    y: Any,
+    sample_weight: Any = None,
+    *,
+    metric: str | None = None,
+    **settings: Any,
+) -> Any:
+    """The best loss, trained on all rows; see `offby.models.fit_best`."""
+    from offby.models import fit_best
+
+    return fit_best(self, X, y, sample_weight, metric=metric, **settings)
+
+
 # Said here and not in the class: results are plain data and know nothing of the report,
-# which is made from them.
+# which is made from them, and of the estimators, which need PyTorch.
 Comparison._repr_html_ = _report
+Comparison.fit_best = _fit_best

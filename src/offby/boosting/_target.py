@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike
 
 from offby._checks import on_host
 from offby.bins import Bins
-from offby.distribution.half_normal import Beyond, log_density, scales
+from offby.distribution.half_normal import Beyond, log_density, tails_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,25 +76,23 @@ def _of_numbers(found: np.ndarray, bins: Bins) -> Target:
     edges, widths = bins.edges.cpu().numpy(), bins.widths.cpu().numpy()
     index = bins.index(value).cpu().numpy()
     y = bins.on_grid(value).cpu().numpy()
-    nearest = value
-    if bins.tails == "none":
-        nearest = torch.from_numpy(np.clip(y, edges[0], edges[-1]))
+    low = -np.inf if bins.lower_tail else edges[0]
+    high = np.inf if bins.upper_tail else edges[-1]
+    nearest = torch.from_numpy(np.clip(y, low, high))
     density = log_density(nearest, torch.from_numpy(index), bins).cpu().numpy()
     h, s = widths[index], np.clip((y - edges[index]) / widths[index], 0, 1)
     before = h * (1 / 6 - (1 - s) ** 2 / 2)
     after = h * (1 / 3 - (1 - s**2) / 2)
     rest = h * (s**3 + (1 - s) ** 3) / 3
     rest += np.maximum(edges[0] - y, 0) + np.maximum(y - edges[-1], 0)
-    if bins.tails == "half-normal":
-        for at, inner, sign in ((0, edges[1], 1.0), (len(widths) - 1, edges[-2], -1.0)):
-            rows = index == at
-            out = torch.from_numpy(sign * (inner - y[rows]))
-            scale = scales(bins)[0 if sign > 0 else 1].cpu()
-            one = torch.ones_like(out)
-            tail = Beyond.at(out, scale, one, one)
-            once = tail_square(float(scale)) - (tail.reach - tail.near[0]).numpy()
-            before[rows], after[rows] = (0, once) if sign > 0 else (-once, 0)
-            rest[rows] = (tail.near[1] + tail.far[1]).numpy()
+    for tail in tails_of(bins):
+        rows = index == tail.at
+        out = tail.reach(torch.from_numpy(y[rows]))
+        one = torch.ones_like(out)
+        beyond = Beyond.at(out, tail.scale.cpu(), one, one)
+        once = tail_square(float(tail.scale)) - (beyond.reach - beyond.near[0]).numpy()
+        before[rows], after[rows] = (-once, 0) if tail.outward > 0 else (0, once)
+        rest[rows] = (beyond.near[1] + beyond.far[1]).numpy()
     return Target(index, before, after, rest, density)
 
 

@@ -7,7 +7,7 @@ import torch
 
 from offby.bins import Bins
 from offby.boosting._target import tail_square
-from offby.distribution.half_normal import scales
+from offby.distribution.half_normal import tails_of
 from offby.grounds import Circle, Costs, Cuts, Ground, Line, Tree
 from offby.losses.registry import NamedLoss
 
@@ -143,11 +143,8 @@ def _histogram(bins: Bins) -> tuple[np.ndarray, np.ndarray]:
         raise ValueError(f"crps needs bins on a line, got {bins}; use emd2")
     h = bins.widths.cpu().numpy() / 3
     between = h[1:-1] / 2
-    if bins.tails == "half-normal":
-        low, high = scales(bins)
-        h = np.concatenate(
-            [[tail_square(float(low))], h[1:-1], [tail_square(float(high))]]
-        )
+    for tail in tails_of(bins):
+        h[tail.at] = tail_square(float(tail.scale))
     return h[:-1] + h[1:], between
 
 

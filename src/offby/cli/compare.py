@@ -1,22 +1,25 @@
 """`offby compare`: from a table to a report."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from offby.cli import terminal
+from offby.cli import models, terminal
 from offby.cli.errors import as_sentences
 from offby.cli.files import Outputs, outputs_of, refuse_foreign_files, spared, write
 from offby.cli.losses import check_losses
 from offby.cli.options import (
     machine_options,
+    order_options,
     output_options,
     reading_options,
     row_options,
     run_options,
     target_options,
+    text_options,
 )
 
 if TYPE_CHECKING:
@@ -29,8 +32,10 @@ if TYPE_CHECKING:
 @output_options
 @run_options
 @target_options
+@order_options
 @row_options
 @reading_options
+@text_options
 @machine_options
 def compare(
     data: str,
@@ -38,9 +43,10 @@ def compare(
     out: Path | None,
     json_out: str | None,
     overwrite: bool,
+    save: Path | None,
     quiet: bool,
     open_report: bool,
-    jobs: int,
+    jobs: int | None,
     run_dir: Path | None,
     **asked: Any,
 ) -> None:
@@ -60,12 +66,15 @@ def compare(
         if not overwrite:
             refuse_foreign_files(outputs)
         _check_options(asked)
+        if save is not None:
+            models.check_model_path(save, overwrite=overwrite)
         losses = [name.strip() for name in asked["losses"].split(",") if name.strip()]
         check_losses(losses)
 
         from offby.cli import comparing
 
         problem = comparing.problem_of(data, target, asked, losses, quiet=quiet)
+        jobs = comparing.jobs_of(problem, asked | {"jobs": jobs}, losses)
         with comparing.cluster(asked["dask"]):
             comparison = comparing.compared(
                 problem,
@@ -74,7 +83,13 @@ def compare(
                 asked | {"losses": losses, "run_dir": run_dir, "n_jobs": jobs},
                 progress=None if quiet else terminal.progress(),
             )
-        written = write_all(comparison, outputs, overwrite=overwrite)
+
+        def save_best(path: Path) -> None:
+            models.save_best(comparison, problem, asked, data, target, path)
+
+        written = write_all(
+            comparison, outputs, overwrite=overwrite, save=save, save_best=save_best
+        )
     if only_json:
         click.echo(comparison.to_json())
     elif not quiet:
@@ -115,9 +130,11 @@ class Written:
 
     outputs: Outputs
     renamed: bool
+    has_report: bool
     has_explainer: bool
     failed: str = ""
-    """Why there is no report, if there is none."""
+    """Why there is no report or no model, if there is none."""
+    model: Path | None = None
 
     def lines(self, predictions: Path | None) -> list[str]:
         """A line for each file."""
@@ -127,7 +144,7 @@ class Written:
                 "The files of a comparison of other data were kept; this one has a new "
                 "name (--overwrite replaces them)."
             )
-        if not self.failed:
+        if self.has_report:
             lines.append(f"Report   {self.outputs.report}")
         if self.has_explainer:
             says = "move the predictions of some rows and see what each loss does"
@@ -136,28 +153,50 @@ class Written:
             lines.append(f"Data     {self.outputs.json}")
         if predictions is not None:
             lines.append(f"Rows     {predictions}")
+        if self.model is not None:
+            lines.append(f"Model    {self.model}   the best loss, trained on all rows")
+            lines.append(f"         {terminal.predict_command(self.model)}")
         return lines
 
 
 def write_all(
-    comparison: "Comparison", outputs: Outputs, *, overwrite: bool
+    comparison: "Comparison",
+    outputs: Outputs,
+    *,
+    overwrite: bool,
+    save: Path | None = None,
+    save_best: Callable[[Path], None] = lambda path: None,
 ) -> Written:
-    """Write the numbers first, then the pages that can be drawn from them again."""
+    """Write the numbers first, then what can be made of them again.
+
+    Args:
+        comparison: What was found.
+        outputs: The files to write.
+        overwrite: Whether to replace files of other data.
+        save: The file for the best loss, trained on all rows.
+        save_best: Trains it and writes it there.
+    """
     found = outputs if overwrite else spared(outputs, comparison.data.sha256)
     renamed = found != outputs
     if found.json is not None:
         write(found.json, comparison.to_json())
     drawn = _write_explainer(comparison, found.explainer)
-    failed = ""
+    failed, model, has_report = "", save, True
+    if save is not None:
+        try:
+            save_best(save)
+        except Exception as error:  # The comparison is not lost for it.
+            model, failed = None, f"the model could not be written: {error}"
     try:
         from offby import report
 
         link = found.explainer.name if drawn else None
-        write(found.report, report.render(comparison, explainer=link))
+        page = report.render(comparison, explainer=link, model=model and str(model))
+        write(found.report, page)
     except Exception as error:  # Whatever fails here, the answer is still printed.
         kept = "" if found.json is None else f"; all numbers are in {found.json}"
-        failed = f"the report could not be written: {error}{kept}"
-    return Written(found, renamed, drawn, failed)
+        failed, has_report = f"the report could not be written: {error}{kept}", False
+    return Written(found, renamed, has_report, drawn, failed, model)
 
 
 def _write_explainer(comparison: "Comparison", path: Path) -> bool:

@@ -27,8 +27,11 @@ PASSED_ON = (
     "losses",
     "strategy",
     "seed",
+    "network",
     "stop_on",
     "rope",
+    "all_fits",
+    "time_budget",
     "metric",
     "target_noise",
     "predictions",
@@ -43,6 +46,20 @@ def folds_and_seeds(asked: dict[str, Any]) -> tuple[int, int]:
     size = next((name for name in ("quick", "full") if asked[name]), "")
     folds, seeds = SIZES[size]
     return asked["folds"] or folds, asked["seeds"] or seeds
+
+
+_FEW_ROWS = 12_000
+"""Training rows over all fits below which workers take longer to start than to help."""
+
+
+def jobs_of(problem: "Problem", asked: dict[str, Any], losses: Sequence[str]) -> int:
+    """Fits made at the same time: one for small tables, else one per core."""
+    if asked["jobs"] is not None:
+        return asked["jobs"]
+    if asked["dask"] is not None:
+        return -1
+    folds, _ = folds_and_seeds(asked)
+    return 1 if len(problem.y) * folds * len(losses) < _FEW_ROWS else -1
 
 
 def reading(asked: dict[str, Any]) -> "ReadOptions":
@@ -126,7 +143,7 @@ def compared(
     if problem.kind == "classes":
         settings |= {"labels": problem.labels, "positions": problem.positions}
     try:
-        return offby.compare(
+        comparison = offby.compare(
             problem.X,
             problem.y,
             kind=problem.kind,
@@ -136,6 +153,7 @@ def compared(
             seeds=seeds,
             noise=not asked["quick"] if asked["noise"] is None else asked["noise"],
             notes=problem.notes,
+            left_out=problem.left_out,
             groups=problem.groups,
             time=problem.time,
             weights=problem.weights,
@@ -156,6 +174,10 @@ def compared(
     finally:
         if isinstance(progress, terminal.Bar):
             progress.close()
+    if progress is not None:
+        known = set(problem.notes)
+        terminal.print_notes([n for n in comparison.data.notes if n not in known])
+    return comparison
 
 
 @contextmanager

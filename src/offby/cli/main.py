@@ -9,9 +9,13 @@ from typing import Any
 import click
 
 from offby.cli.compare import compare
+from offby.cli.describe import describe
 from offby.cli.doctor import doctor
+from offby.cli.evaluate import evaluate
 from offby.cli.explain import explain
+from offby.cli.fit import fit
 from offby.cli.losses import losses
+from offby.cli.predict import predict
 
 
 class _Commands(click.Group):
@@ -22,7 +26,7 @@ class _Commands(click.Group):
         try:
             return super().invoke(ctx)
         except (KeyboardInterrupt, click.Abort):
-            click.echo("\nStopped. No report was written.", err=True)
+            click.echo("\nStopped. Nothing was written.", err=True)
             ctx.exit(130)
 
 
@@ -35,7 +39,7 @@ def main() -> None:
     """
 
 
-for command in (compare, explain, losses, doctor):
+for command in (compare, fit, predict, evaluate, describe, explain, losses, doctor):
     main.add_command(command)
 
 

@@ -7,7 +7,9 @@ from typing import Any, get_args
 
 import click
 
-from offby.comparison.config import CompareConfig, StopOn, Strategy
+from offby.bins.names import Strategy
+from offby.comparison.config import CompareConfig, Network, StopOn
+from offby.models.kinds import MODELS
 
 Decorator = Callable[[Any], Any]
 
@@ -17,7 +19,9 @@ def _together(*options: Decorator) -> Decorator:
     return lambda command: reduce(lambda f, add: add(f), reversed(options), command)
 
 
-def _not_zero(ctx: click.Context, param: click.Parameter, value: int) -> int:
+def _not_zero(
+    ctx: click.Context, param: click.Parameter, value: int | None
+) -> int | None:
     if value == 0:
         raise click.BadParameter("must not be 0; give a number of fits, or -1.")
     return value
@@ -54,6 +58,12 @@ output_options = _together(
         type=click.Path(path_type=Path),
         help="Write every held-out prediction to this csv or parquet file.",
     ),
+    click.option(
+        "--save",
+        type=click.Path(path_type=Path),
+        help="Train the best loss on all rows and write the model to this file, as "
+        "wine.offby, for offby predict.",
+    ),
     click.option("-q", "--quiet", is_flag=True, help="Show no progress and no table."),
     click.option(
         "--open/--no-open", "open_report", default=False, help="Show the report."
@@ -72,16 +82,8 @@ target_options = _together(
         type=click.Choice(get_args(Strategy)),
         default=CompareConfig.strategy,
         show_default=True,
-        help="Bins with equal numbers of rows, or bins of equal width.",
-    ),
-    click.option(
-        "--order", default="", help="Classes from lowest to highest, as low,mid,high."
-    ),
-    click.option(
-        "--min-class",
-        type=click.IntRange(min=1),
-        help="A class with fewer rows is joined with its neighbor.  "
-        "[default: the number of folds]",
+        help="Bins around the means of nearby numbers, with equal numbers of rows, of "
+        "equal width, or each wider by the same factor.",
     ),
 )
 
@@ -107,6 +109,10 @@ reading_options = _together(
         type=click.Choice(["day-first", "month-first"]),
         help="How 03/04/2026 is read.",
     ),
+)
+"""How a file is written."""
+
+text_options = _together(
     click.option(
         "--text",
         default="",
@@ -141,6 +147,86 @@ row_options = _together(
     ),
 )
 
+order_options = _together(
+    click.option(
+        "--order", default="", help="Classes from lowest to highest, as low,mid,high."
+    ),
+    click.option(
+        "--min-class",
+        type=click.IntRange(min=1),
+        help="A class with fewer rows is joined with its neighbor.  "
+        f"[default: the number of folds, {CompareConfig.folds}]",
+    ),
+)
+
+model_options = _together(
+    click.option(
+        "-o",
+        "--out",
+        type=click.Path(path_type=Path),
+        help="Model file to write.  [default: DATA-TARGET.offby]",
+    ),
+    click.option(
+        "--overwrite", is_flag=True, help="Replace a file that is no model of offby."
+    ),
+    click.option("-q", "--quiet", is_flag=True, help="Say nothing."),
+    click.option(
+        "--model",
+        type=click.Choice(list(MODELS)),
+        default="network",
+        show_default=True,
+        help="What is trained.",
+    ),
+    click.option(
+        "--loss",
+        default="ce+emd2",
+        show_default=True,
+        help="Loss by name, or a sum as ce+0.3*emd1; see offby losses.",
+    ),
+    click.option(
+        "--transform",
+        type=click.Choice(["none", "log", "yeo-johnson", "quantile"]),
+        help="Scale on which a number is cut into bins: log for positive numbers "
+        "whose ratios matter, quantile for very skewed ones.  [default: none]",
+    ),
+    click.option(
+        "--bins",
+        type=click.IntRange(min=2),
+        help="Treat the target as a number, cut into this many bins.  "
+        "[default: that of the model]",
+    ),
+    click.option(
+        "--strategy",
+        type=click.Choice(["quantile", "uniform", "log", "kmeans"]),
+        help="Bins with equal numbers of rows, of equal width, each wider by the same "
+        "factor, or around means.  [default: quantile]",
+    ),
+    click.option(
+        "--calibration",
+        type=click.Choice(["temperature", "isotonic"]),
+        help="Correct the probabilities on the validation rows.  [default: no]",
+    ),
+    click.option(
+        "--max-time",
+        type=click.FloatRange(min=0, min_open=True),
+        help="Seconds after which no further epoch of training begins.",
+    ),
+    click.option(
+        "--scores/--no-scores",
+        default=True,
+        show_default=True,
+        help="Train a model on four fifths of the rows first, to score it on the "
+        "others.",
+    ),
+    click.option(
+        "--seed",
+        type=click.IntRange(min=0),
+        default=0,
+        show_default=True,
+        help="Seed of all random numbers.",
+    ),
+)
+
 run_options = _together(
     click.option(
         "--losses",
@@ -172,7 +258,7 @@ run_options = _together(
     click.option(
         "--seeds",
         type=click.IntRange(min=1),
-        help="Networks trained for each fold and loss.  "
+        help="Networks trained for each fold and loss, at most.  "
         f"[default: {CompareConfig.seeds}]",
     ),
     click.option(
@@ -181,6 +267,14 @@ run_options = _together(
         default=CompareConfig.seed,
         show_default=True,
         help="Seed of all random numbers.",
+    ),
+    click.option(
+        "--network",
+        type=click.Choice(get_args(Network)),
+        default=CompareConfig.network,
+        show_default=True,
+        help="What every loss trains: the network of the estimators, or a plain "
+        "perceptron.",
     ),
     click.option(
         "--stop-on",
@@ -196,6 +290,16 @@ run_options = _together(
         default=CompareConfig.rope,
         show_default=True,
         help="Relative difference that is too small to matter.",
+    ),
+    click.option(
+        "--all-fits",
+        is_flag=True,
+        help="Train every seed of every loss, also when the answer is settled.",
+    ),
+    click.option(
+        "--time-budget",
+        metavar="TIME",
+        help="Begin no seed after the first that would not end in time: 90s, 2m, 1h.",
     ),
     click.option(
         "--noise/--no-noise",
@@ -224,9 +328,8 @@ machine_options = _together(
         "-j",
         "--jobs",
         type=int,
-        default=-1,
-        show_default=True,
         callback=_not_zero,
-        help="Fits made at the same time; -1 is one per core.",
+        help="Fits made at the same time; -1 is one per core.  [default: -1, but 1 for "
+        "small tables]",
     ),
 )

@@ -4,23 +4,27 @@ import os
 import shlex
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from offby.results import phrases
+from offby.models.kinds import MODELS
+from offby.results import phrases, ranking, said
 from offby.results.phrases import duration
 
 if TYPE_CHECKING:
     from offby.comparison import Comparison
     from offby.losses.registry import Loss
-    from offby.tables import Problem, Table
+    from offby.models import About, Fitted
+    from offby.tables import Column, Problem, Table
 
 Progress = Callable[[int, int, str], None]
 
 _BEST = "\u203a"
+_EQUAL = "="
+_MARKS = (_BEST, _EQUAL)
 _NEEDS_RICH = 'tables on the terminal need rich; run pip install "offby[compare]"'
 
 
@@ -36,7 +40,12 @@ def print_problem(data: str, table: "Table", target: str, problem: "Problem") ->
         f"target {target}: {what}",
         err=True,
     )
-    for note in problem.notes:
+    print_notes(problem.notes)
+
+
+def print_notes(notes: Sequence[str]) -> None:
+    """What a reader must know of the data, a line each, on stderr."""
+    for note in notes:
         click.echo(f"! {note}", err=True)
 
 
@@ -45,6 +54,7 @@ def print_comparison(comparison: "Comparison") -> None:
     from rich.table import Table
     from rich.text import Text
 
+    _print_card(comparison)
     console = _console()
     table = Table(box=None, pad_edge=False)
     table.add_column("loss", no_wrap=True)
@@ -65,23 +75,56 @@ def print_comparison(comparison: "Comparison") -> None:
         table.add_row(
             _plain(method.key),
             _plain("" if method.title == method.key else method.title),
-            *(Text(cell, style="bold" * cell.startswith(_BEST)) for cell in cells),
+            *(Text(cell, style="bold" * (cell[:1] in _MARKS)) for cell in cells),
             took,
         )
     console.print(table)
-    verdicts = [answer.sentence for answer in comparison.verdicts]
-    parts = ("", verdicts), ("Why", comparison.why), ("Noise", comparison.takeovers)
+    click.echo(f"\n{_BEST} best loss   {_EQUAL} practically equal to it")
+    console.print(_uses(comparison))
+    parts = ("Why", comparison.why), ("Noise", comparison.takeovers)
     for title, sentences in parts:
         if sentences:
-            click.echo(f"\n{title}".rstrip(" "))
+            click.echo(f"\n{title}")
             for sentence in sentences:
                 click.echo(f"  {sentence}")
 
 
+def _print_card(comparison: "Comparison") -> None:
+    """What to use, in at most five lines."""
+    from offby.results.card import card
+
+    found = card(comparison)
+    if found:
+        click.echo("\n" + "\n".join((*found.sentences, found.how)).rstrip() + "\n")
+
+
+def _uses(comparison: "Comparison") -> Any:
+    """The answer for each use: what is best, what is as good, what is worse."""
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False)
+    for head in ("for", "best", "practically equal", "not settled", "worse"):
+        table.add_column(head, overflow="fold")
+    metrics = {metric.key: metric for metric in comparison.metrics}
+    for answer in comparison.verdicts:
+        metric = metrics[answer.metric]
+        rivals = ranking.from_best(comparison.differences, metric.key, answer.best)
+        worse = [f"{d.method} {said.size(d)}" for d in rivals if d.verdict == "worse"]
+        cells = (
+            f"{metric.use} ({metric.title})",
+            answer.best or "none: every loss has an infinite score",
+            ", ".join(answer.ties) or "–",
+            ", ".join(answer.unsure) or "–",
+            ", ".join(worse) or "–",
+        )
+        table.add_row(*map(_plain, cells))
+    return table
+
+
 def _column(comparison: "Comparison", metric: Any) -> dict[str, str]:
-    """The cells of a metric, its best loss marked."""
+    """The cells of a metric, with a mark for its best loss and for its equals."""
     values = {m.key: comparison.mean(m.key, metric.key) for m in comparison.methods}
-    best = comparison.best(metric)
+    best, equal = comparison.best(metric), comparison.ties(metric)
     decimals = phrases.digits([v for v in values.values() if v is not None])
     cells = {}
     for key, value in values.items():
@@ -89,7 +132,8 @@ def _column(comparison: "Comparison", metric: Any) -> dict[str, str]:
         cell = (
             phrases.infinite(infinite) if infinite else phrases.number(value, decimals)
         )
-        cells[key] = f"{_BEST} {cell}" if key == best else cell
+        mark = _BEST if key == best else _EQUAL if key in equal else ""
+        cells[key] = f"{mark} {cell}" if mark else cell
     return cells
 
 
@@ -109,8 +153,8 @@ def next_step(comparison: "Comparison", jobs: int, run_dir: Path | None) -> str 
         return None
     where = f" --run-dir {shlex.quote(str(run_dir))}" if run_dir else ""
     return (
-        f"Next     The same command with --seeds {seeds}{where} should settle some of "
-        f"the open differences, in about {duration(seconds)} more."
+        f"Next     The same command with --seeds {seeds}{where} should settle more, in "
+        f"about {duration(seconds)} more."
     )
 
 
@@ -207,3 +251,130 @@ def print_losses(entries: Sequence["Loss"]) -> None:
         table.add_row(*map(_plain, cells))
     console.print(table)
     click.echo("\nSums work as well: --losses ce,emd2,ce+0.3*emd1")
+
+
+def print_fitted(fitted: "Fitted", path: Path) -> None:
+    """Where the model is, how good it is, and how to use it."""
+    about = fitted.about
+    click.echo(
+        f"{path}  {MODELS[about.model].title}, trained with {about.loss} on "
+        f"{phrases.count(about.n_rows, 'row')} in {duration(fitted.seconds)}"
+    )
+    if about.scores:
+        click.echo(f"Scores on {about.scored_on}:")
+        for line in _score_lines(about.scores):
+            click.echo(f"  {line}")
+    click.echo(f"\nNext     {predict_command(path)}")
+
+
+def predict_command(path: Path) -> str:
+    """The command that applies a model to new rows."""
+    return shlex.join(
+        ["offby", "predict", str(path), "NEW.csv", "--out", "predictions.csv"]
+    )
+
+
+def print_about(about: "About", path: Path) -> None:
+    """What a model was trained on, how good it is, and what it needs."""
+    model = MODELS[about.model].title if about.model in MODELS else about.model
+    settings = [f"{k} {v}" for k, v in about.settings.items() if v is not None]
+    what = (
+        f"{len(about.labels)} ordered classes {', '.join(about.labels)}"
+        if about.kind == "classes"
+        else "a number"
+    )
+    lines = [("Model", f"{model}, trained with {about.loss}")]
+    if settings:
+        lines.append(("Settings", ", ".join(settings)))
+    lines.append(("Target", f"{about.target}: {what}" if about.target else what))
+    if about.data:
+        count = phrases.count(about.n_rows, "row")
+        when = about.created.replace("T", " ").removesuffix("Z")
+        lines.append(("Data", f"{about.data}, {count}; trained on {when} UTC"))
+    for kind, title in (("number", "Numbers"), ("text", "Text"), ("date", "Dates")):
+        names = [_column_in_words(c) for c in about.columns if c.kind == kind]
+        if names:
+            lines.append((title, ", ".join(names)))
+    if not about.columns:
+        lines.append(("Columns", "without names: trained on an array"))
+    if about.unused:
+        lines.append(("Not used", ", ".join(about.unused)))
+    if about.versions:
+        lines.append(
+            ("Versions", ", ".join(f"{k} {v}" for k, v in about.versions.items()))
+        )
+    if about.command:
+        lines.append(("Command", about.command))
+    for title, text in lines:
+        click.echo(_wrapped(title, text))
+    if about.scores:
+        click.echo(f"\nScores on {about.scored_on}:")
+        for line in _score_lines(about.scores):
+            click.echo(f"  {line}")
+    if about.notes:
+        click.echo("\nHow the table was read:")
+        for note in about.notes:
+            click.echo(f"  {note}")
+    if about.columns:
+        click.echo(f"\nNext     {predict_command(path)}")
+
+
+def print_scores(scores: Mapping[str, float], of: str, about: "About") -> None:
+    """Scores of a model on other rows, beside those it had when it was trained."""
+    beside = f", beside those on {about.scored_on}" if about.scores else ""
+    click.echo(f"Scores on {of}{beside}:")
+    for line in _score_lines(scores, about.scores):
+        click.echo(f"  {line}")
+
+
+def _score_lines(
+    scores: Mapping[str, float], before: Mapping[str, float] | None = None
+) -> list[str]:
+    """A line for each score: name, value, value before, which way is better."""
+    from offby.models import SCORES
+
+    rows = []
+    for key, value in scores.items():
+        kind = SCORES[key]
+        better = kind.better if "near" in kind.better else f"{kind.better} is better"
+        cells = [_score_in_words(key, value)]
+        if before:
+            cells.append(_score_in_words(key, before[key]) if key in before else "–")
+        rows.append((kind.title, cells, better))
+    name_width = max(len(title) for title, _, _ in rows)
+    width = max(len(cell) for _, cells, _ in rows for cell in cells)
+    return [
+        f"{title:<{name_width}}  "
+        + "  ".join(f"{cell:>{width}}" for cell in cells)
+        + f"   {better}"
+        for title, cells, better in rows
+    ]
+
+
+def _score_in_words(key: str, value: float) -> str:
+    from offby.models import SCORES
+
+    if SCORES[key].is_share:
+        return f"{100 * value:.1f}\u00a0%"
+    decimals = phrases.digits([value])
+    return phrases.number(value, decimals) if abs(value) < 1e4 else f"{value:,.0f}"
+
+
+def _column_in_words(column: "Column") -> str:
+    if column.words is None or column.kind != "text":
+        return column.name
+    return f"{column.name} ({phrases.count(len(column.words), 'value')})"
+
+
+def _wrapped(title: str, text: str) -> str:
+    """A title, and its text beside it over as many lines as it takes."""
+    import textwrap
+
+    return textwrap.fill(
+        text,
+        width=100,
+        initial_indent=f"{title:<9}",
+        subsequent_indent=" " * 9,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )

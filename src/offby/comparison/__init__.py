@@ -5,15 +5,18 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from offby.comparison.run import compare
+    from offby.comparison.score_table import Judged, judge
     from offby.results import Comparison, Timing
 
-__all__ = ["Comparison", "Timing", "compare"]
+__all__ = ["Comparison", "Judged", "Timing", "compare", "judge"]
 
 # Imported on use: the command line reads the defaults in config.py without PyTorch.
 _HOME = {
     "Comparison": "offby.results",
+    "Judged": "offby.comparison.score_table",
     "Timing": "offby.results",
     "compare": "offby.comparison.run",
+    "judge": "offby.comparison.score_table",
 }
 
 

@@ -6,10 +6,12 @@ from typing import Any
 
 import numpy as np
 
+from offby.bins.support import Support
 from offby.comparison.config import CompareConfig
 from offby.comparison.problem import Problem, rows_of
 from offby.comparison.scoring import CLASS_METRICS, NUMBER_METRICS
 from offby.results import Metric
+from offby.weighted import WeightedSample
 
 LARGEST = 1e100
 """Largest size of a target: scores square it, and sum the squares over the rows."""
@@ -63,6 +65,8 @@ def problem_of(
         places = _positions(y, positions, labels)
     else:
         y, places = _numbers(y, config.bins), ()
+        # Of all rows: those beyond may be in one fold only.
+        Support.of(WeightedSample.of(y), config.bounds)
     return Problem(
         X,
         y,
@@ -73,7 +77,9 @@ def problem_of(
         config.folds,
         config.seed,
         unseen_groups=config.unseen_groups,
+        bounds=config.bounds,
         numbers=numbers,
+        encoding="plain" if config.network == "perceptron" else "table",
         **by_row,
     )
 

@@ -1,17 +1,22 @@
 """The settings of `compare`, each with its default, checked before any fit."""
 
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
+from offby.bins.names import DEFAULT_STRATEGY, Bounds, Strategy
+
 if TYPE_CHECKING:
     from offby.losses.registry import NamedLoss
+    from offby.tabular.modules import Module
 
 Kind = Literal["classes", "number"]
-Strategy = Literal["quantile", "uniform"]
+Network = Literal["ensemble", "perceptron"]
 StopOn = Literal["score", "own"]
+_SECONDS = {"": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,10 +36,12 @@ class CompareConfig:
     losses: Sequence[str] = ("ce", "emd1", "emd2", "cce", "ce+emd2")
     kind: Kind = "classes"
     bins: int = 50
-    strategy: Strategy = "quantile"
+    strategy: Strategy = DEFAULT_STRATEGY
+    bounds: Bounds = "auto"
     folds: int = 5
     seeds: int = 3
     seed: int = 0
+    network: "Network | Module" = "ensemble"
     stop_on: StopOn = "score"
     rope: float = 0.01
     metric: str | None = None
@@ -42,17 +49,29 @@ class CompareConfig:
     target_noise: float | None = None
     unseen_groups: bool = False
     references: bool = True
+    all_fits: bool = False
+    time_budget: float | str | None = None
 
     def __post_init__(self) -> None:
         """Check every setting."""
         _check_choice("kind", self.kind, get_args(Kind))
         _check_choice("strategy", self.strategy, get_args(Strategy))
+        if isinstance(self.network, str):
+            _check_choice("network", self.network, get_args(Network))
+        elif not callable(self.network):
+            raise TypeError(
+                "network must be a name, a torch.nn.Module or a function (n_features, "
+                f"n_classes) that builds one, got {type(self.network).__name__}; use "
+                "one of these"
+            )
         _check_choice("stop_on", self.stop_on, get_args(StopOn))
+        _check_bounds(self.bounds)
         _check_whole("bins", self.bins, 2)
         _check_whole("folds", self.folds, 2)
         _check_whole("seeds", self.seeds, 1)
         _check_whole("seed", self.seed, 0)
         _check_share("rope", self.rope)
+        self.budget_seconds()
         if self.target_noise is not None:
             _check_deviation("target_noise", self.target_noise)
         for loss in self.named_losses():
@@ -61,6 +80,30 @@ class CompareConfig:
                     f"the loss {loss} needs numbers, and the target holds classes; "
                     "drop it, or read the target as a number in bins"
                 )
+
+    def budget_seconds(self) -> float | None:
+        """The time budget in seconds.
+
+        >>> CompareConfig(time_budget="2m").budget_seconds()
+        120.0
+        """
+        given = self.time_budget
+        if given is None:
+            return None
+        if isinstance(given, str):
+            found = re.fullmatch(r"\s*([\d.]+)\s*([smh]?)\s*", given)
+            try:
+                seconds = float(found[1]) * _SECONDS[found[2]] if found else math.nan
+            except ValueError:
+                seconds = math.nan
+        else:
+            seconds = float(given) if _is_number(given) else math.nan
+        if not 0 < seconds < math.inf:
+            raise ValueError(
+                "a time budget must be a number of seconds above 0, or a text such as "
+                f"90s, 2m or 1h, got {given!r}; write it so, or leave it out"
+            )
+        return seconds
 
     def named_losses(self) -> "list[NamedLoss]":
         """The losses by their names, each named once."""
@@ -89,6 +132,14 @@ def _check_choice(name: str, value: Any, choices: Sequence[str]) -> None:
     if value not in choices:
         quoted = " or ".join(f'"{choice}"' for choice in choices)
         raise ValueError(f"{name} must be {quoted}, got {value!r}; use one of these")
+
+
+def _check_bounds(value: Any) -> None:
+    # The command line reads the defaults above without loading NumPy.
+    if value is not None and value != "auto":
+        from offby.bins.support import checked_bounds
+
+        checked_bounds(value)
 
 
 def _check_whole(name: str, value: Any, least: int) -> None:

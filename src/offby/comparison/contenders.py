@@ -5,15 +5,16 @@ from dataclasses import dataclass
 from typing import Any
 
 from offby.comparison.config import CompareConfig
+from offby.comparison.fits import Fit
 from offby.comparison.methods.jobs import (
     extra_jobs,
     loss_jobs,
     methods_of,
     reference_jobs,
 )
-from offby.comparison.networks import Settings
+from offby.comparison.networks import Design
 from offby.comparison.noise import perturb
-from offby.comparison.problem import Fit, Problem
+from offby.comparison.problem import Problem
 from offby.comparison.scheduler import FitKey, Job
 from offby.losses.registry import NamedLoss
 from offby.results import Method
@@ -27,6 +28,8 @@ class Contenders:
 
     losses: Sequence[NamedLoss]
     methods: tuple[Method, ...]
+    design: Design
+    """Of the networks that learn by the losses."""
     perturbations: Sequence[perturb.Perturbation]
     jobs: Sequence[Job]
     """Of the methods, then of the losses under each perturbation."""
@@ -48,7 +51,7 @@ class Contenders:
 def contenders_of(
     problem: Problem,
     config: CompareConfig,
-    settings: Settings,
+    design: Design,
     extra: Mapping[str, Any],
     *,
     keyed: bool,
@@ -58,16 +61,17 @@ def contenders_of(
     Args:
         problem: The data and their folds.
         config: The settings of the comparison.
-        settings: Size of the networks and rules of their training.
+        design: Which networks are trained, and how.
         extra: Estimators of the user by name.
         keyed: Whether fits are kept, so that each needs a hash of all it depends on.
     """
     losses, seeds = config.named_losses(), range(config.seeds)
     more = extra_jobs(problem, extra, losses, keyed=keyed)
-    jobs = loss_jobs(problem, losses, seeds, settings, config.stop_on)
+    jobs = loss_jobs(problem, losses, seeds, design, config.stop_on, keyed=keyed)
     if config.references:
-        jobs += reference_jobs(problem, seeds, settings)
+        jobs += reference_jobs(problem, seeds, design)
     jobs += more
     changed = perturb.perturbations(problem) if config.noise else []
-    refits = perturb.jobs(changed, losses, settings, config.stop_on)
-    return Contenders(losses, methods_of(losses, jobs), changed, [*jobs, *refits])
+    refits = perturb.jobs(changed, losses, design, config.stop_on, keyed=keyed)
+    methods = methods_of(losses, jobs)
+    return Contenders(losses, methods, design, changed, [*jobs, *refits])

@@ -1,6 +1,5 @@
 """The data and how they were cut, for the reader of a comparison."""
 
-import hashlib
 from itertools import pairwise
 from typing import Any
 
@@ -8,6 +7,7 @@ import numpy as np
 import torch
 
 from offby.bins import Bins
+from offby.comparison.hashing import hash_of_rows
 from offby.comparison.problem import Problem
 from offby.results import Data, Grid
 
@@ -65,17 +65,26 @@ def data_of(problem: Problem, name, target, labels, notes) -> Data:
         edges=grid.edges,
         counts=tuple(map(int, counts)),
         sha256=hash_of_rows(X, problem.y),
-        notes=tuple(notes),
+        notes=(*notes, *_of_copies(problem)),
+        n_copies=problem.n_copies,
     )
 
 
-def hash_of_rows(X, y: np.ndarray) -> str:
-    """A hash of every cell and target."""
-    digest = hashlib.sha256(np.ascontiguousarray(y).tobytes())
-    if isinstance(X, np.ndarray):
-        digest.update(np.ascontiguousarray(X).tobytes())
-    else:
-        for column in X.columns:
-            cells = "\x1f".join(map(str, X[column].to_list()))
-            digest.update(f"{column}\x1e{cells}\x1d".encode())
-    return digest.hexdigest()
+def _of_copies(problem: Problem) -> tuple[str, ...]:
+    """How many rows repeat the inputs of another one, and what that means."""
+    n = problem.n_copies
+    if not n:
+        return ()
+    rows = f"{n:,} rows have" if n > 1 else "1 row has"
+    says = f"{rows} the same inputs as an earlier row"
+    if problem.keeps_copies_together:
+        return (f"{says}; such rows stay in the same fold.",)
+    if problem.time is not None:
+        return (
+            f"{says}; the split by time does not keep such rows together, so a model "
+            "may know rows that it is tested on.",
+        )
+    return (
+        f"{says}; too few rows differ to keep such rows in the same fold, so a model "
+        "may know rows that it is tested on.",
+    )

@@ -6,24 +6,29 @@ from typing import TypeVar
 
 import numpy as np
 
-from offby.comparison import diagnostics
+from offby.comparison import diagnostics, findings
 from offby.comparison.config import CompareConfig
 from offby.comparison.contenders import Contenders, Fits
+from offby.comparison.fits import Fit
 from offby.comparison.forecasts import forecasts
 from offby.comparison.judgment import Judgment
 from offby.comparison.noise.curves import curves
 from offby.comparison.noise.estimate import noise_share
 from offby.comparison.noise.takeovers import takeovers
-from offby.comparison.problem import Fit, Problem
+from offby.comparison.problem import Problem
 from offby.comparison.reliability import reliability
 from offby.comparison.why import reasons
 from offby.results import (
     Calibration,
+    Column,
+    Coverage,
     Forecasts,
+    Importance,
     Noise,
     NoiseShare,
     Pushes,
     Reason,
+    Region,
     Reliability,
     Row,
     Training,
@@ -47,6 +52,9 @@ class Diagnosis:
     noise_share: NoiseShare | None
     takeovers: tuple[str, ...]
     reasons: tuple[Reason, ...]
+    importances: tuple[Importance, ...]
+    regions: tuple[Region, ...]
+    coverage: tuple[Coverage, ...]
     notes: tuple[str, ...]
     """A sentence for each part that could not be computed."""
 
@@ -74,11 +82,14 @@ def diagnosed(
     contenders: Contenders,
     judgment: Judgment,
     labels: Sequence[str],
+    columns: Sequence[Column],
     fits: Fits,
 ) -> Diagnosis:
     """Everything beside the scores; a part that fails becomes a note."""
     attempts, by_loss = _Attempts(), contenders.by_loss(fits)
     make = attempts.make
+    best = _best(contenders, judgment)
+    names = [column.name for column in columns if column.used]
     changed, share, taken = _noise(
         attempts, problem, config, contenders, judgment, fits
     )
@@ -101,8 +112,28 @@ def diagnosed(
             lambda: reasons(problem, judgment.scores, by_loss, share),
             (),
         ),
+        importances=make(
+            "The importance of the columns",
+            lambda: findings.importances(
+                problem, contenders.design, best, by_loss[best], names
+            ),
+            (),
+        ),
+        regions=make(
+            "The errors by parts of the target",
+            lambda: findings.regions(problem, best, by_loss[best]),
+            (),
+        ),
+        coverage=_of_each(attempts, "Coverage", problem, by_loss, findings.coverage),
         notes=tuple(attempts.notes),
     )
+
+
+def _best(contenders: Contenders, judgment: Judgment) -> str:
+    """The best loss by the first metric that has one."""
+    # No loss is best where the scores of all are infinite.
+    best = next((answer.best for answer in judgment.verdicts if answer.best), "")
+    return best or str(contenders.losses[0])
 
 
 def _of_each(
@@ -135,12 +166,17 @@ def _noise(
     losses, metrics = contenders.losses, judgment.metrics
     first = next(metric for metric in metrics if metric.answers)
     by_loss = contenders.by_loss(fits)
-    # No loss is best where the scores of all are infinite.
-    best = next((answer.best for answer in judgment.verdicts if answer.best), "")
-    best = best or str(losses[0])
+    best = _best(contenders, judgment)
     found = attempts.make(
         "The effect of noise",
-        lambda: curves(problem, losses, metrics, contenders.perturbations, fits),
+        lambda: curves(
+            problem,
+            losses,
+            metrics,
+            contenders.perturbations,
+            contenders.design,
+            fits,
+        ),
         (),
     )
     taken = attempts.make(
@@ -153,6 +189,7 @@ def _noise(
         lambda: noise_share(
             problem,
             [fit for fit in by_loss[best] if fit.seed == 0],
+            contenders.design,
             config.target_noise,
         ),
         None,
@@ -168,7 +205,7 @@ def _pushes(
             push
             for loss in contenders.losses
             for push in diagnostics.pushes(
-                problem.folds[0], loss, by_loss[str(loss)][0]
+                problem.folds[0], loss, by_loss[str(loss)][0], contenders.design
             )
         )
 

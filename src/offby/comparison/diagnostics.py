@@ -7,11 +7,14 @@ from typing import Literal
 import numpy as np
 import torch
 from scipy import stats
+from torch import Tensor
 
 from offby.comparison.describe import grid_of
-from offby.comparison.problem import Fit, Fold, Problem, Weights, logits_of
+from offby.comparison.fits import Fit, Forecaster, Tensors
+from offby.comparison.networks import Design
+from offby.comparison.problem import Fold, Problem
 from offby.comparison.scoring import pit_reached, true_classes
-from offby.losses.registry import NamedLoss
+from offby.losses.registry import Labels, NamedLoss
 from offby.results import Calibration, Grid, Pushes, Row
 
 Stage = Literal["start", "middle", "end"]
@@ -83,24 +86,31 @@ def _disagreement(stack: np.ndarray) -> np.ndarray:
     return np.mean(gaps, 0) if pairs else np.zeros(stack.shape[1])
 
 
-def pushes(fold: Fold, loss: NamedLoss, fit: Fit) -> tuple[Pushes, ...]:
+def pushes(fold: Fold, loss: NamedLoss, fit: Fit, design: Design) -> tuple[Pushes, ...]:
     """Mean push on each logit at three stages of one training, on held-out rows."""
     start, middle = fit.earlier
-    stages: dict[Stage, Weights] = {
+    stages: dict[Stage, Tensors] = {
         "start": start,
         "middle": middle,
-        "end": fit.weights,
+        "end": fit.tensors,
     }
+    network = Forecaster.of(fold, design)
+    inputs = torch.from_numpy(fold.inputs(fold.test))
     return tuple(
-        _pushes(fold, loss, weights, stage) for stage, weights in stages.items()
+        _pushes(fold, loss, network.member_logits(tensors, inputs), stage)
+        for stage, tensors in stages.items()
     )
 
 
-def _pushes(fold: Fold, loss: NamedLoss, weights: Weights, stage: Stage) -> Pushes:
-    inputs = torch.tensor(fold.test.inputs)
-    logits = logits_of(weights, inputs).double().requires_grad_()
-    labels = fold.labels(fold.test)
-    (grad,) = torch.autograd.grad(loss.rows(logits, labels).sum(), logits)
+def _pushes(fold: Fold, loss: NamedLoss, logits: Tensor, stage: Stage) -> Pushes:
+    """Mean push over the held-out rows, and over the members, which learn apart."""
+    logits, labels = logits.double().requires_grad_(), fold.labels(fold.test)
+    value = None if labels.value is None else labels.value.expand(logits.shape[:-1])
+    every = Labels(
+        labels.index.expand(logits.shape[:-1]), labels.line, value, labels.bins
+    )
+    (grad,) = torch.autograd.grad(loss.rows(logits, every).sum(), logits)
+    grad = grad.mean(0)
     n_classes = logits.shape[-1]
     offset = (np.arange(n_classes) - labels.index.numpy()[:, None]).ravel()
     weight = np.repeat(fold.test.row_weights(), n_classes)

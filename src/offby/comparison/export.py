@@ -5,8 +5,9 @@ from pathlib import Path
 
 import numpy as np
 
+from offby.comparison.fits import Fit
 from offby.comparison.methods.references import LEVELS
-from offby.comparison.problem import Fit, Problem
+from offby.comparison.problem import Problem
 from offby.comparison.scheduler import FitKey
 
 FORMATS = ("csv", "parquet")

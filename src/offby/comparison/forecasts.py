@@ -5,7 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from offby import metrics
-from offby.comparison.problem import Fit, Problem
+from offby.comparison.fits import Fit
+from offby.comparison.problem import Problem
 from offby.comparison.reliability import crps_parts
 from offby.distribution import BinnedDistribution
 from offby.results import Forecasts, Guess

@@ -1,252 +1,292 @@
-"""Which differences are real: paired, corrected, and decided by one rule.
+"""How far the difference of two methods can be trusted, from their scores of every row.
 
-`verdicts.py` puts the decisions into sentences.
+docs/verdict.md has the formulas, their sources and the study behind the two constants.
 """
 
 import math
-from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
-from itertools import combinations
+from dataclasses import dataclass, replace
+from functools import cache
 
 import numpy as np
-from numpy.typing import ArrayLike
 from scipy import stats
 
-from offby.results import (
-    Difference,
-    Method,
-    Metric,
-    Score,
-    Verdict,
-    ranking,
-)
+from offby.results import Verdict
 
-Paired = dict[tuple[int, int], Score]
+LEVEL = 0.05
+"""Chance that a run calls any of several equal methods worse than the leader."""
+PRIOR_RATIO = 2.0
+"""Variance of a fold's mean over what its rows alone explain, if nothing else is known:
+as much again comes from the seed of the training. Measured in benchmarks/verdict.py."""
+PRIOR_FREEDOM = 8
+"""Degrees of freedom that the prior ratio counts for."""
+PRIOR_SHARED = 0.3
+"""Share of the row variance that all seeds have in common, if there is only one."""
+MOST_SEEDS = 100
+"""More than this nobody trains."""
+MOST_ROWS = 10_000_000
+"""More than this nobody collects for the sake of a verdict."""
 
-_MOST_SEEDS = 100
-"""More than this nobody trains: a difference that needs more is called unsettled."""
+
+@dataclass(frozen=True, eq=False)
+class FoldScores:
+    """Scores of a method (or differences of two) on the held-out rows of one fold."""
+
+    values: np.ndarray
+    """Seeds x rows."""
+    weight: np.ndarray | None = None
+    groups: np.ndarray | None = None
+    """Group of each row; the rows of one are not independent of each other."""
+
+
+@dataclass(frozen=True)
+class Moments:
+    """What rows, seeds and folds tell about the difference of two methods.
+
+    All are variances of the mean of one fold, in squared units of the score.
+    """
+
+    mean: float
+    """Mean difference over folds: above 0 where the leader has the lower score."""
+    rows: float
+    """What the rows explain, with the seeds averaged."""
+    one: float
+    """What the rows explain under a single seed."""
+    shared: float
+    """The part of `one` that all seeds have in common."""
+    seeds_apart: float
+    """Variance between seeds of the same fold; 0 if there is one."""
+    folds_apart: float
+    """Variance between folds of their means over seeds; 0 if there is one."""
+    folds: int
+    seeds: int
+    n_rows: int
 
 
 @dataclass(frozen=True)
 class Interval:
-    """A mean of paired differences, and how far it can be trusted."""
+    """A mean difference, its standard error, and the interval that decides."""
 
     mean: float
     error: float
-    """Standard error, corrected for training rows that folds share."""
-    freedom: int
-    """Degrees of freedom of Student's t; 0 where nothing can be said."""
-
-    @property
-    def half(self) -> float:
-        """Half-width of the 95 % interval."""
-        if not self.freedom:
-            return math.inf
-        return float(stats.t.ppf(0.975, self.freedom)) * self.error
+    half: float
+    """Half-width: simultaneous over the methods and over all looks at the scores."""
 
     @property
     def low(self) -> float:
-        """Lower end of the 95 % interval."""
+        """Lower end."""
         return self.mean - self.half
 
     @property
     def high(self) -> float:
-        """Upper end of the 95 % interval."""
+        """Upper end."""
         return self.mean + self.half
 
-    def p_value(self, margin: float = 0.0) -> float:
-        """Of a difference no larger than the margin; below 5 % if outside it.
 
-        >>> round(Interval(mean=0.2, error=0.1, freedom=9).p_value(), 4)
-        0.0766
-        """
-        beyond = abs(self.mean) - margin
-        if not self.freedom or beyond <= 0:
-            return 1.0
-        if not self.error:
-            return 0.0
-        return 2 * float(stats.t.sf(beyond / self.error, self.freedom))
+def moments(folds: Sequence[FoldScores]) -> Moments:
+    """The variances that folds, seeds and rows tell of paired differences."""
+    means = np.stack([_means(fold) for fold in folds])
+    n_folds, n_seeds = means.shape
+    averaged = [replace(f, values=f.values.mean(0, keepdims=True)) for f in folds]
+    rows = float(np.mean([_row_variance(fold) for fold in averaged]))
+    one = rows
+    if n_seeds > 1:
+        one = float(np.mean([_row_variance(fold) for fold in folds]))
+    # Averaging seeds leaves what they share, and a part of the rest for each seed.
+    shared = (n_seeds * rows - one) / (n_seeds - 1) if n_seeds > 1 else 0.0
+    return Moments(
+        mean=float(means.mean()),
+        rows=rows,
+        one=one,
+        shared=max(0.0, shared) if n_seeds > 1 else PRIOR_SHARED * one,
+        seeds_apart=float(means.var(1, ddof=1).mean()) if n_seeds > 1 else 0.0,
+        folds_apart=float(means.mean(1).var(ddof=1)) if n_folds > 1 else 0.0,
+        folds=n_folds,
+        seeds=n_seeds,
+        n_rows=sum(fold.values.shape[1] for fold in folds),
+    )
 
 
-def corrected_interval(differences: ArrayLike, overlap: float) -> Interval:
-    """Mean of paired differences over folds and seeds, with its uncertainty.
+def _means(fold: FoldScores) -> np.ndarray:
+    return np.average(fold.values, axis=1, weights=fold.weight)
 
-    The folds share training rows, so the plain interval is too narrow: the variance is
-    enlarged by `overlap`, the ratio of held-out to training rows.
 
-    References:
-        Nadeau, Bengio (2003), Inference for the generalization error, Machine Learning
-        52, doi:10.1023/A:1024068626366.
-
-    >>> found = corrected_interval([0.1, 0.2, 0.3, 0.2], overlap=1.0)
-    >>> f"{found.mean:.2f} ({found.low:.2f} to {found.high:.2f})"
-    '0.20 (-0.09 to 0.49)'
-    """
-    values = np.asarray(differences, dtype=np.float64)
-    n = len(values)
+def _row_variance(fold: FoldScores) -> float:
+    """Variance of the weighted mean of the rows, averaged over seeds."""
+    n_rows = fold.values.shape[1]
+    weight = np.ones(n_rows) if fold.weight is None else fold.weight
+    off = weight * (fold.values - _means(fold)[:, None]) / weight.sum()
+    if fold.groups is not None:
+        _, place = np.unique(fold.groups, return_inverse=True)
+        off = np.stack([np.bincount(place, each) for each in off])
+    n = off.shape[1]
     if n < 2:
-        return Interval(float(values.mean()), math.inf, 0)
-    error = math.sqrt(float(values.var(ddof=1)) * (1 / n + overlap))
-    return Interval(float(values.mean()), error, n - 1)
+        return math.inf
+    return float((off**2).sum(1).mean()) * n / (n - 1)
 
 
-def holm(p_values: Sequence[float]) -> list[float]:
-    """The p-values, each so much larger that all may be read at once.
+def fold_variance(found: Moments, seeds: int | None = None) -> tuple[float, float]:
+    """Variance of the mean of a fold, and its degrees of freedom.
 
-    References:
-        Holm (1979), A simple sequentially rejective multiple test procedure,
-        Scandinavian Journal of Statistics 6.
-
-    >>> holm([0.01, 0.04, 0.03])
-    [0.03, 0.06, 0.06]
-    """
-    order = np.argsort(p_values, kind="stable")
-    adjusted = [0.0] * len(p_values)
-    largest = 0.0
-    for rank, place in enumerate(order):
-        largest = max(largest, min(1.0, (len(order) - rank) * p_values[place]))
-        adjusted[int(place)] = largest
-    return adjusted
-
-
-def verdict(found: Interval, rope: float, beyond_rope: float, beyond_0: float):
-    """The words for a difference of a loss (lower is better), in shares of the other.
+    Between folds there are few degrees of freedom, so their variance is moderated
+    (Smyth 2004): it is averaged with what the rows and the seeds let expect.
 
     Args:
-        found: The difference.
-        rope: Differences within it are practically none.
-        beyond_rope: p-value of a difference within `rope`, corrected for all pairs.
-        beyond_0: p-value of no difference, corrected for all pairs.
-
-    >>> verdict(Interval(-0.04, 0.01, 14), 0.01, 0.009, 0.001)
-    'better'
-    >>> verdict(Interval(0.0, 0.02, 14), 0.01, 1.0, 1.0)
-    "can't tell"
+        found: The variances that were seen.
+        seeds: The variance if there were so many seeds, all else staying as it is.
     """
-    worse = found.mean > 0
-    words: Verdict
-    if beyond_rope < 0.05:
-        words = "worse" if worse else "better"
-    elif beyond_0 < 0.05:
-        words = "slightly worse" if worse else "slightly better"
-    elif found.low < -rope and found.high > rope:
-        words = "can't tell"
-    elif found.low > 0 or found.high < 0:
-        # Clear by itself, but not among so many pairs: no reason to call it a tie.
-        words = "can't tell"
-    else:
-        words = "no clear difference"
-    return words
+    n = found.seeds if seeds is None else seeds
+    of_seeds = found.folds * (found.seeds - 1)
+    one_fit = PRIOR_RATIO * found.one - found.shared
+    by_seed = PRIOR_FREEDOM * max(one_fit, 0.0) + of_seeds * found.seeds_apart
+    by_seed /= PRIOR_FREEDOM + of_seeds
+    expected, known = (
+        found.shared + by_seed / count for count in (n, max(found.seeds, 1))
+    )
+    freedom = PRIOR_FREEDOM + found.folds * (n - 1)
+    apart = found.folds_apart * (expected / known if known else 1.0)
+    variance = freedom * expected + (found.folds - 1) * apart
+    total = freedom + found.folds - 1
+    # Never below what the rows alone explain.
+    floor = found.rows if n == found.seeds else found.shared
+    return max(variance / total, floor), total
 
 
-def seeds_needed(
-    differences: ArrayLike,
+def interval(
+    found: Moments,
+    n_methods: int,
     *,
-    seeds: int,
-    overlap: float,
-    rope: float,
-    n_pairs: int = 1,
-) -> int | None:
-    """About how many seeds would end a "can't tell"; None if not even 100 would.
+    look: int = 1,
+    looks: int = 1,
+    seeds: int | None = None,
+) -> Interval:
+    """The interval of a difference from the leader, which the same data chose.
 
-    The mean and the variance are taken to stay as they are. The interval cannot shrink
-    below what the folds share, so on few rows no number of seeds is enough.
+    Args:
+        found: What rows, seeds and folds tell.
+        n_methods: Methods among which the leader is the best.
+        look: Which look at the scores this is, from 1.
+        looks: How many looks there may be: each seed is one.
+        seeds: The interval if there were so many seeds.
     """
-    values = np.asarray(differences, dtype=np.float64)
-    if len(values) < 2:
-        return seeds + 1
-    n_folds = len(values) // seeds
-    mean, variance = float(values.mean()), float(values.var(ddof=1))
-    for more in range(seeds + 1, _MOST_SEEDS + 1):
-        n = more * n_folds
-        found = Interval(mean, math.sqrt(variance * (1 / n + overlap)), n - 1)
-        # As if each p-value were the least of all pairs: Holm asks no more of any.
-        beyond = [n_pairs * found.p_value(margin) for margin in (rope, 0.0)]
-        if verdict(found, rope, *beyond) != "can't tell":
-            return more
+    if math.isinf(found.one):
+        return Interval(found.mean, math.inf, math.inf)
+    variance, freedom = fold_variance(found, seeds)
+    error = math.sqrt(variance / found.folds)
+    level = spent(look, looks) - spent(look - 1, looks)
+    # What is only foreseen need not be exact: Bonferroni is 3 % wider, and quick.
+    factor = critical if seeds is None else _bonferroni
+    return Interval(found.mean, error, factor(level, n_methods, freedom) * error)
+
+
+def spent(look: int, looks: int) -> float:
+    """Share of the level that is spent up to a look (Lan, DeMets 1983, Pocock's form).
+
+    >>> [round(spent(look, 3), 4) for look in (1, 2, 3)]
+    [0.0226, 0.0382, 0.05]
+    """
+    return LEVEL * math.log1p((math.e - 1) * look / looks)
+
+
+@cache
+def critical(level: float, n_methods: int, freedom: float) -> float:
+    """Standard errors to either side: Tukey's studentized range, by scipy.
+
+    For two methods this is Student's t.
+
+    >>> round(critical(0.05, 2, 10), 3)
+    2.228
+    """
+    if n_methods == 2:
+        return float(stats.t.isf(level / 2, freedom))
+    return float(stats.studentized_range.isf(level, n_methods, freedom) / math.sqrt(2))
+
+
+def _bonferroni(level: float, n_methods: int, freedom: float) -> float:
+    pairs = n_methods * (n_methods - 1)
+    return float(stats.t.isf(level / pairs, freedom))
+
+
+def corrected_interval(fold_scores: np.ndarray, n_methods: int) -> Interval:
+    """From one difference per fold, where the scores of the rows are not known.
+
+    The folds share training rows, for which the variance of their mean is enlarged by
+    the ratio of held-out to training rows (Nadeau, Bengio 2003).
+    """
+    n = len(fold_scores)
+    mean = float(np.mean(fold_scores))
+    variance = float(np.var(fold_scores, ddof=1)) * (1 / n + 1 / (n - 1))
+    error = math.sqrt(variance)
+    return Interval(mean, error, critical(LEVEL, n_methods, n - 1) * error)
+
+
+def verdict(found: Interval, scale: float, rope: float) -> Verdict:
+    """The answer that an interval gives (lower scores are better).
+
+    Args:
+        found: The difference from the leader.
+        scale: Size of the leader's score.
+        rope: Differences within this share of it are practically none.
+
+    >>> verdict(Interval(0.02, 0.005, 0.012), 1.0, rope=0.01)
+    'worse'
+    >>> verdict(Interval(0.002, 0.003, 0.007), 1.0, rope=0.01)
+    'practically equal'
+    >>> verdict(Interval(0.02, 0.01, 0.03), 1.0, rope=0.01)
+    'not settled'
+    """
+    margin = rope * scale
+    if found.low >= -margin and found.high <= margin:
+        return "practically equal"
+    if found.low > 0:
+        return "worse"
+    return "better" if found.high < 0 else "not settled"
+
+
+def seeds_that_settle(
+    found: Moments,
+    n_methods: int,
+    scale: float,
+    rope: float,
+    *,
+    most: int = MOST_SEEDS,
+    looks: int | None = None,
+) -> int | None:
+    """The fewest seeds with which the answer would be settled; None if no number is.
+
+    The mean and the variances are taken to stay as they are. What all seeds share, the
+    rows, no number of seeds removes.
+
+    Args:
+        found: What is known so far.
+        n_methods: Methods that are compared.
+        scale: Size of the leader's score.
+        rope: Differences within this share of it are practically none.
+        most: The largest number to consider.
+        looks: Looks that are planned; by default as many as seeds.
+    """
+    for seeds in range(found.seeds + 1, most + 1):
+        planned = looks or seeds
+        then = interval(found, n_methods, look=seeds, looks=planned, seeds=seeds)
+        if verdict(then, scale, rope) != "not settled":
+            return seeds
     return None
 
 
-def differences(
-    methods: Sequence[Method],
-    metrics: Sequence[Metric],
-    scores: Sequence[Score],
-    *,
-    overlap: float,
-    seeds: int,
-    rope: float,
-) -> tuple[Difference, ...]:
-    """Every two losses by every metric, the worse against the better one.
+def rows_that_settle(
+    now: Interval, n_rows: int, scale: float, rope: float
+) -> int | None:
+    """About how many rows would settle the answer, to two digits; None if too many.
 
-    The verdicts allow for the number of pairs that a metric compares (Holm).
+    All parts of the variance fall as the rows grow: those of the rows as 1 / rows, and
+    those of the training about so.
     """
-    by_method: dict[tuple[str, str], Paired] = defaultdict(dict)
-    for score in scores:
-        by_method[score.method, score.metric][score.fold, score.seed] = score
-    found = []
-    for metric in metrics:
-        named = {
-            m.key: by_method[m.key, metric.key] for m in methods if not m.reference
-        }
-        ranked = ranking.ranked(scores, named, metric)
-        known = [key for key in ranked if _has_scores(named[key])]
-        pairs = [(b, a) for a, b in combinations(known, 2)]
-        infinite = {k: ranking.infinite_rows(scores, k, metric.key) for k in known}
-        found += _of_pairs(metric, pairs, named, infinite, overlap, seeds, rope)
-    return tuple(found)
-
-
-def _has_scores(pairs: Paired) -> bool:
-    return bool(pairs) and all(score.value is not None for score in pairs.values())
-
-
-def _of_pairs(metric, pairs, named, infinite, overlap, seeds, rope) -> list[Difference]:
-    sign = 1 if metric.lower_is_better else -1
-    gaps, shares, scales = [], [], []
-    for worse, better in pairs:
-        mine, its = named[worse], named[better]
-        gap = np.array([mine[place].value - its[place].value for place in its])
-        scale = abs(float(np.mean([score.value for score in its.values()]))) or 1.0
-        gaps.append(gap)
-        scales.append(scale)
-        shares.append(corrected_interval(sign * gap / scale, overlap))
-    beyond_rope = holm([share.p_value(rope) for share in shares])
-    beyond_0 = holm([share.p_value() for share in shares])
-    found = []
-    for i, (worse, better) in enumerate(pairs):
-        words = verdict(shares[i], rope, beyond_rope[i], beyond_0[i])
-        if infinite[worse] > infinite[better]:
-            words = "worse"  # an infinite loss is worse by any finite measure
-        plain = corrected_interval(gaps[i], overlap)
-        needed = None
-        if words == "can't tell":
-            relative = sign * gaps[i] / scales[i]
-            needed = seeds_needed(
-                relative,
-                seeds=seeds,
-                overlap=overlap,
-                rope=rope,
-                n_pairs=len(pairs),
-            )
-        found.append(
-            Difference(
-                metric=metric.key,
-                method=worse,
-                other=better,
-                mean=plain.mean,
-                low=_finite(plain.low),
-                high=_finite(plain.high),
-                relative=plain.mean / scales[i],
-                wins=int((sign * gaps[i] < 0).sum()),
-                pairs=len(gaps[i]),
-                verdict=words,
-                p_value=beyond_0[i],
-                seeds_needed=needed,
-            )
-        )
-    return found
-
-
-def _finite(bound: float) -> float:
-    return math.copysign(1e300, bound) if math.isinf(bound) else bound
+    off = abs(now.mean)
+    allowed = max(off, rope * scale - off)
+    if not 0 < now.half < math.inf or not allowed:
+        return None
+    needed = n_rows * (now.half / allowed) ** 2
+    if needed > MOST_ROWS:
+        return None
+    digit = 10 ** max(0, math.floor(math.log10(needed)) - 1)
+    return math.ceil(needed / digit) * digit

@@ -1,17 +1,47 @@
-"""Scores of all methods, and which differences between them are clear."""
+"""Scores of all methods, and how the losses compare with the leader."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-
-import numpy as np
 
 from offby.comparison.config import CompareConfig
 from offby.comparison.contenders import Contenders, Fits
-from offby.comparison.inference import differences
-from offby.comparison.problem import Fold, Problem
-from offby.comparison.scoring import judge
+from offby.comparison.differences import Paired, Plan, paired
+from offby.comparison.problem import Fold
+from offby.comparison.scheduler import FitKey
+from offby.comparison.scoring import Judged, RowScores, means, row_scores
 from offby.comparison.verdicts import answers
 from offby.results import Answer, Difference, Metric, Score
+
+
+@dataclass(frozen=True, eq=False)
+class Scoreboard:
+    """The scores of the fits that are there, each computed once."""
+
+    means: Mapping[FitKey, Judged]
+    rows: Mapping[FitKey, RowScores]
+    """Of the methods, without those under noise."""
+
+    def with_fits(
+        self, folds: Sequence[Fold], fits: Fits, losses: Collection[str]
+    ) -> "Scoreboard":
+        """With the scores of those fits that are new."""
+        of_fits, of_rows = dict(self.means), dict(self.rows)
+        for key, fit in fits.items():
+            if key not in of_fits:
+                method, number, _ = key
+                rows = row_scores(folds[number], fit)
+                of_fits[key] = means(folds[number], rows)
+                if method in losses:
+                    of_rows[key] = rows
+        return Scoreboard(of_fits, of_rows)
+
+    def scores(self, metrics: Sequence[Metric]) -> tuple[Score, ...]:
+        """All means as plain data."""
+        return tuple(
+            Score(method, number, seed, metric.key, *judged[metric.key])
+            for (method, number, seed), judged in self.means.items()
+            for metric in metrics
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -21,34 +51,43 @@ class Judgment:
     metrics: tuple[Metric, ...]
     scores: tuple[Score, ...]
     differences: tuple[Difference, ...]
+    references: tuple[Difference, ...]
+    """Of the references from the best loss."""
     verdicts: tuple[Answer, ...]
 
 
+def leaders_and_rivals(
+    board: Scoreboard,
+    metrics: Sequence[Metric],
+    losses: Sequence[str],
+    folds: Sequence[Fold],
+    plan: Plan,
+) -> list[Paired]:
+    """Every loss against the leader, by every metric."""
+    scores = board.scores(metrics)
+    return paired(metrics, losses, losses, scores, board.rows, folds, plan)
+
+
 def judged(
-    problem: Problem,
+    board: Scoreboard,
     config: CompareConfig,
     contenders: Contenders,
     metrics: tuple[Metric, ...],
-    fits: Fits,
+    folds: Sequence[Fold],
+    plan: Plan,
 ) -> Judgment:
-    """Score every fit on its test rows, and compare the losses."""
-    scores = tuple(
-        Score(method, number, seed, metric, value, infinite)
-        for (method, number, seed), fit in contenders.scored(fits).items()
-        for metric, (value, infinite) in judge(problem.folds[number], fit).items()
-    )
-    compared = differences(
-        contenders.methods,
+    """The scores of every fit, and what they say of the losses."""
+    losses = [str(loss) for loss in contenders.losses]
+    scores = board.scores(metrics)
+    pairs = leaders_and_rivals(board, metrics, losses, folds, plan)
+    differences = tuple(pair.record(config.rope) for pair in pairs)
+    references = [method.key for method in contenders.methods if method.reference]
+    beside = paired(metrics, losses, references, scores, board.rows, folds, plan)
+    verdicts = answers(metrics, differences, contenders.methods, scores)
+    return Judgment(
         metrics,
         scores,
-        overlap=overlap(problem.folds),
-        seeds=config.seeds,
-        rope=config.rope,
+        differences,
+        tuple(pair.record(config.rope) for pair in beside),
+        verdicts,
     )
-    verdicts = answers(metrics, compared, contenders.methods, scores)
-    return Judgment(metrics, scores, compared, verdicts)
-
-
-def overlap(folds: Sequence[Fold]) -> float:
-    """Test rows per training row: how much the intervals widen (Nadeau, Bengio)."""
-    return float(np.mean([len(fold.test.y) / len(fold.train.y) for fold in folds]))

@@ -13,8 +13,10 @@ from offby.comparison.contenders import Contenders, Fits
 from offby.comparison.describe import not_tested, split_of
 from offby.comparison.diagnosis import Diagnosis
 from offby.comparison.judgment import Judgment
+from offby.comparison.networks import title_of
 from offby.comparison.problem import Problem
-from offby.results import Comparison, Data, Run, Timing
+from offby.comparison.rounds import Finished
+from offby.results import Column, Comparison, Data, Ended, Run, Timing
 
 
 def comparison_of(
@@ -22,10 +24,11 @@ def comparison_of(
     config: CompareConfig,
     command: str,
     data: Data,
+    columns: tuple[Column, ...],
     contenders: Contenders,
     judgment: Judgment,
     diagnosis: Diagnosis,
-    fits: Fits,
+    found: Finished,
     seconds: float,
 ) -> Comparison:
     """The result as plain data."""
@@ -36,29 +39,45 @@ def comparison_of(
         scores=judgment.scores,
         differences=judgment.differences,
         verdicts=judgment.verdicts,
-        why=tuple(reason.sentence for reason in diagnosis.reasons),
+        why=_why(diagnosis),
         reasons=diagnosis.reasons,
         rows=diagnosis.rows,
         pushes=diagnosis.pushes,
         calibration=diagnosis.calibration,
         reliability=diagnosis.reliability,
         training=diagnosis.training,
-        run=_run(problem, config, command),
+        run=_run(problem, config, command, found.ended),
         forecasts=diagnosis.forecasts,
         noise_share=diagnosis.noise_share,
         noise=diagnosis.noise,
         takeovers=diagnosis.takeovers,
-        timing=_timing(contenders, fits, seconds),
+        references=judgment.references,
+        columns=columns,
+        importances=diagnosis.importances,
+        regions=diagnosis.regions,
+        coverage=diagnosis.coverage,
+        timing=_timing(contenders, found.fits, seconds),
     )
 
 
-def _run(problem: Problem, config: CompareConfig, command: str) -> Run:
+def _why(diagnosis: Diagnosis) -> tuple[str, ...]:
+    """The reasons that tell something; those that do not are in `reasons` only."""
+    if not diagnosis.reasons:
+        return ()
+    telling = tuple(each.sentence for each in diagnosis.reasons if each.favors)
+    return telling or (
+        "Nothing that our study looked at tells on these data which loss does better.",
+    )
+
+
+def _run(problem: Problem, config: CompareConfig, command: str, ended: Ended) -> Run:
     return Run(
         command=command,
         folds=config.folds,
         seeds=config.seeds,
         seed=config.seed,
         stop_on=config.stop_on,
+        network=title_of(config.network),
         rope=config.rope,
         versions={
             "python": platform.python_version(),
@@ -69,6 +88,7 @@ def _run(problem: Problem, config: CompareConfig, command: str) -> Run:
         },
         not_tested=not_tested(problem, config.noise),
         split=split_of(problem),
+        ended=ended,
     )
 
 

@@ -1,43 +1,41 @@
-"""The fits behind a comparison: the same rows, folds and seeds for every method."""
+"""The data of a comparison, and their folds: the same rows for every method."""
 
 import hashlib
-import time
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from offby.bins import Bins
-from offby.comparison.networks import Settings, StopOn, fit_perceptrons
-from offby.comparison.splits import cuts
+from offby.bins import Bins, Bounds, Strategy
+from offby.comparison.config import Kind
+from offby.comparison.copies import first_copies, united
+from offby.comparison.hashing import hash_of_rows
+from offby.comparison.splits import can_keep_together, cuts
 from offby.grounds import Line
-from offby.losses.registry import Labels, NamedLoss
+from offby.losses.registry import Labels
 from offby.tabular.data import TrainingData, balanced_line
+from offby.tabular.encoders.frames import read_table
 from offby.tabular.encoders.numbers import fitted_encoder
-from offby.tabular.networks import MLP
+from offby.tabular.encoders.table import TableEncoder
 from offby.tabular.splits import child_seed
-from offby.tabular.trainer import TrainedRun
 from offby.weighted import WeightedSample
-
-Weights = tuple[np.ndarray, ...]
-Form = Literal["logits", "probs", "quantiles", "points"]
 
 
 @dataclass(frozen=True, eq=False)
 class Rows:
-    """The rows on one side of a cut, encoded with what the learned ones tell."""
+    """The rows on one side of a cut."""
 
     numbers: np.ndarray
     """Their places in the data, from 0."""
-    inputs: np.ndarray
+    X: Any
+    """Their inputs as they came, in an array or a frame."""
     y: np.ndarray
     weight: np.ndarray | None
     groups: np.ndarray | None = None
-    """Group of each row, as a whole number."""
+    """Group of each row, as a whole number; copies of a row are in its group."""
     time: np.ndarray | None = None
     """When each row came: 0 for the first time there is, then 1, 2, ..."""
 
@@ -60,6 +58,8 @@ class Fold:
     bins: Bins | None
     spread: float
     """Standard deviation of the target over all rows, for numbers."""
+    encoder: Any
+    """What makes inputs of a network of the columns, fitted on the training rows."""
 
     @cached_property
     def line(self) -> Line:
@@ -77,12 +77,21 @@ class Fold:
             return Labels(y.long(), self.line)
         return Labels(self.bins.index(y.double()), self.line, y.double(), self.bins)
 
-    @cached_property
+    def inputs(self, rows: Rows) -> np.ndarray:
+        """Rows of this fold as a network takes them."""
+        return self.encoded(rows.X)
+
+    def encoded(self, X: Any) -> np.ndarray:
+        """Any rows as a network of this fold takes them: float32 without gaps."""
+        return np.nan_to_num(np.asarray(self.encoder.transform(X), np.float32))
+
+    # Not kept: encoded rows are many times as large, and a fold travels to workers.
+    @property
     def data(self) -> TrainingData:
         """What the networks of this fold learn from."""
         labels = self.labels(self.train)
         return TrainingData(
-            torch.tensor(self.train.inputs),
+            torch.from_numpy(self.inputs(self.train)),
             labels.index,
             labels.value,
             self.line,
@@ -90,6 +99,7 @@ class Fold:
             tensor(self.train.weight),
             tensor(self.train.groups),
             tensor(self.train.time),
+            tensor(getattr(self.encoder, "column_of_", None)),
         )
 
     def network_seed(self, seed: int) -> int:
@@ -101,8 +111,9 @@ class Fold:
         """A hash of everything a fit on this fold can depend on."""
         found = hashlib.sha256(f"{self.number} {self.seed} {self.positions}".encode())
         for rows in (self.train, self.test):
+            found.update(hash_of_rows(rows.X, rows.y).encode())
             for name, part in vars(rows).items():
-                if part is not None:
+                if part is not None and name != "X":
                     found.update(f"{name} {part.shape} {part.dtype}".encode())
                     found.update(np.ascontiguousarray(part).tobytes())
         if self.bins is not None:
@@ -117,11 +128,11 @@ class Problem:
     X: object
     y: np.ndarray
     """Class codes 0 to K - 1, or numbers."""
-    kind: Literal["classes", "number"]
+    kind: Kind
     positions: tuple[float, ...]
     """Of the classes; empty for numbers."""
     n_bins: int
-    strategy: Literal["quantile", "uniform"]
+    strategy: Strategy
     n_folds: int
     seed: int
     weight: np.ndarray | None = None
@@ -129,8 +140,46 @@ class Problem:
     time: np.ndarray | None = None
     unseen_groups: bool = False
     """Whether, with times, only rows of groups without training rows are tested."""
+    bounds: Bounds = None
+    """Numbers beyond which no mass lies, as in `Bins.around`."""
     numbers: np.ndarray | None = None
-    """FitKey of each row in the user's table, if rows of weight 0 were left out."""
+    """Place of each row in the user's table, if rows of weight 0 were left out."""
+    encoding: Literal["table", "plain"] = "table"
+    """How networks get the columns: as the estimators' do, or standardized."""
+
+    @cached_property
+    def table(self) -> Any:
+        """The inputs, columns of Python objects as the numbers or dates they hold."""
+        if isinstance(self.X, np.ndarray) and self.X.dtype == object:
+            return self.X.astype(np.float64)
+        return read_table(self.X)
+
+    @cached_property
+    def copy_of(self) -> np.ndarray:
+        """Of each row the first row with the very same inputs."""
+        return first_copies(self.table)
+
+    @property
+    def n_copies(self) -> int:
+        """Rows whose inputs are those of an earlier row."""
+        return int((self.copy_of != np.arange(len(self.y))).sum())
+
+    @cached_property
+    def keeps_copies_together(self) -> bool:
+        """Whether copies of a row are either training or test rows of a fold."""
+        found = self.copy_of
+        if self.groups is not None:
+            found = united(self.groups, self.copy_of)
+        return self.time is None and can_keep_together(found, self.n_folds)
+
+    @cached_property
+    def _kept_together(self) -> np.ndarray | None:
+        """Group of each row for the folds and the validation rows, copies included."""
+        if not self.n_copies or not self.keeps_copies_together:
+            return _numbered(self.groups)
+        if self.groups is None:
+            return _numbered(self.copy_of)
+        return united(self.groups, self.copy_of)
 
     def row_numbers(self, rows: np.ndarray) -> np.ndarray:
         """Places of some rows in the user's table."""
@@ -144,23 +193,23 @@ class Problem:
             self.kind,
             n_folds=self.n_folds,
             seed=self.seed,
-            groups=self.groups,
+            groups=None if self.groups is None else self._kept_together,
+            copy_of=self.copy_of if self.keeps_copies_together else None,
             time=self.time,
             unseen_groups=self.unseen_groups,
         )
         return [self._fold(number, *cut) for number, cut in enumerate(made)]
 
     def _fold(self, number: int, train: np.ndarray, test: np.ndarray) -> Fold:
-        encode = self.encoder_of(train)
         by_row = {
             "weight": self.weight,
-            "groups": _numbered(self.groups),
+            "groups": self._kept_together,
             "time": _numbered(self.time),
         }
         sides = [
             Rows(
                 rows,
-                encoded(encode, rows_of(self.X, rows)),
+                rows_of(self.table, rows),
                 self.y[rows],
                 **{k: None if v is None else v[rows] for k, v in by_row.items()},
             )
@@ -175,12 +224,14 @@ class Problem:
             positions=self.positions,
             bins=None if classes else self.grid(self.y[train], sides[0].weight),
             spread=0.0 if classes else WeightedSample.of(self.y, self.weight).std(),
+            encoder=self._encoder(sides[0]),
         )
 
-    def encoder_of(self, train: np.ndarray):
+    def _encoder(self, train: Rows):
         """An encoder of the columns, fitted on the training rows by their weights."""
-        weight = None if self.weight is None else self.weight[train]
-        return fitted_encoder(rows_of(self.X, train), weight)
+        if self.encoding == "plain":
+            return fitted_encoder(train.X, train.weight)
+        return TableEncoder().fit(train.X, sample_weight=train.weight)
 
     def grid(self, values: np.ndarray, weight: np.ndarray | None = None) -> Bins:
         """Bins over the values.
@@ -194,7 +245,9 @@ class Problem:
                 f"{values[0]:g} in all {len(values)} rows of one; use fewer folds, or "
                 "another --time or --groups"
             )
-        return Bins.around(values, self.n_bins, self.strategy, weights=weight)
+        return Bins.around(
+            values, self.n_bins, self.strategy, weights=weight, bounds=self.bounds
+        )
 
 
 def _numbered(column: np.ndarray | None) -> np.ndarray | None:
@@ -212,101 +265,3 @@ def rows_of(X, rows: np.ndarray):
     if isinstance(X, np.ndarray):
         return X[rows]
     return X.iloc[rows] if hasattr(X, "iloc") else X[rows.tolist()]
-
-
-def encoded(encode, X) -> np.ndarray:
-    """Rows as numbers a network can take."""
-    return np.nan_to_num(np.asarray(encode.transform(X), np.float32))
-
-
-@dataclass(frozen=True, eq=False)
-class Fit:
-    """One trained network or reference, and what it says of the held-out rows."""
-
-    fold: int
-    seed: int
-    form: Form
-    outputs: np.ndarray
-    """Held-out rows x classes, bins, levels or nothing, as `form` says."""
-    seconds: float
-    best_epoch: int = 0
-    curve: tuple[float, ...] = ()
-    weights: Weights = ()
-    earlier: tuple[Weights, ...] = ()
-    """Weights at the start and in the middle of training, of one fit per loss."""
-
-    @cached_property
-    def probs(self) -> np.ndarray:
-        """Predicted probabilities, rows x classes or bins."""
-        if self.form == "probs":
-            return self.outputs
-        assert self.form == "logits", f"no probabilities in {self.form}"
-        return torch.tensor(self.outputs).double().softmax(-1).numpy()
-
-    @torch.no_grad()
-    def probs_of(self, inputs: np.ndarray) -> np.ndarray:
-        """What the network says of other rows."""
-        logits = logits_of(self.weights, torch.tensor(inputs))
-        return logits.double().softmax(-1).numpy()
-
-
-def logits_of(weights: Weights, inputs: Tensor) -> Tensor:
-    """What the network of these weights says of some rows."""
-    return MLP.of([torch.tensor(part) for part in weights])(inputs[None])[0, 0]
-
-
-def fit_loss(
-    places: Sequence[tuple[Fold, int]],
-    *,
-    loss: NamedLoss,
-    settings: Settings,
-    stop_on: StopOn,
-) -> list[Fit]:
-    """The networks of one loss, one for each fold and seed.
-
-    All of them train as one batch; the company changes no bit of any.
-    """
-    begun = time.perf_counter()
-    runs = [
-        settings.run(
-            fold.data,
-            fold.network_seed(seed),
-            keep_snapshots=fold.number == seed == 0,
-        )
-        for fold, seed in places
-    ]
-    trained = fit_perceptrons(runs, loss, settings, stop_on=stop_on)
-    seconds = (time.perf_counter() - begun) / len(places)
-    return [
-        _fit(fold, seed, run, seconds)
-        for (fold, seed), run in zip(places, trained, strict=True)
-    ]
-
-
-def _fit(fold: Fold, seed: int, run: TrainedRun, seconds: float) -> Fit:
-    inputs = torch.tensor(fold.test.inputs)
-    with torch.no_grad():
-        outputs = run.network(inputs[None])[0, 0].numpy()
-    return Fit(
-        fold.number,
-        seed,
-        "logits",
-        outputs,
-        seconds,
-        run.history.best_epoch,
-        tuple(run.history.scores),
-        _arrays(run.network.run_tensors()),
-        _earlier(run),
-    )
-
-
-def _arrays(tensors: dict[str, Tensor]) -> Weights:
-    return tuple(part.numpy() for part in MLP.weights_of(tensors))
-
-
-def _earlier(run: TrainedRun) -> tuple[Weights, ...]:
-    snapshots, half = run.history.snapshots, run.history.best_epoch / 2
-    if not snapshots:
-        return ()
-    middle = min(snapshots, key=lambda epoch: abs(epoch - half))
-    return _arrays(snapshots[0]), _arrays(snapshots[middle])

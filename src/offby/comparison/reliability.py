@@ -10,7 +10,8 @@ from functools import cached_property
 import numpy as np
 from sklearn.isotonic import isotonic_regression
 
-from offby.comparison.problem import Fit, Problem
+from offby.comparison.fits import Fit
+from offby.comparison.problem import Problem
 from offby.results import Reliability
 from offby.weighted import WeightedSample
 

@@ -2,20 +2,27 @@
 
 import time as clock
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from offby.bins.names import Bounds, Strategy
 from offby.comparison import export
 from offby.comparison.arguments import metrics_of, problem_of
-from offby.comparison.config import CompareConfig, Kind, StopOn, Strategy
+from offby.comparison.columns import columns_of
+from offby.comparison.config import CompareConfig, Kind, Network, StopOn
 from offby.comparison.contenders import contenders_of
 from offby.comparison.describe import data_of
 from offby.comparison.diagnosis import diagnosed
 from offby.comparison.judgment import judged
-from offby.comparison.networks import Settings
+from offby.comparison.networks import Design, Settings
 from offby.comparison.outcome import comparison_of
-from offby.comparison.scheduler import Progress, finished
+from offby.comparison.rounds import Budget, in_rounds, plan_of
+from offby.comparison.scheduler import Progress, maker
 from offby.results import Comparison
+
+if TYPE_CHECKING:
+    from offby.tabular.modules import Module
 
 _DEFAULT = CompareConfig()
 DEFAULT_LOSSES = tuple(_DEFAULT.losses)
@@ -31,9 +38,11 @@ def compare(
     positions: Sequence[float] | None = None,
     bins: int = _DEFAULT.bins,
     strategy: Strategy = _DEFAULT.strategy,
+    bounds: Bounds = _DEFAULT.bounds,
     folds: int = _DEFAULT.folds,
     seeds: int = _DEFAULT.seeds,
     seed: int = _DEFAULT.seed,
+    network: "Network | Module" = _DEFAULT.network,
     stop_on: StopOn = _DEFAULT.stop_on,
     rope: float = _DEFAULT.rope,
     metric: str | None = _DEFAULT.metric,
@@ -49,8 +58,11 @@ def compare(
     name: str = "",
     target: str = "",
     notes: Sequence[str] = (),
+    left_out: Mapping[str, str] | None = None,
     command: str = "",
     references: bool = _DEFAULT.references,
+    all_fits: bool = _DEFAULT.all_fits,
+    time_budget: float | str | None = _DEFAULT.time_budget,
     settings: Settings | None = None,
     n_jobs: int | None = None,
     progress: Progress | None = None,
@@ -59,6 +71,8 @@ def compare(
 
     Every loss trains the same network on the same folds with the same seeds, and is
     judged on held-out rows by every metric, beside scikit-learn's gradient boosting.
+    Rows that are copies of each other in all inputs stay in the same fold, unless
+    `time` cuts the folds.
 
     Args:
         X: Rows x features: a NumPy array of numbers, or a pandas or polars frame.
@@ -68,10 +82,21 @@ def compare(
         labels: Name of each class; "0", "1", ... by default.
         positions: Where each class lies; 0, 1, ... by default.
         bins: How many bins a number is cut into, on the training rows of each fold.
-        strategy: Bins of equal count, or of equal width.
+        strategy: How numbers are cut into bins, as in `Bins.around`.
+        bounds: Numbers beyond which no mass lies, as in `Bins.around`; "auto" finds
+            them on the training rows of each fold.
         folds: Number of folds; each row is held out once.
-        seeds: Networks per fold and loss.
+        seeds: Networks per fold and loss, at most: after each seed, losses that are
+            settled as worse for every use get no more, and the run ends when no more
+            seeds would settle anything.
         seed: Random seed of the folds, the initial weights and the order of rows.
+        network: What every loss trains: the "ensemble" of the estimators (one bag for
+            each fold and seed, with their encoder and their settings), a plain
+            "perceptron", or a module of your own, as the estimators take it: a
+            function `(n_features, n_classes)` that builds a `torch.nn.Module` from
+            encoded features to logits, or such a module, if all folds are encoded to
+            as many features; its weights are then the first ones of every fit. Modules
+            are trained one after the other.
         stop_on: What ends a training: the RPS or CRPS of an inner split, the same for
             all losses, or the loss itself.
         rope: Differences within this share of the best score are practically none.
@@ -97,9 +122,14 @@ def compare(
         name: What to call the data.
         target: What to call the target.
         notes: What was done to the data before, for the report.
+        left_out: Why each column that is not in `X` was left out, for the report.
         command: How this was started, for the report.
         references: Whether to judge class frequencies and gradient boosting beside.
-        settings: Size of the networks and rules of their training.
+        all_fits: Whether every loss gets every seed, whatever is settled before.
+        time_budget: Seconds, or a text such as "2m": no seed after the first is begun
+            that would not end in time. The first one is trained in any case.
+        settings: Size of the networks and rules of their training; those of the
+            estimators by default.
         n_jobs: Fits made at the same time (one loss on one fold), as joblib counts:
             None is one, unless a `joblib.parallel_config` says otherwise, and -1 as
             many as there are cores. The result is the same to the last bit, and on
@@ -107,7 +137,8 @@ def compare(
         progress: Called with fits done, fits in all, and a word on the current one.
 
     Returns:
-        A `Comparison`: scores, differences with intervals, verdicts in words.
+        A `Comparison`: scores, differences from the leader with intervals, verdicts
+        in words. docs/verdict.md says how they are found.
 
     Raises:
         ValueError: If the arguments do not fit each other or the data.
@@ -120,9 +151,11 @@ def compare(
         kind=kind,
         bins=bins,
         strategy=strategy,
+        bounds=bounds,
         folds=folds,
         seeds=seeds,
         seed=seed,
+        network=network,
         stop_on=stop_on,
         rope=rope,
         metric=metric,
@@ -130,6 +163,8 @@ def compare(
         target_noise=target_noise,
         unseen_groups=unseen_groups,
         references=references,
+        all_fits=all_fits,
+        time_budget=time_budget,
     )
     metrics = metrics_of(kind, target, metric)
     if predictions is not None:
@@ -146,14 +181,35 @@ def compare(
     )
     data = data_of(problem, name, target, labels, notes)
     contenders = contenders_of(
-        problem, config, settings or Settings(), extra or {}, keyed=run_dir is not None
+        problem,
+        config,
+        Design(network, settings or Settings()),
+        extra or {},
+        keyed=run_dir is not None,
     )
-    fits = finished(contenders.jobs, run_dir, data.sha256, n_jobs, progress)
+    plan, budget = plan_of(config), Budget(config.budget_seconds(), started, n_jobs)
+    with maker(run_dir, data.sha256, n_jobs, progress) as make:
+        found = in_rounds(problem, config, contenders, metrics, make, budget)
     if predictions is not None:
-        export.write(predictions, problem, contenders.scored(fits), data.labels)
-    judgment = judged(problem, config, contenders, metrics, fits)
-    diagnosis = diagnosed(problem, config, contenders, judgment, data.labels, fits)
+        scored = contenders.scored(found.fits)
+        export.write(predictions, problem, scored, data.labels)
+    if not found.has_refits:
+        config = replace(config, noise=False)
+    judgment = judged(found.board, config, contenders, metrics, problem.folds, plan)
+    columns = columns_of(X, left_out or {})
+    diagnosis = diagnosed(
+        problem, config, contenders, judgment, data.labels, columns, found.fits
+    )
     seconds = clock.perf_counter() - started
     return comparison_of(
-        problem, config, command, data, contenders, judgment, diagnosis, fits, seconds
+        problem,
+        config,
+        command,
+        data,
+        columns,
+        contenders,
+        judgment,
+        diagnosis,
+        found,
+        seconds,
     )

@@ -3,7 +3,7 @@
 import hashlib
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, nullcontext
+from contextlib import closing, contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import cached_property
 from importlib.metadata import version
@@ -13,7 +13,8 @@ from typing import Any
 from joblib import Parallel, delayed, effective_n_jobs
 from joblib.externals.loky.process_executor import BrokenProcessPool
 
-from offby.comparison.problem import Fit, Fold
+from offby.comparison.fits import Fit
+from offby.comparison.problem import Fold
 from offby.comparison.store import Store
 from offby.tabular.forecasts import threads
 
@@ -57,22 +58,37 @@ def _versions() -> str:
     return " ".join(f"{name} {version(name)}" for name in names)
 
 
-def finished(
-    jobs: Sequence[Job],
+Maker = Callable[[Sequence[Job], int], dict[FitKey, Fit]]
+"""From jobs, and how many more may follow them, to their fits."""
+
+
+@contextmanager
+def maker(
     run_dir: str | Path | None,
     data: str,
     n_jobs: int | None,
     progress: Progress | None,
-) -> dict[FitKey, Fit]:
-    """The fits of all jobs, kept in a directory if one is named."""
+) -> Iterator[Maker]:
+    """What makes the fits of a round, and keeps them in a directory if one is named."""
     say = progress or (lambda done, total, text: None)
-    total = len(jobs)
-    say(0, total, f"{total} fits")
     store = None if run_dir is None else Store(run_dir, data)
+    before = 0
+
+    def make(jobs: Sequence[Job], later: int) -> dict[FitKey, Fit]:
+        nonlocal before
+        start, total = before, before + len(jobs) + later
+
+        def say_of_all(done: int, _: int, text: str) -> None:
+            say(start + done, total, text)
+
+        fits = finish(jobs, store, n_jobs=n_jobs, say=say_of_all)
+        before += len(jobs)
+        return fits
+
     with nullcontext() if store is None else closing(store):
         if store and (others := store.others()):
-            say(0, total, f"{others} fits of other data in {run_dir} are left alone")
-        return finish(jobs, store, n_jobs=n_jobs, say=say)
+            say(0, 0, f"{others} fits of other data in {run_dir} are left alone")
+        yield make
 
 
 def finish(
@@ -89,7 +105,7 @@ def finish(
         if fit is not None:
             done[job.key_of_fit] = fit
     if done:
-        say(len(done), len(jobs), f"{len(done)} of {len(jobs)} fits were there already")
+        say(len(done), len(jobs), f"{len(done)} fits were there already")
     deaths = 0
     while left := [job for job in jobs if job.key_of_fit not in done]:
         before = len(done)

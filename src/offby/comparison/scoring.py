@@ -3,8 +3,9 @@
 import numpy as np
 
 from offby import metrics
+from offby.comparison.fits import Fit
 from offby.comparison.methods.references import LEVELS
-from offby.comparison.problem import Fit, Fold
+from offby.comparison.problem import Fold
 from offby.distribution import BinnedDistribution
 from offby.results import Metric
 
@@ -42,55 +43,99 @@ NUMBER_METRICS = (
 
 Judged = dict[str, tuple[float | None, int]]
 """Metric -> its mean over the finite rows, and the number of infinite rows."""
+RowScores = dict[str, np.ndarray]
+"""Metric -> a score for each held-out row; their weighted mean is the score of all."""
 
 
 def judge(fold: Fold, fit: Fit) -> Judged:
     """Scores of what a fit says of the held-out rows, weighted as the rows are."""
+    return means(fold, row_scores(fold, fit))
+
+
+def means(fold: Fold, rows: RowScores) -> Judged:
+    """Scores of a fit from those of its rows; None where it gives no such number."""
+    found: Judged = {key: _mean(each, fold.test.weight) for key, each in rows.items()}
+    return found if fold.bins is None else {"log_score": (None, 0)} | found
+
+
+def row_scores(fold: Fold, fit: Fit) -> RowScores:
+    """A score of each held-out row by every metric that the forecasts allow."""
     match fit.form:
         case "quantiles":
-            return _judge_quantiles(fold, fit.outputs)
+            return _quantile_rows(fold, fit.outputs)
         case "points" if fold.bins is None:
-            return judge_classes(fold, one_hot(fold, fit.outputs))
+            return _class_rows(fold, one_hot(fold, fit.outputs))
         case "points":
-            return _judge_points(fold, fit.outputs)
+            return _point_rows(fold, fit.outputs)
         case _ if fold.bins is None:
-            return judge_classes(fold, fit.probs)
+            return _class_rows(fold, fit.probs)
         case _:
-            return judge_number(fold, fit.probs)
+            return _number_rows(fold, fit.probs)
 
 
-def judge_classes(fold: Fold, probs: np.ndarray) -> Judged:
+def _class_rows(fold: Fold, probs: np.ndarray) -> RowScores:
     """Scores of class probabilities, rows x classes."""
-    y, weight = fold.test.y, fold.test.weight
+    y = fold.test.y
     positions = np.asarray(fold.positions)
     median = metrics.median_class(probs)
-    off = np.abs(median - y)
-    rps = metrics.rows.ranked_probability_score(positions[y], probs, labels=positions)
-    # Undefined if all rows are of one class and guessed so: worth what chance is.
-    qwk = metrics.quadratic_weighted_kappa(y, median, sample_weight=weight)
     return {
-        "rps": _mean(rps, weight),
-        "log_score": _mean(metrics.rows.log_score(y, probs), weight),
-        "mae": _mean(np.abs(positions[median] - positions[y]), weight),
-        "qwk": (float(np.nan_to_num(qwk)), 0),
-        "accuracy": _mean(probs.argmax(-1) == y, weight),
-        "far": _mean(off >= 2, weight),
+        "rps": metrics.rows.ranked_probability_score(
+            positions[y], probs, labels=positions
+        ),
+        "log_score": metrics.rows.log_score(y, probs),
+        "mae": np.abs(positions[median] - positions[y]),
+        "qwk": _kappa_rows(fold, median),
+        "accuracy": (probs.argmax(-1) == y).astype(float),
+        "far": (np.abs(median - y) >= 2).astype(float),
     }
 
 
-def judge_number(fold: Fold, probs: np.ndarray) -> Judged:
+def _kappa_rows(fold: Fold, guess: np.ndarray) -> np.ndarray:
+    """QWK plus what each row adds to it: its influence function, which has mean zero.
+
+    With N the mean squared error, and D that of guesses dealt out anew, QWK is
+    1 - N / D. Both are means, so the delta method gives the part of each row.
+    """
+    y, weight = fold.test.y, fold.test.row_weights()
+    if np.ptp(guess) == 0:
+        return np.zeros(len(y))  # as good as chance, whatever the rows are
+    # Undefined if all rows are of one class and guessed so: worth what chance is.
+    kappa = float(
+        np.nan_to_num(
+            metrics.quadratic_weighted_kappa(y, guess, sample_weight=fold.test.weight)
+        )
+    )
+
+    def mean(values: np.ndarray) -> float:
+        return float(np.average(values, weights=weight))
+
+    off = np.square(guess - y).astype(float)
+    spreads = [mean(np.square(each - mean(each))) for each in (y, guess)]
+    gap = mean(y) - mean(guess)
+    chance = sum(spreads) + gap**2
+    if not chance:
+        return np.full(len(y), kappa)
+    # A row meets every other one twice: with its own truth, and with its own guess.
+    dealt = np.square(y - mean(guess)) + spreads[1]
+    dealt = dealt + np.square(guess - mean(y)) + spreads[0]
+    added = -(off - mean(off)) / chance
+    added += mean(off) / chance**2 * (dealt - mean(dealt))
+    return kappa + added - mean(added)
+
+
+def _number_rows(fold: Fold, probs: np.ndarray) -> RowScores:
     """Scores of probabilities of bins, rows x bins."""
     assert fold.bins is not None
-    y, weight = fold.test.y, fold.test.weight
+    y = fold.test.y
     predicted = BinnedDistribution(probs, fold.bins)
     return {
-        "crps": _mean(predicted.crps(y), weight),
-        "log_score": _mean(-predicted.log_pdf(y), weight),
+        "crps": predicted.crps(y),
+        "log_score": -predicted.log_pdf(y),
         **_guesses(fold, predicted.median(), predicted.mean()),
     }
 
 
-def _judge_quantiles(fold: Fold, quantiles: np.ndarray) -> Judged:
+def _quantile_rows(fold: Fold, quantiles: np.ndarray) -> RowScores:
     """Scores of 19 quantiles; they give no density.
 
     The CRPS is twice the pinball loss integrated over the levels; at levels 0 and 1 it
@@ -99,31 +144,34 @@ def _judge_quantiles(fold: Fold, quantiles: np.ndarray) -> Judged:
     levels = np.asarray(LEVELS)
     short = fold.test.y[:, None] - quantiles
     pinball = np.maximum(levels * short, (levels - 1) * short)
-    crps = 2 * pinball.sum(-1) / (len(LEVELS) + 1)
     return {
-        "crps": _mean(crps, fold.test.weight),
-        "log_score": (None, 0),
+        "crps": 2 * pinball.sum(-1) / (len(LEVELS) + 1),
         **_guesses(fold, quantiles[:, len(LEVELS) // 2], quantiles.mean(-1)),
     }
 
 
-def _judge_points(fold: Fold, points: np.ndarray) -> Judged:
+def _point_rows(fold: Fold, points: np.ndarray) -> RowScores:
     """Scores of bare numbers; the CRPS of a point is its absolute error."""
     off = np.abs(points - fold.test.y)
+    return {"crps": off, **_guesses(fold, points, points)}
+
+
+def _guesses(fold: Fold, median: np.ndarray, mean: np.ndarray) -> RowScores:
+    y = fold.test.y
+    off = np.abs(median - y)
     return {
-        "crps": _mean(off, fold.test.weight),
-        "log_score": (None, 0),
-        **_guesses(fold, points, points),
+        "mae": off,
+        "rmse": _root_rows(np.square(mean - y), fold.test.weight),
+        "far": (off > fold.spread).astype(float),
     }
 
 
-def _guesses(fold: Fold, median: np.ndarray, mean: np.ndarray) -> Judged:
-    y, weight = fold.test.y, fold.test.weight
-    return {
-        "mae": _mean(np.abs(median - y), weight),
-        "rmse": (float(np.sqrt(np.average((mean - y) ** 2, weights=weight))), 0),
-        "far": _mean(np.abs(median - y) > fold.spread, weight),
-    }
+def _root_rows(squares: np.ndarray, weight: np.ndarray | None) -> np.ndarray:
+    """The root of the mean square, plus what each row adds to it (delta method)."""
+    mean = float(np.average(squares, weights=weight))
+    if not mean:
+        return np.zeros(len(squares))
+    return np.sqrt(mean) + (squares - mean) / (2 * np.sqrt(mean))
 
 
 def one_hot(fold: Fold, classes: np.ndarray) -> np.ndarray:

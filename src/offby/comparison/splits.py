@@ -1,5 +1,6 @@
 """Which rows are learned from and which are held out, without a leak between them."""
 
+import warnings
 from typing import Literal
 
 import numpy as np
@@ -21,15 +22,17 @@ def cuts(
     n_folds: int,
     seed: int,
     groups: np.ndarray | None = None,
+    copy_of: np.ndarray | None = None,
     time: np.ndarray | None = None,
     unseen_groups: bool = False,
 ) -> list[Cut]:
     """The folds: each row is tested once, or, with times, all but the earliest.
 
-    With groups alone, the rows of a group are either training or test rows of a fold.
-    With times, every training row of a fold is earlier than all its test rows, which
-    are of all groups. With times and `unseen_groups`, each fold tests on a part of the
-    groups, from its time on, and trains on earlier rows of the other groups.
+    Without groups and times, rows that are copies of the same row (`copy_of`) are on
+    one side. With groups alone, the rows of a group are either training or test rows of
+    a fold. With times, every training row of a fold is earlier than all its test rows,
+    which are of all groups. With times and `unseen_groups`, each fold tests on a part
+    of the groups, from its time on, and trains on earlier rows of the other groups.
 
     Raises:
         ValueError: If there are too few groups or times for the folds.
@@ -38,11 +41,45 @@ def cuts(
         return _by_time_and_group(y, kind, n_folds, seed, groups, time)
     if time is not None:
         return _by_time(time, n_folds)
-    rows = np.zeros(len(y))
-    if groups is None:
-        kfold = StratifiedKFold if kind == "classes" else KFold
-        return list(kfold(n_folds, shuffle=True, random_state=seed).split(rows, y))
-    return _by_group(y, kind, n_folds, seed, groups)
+    if groups is not None:
+        return _by_group(y, kind, n_folds, seed, groups)
+    if copy_of is not None:
+        return _at_random_by_first(y, kind, n_folds, seed, copy_of)
+    return _at_random(y, kind, n_folds, seed)
+
+
+def can_keep_together(label: np.ndarray, n_folds: int) -> bool:
+    """Whether rows of one label can stay in one fold: enough labels, none too large."""
+    _, counts = np.unique(label, return_counts=True)
+    return len(counts) >= 2 * n_folds and 2 * counts.max() <= len(label)
+
+
+def _at_random(y: np.ndarray, kind: str, n_folds: int, seed: int) -> list[Cut]:
+    """Each fold tests on rows drawn at random, of every class as many."""
+    kfold = StratifiedKFold if kind == "classes" else KFold
+    split = kfold(n_folds, shuffle=True, random_state=seed).split
+    return list(split(np.zeros(len(y)), y))
+
+
+def _at_random_by_first(
+    y: np.ndarray, kind: str, n_folds: int, seed: int, copy_of: np.ndarray
+) -> list[Cut]:
+    """The first one of equal rows is drawn, and its copies go where it goes."""
+    first = np.unique(copy_of)
+    if len(first) == len(y):
+        return _at_random(y, kind, n_folds, seed)
+    # Too few first rows of some class are no reason to warn; of every class, to draw
+    # without regard to it.
+    if np.unique(y[first], return_counts=True)[1].max() < n_folds:
+        kind = "number"
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="The least populated class")
+        drawn = _at_random(y[first], kind, n_folds, seed)
+    made = []
+    for _, held_out in drawn:
+        tested = np.isin(copy_of, first[held_out])
+        made.append((np.flatnonzero(~tested), np.flatnonzero(tested)))
+    return made
 
 
 def _by_group(

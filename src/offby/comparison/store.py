@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from offby.comparison.problem import Fit
+from offby.comparison.fits import Fit, Tensors
 
 FILE = "fits.sqlite"
 _TABLE = """CREATE TABLE IF NOT EXISTS fits
@@ -106,9 +106,9 @@ def _is_full(error: sqlite3.DatabaseError) -> bool:
 
 
 def _packed(fit: Fit) -> bytes:
-    parts: dict[str, Any] = {f"weight{i}": part for i, part in enumerate(fit.weights)}
-    for stage, weights in enumerate(fit.earlier):
-        parts |= {f"earlier{stage}_{i}": part for i, part in enumerate(weights)}
+    parts: dict[str, Any] = _prefixed("tensor/", fit.tensors)
+    for stage, tensors in enumerate(fit.earlier):
+        parts |= _prefixed(f"earlier{stage}/", tensors)
     file = io.BytesIO()
     np.savez(
         file,
@@ -126,7 +126,7 @@ def _unpacked(raw: bytes) -> Fit:
     # No pickles: a run directory from elsewhere must not be able to run code.
     with np.load(io.BytesIO(raw), allow_pickle=False) as parts:
         fold, seed, best_epoch = parts["where"].tolist()
-        stages = 2 if "earlier0_0" in parts else 0
+        stages = {key.partition("/")[0] for key in parts if key.startswith("earlier")}
         return Fit(
             fold=fold,
             seed=seed,
@@ -135,11 +135,15 @@ def _unpacked(raw: bytes) -> Fit:
             seconds=parts["seconds"].item(),
             best_epoch=best_epoch,
             curve=tuple(parts["curve"].tolist()),
-            weights=_numbered(parts, "weight"),
-            earlier=tuple(_numbered(parts, f"earlier{s}_") for s in range(stages)),
+            tensors=_unprefixed("tensor/", parts),
+            earlier=tuple(_unprefixed(f"{each}/", parts) for each in sorted(stages)),
         )
 
 
-def _numbered(parts, name: str) -> tuple[np.ndarray, ...]:
-    count = sum(key.startswith(name) for key in parts)
-    return tuple(parts[f"{name}{i}"] for i in range(count))
+def _prefixed(prefix: str, tensors: Tensors) -> dict[str, Any]:
+    return {f"{prefix}{name}": part for name, part in tensors.items()}
+
+
+def _unprefixed(prefix: str, parts) -> Tensors:
+    keys = [key for key in parts if key.startswith(prefix)]
+    return {key.removeprefix(prefix): parts[key] for key in keys}

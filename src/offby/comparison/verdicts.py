@@ -1,12 +1,10 @@
 """The answer for each use, in sentences."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
-from offby.results import Answer, Difference, Method, Metric, Score, ranking
+from offby.results import Answer, Difference, Method, Metric, Score, ranking, said
 from offby.results.phrases import count, listed
-
-_MOST_PERCENT = 200
-"""A larger share of a score says that the score is near zero, and no more."""
 
 
 def answers(
@@ -22,12 +20,13 @@ def answers(
         order = ranking.ranked(scores, losses, metric)
         if not metric.answers or not order:
             continue
-        if ranking.best(scores, losses, metric) is None:
+        best = ranking.best(scores, losses, metric)
+        if best is None:
             given.append(_no_finite_score(metric, order, scores))
             continue
-        rivals = ranking.from_best(differences, metric.key, order[0])
+        rivals = ranking.from_best(differences, metric.key, best)
         baselines = [method for method in methods if method.reference]
-        given.append(_answer(metric, order[0], rivals, len(losses), baselines, scores))
+        given.append(_answer(metric, best, rivals, len(losses), baselines, scores))
     return tuple(given)
 
 
@@ -55,75 +54,40 @@ def _answer(
     baselines: Sequence[Method],
     scores: Sequence[Score],
 ) -> Answer:
-    ties = tuple(d.method for d in rivals if d.verdict == ranking.TIE)
-    unsure = [d for d in rivals if d.verdict == "can't tell"]
-    worse = [d for d in rivals if d.verdict in ("worse", "slightly worse")]
+    equal = tuple(d.method for d in rivals if d.verdict == "practically equal")
+    open_ = [d for d in rivals if d.verdict == "not settled"]
     sentences = [
         f"For {metric.use} ({metric.title}), {best} scores best of {n_losses} losses."
     ]
-    if ties:
-        verb = "is" if len(ties) == 1 else "are"
-        sentences.append(f"{listed(ties)} {verb} practically as good.")
-    sentences += [_open(d) for d in unsure]
-    if unsure:
-        sentences.append(_what_would_decide(unsure))
-    for d in worse:
-        infinite = ranking.infinite_rows(scores, d.method, metric.key)
-        sentences.append(_worse(d, infinite))
+    if equal:
+        verb = "is" if len(equal) == 1 else "are"
+        sentences.append(f"{listed(equal)} {verb} practically equal to it.")
+    if open_:
+        sentences.append(_not_settled(open_))
+        sentences.append(said.what_settles(open_))
+    sentences += [
+        f"{d.method} is {said.answer(d)}."
+        if not d.infinite_rows
+        else f"{d.method} is worse: its score is infinite in "
+        f"{count(d.infinite_rows, 'row')}."
+        for d in rivals
+        if d.verdict in ("better", "worse")
+    ]
     sentences += _better_baselines(metric, best, baselines, scores)
-    names = tuple(d.method for d in unsure)
-    return Answer(metric.key, best, ties, names, " ".join(sentences))
+    unsure = tuple(d.method for d in open_)
+    return Answer(metric.key, best, equal, unsure, " ".join(sentences))
 
 
-def _sizes(d: Difference, *values: float) -> tuple[list[float], str]:
-    """Differences above 0 where the method is worse, and their unit.
-
-    They are percent of the better score, or as they are where that score is so near to
-    zero that a percentage says nothing (a kappa of 0.02).
-    """
-    # The method is the worse of the two, so its mean difference says which way that is.
-    sign = 1 if d.mean >= 0 else -1
-    scale = abs(d.relative / d.mean) if d.mean else 0.0
-    shares = [100 * sign * scale * value for value in values]
-    if max(map(abs, shares)) <= _MOST_PERCENT:
-        return shares, " %"
-    return [sign * value for value in values], ""
-
-
-def _number(size: float, unit: str) -> str:
-    return f"{size:.1f}{unit}" if unit else f"{size:.3g}"
-
-
-def _open(d: Difference) -> str:
-    if d.pairs < 2:
-        return f"{d.method} may be as good: one fit cannot tell."
-    sizes, unit = _sizes(d, d.low, d.high)
-    low, high = (
-        f"{_number(abs(size), unit)} {'better' if size < 0 else 'worse'}"
-        for size in sorted(sizes)
+def _not_settled(open_: Sequence[Difference]) -> str:
+    """Those that may be as good, in one sentence with the range of all intervals."""
+    names = listed([d.method for d in open_])
+    if len(open_) == 1:
+        return f"{names} is not settled: it is {said.sides(open_[0])}."
+    widest = replace(
+        max(open_, key=lambda d: d.worse_by_high),
+        worse_by_low=min(d.worse_by_low for d in open_),
     )
-    return f"{d.method} may be as good: it is between {low} and {high}."
-
-
-def _what_would_decide(unsure: Sequence[Difference]) -> str:
-    known = [d.seeds_needed for d in unsure if d.seeds_needed is not None]
-    if len(known) < len(unsure):
-        return "More seeds will not decide this; more rows might."
-    return f"About {max(known)} seeds would decide this."
-
-
-def _worse(d: Difference, infinite: int) -> str:
-    if infinite:
-        return (
-            f"{d.method} is worse: its score is infinite in {count(infinite, 'row')}."
-        )
-    (mean, *ends), unit = _sizes(d, d.mean, d.low, d.high)
-    low, high = sorted(ends)
-    least = _number(low, unit).removesuffix(" %")
-    return (
-        f"{d.method} is {d.verdict}, by {_number(mean, unit)} (95 % interval {least} "
-        f"to {_number(high, unit)}; worse in {d.pairs - d.wins} of {d.pairs} fits)."
-    )
+    return f"{names} are not settled: they are {said.sides(widest)}."
 
 
 def _better_baselines(

@@ -12,7 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from offby.comparison.problem import Fit, Problem
+from offby.comparison.fits import Fit
+from offby.comparison.problem import Problem
 from offby.results import NoiseShare, Reason, Score
 
 _STUDIED = ("ce+emd2", "emd2", "cce")

@@ -18,6 +18,9 @@ from offby.distribution._mixture import mixture
 from offby.distribution._plot import plot
 from offby.distribution._rows import ROWS_AT_ONCE, Array, in_chunks, within_bins
 from offby.distribution.circular import check_on_a_line, mean_direction
+from offby.distribution.decide_number import best_number
+from offby.distribution.decisions import Metric
+from offby.distribution.draws import RandomState, uniform
 from offby.distribution.half_normal import (
     densest,
     entropies,
@@ -313,6 +316,63 @@ class BinnedDistribution:
         )
         return low, high
 
+    def decide(self, metric: Metric) -> Float[np.ndarray, "*batch"]:
+        """The best guess under a metric: the one with the least expected loss.
+
+        Args:
+            metric: A name, or the cost of each mistake.
+
+                - "mae": the median;
+                - "rmse" (or "mse"): the mean;
+                - "mape": the median of the density divided by the distance from 0;
+                - "accuracy": the mode;
+                - "within-1" (or any other distance): the middle of
+                  the window of that half-width with the most mass;
+                - "qwk": quadratic weighted kappa, which for numbers is Lin's
+                  concordance correlation, depends on all rows together: means,
+                  stretched away from their mean (docs/estimators.md);
+                - a ground, as `Costs(matrix)`: of the bins; the center
+                  of the bin of the least expected cost;
+                - a function of true values and guesses, which broadcast: the least
+                  expected cost, on four points of each bin.
+
+        Returns:
+            A number for each forecast, in the units of the target.
+
+        Raises:
+            ValueError: If there is no such metric, or it does not fit the bins.
+
+        >>> rain = BinnedDistribution([0.5, 0.25, 0.25], Bins([1, 2, 3, 7]))
+        >>> [round(float(rain.decide(m)), 2) for m in ("mae", "rmse", "mape")]
+        [2.0, 2.62, 1.65]
+        >>> float(rain.decide(lambda y, guess: np.maximum(9 * (y - guess), guess - y)))
+        5.5
+        """
+        return best_number(self, metric)
+
+    def to_frame(
+        self,
+        quantiles: Sequence[float] = (0.05, 0.25, 0.5, 0.75, 0.95),
+        backend: str = "pandas",
+    ) -> Any:
+        """A data frame: a row per forecast, with its mean and some quantiles.
+
+        Args:
+            quantiles: Levels between 0 and 1.
+            backend: The library of the frame: "pandas", "polars" or "pyarrow".
+
+        >>> even = BinnedDistribution([[0.5, 0.5]], Bins([0, 2, 4]))
+        >>> even.to_frame([0.5], "polars").rows()
+        [(2.0, 2.0)]
+        """
+        import narwhals as nw
+
+        columns = {"mean": np.reshape(self.mean(), -1)}
+        for level in quantiles:
+            columns[f"quantile_{level:g}"] = np.reshape(self.ppf(level), -1)
+        library: Any = backend
+        return nw.from_dict(columns, backend=library).to_native()
+
     def entropy(self) -> Float[np.ndarray, "*batch"]:
         """Differential entropy, in nats: how little the forecast says.
 
@@ -341,15 +401,19 @@ class BinnedDistribution:
         return np.maximum(level * short, (level - 1) * short)
 
     def sample(
-        self, n: int, generator: np.random.Generator
+        self, n: int, random_state: RandomState = None
     ) -> Float[np.ndarray, " draws *batch"]:
         """Independent draws, in the units of the target: n x batch.
 
+        Args:
+            n: Number of draws of each forecast.
+            random_state: A seed or a generator of NumPy; None draws others each time.
+
         >>> coin = BinnedDistribution([0.5, 0, 0.5], Bins([0, 1, 9, 10]))
-        >>> coin.sample(4, np.random.default_rng(0)).round(1)
+        >>> coin.sample(4, random_state=0).round(1)
         array([9.3, 0.5, 0.1, 0. ])
         """
-        return self._number_at(generator.uniform(size=(n, *self.probs.shape[:-1])))
+        return self._number_at(uniform(random_state, (n, *self.probs.shape[:-1])))
 
     @classmethod
     def mixture(

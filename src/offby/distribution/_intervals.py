@@ -3,9 +3,9 @@
 import numpy as np
 from scipy.special import erfc, erfcinv
 
-from offby.bins import Bins
+from offby.bins import Bins, tails_at
 from offby.distribution._rows import Array, within_bins
-from offby.distribution.half_normal import densest, number_at
+from offby.distribution.half_normal import densest, number_at, tails_of
 
 _BISECTIONS = 60
 """Halvings of an interval of masses: more than float64 has digits."""
@@ -48,14 +48,17 @@ def _starts_of_equal_density(below: Array, mass: Array, bins: Bins) -> list[Arra
     probs = np.diff(below, axis=-1)
     # Of a tail this is the density at its inner edge, where it is highest.
     density = probs * densest(bins)[1].cpu().numpy()
-    inner = density[:, 1:-1]
+    ends = [tail.at for tail in tails_of(bins)]
+    inner = np.delete(density, ends, -1)
+    starts = []
     with np.errstate(all="ignore"):
-        first, last = (
-            probs[:, [k]] * erfc(np.sqrt(np.log(density[:, [k]] / inner)))
-            for k in (0, -1)
-        )
-        both = _in_both_tails(probs, density, mass)
-    return [first, 1 - last - mass[:, None], both[:, None]]
+        for tail in tails_of(bins):
+            k = [tail.at]
+            out = probs[:, k] * erfc(np.sqrt(np.log(density[:, k] / inner)))
+            starts.append(1 - out - mass[:, None] if tail.outward > 0 else out)
+        if bins.lower_tail and bins.upper_tail:
+            starts.append(_in_both_tails(probs, density, mass)[:, None])
+    return starts
 
 
 def _in_both_tails(probs: Array, density: Array, mass: Array) -> Array:
@@ -75,7 +78,10 @@ def _in_both_tails(probs: Array, density: Array, mass: Array) -> Array:
 def _lower_ends(below: Array, start: Array, bins: Bins) -> Array:
     """Numbers with that mass below; of several, the largest."""
     mirrored = 1 - below[:, ::-1]
-    other = Bins(-bins.edges.flip(0), tails=bins.tails)
+    other = Bins(
+        -bins.edges.flip(0),
+        tails=tails_at(lower=bins.upper_tail, upper=bins.lower_tail),
+    )
     return 0.0 - _numbers_at(mirrored, 1 - start, other)  # not -0.0
 
 

@@ -8,14 +8,9 @@ from jaxtyping import Float, Int
 from numpy.typing import ArrayLike
 
 from offby._checks import normalized
-
-
-def median_index(
-    probs: Float[np.ndarray, "*batch classes"],
-) -> Int[np.ndarray, "*batch"]:
-    """Index of the first class at which half of the mass is reached."""
-    # Rounding may leave the sum of two halves a little short.
-    return (probs.cumsum(-1) >= 0.5 - 1e-12).argmax(-1)
+from offby.distribution.decide_class import best_index, median_index
+from offby.distribution.decisions import Metric
+from offby.distribution.draws import RandomState, uniform
 
 
 @dataclass(frozen=True, eq=False, repr=False, init=False)
@@ -102,6 +97,53 @@ class ClassDistribution:
     def mean(self) -> Float[np.ndarray, "*batch"]:
         """Expected position, in the units of `positions`."""
         return self.probs @ self.positions
+
+    def decide(self, metric: Metric) -> np.ndarray:
+        """The best guess under a metric: the one with the least expected loss.
+
+        Args:
+            metric: A name, or the cost of each mistake.
+
+                - "mae": the median;
+                - "rmse" (or "mse"): the class nearest to the mean;
+                - "mape": the median of the masses divided by the positions;
+                - "accuracy": the likeliest class;
+                - "within-1" (or any other distance): the class with
+                  the most mass that near;
+                - "qwk": quadratic weighted kappa depends on all rows together; the
+                  guesses are those with the highest kappa by the expected counts
+                  (docs/estimators.md);
+                - a ground, as `Costs(matrix)`: the class of the least expected cost;
+                - a function of true values and guesses, which broadcast: the class of
+                  the least expected cost between `positions`.
+
+        Returns:
+            One of the classes for each forecast.
+
+        Raises:
+            ValueError: If there is no such metric, or it does not fit the classes.
+
+        >>> size = ClassDistribution([0.3, 0.3, 0.4], ["small", "medium", "large"])
+        >>> [str(size.decide(metric)) for metric in ("mae", "accuracy", "within-1")]
+        ['medium', 'large', 'medium']
+        """
+        return self.classes[best_index(self.probs, self.positions, metric)]
+
+    def sample(self, n: int, random_state: RandomState = None) -> np.ndarray:
+        """Independent draws: n x batch.
+
+        Args:
+            n: Number of draws of each forecast.
+            random_state: A seed or a generator of NumPy; None draws others each time.
+
+        >>> ClassDistribution([0.5, 0.0, 0.5], ["a", "b", "c"]).sample(4, 0).tolist()
+        ['c', 'a', 'a', 'a']
+        """
+        level = uniform(random_state, (n, *self.probs.shape[:-1]))
+        # The last class with mass: rounding may leave the sum a little short of 1.
+        total = self.probs.cumsum(-1)
+        reached = total / total[..., -1:]
+        return self.classes[(reached <= level[..., None]).sum(-1)]
 
     def rps(self, y: ArrayLike) -> Float[np.ndarray, "*batch"]:
         """Ranked probability score of each row, in the units of `positions`.

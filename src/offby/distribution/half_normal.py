@@ -15,9 +15,34 @@ _ROOT_PI = math.sqrt(math.pi)
 _ROOT_2_OVER_PI = math.sqrt(2 / math.pi)
 
 
-def scales(bins: Bins) -> tuple[Float[Tensor, ""], Float[Tensor, ""]]:
-    """Scale of the first and of the last bin, if they are half-normal tails."""
-    return bins.widths[0] / _MEDIAN, bins.widths[-1] / _MEDIAN
+@dataclass(frozen=True, eq=False)
+class Tail:
+    """An end bin that reaches to infinity: half of a normal distribution."""
+
+    at: int
+    """Which bin it is."""
+    start: Float[Tensor, ""]
+    """Its inner edge, where it is densest."""
+    scale: Float[Tensor, ""]
+    """Standard deviation of the whole normal distribution."""
+    outward: int
+    """1 if it reaches upward, -1 if downward."""
+
+    def reach(self, value: Float[Tensor, "*batch"]) -> Float[Tensor, "*batch"]:
+        """How far beyond the inner edge numbers lie; negative on the other side."""
+        return self.outward * (value - self.start)
+
+
+def tails_of(bins: Bins, like: Tensor | None = None) -> list[Tail]:
+    """The bins that are tails, on the device of a tensor if there is one."""
+    device = bins.edges.device if like is None else like.device
+    edges, widths = bins.edges.to(device), bins.widths.to(device)
+    found = []
+    if bins.lower_tail:
+        found.append(Tail(0, edges[1], widths[0] / _MEDIAN, -1))
+    if bins.upper_tail:
+        found.append(Tail(bins.n_bins - 1, edges[-2], widths[-1] / _MEDIAN, 1))
+    return found
 
 
 def log_density(
@@ -28,15 +53,14 @@ def log_density(
     y = bins.on_grid(value)
     # Not [index]: under vmap a single index would be read on the host.
     inside = -widths.log()[index[..., None]].squeeze(-1)
-    if bins.tails == "none":
-        return inside.masked_fill((y < edges[0]) | (y > edges[-1]), -torch.inf)
-    for at, scale, out in zip(
-        (0, bins.n_bins - 1), scales(bins), (edges[1] - y, y - edges[-2]), strict=True
-    ):
-        peak = math.log(2 / math.pi) / 2 - scale.to(y).log()
-        inside = torch.where(
-            index == at, peak - (out / scale.to(y)).square() / 2, inside
-        )
+    if not bins.lower_tail:
+        inside = inside.masked_fill(y < edges[0], -torch.inf)
+    if not bins.upper_tail:
+        inside = inside.masked_fill(y > edges[-1], -torch.inf)
+    for tail in tails_of(bins, y):
+        peak = math.log(2 / math.pi) / 2 - tail.scale.log()
+        out = peak - (tail.reach(y) / tail.scale).square() / 2
+        inside = torch.where(index == tail.at, out, inside)
     return inside
 
 
@@ -45,13 +69,11 @@ def share_below(
 ) -> Float[Tensor, "*batch"]:
     """Share of its mass that a bin has below a number."""
     share = ((value - bins.edges[index]) / bins.widths[index]).clamp(0, 1)
-    if bins.tails == "none":
-        return share
-    low, high = scales(bins)
-    below = torch.erfc((bins.edges[1] - value).clamp(min=0) / (low * math.sqrt(2)))
-    above = torch.erf((value - bins.edges[-2]).clamp(min=0) / (high * math.sqrt(2)))
-    share = torch.where(index == 0, below, share)
-    return torch.where(index == bins.n_bins - 1, above, share)
+    for tail in tails_of(bins):
+        z = tail.reach(value).clamp(min=0) / (tail.scale * math.sqrt(2))
+        below = torch.erf(z) if tail.outward > 0 else torch.erfc(z)
+        share = torch.where(index == tail.at, below, share)
+    return share
 
 
 def number_at(
@@ -59,33 +81,28 @@ def number_at(
 ) -> Float[Tensor, "*batch"]:
     """The number below which a bin has a share of its mass."""
     number = bins.edges[index] + bins.widths[index] * share
-    if bins.tails == "none":
-        return number
-    low, high = scales(bins)
-    # The normal quantile of half the smaller side: 1 - share would lose its digits.
-    first = bins.edges[1] + low * torch.special.ndtri(share / 2)
-    last = bins.edges[-2] - high * torch.special.ndtri((1 - share) / 2)
-    number = torch.where(index == 0, first, number)
-    return torch.where(index == bins.n_bins - 1, last, number)
+    for tail in tails_of(bins):
+        # The normal quantile of half the smaller side: 1 - share would lose its digits.
+        rest = 1 - share if tail.outward > 0 else share
+        out = tail.start - tail.outward * tail.scale * torch.special.ndtri(rest / 2)
+        number = torch.where(index == tail.at, out, number)
+    return number
 
 
 def moments(bins: Bins) -> tuple[Float[Tensor, " bins"], Float[Tensor, " bins"]]:
     """Mean and variance of each bin's own distribution."""
     means, variances = bins.centers.clone(), bins.widths.square() / 12
-    if bins.tails == "half-normal":
-        low, high = scales(bins)
-        means[0] = bins.edges[1] - low * _ROOT_2_OVER_PI
-        means[-1] = bins.edges[-2] + high * _ROOT_2_OVER_PI
-        variances[0] = low.square() * (1 - 2 / math.pi)
-        variances[-1] = high.square() * (1 - 2 / math.pi)
+    for tail in tails_of(bins):
+        means[tail.at] = tail.start + tail.outward * tail.scale * _ROOT_2_OVER_PI
+        variances[tail.at] = tail.scale.square() * (1 - 2 / math.pi)
     return means, variances
 
 
 def densest(bins: Bins) -> tuple[Float[Tensor, " bins"], Float[Tensor, " bins"]]:
     """Where each bin by itself is densest (its center if all over), and how dense."""
     places = bins.centers.clone()
-    if bins.tails == "half-normal":
-        places[0], places[-1] = bins.edges[1], bins.edges[-2]
+    for tail in tails_of(bins):
+        places[tail.at] = tail.start
     index = torch.arange(bins.n_bins, device=places.device)
     return places, log_density(places, index, bins).exp()
 
@@ -142,7 +159,6 @@ class Beyond:
 def entropies(bins: Bins) -> Float[Tensor, " bins"]:
     """Differential entropy of each bin's own distribution, in nats."""
     found = bins.widths.log()
-    if bins.tails == "half-normal":
-        for at, scale in zip((0, -1), scales(bins), strict=True):
-            found[at] = (math.pi / 2 * scale.square()).log() / 2 + 0.5
+    for tail in tails_of(bins):
+        found[tail.at] = (math.pi / 2 * tail.scale.square()).log() / 2 + 0.5
     return found

@@ -7,7 +7,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from offby.bins import Bins
-from offby.distribution.half_normal import Beyond, scales
+from offby.distribution.half_normal import Beyond, tails_of
 from offby.grounds import mass_on_both_sides
 
 
@@ -46,15 +46,20 @@ class Sides:
         below, above = mass_on_both_sides(mass)
         none = torch.zeros_like(mass[..., :1])
         start, end = torch.cat([none, below], -1), torch.cat([above, none], -1)
-        outside = (edges[0] - y).clamp(min=0) + (y - edges[-1]).clamp(min=0)
-        beyond = ()
-        if bins.tails == "half-normal":
-            widths = torch.nn.functional.pad(widths[1:-1], (1, 1))
-            outside = torch.zeros_like(y).masked_fill(y.isinf(), torch.inf)
-            low, high = (scale.to(y) for scale in scales(bins))
-            beyond = (
-                Beyond.at(edges[1] - y, low, mass[..., 0], above[..., 0]),
-                Beyond.at(y - edges[-2], high, mass[..., -1], below[..., -1]),
+        # Infinity is infinitely far away, also where there are tails.
+        outside = torch.zeros_like(y).masked_fill(y.isinf(), torch.inf)
+        if not bins.lower_tail:
+            outside = outside + (edges[0] - y).clamp(min=0)
+        if not bins.upper_tail:
+            outside = outside + (y - edges[-1]).clamp(min=0)
+        beyond = []
+        for tail in tails_of(bins, y):
+            # The bin itself has no inside: all of it is in the part beyond.
+            kept = torch.arange(len(widths), device=widths.device) != tail.at
+            widths = widths * kept
+            rest = below[..., -1] if tail.outward > 0 else above[..., 0]
+            beyond.append(
+                Beyond.at(tail.reach(y), tail.scale, mass[..., tail.at], rest)
             )
         part = share.to(mass.dtype)
         return cls(
@@ -63,7 +68,7 @@ class Sides:
             below=(start, start + mass * part),
             above=(end + mass * (1 - part), end),
             outside=outside.to(mass.dtype),
-            beyond=beyond,
+            beyond=tuple(beyond),
         )
 
     def integral(self) -> Float[Tensor, "*batch"]:

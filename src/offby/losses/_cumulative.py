@@ -95,7 +95,7 @@ def cumulative_cross_entropy(
 
 
 def _over_cuts(logits: Tensor, target: Tensor, line: Line) -> Tensor:
-    odds, gaps = _log_odds_of_cuts(logits), line.gaps.to(logits)
+    odds, gaps = log_odds_of_cuts(logits), line.gaps.to(logits)
     if target.is_floating_point():
         return (gaps * _miss(odds, *mass_on_both_sides(target.to(odds.dtype)))).sum(-1)
     cut = torch.arange(1, line.n_classes, device=odds.device)
@@ -122,7 +122,7 @@ def _miss(odds: Tensor, q_inside: Tensor, q_outside: Tensor) -> Tensor:
     return miss_inside + miss_outside
 
 
-def _log_odds_of_cuts(logits: Tensor) -> Tensor:
+def log_odds_of_cuts(logits: Tensor) -> Tensor:
     """log F_k - log(1 - F_k) at every cut, each side summed in log space.
 
     So small a tail is exact on either side; log(1 - F) would end at log(eps).

@@ -10,7 +10,7 @@ from offby import losses, targets
 from offby.bins import Bins
 from offby.grounds import Line
 
-Takes = Literal["class", "class on a ground", "number"]
+Takes = Literal["class", "class on a ground", "number", "batch"]
 """What the function of a loss takes beside the logits."""
 
 
@@ -49,6 +49,11 @@ class FunctionOnLabels:
                 return self.function(logits, labels.index, labels.line)
             case "number":
                 return self.function(logits, *_numbers(labels))
+            case "batch":
+                raise TypeError(
+                    f"{self.function.__name__} is one number for a whole batch and has "
+                    "no loss of a row"
+                )
 
 
 def crps(logits: Tensor, labels: Labels) -> Tensor:
@@ -62,13 +67,15 @@ def crps(logits: Tensor, labels: Labels) -> Tensor:
 
 
 def nll(logits: Tensor, labels: Labels) -> Tensor:
-    """Minus log density; without tails, a number outside counts as on the edge.
+    """Minus log density; beyond an end without a tail, a number counts as on the edge.
 
     It has no density there, and an infinite loss would end the training.
     """
     value, bins = _numbers(labels)
-    if bins.tails == "none":
-        value = value.clamp(float(bins.edges[0]), float(bins.edges[-1]))
+    if not bins.lower_tail:
+        value = value.clamp(min=float(bins.edges[0]))
+    if not bins.upper_tail:
+        value = value.clamp(max=float(bins.edges[-1]))
     return losses.histogram_nll(logits, value, bins)
 
 

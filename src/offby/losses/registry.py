@@ -17,7 +17,9 @@ from offby.losses._labels import FunctionOnLabels, Labels, OnLabels, Takes
 
 __all__ = ["LOSSES", "TABLE", "Labels", "Loss", "NamedLoss", "parse", "record_of"]
 
-Minimizer = Literal["frequencies", "cheapest class", "inverse costs"]
+Minimizer = Literal[
+    "frequencies", "cheapest class", "cheapest classes", "inverse costs"
+]
 GroundName = Literal["line", "circle", "tree", "costs"]
 EVERY_GROUND: tuple[GroundName, ...] = ("line", "circle", "tree", "costs")
 
@@ -100,7 +102,7 @@ LOSSES = (
         formula="sum_k w[k] (F[k] - 1[y <= k])^2",
         feels_distance=True,
         proper="strictly",
-        also="ranked probability score, discrete CRPS, Cramér distance",
+        also="ranked probability score, discrete CRPS, Cramér distance, OBD",
         page="squared-emd",
         grounds=EVERY_GROUND,
         minimizer="frequencies",
@@ -114,11 +116,46 @@ LOSSES = (
         formula="-sum_k w[k] log(F[k] if y <= k else 1 - F[k])",
         feels_distance=True,
         proper="strictly",
-        also="ranked logarithmic score, joint binary cross-entropy",
+        also="ranked logarithmic score, joint binary cross-entropy, CORAL, CONDOR",
         page="cumulative-cross-entropy",
         grounds=("line", "tree"),
         minimizer="frequencies",
         kernel="cumulative_cross_entropy",
+    ),
+    _of(
+        losses.brier,
+        "class",
+        title="Brier score",
+        formula="sum_k (p[k] - 1[y = k])^2",
+        feels_distance=False,
+        proper="strictly",
+        also="quadratic score, mean squared error of the probabilities, MCE",
+        page="brier",
+        minimizer="frequencies",
+    ),
+    _of(
+        losses.cdw_cross_entropy,
+        "class on a ground",
+        name="cdw-ce",
+        title="distance-weighted cross-entropy",
+        formula="-sum_j |x[j] - x[y]| log(1 - p[j])",
+        feels_distance=True,
+        proper="no: ends on the classes of least expected distance",
+        also="class distance weighted cross-entropy, CDW-CE",
+        page="cdw-cross-entropy",
+        grounds=EVERY_GROUND,
+        minimizer="cheapest classes",
+    ),
+    _of(
+        losses.slace,
+        "class on a ground",
+        title="SLACE",
+        formula="-sum_i s[i] log P(|x - x[y]| <= |x[i] - x[y]|), s soft label",
+        feels_distance=True,
+        proper="no: ends close to the frequencies",
+        also="soft labels accumulating cross-entropy",
+        page="slace",
+        grounds=EVERY_GROUND,
     ),
     _of(
         losses.histogram_crps,
@@ -201,6 +238,17 @@ LOSSES = (
         page="squared-mass",
         grounds=EVERY_GROUND,
         minimizer="inverse costs",
+        on_command_line=False,
+    ),
+    _of(
+        losses.weighted_kappa,
+        "batch",
+        title="weighted kappa",
+        formula="sum p[j] |x[j] - x[y]|^2 over all rows, relative to labels by chance",
+        feels_distance=True,
+        proper="no: ends on one class, and is 1 for all forecasts without inputs",
+        also="quadratic weighted kappa loss, QWK, WKLoss",
+        page="weighted-kappa",
         on_command_line=False,
     ),
 )

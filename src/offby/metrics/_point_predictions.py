@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import ArrayLike
 
-from offby.distribution.class_distribution import median_index
+from offby.distribution.decide_class import median_index
 from offby.grounds import Ground
 from offby.metrics import _inputs
 

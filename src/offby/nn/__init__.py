@@ -1,5 +1,6 @@
 """Criteria that stand where `torch.nn.CrossEntropyLoss` stood: docs/pytorch.md."""
 
+from offby.nn import heads as heads
 from offby.nn._balance import first_push
 from offby.nn._cross_entropy import CrossEntropyLoss
 from offby.nn._distances import (
@@ -9,6 +10,7 @@ from offby.nn._distances import (
     SquaredMassLoss,
     WassersteinLoss,
 )
+from offby.nn._kappa import WeightedKappaLoss
 from offby.nn._learned import LearnedCosts
 from offby.nn._mixed import MixedLoss
 from offby.nn._numbers import (
@@ -16,8 +18,11 @@ from offby.nn._numbers import (
     HistogramNLLLoss,
     HistogramWassersteinLoss,
 )
+from offby.nn._ordinal import BrierLoss, CDWCrossEntropyLoss, SLACELoss
 
 __all__ = [
+    "BrierLoss",
+    "CDWCrossEntropyLoss",
     "CrossEntropyLoss",
     "CumulativeCrossEntropyLoss",
     "HistogramCRPSLoss",
@@ -25,9 +30,11 @@ __all__ = [
     "HistogramWassersteinLoss",
     "LearnedCosts",
     "MixedLoss",
+    "SLACELoss",
     "SinkhornLoss",
     "SquaredEMDLoss",
     "SquaredMassLoss",
     "WassersteinLoss",
+    "WeightedKappaLoss",
     "first_push",
 ]

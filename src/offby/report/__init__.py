@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import shlex
 import warnings
 from dataclasses import dataclass
 from functools import cache
@@ -28,7 +29,9 @@ class _Filled:
     html: Markup
 
 
-def render(comparison: Comparison, *, explainer: str | None = None) -> str:
+def render(
+    comparison: Comparison, *, explainer: str | None = None, model: str | None = None
+) -> str:
     """The report on `comparison`, as the text of one HTML file.
 
     The same comparison gives the same bytes. Nothing is loaded from elsewhere. A
@@ -39,6 +42,7 @@ def render(comparison: Comparison, *, explainer: str | None = None) -> str:
         comparison: What `offby.compare` found.
         explainer: Name of the page that `offby.explain.render(comparison)` gave, if it
             will lie beside the report; its rows then link to it.
+        model: The file that the best loss was saved to, if it was.
     """
     look = Look(comparison, explainer or "")
     style, script = _read("page.css"), _read("page.js")
@@ -56,6 +60,7 @@ def render(comparison: Comparison, *, explainer: str | None = None) -> str:
             policy=f"default-src 'none'; style-src {_hash(style)}; "
             f"script-src {_hash(script)}",
             size=_size(comparison),
+            model=model and shlex.quote(model),
             sections=[section for section in filled if section is not None],
         )
     )

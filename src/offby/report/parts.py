@@ -67,7 +67,8 @@ class Cell:
     """One score in the leaderboard."""
 
     text: str
-    best: bool
+    mark: str
+    """What marks the best loss, and those that are practically equal to it."""
     note: str
 
 
@@ -88,3 +89,7 @@ class Board:
     heads: Sequence[dict[str, str]] = field(default_factory=list)
     losses: Sequence[Line] = field(default_factory=list)
     references: Sequence[Line] = field(default_factory=list)
+    card: Sequence[str] = ()
+    """The answer at a glance, in sentences."""
+    how: str = ""
+    """The command or the line of Python that trains the best loss on all rows."""

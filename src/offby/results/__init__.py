@@ -1,12 +1,14 @@
 """What a comparison found, as plain data: it loads without PyTorch."""
 
 from offby.results.comparison import Comparison
+from offby.results.findings import Column, Coverage, Importance, Region
 from offby.results.json import SCHEMA_VERSION
 from offby.results.records import (
     Answer,
     Calibration,
     Data,
     Difference,
+    Ended,
     Forecasts,
     Grid,
     Guess,
@@ -31,12 +33,16 @@ __all__ = [
     "SCHEMA_VERSION",
     "Answer",
     "Calibration",
+    "Column",
     "Comparison",
+    "Coverage",
     "Data",
     "Difference",
+    "Ended",
     "Forecasts",
     "Grid",
     "Guess",
+    "Importance",
     "Kind",
     "Method",
     "Metric",
@@ -44,6 +50,7 @@ __all__ = [
     "NoiseShare",
     "Pushes",
     "Reason",
+    "Region",
     "Reliability",
     "Row",
     "Run",

@@ -6,7 +6,7 @@ from itertools import pairwise
 from types import UnionType
 from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 
 Record = TypeVar("Record")
 
@@ -39,6 +39,8 @@ def loads(kind: type[Record], text: str) -> Record:
         raw = _from_schema_1(raw)
     if raw["schema_version"] == 2:
         raw = _from_schema_2(raw)
+    if raw["schema_version"] == 3:
+        raw = _from_schema_3(raw)
     return _typed(kind, raw)
 
 
@@ -98,3 +100,35 @@ def _grid(data: dict[str, Any], row: dict[str, Any]) -> dict[str, Any]:
         "positions": [(a + b) / 2 for a, b in pairwise(range(n_bins + 1))],
         "edges": edges,
     }
+
+
+def _from_schema_3(raw: dict[str, Any]) -> dict[str, Any]:
+    """Version 4 knows three answers, and compares with the leader only.
+
+    Their intervals are kept as they were made, and read by today's rule.
+    """
+    lead = {answer["metric"]: answer["best"] for answer in raw["verdicts"]}
+    rope = raw["run"]["rope"]
+    kept = [
+        _three_answers(difference, rope)
+        for difference in raw["differences"]
+        if lead.get(difference["metric"], difference["other"]) == difference["other"]
+    ]
+    return {**raw, "differences": kept, "schema_version": 4}
+
+
+def _three_answers(difference: dict[str, Any], rope: float) -> dict[str, Any]:
+    mean, relative = difference["mean"], difference["relative"]
+    scale = abs(relative / mean) if mean else 0.0
+    # The method was the worse of the two, so the mean says which way worse is.
+    towards = scale if mean >= 0 else -scale
+    low, high = sorted(towards * difference[end] for end in ("low", "high"))
+    verdict = difference["verdict"]
+    if scale and -rope <= low and high <= rope:
+        verdict = "practically equal"
+    elif verdict.startswith("slightly "):
+        verdict = verdict.removeprefix("slightly ")
+    elif verdict not in ("better", "worse"):
+        verdict = "not settled"
+    shares = {"worse_by": abs(relative), "worse_by_low": low, "worse_by_high": high}
+    return difference | shares | {"verdict": verdict}

@@ -5,11 +5,10 @@ methods with infinite rows, fewer such rows are better; then the mean decides.
 """
 
 import math
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
-from offby.results.records import Difference, Metric, Score, Verdict
-
-TIE: Verdict = "no clear difference"
+from offby.results.records import Difference, Metric, Score
 
 
 def mean(scores: Iterable[Score], method: str, metric: str) -> float | None:
@@ -51,11 +50,33 @@ def ranked(
     return sorted(known, key=known.__getitem__)
 
 
+def seeds(scores: Iterable[Score]) -> dict[str, int]:
+    """How many seeds each method was trained with."""
+    found: dict[str, set[int]] = defaultdict(set)
+    for score in scores:
+        found[score.method].add(score.seed)
+    return {method: len(each) for method, each in found.items()}
+
+
+def leader(
+    scores: Sequence[Score], methods: Iterable[str], metric: Metric
+) -> str | None:
+    """The method that scores best, of those with the most seeds.
+
+    A loss that was settled as worse got fewer; by chance their mean may look better.
+    """
+    trained = seeds(scores)
+    known = [method for method in methods if method in trained]
+    most = max((trained[method] for method in known), default=0)
+    order = ranked(scores, [m for m in known if trained[m] == most], metric)
+    return order[0] if order else None
+
+
 def best(scores: Sequence[Score], methods: Iterable[str], metric: Metric) -> str | None:
-    """The method that scores best, if the best score is a finite one."""
-    order = ranked(scores, methods, metric)
-    finite = order and not infinite_rows(scores, order[0], metric.key)
-    return order[0] if finite else None
+    """The leader, if its score is a finite one."""
+    found = leader(scores, methods, metric)
+    finite = found and not infinite_rows(scores, found, metric.key)
+    return found if finite else None
 
 
 def from_best(
@@ -66,12 +87,12 @@ def from_best(
 
 
 def ties(differences: Iterable[Difference], metric: str, best: str) -> list[str]:
-    """Losses that differ from the best one by nothing that matters."""
+    """Losses that are settled as no worse than the best one."""
     rivals = from_best(differences, metric, best)
-    return [d.method for d in rivals if d.verdict == TIE]
+    return [d.method for d in rivals if d.verdict in ("practically equal", "better")]
 
 
 def seeds_that_settle(differences: Iterable[Difference]) -> int | None:
-    """Seeds after which some of the open differences would be decided."""
+    """Seeds after which some of the open differences would be settled."""
     needed = [d.seeds_needed for d in differences if d.seeds_needed is not None]
     return max(needed, default=None)

@@ -7,14 +7,14 @@ Kind = Literal["classes", "number"]
 """What a target holds: ordered classes, or a number that is cut into bins."""
 StopOn = Literal["score", "own"]
 """What ends a training: a score that is the same for all losses, or the loss itself."""
-Verdict = Literal[
-    "better",
-    "slightly better",
-    "no clear difference",
-    "can't tell",
-    "slightly worse",
-    "worse",
-]
+Verdict = Literal["better", "worse", "practically equal", "not settled"]
+"""The answers to "how does this loss compare with the leader?"; better and worse are
+one answer, with its direction."""
+
+
+Ended = Literal["all", "settled", "no gain", "time"]
+"""All seeds were trained, everything was settled, more of the planned seeds would have
+settled nothing, or the time budget was used up."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +38,8 @@ class Data:
     sha256: str
     notes: tuple[str, ...]
     """What was dropped, merged or filled, a sentence each."""
+    n_copies: int = 0
+    """Rows with the same inputs as an earlier row; earlier offby did not count them."""
 
 
 @dataclass(frozen=True)
@@ -79,27 +81,36 @@ class Score:
 
 @dataclass(frozen=True)
 class Difference:
-    """One loss against a better one by one metric, paired over folds and seeds."""
+    """One loss against the leader by one metric, paired over rows, folds and seeds."""
 
     metric: str
     method: str
     other: str
-    """The method it is compared with: one with the better mean."""
+    """The leader: the loss with the best mean."""
     mean: float
     """Score of `method` minus score of `other`, in the unit of the metric."""
     low: float
     high: float
-    """95 % interval, corrected for overlapping training rows (Nadeau, Bengio 2003)."""
+    """95 % interval for new training runs and new rows. It is simultaneous over all
+    losses and over the looks that a run takes before it stops."""
     relative: float
-    """`mean` as a share of the score of `other`."""
+    """`mean` as a share of the size of the score of `other`."""
     wins: int
-    """Pairs in which `method` has the better score."""
+    """Fits (folds x seeds) in which `method` has the better score."""
     pairs: int
     verdict: Verdict
-    p_value: float | None = None
-    """Of no difference; corrected as the interval is, and for all pairs (Holm)."""
+    worse_by: float = 0.0
+    """The size of `relative`: above 0 where `method` is worse, whatever the metric."""
+    worse_by_low: float = 0.0
+    worse_by_high: float = 0.0
+    """Its interval, which decides the verdict."""
+    infinite_rows: int = 0
+    """Rows with an infinite score, over all fits: it is worse by any finite measure.
+    The other numbers are then of the finite rows."""
     seeds_needed: int | None = None
-    """If it is "can't tell": about how many seeds would settle it; None if none."""
+    """If it is not settled: about how many seeds would settle it; None if none."""
+    rows_needed: int | None = None
+    """If it is not settled: about how many rows would settle it; None if too many."""
 
 
 @dataclass(frozen=True)
@@ -110,9 +121,9 @@ class Answer:
     """What it is judged by; empty in comparisons of schema 1."""
     best: str
     ties: tuple[str, ...]
-    """Losses with no clear difference from the best."""
+    """Losses that are practically equal to the best."""
     unsure: tuple[str, ...]
-    """Losses that can't be told from the best."""
+    """Losses whose difference from the best is not settled."""
     sentence: str
     """All of it in words, ready to print."""
 
@@ -278,6 +289,11 @@ class Run:
     not_tested: tuple[str, ...]
     split: str = "at random"
     """How rows were held out: "at random", "by groups of ...", "by time of ..."."""
+    network: str = "perceptron"
+    """What every loss trained: "ensemble" (one bag of the estimators), "perceptron" (as
+    all did in earlier offby) or "module" with its name."""
+    ended: Ended = "all"
+    """Why no more seeds were trained."""
 
 
 @dataclass(frozen=True)

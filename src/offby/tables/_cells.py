@@ -24,7 +24,11 @@ _WITH_UNIT = rf"^(?P<number>{_NUMBER})\s+(?P<unit>[^\d\s]{{1,8}})$"
 
 
 def converted(
-    frame: "polars.DataFrame", options: ReadOptions, text: Sequence[str] = ()
+    frame: "polars.DataFrame",
+    options: ReadOptions,
+    text: Sequence[str] = (),
+    *,
+    trained: bool = False,
 ) -> tuple["polars.DataFrame", list[str]]:
     """The frame with its columns of text as what they hold, and notes for the user.
 
@@ -32,6 +36,8 @@ def converted(
         frame: Any frame; only its columns of text change.
         options: How numbers, dates and gaps are written.
         text: Columns that stay text.
+        trained: Whether a model was trained on these columns, so that none of them can
+            be dropped or become text.
 
     Raises:
         ValueError: If a column of numbers holds a few words, or dates in which day and
@@ -44,15 +50,17 @@ def converted(
     columns = []
     for column in frame.get_columns():
         if column.dtype == polars.String:
-            column = _as_held(column, options, column.name in text, gaps, notes)
+            keep = column.name in text
+            column = _as_held(column, options, keep, gaps, notes, trained)
         columns.append(column)
     for marker, places in gaps.items():
         notes.append(f'"{marker}" was read as missing: {some(places)}')
     return polars.DataFrame(columns), notes
 
 
-def _as_held(column, options: ReadOptions, keep: bool, gaps, notes) -> "polars.Series":
-
+def _as_held(
+    column, options: ReadOptions, keep: bool, gaps, notes, trained: bool
+) -> "polars.Series":
     # \x1a ended files of MS-DOS.
     plain = column.str.strip_chars().str.strip_chars_end("\x1a").replace("", None)
     known, rows = _counted(plain)
@@ -71,7 +79,7 @@ def _as_held(column, options: ReadOptions, keep: bool, gaps, notes) -> "polars.S
             notes.append(f"column {column.name} holds numbers written as {sample}")
         return _mapped(_without(plain, markers, column.name, gaps), values, numbers)
     if _looks_stray(bad, rows):
-        _refuse_stray(column.name, plain, values.filter(bad).to_list())
+        _refuse_stray(column.name, plain, values.filter(bad).to_list(), trained)
     lower = values.str.to_lowercase()
     if lower.is_in(["true", "false"]).all():
         held = lower == "true"
@@ -159,16 +167,18 @@ def _looks_stray(bad, rows) -> bool:
     return few_words or few_rows
 
 
-def _refuse_stray(name: str, plain, words: list[str]) -> None:
+def _refuse_stray(name: str, plain, words: list[str], trained: bool) -> None:
     is_word = plain.is_in(words).fill_null(False)
     places = [number + 1 for number in is_word.arg_true().to_list()]
     shown = ", ".join(f"{number:,}" for number in places[:5])
     more = f" and {len(places) - 5:,} more" if len(places) > 5 else ""
     texts = some([f'"{word}"' for word in words])
     which = "row" if len(places) == 1 else "rows"
+    others = (
+        "" if trained else f", --text {name} if the column is text, or --drop {name}"
+    )
     raise ValueError(
         f"column {name!r} holds numbers except for {texts} in {row_count(len(places))} "
         f"({which} {shown}{more}); correct the file, or give --missing {words[0]!r} "
-        f"where it means that a value is missing, --text {name} if the column is text, "
-        f"or --drop {name}"
+        f"where it means that a value is missing{others}"
     )

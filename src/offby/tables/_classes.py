@@ -45,27 +45,29 @@ def kind_of(column, kind: str, order: Sequence[str], notes: list[str]):
     return "classes"
 
 
-def classes(column, order: Sequence[str], source: str, notes: list[str]):
+def classes(
+    column,
+    order: Sequence[str],
+    source: str,
+    notes: list[str],
+    command: str = "compare",
+):
     """The class of every row as text, and the classes in order with their places."""
     import polars
 
     dtype = column.dtype
     is_number = dtype.is_numeric() or dtype == polars.Boolean
+    words = class_names(column)
     if is_number and not order:
         values = sorted(set(column.cast(polars.Float64).to_list()))
-        words = [_name(value) for value in column.cast(polars.Float64).to_list()]
         labels = [_name(value) for value in values]
         return words, labels, [float(value) for value in values]
-    if is_number:
-        words = [_name(value) for value in column.cast(polars.Float64).to_list()]
-    else:
-        words = [str(word).strip() for word in column.to_list()]
     found = list(dict.fromkeys(words))
     if not order and dtype == polars.Enum:
         # An Enum is the one text type whose order its author wrote down.
         order = [word for word in dtype.categories.to_list() if word in found]
     if not order:
-        _refuse_text(column.name, found, source)
+        _refuse_text(column.name, found, source, command)
     if len(set(order)) < len(order):
         raise ValueError(
             f"--order must name each class once, got {','.join(order)}; remove the "
@@ -85,7 +87,16 @@ def classes(column, order: Sequence[str], source: str, notes: list[str]):
     return words, labels, [float(k) for k in range(len(labels))]
 
 
-def _refuse_text(target: str, found: list[str], source: str):
+def class_names(column) -> list[str]:
+    """The class of every row as text: 3 for 3.0, and texts without blanks around."""
+    import polars
+
+    if column.dtype.is_numeric() or column.dtype == polars.Boolean:
+        return [_name(value) for value in column.cast(polars.Float64).to_list()]
+    return [str(word).strip() for word in column.to_list()]
+
+
+def _refuse_text(target: str, found: list[str], source: str, command: str):
     if len(found) > MANY:
         raise ValueError(
             f"the target must be numbers or ordered classes, got {target!r} with "
@@ -97,7 +108,7 @@ def _refuse_text(target: str, found: list[str], source: str):
     if not known:
         # Nothing to copy: an alphabetical order would be wrong without a word.
         items, advice = "LOWEST,...,HIGHEST", "give it, lowest first"
-    call = shlex.join(["offby", "compare", source, "-t", target, "--order", items])
+    call = shlex.join(["offby", command, source, "-t", target, "--order", items])
     raise ValueError(
         f"target {target!r} holds text ({some(found)}), and the order of its classes "
         f"must be given; {advice}:\n  {call}"

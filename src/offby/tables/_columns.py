@@ -59,25 +59,20 @@ def known_rows(frame, target: str, notes: list[str]):
     return frame
 
 
-def note_copies(frame, notes: list[str]) -> None:
-    """Say how many rows come twice."""
-    copies = frame.height - frame.n_unique()
-    if copies:
-        notes.append(
-            f"{row_count(copies)} ({copies / frame.height:.0%}) are exact copies of an "
-            "earlier row. A copy in the training rows makes its twin in the test rows "
-            "easier to predict, so all scores look better than they are."
-        )
-
-
 _ID_NAME = re.compile(
     r"(^|[_\W])(id|index|idx|key|uuid|rownames?|row|nr|no)$|^unnamed", re.I
 )
 _NEARLY_ALL = 0.95
 
 
-def features(frame, notes: list[str]):
-    """Columns as numbers (floats) and text, without those that carry nothing."""
+def features(frame, notes: list[str], left_out: dict[str, str]):
+    """Columns as numbers (floats) and text, without those that carry nothing.
+
+    Args:
+        frame: All columns beside the target.
+        notes: Gets a sentence for each kind of column that is left out or changed.
+        left_out: Gets each column that is left out, with the reason.
+    """
     import polars
 
     kept, empty, constant, ids, strange, dates = [], [], [], [], [], []
@@ -121,6 +116,7 @@ def features(frame, notes: list[str]):
         (_names(ids), "only names or numbers the rows", "only name or number the rows"),
         (strange, "holds neither numbers nor text", "hold neither numbers nor text"),
     ):
+        left_out |= dict.fromkeys(names, one)
         if len(names) == 1:
             notes.append(f"{_sentence_start(names)} {one} and was left out.")
         elif names:

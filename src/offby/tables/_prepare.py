@@ -1,9 +1,9 @@
 """What a table and its target ask to be learned."""
 
 import csv
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -13,9 +13,9 @@ from offby.tables._columns import (
     check_column,
     features,
     known_rows,
-    note_copies,
     warn_of_leaks,
 )
+from offby.tables._new_rows import Column, columns_of
 from offby.tables._phrases import row_count
 from offby.tables._roles import group_numbers, times, weights_of
 from offby.tables._table import Table, in_memory
@@ -47,6 +47,14 @@ class Problem:
     time: np.ndarray | None = None
     """When each row came."""
     weights: np.ndarray | None = None
+    left_out: Mapping[str, str] = field(default_factory=dict)
+    """Why each column that is not in `X` is not: "is the same in all rows"."""
+    columns: tuple[Column, ...] = ()
+    """What each column of `X` held, for whoever forecasts new rows."""
+    unused: tuple[str, ...] = ()
+    """Columns of the table that are not learned from; the target is none of them."""
+    codes: dict[str, int] = field(default_factory=dict)
+    """Class of each text or number of the target; empty for numbers."""
 
 
 def prepare(
@@ -65,6 +73,7 @@ def prepare(
     seed: int = 0,
     text: Sequence[str] = (),
     source: str = "DATA",
+    command: str = "compare",
 ) -> Problem:
     """The columns to learn from and the target to learn, checked and cleaned.
 
@@ -88,6 +97,7 @@ def prepare(
         seed: Where their choice comes from.
         text: Columns that stay text even if they look like numbers or dates.
         source: The file, for the command that a message suggests.
+        command: Which command of offby that is.
 
     Raises:
         ValueError: If nothing can be learned from the table as asked.
@@ -111,14 +121,20 @@ def prepare(
             f"Column {name} was used to {use} the rows, so the models did not see it."
         )
     frame = _without_weightless(frame, weights, notes)
-    by_row = {
+    others: dict[str, Any] = {
         "groups": None if groups is None else group_numbers(frame[groups]),
         "time": None if time is None else times(frame[time]),
         "weights": None if weights is None else weights_of(frame[weights]),
     }
-    X = features(frame.drop(target, *named.values()), notes)
+    left_out = dict.fromkeys(drop, "was dropped by --drop")
+    left_out |= {name: f"is what {flag} names" for flag, name in named.items()}
+    X = features(frame.drop(target, *named.values()), notes, left_out)
+    others |= {
+        "left_out": left_out,
+        "columns": columns_of(frame, X),
+        "unused": tuple(n for n in table.columns if n not in X.columns and n != target),
+    }
     column = frame[target]
-    note_copies(X.with_columns(column.alias("")), notes)
     kind = kind_of(column, kind, order, notes)
     warn_of_leaks(X, column, notes)
     if kind == "number":
@@ -129,13 +145,22 @@ def prepare(
                 "fewer --folds or more data"
             )
         _check_enough(len(values))
-        return Problem(X, values, "number", (), (), tuple(notes), **by_row)
-    words, labels, positions = classes(column, order, source, notes)
+        return Problem(X, values, "number", (), (), tuple(notes), **others)
+    words, labels, positions = classes(column, order, source, notes, command)
     codes, labels, positions = merged(
         words, labels, positions, folds, min_class or folds, notes
     )
     _check_enough(len(codes))
-    return Problem(X, codes, "classes", labels, positions, tuple(notes), **by_row)
+    return Problem(
+        X,
+        codes,
+        "classes",
+        labels,
+        positions,
+        tuple(notes),
+        **others,
+        codes=dict(zip(words, codes.tolist(), strict=True)),
+    )
 
 
 def _check_enough(n_rows: int) -> None:

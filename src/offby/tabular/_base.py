@@ -1,8 +1,8 @@
 """`TabularNetwork`: what the estimators that train networks share."""
 
 import copy
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from numbers import Integral, Real
 from typing import Any, ClassVar, Literal
 
@@ -11,14 +11,15 @@ import torch
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
-from offby.losses.registry import parse
 from offby.tabular._estimator import (
     AT_LEAST_ONE,
     HeldOut,
     Learner,
     check_n_bags,
 )
+from offby.tabular.building import HIDDEN_LAYER_SIZES, N_MEMBERS, build_network
 from offby.tabular.calibration import Correction, fit_correction, identity
+from offby.tabular.criteria import training_loss
 from offby.tabular.data import TrainingData
 from offby.tabular.devices import device_of, on_device
 from offby.tabular.encoders.frames import rows_of
@@ -29,14 +30,12 @@ from offby.tabular.forecasts import (
     rows_at_once,
     threads,
 )
-from offby.tabular.modules import wrap_module
-from offby.tabular.networks import Ensemble, NetworkBatch
+from offby.tabular.modules import Module
+from offby.tabular.networks import NetworkBatch
 from offby.tabular.rows import Rows, check_new_rows
 from offby.tabular.runs import Run, TrainerSettings, mean_scores
 from offby.tabular.splits import Split, bag_splits, child_seed
 from offby.tabular.trainer import train, train_epochs
-
-Module = torch.nn.Module | Callable[[int, int], torch.nn.Module]
 
 
 @dataclass(eq=False, repr=False, kw_only=True)
@@ -44,7 +43,9 @@ class TabularNetwork(Learner):
     """Settings that `OrdinalClassifier` and `BinnedRegressor` share.
 
     Args:
-        loss: Short name of a loss or a sum of them; `offby losses` lists them.
+        loss: Short name of a loss or a sum of them (`offby losses` lists them), a
+            criterion of `offby.nn`, or a function of logits (rows x classes) and the
+            index of each row's class or bin that returns one value per row.
         hidden_layer_sizes: Widths of the hidden layers.
         n_members: Number of perceptrons that share their weight matrices and forecast
             together.
@@ -83,8 +84,8 @@ class TabularNetwork(Learner):
             after each epoch.
     """
 
-    hidden_layer_sizes: Sequence[int] = (128, 128)
-    n_members: int = 8
+    hidden_layer_sizes: Sequence[int] = HIDDEN_LAYER_SIZES
+    n_members: int = N_MEMBERS
     module: Module | None = None
     learning_rate_init: float = 0.01
     batch_size: int | Literal["auto"] = "auto"
@@ -124,7 +125,7 @@ class TabularNetwork(Learner):
         return torch.from_numpy(self.encoder_.transform(rows.X))
 
     def _learn(self, data: TrainingData) -> HeldOut:
-        seed, n_rows = self._seed(), len(data.index)
+        data, seed, n_rows = self._with_columns(data), self._seed(), len(data.index)
         continues = self._continues()
         n_bags = self.network_.n_runs if continues else self._n_bags(data)
         check_n_bags(n_bags, n_rows)
@@ -132,7 +133,8 @@ class TabularNetwork(Learner):
         splits = bag_splits(n_rows, n_bags, self.validation_fraction, generator)
         if not continues:
             self.network_ = self._new_network(_runs(data, splits, seed))
-        network, loss, settings = self.network_, parse(self.loss), self._trainer()
+        network, settings = self.network_, self._trainer()
+        loss: Any = training_loss(self.loss)
         device = device_of(self.device)
         with threads(self.n_jobs), self._progress() as show, on_device(network, device):
             there = _runs(data.to(device), splits, seed)
@@ -156,7 +158,8 @@ class TabularNetwork(Learner):
 
     def _fit_epoch(self, data: TrainingData) -> None:
         """Train on all rows once; a first call builds a network of one bag."""
-        seed, everything = self._seed(), _all_rows(data)
+        data, seed = self._with_columns(data), self._seed()
+        everything = _all_rows(data)
         if not hasattr(self, "network_"):
             self.network_ = self._new_network(_runs(data, [everything], seed))
             self.correction_, self.n_iter_ = identity, 0
@@ -165,8 +168,12 @@ class TabularNetwork(Learner):
         with threads(self.n_jobs), on_device(network, device):
             # The rows come in another order each time, whatever the random state.
             runs = _runs(data.to(device), splits, child_seed(seed, self.n_iter_))
-            train_epochs(network, runs, [1] * len(runs), parse(self.loss), settings)
+            loss: Any = training_loss(self.loss)
+            train_epochs(network, runs, [1] * len(runs), loss, settings)
         self.n_iter_ += 1
+
+    def _with_columns(self, data: TrainingData) -> TrainingData:
+        return replace(data, column_of=torch.from_numpy(self.encoder_.column_of_))
 
     def _n_bags(self, data: TrainingData) -> int:
         return 1 if self.module is not None else super()._n_bags(data)
@@ -181,21 +188,11 @@ class TabularNetwork(Learner):
         )
 
     def _new_network(self, runs: list[Run]) -> NetworkBatch:
-        data, generators = runs[0].data, [run.generator() for run in runs]
-        n_classes = data.line.n_classes
-        if self.module is not None:
-            seed = int(torch.randint(2**31, (), generator=generators[0]))
-            return wrap_module(self.module, data.inputs.shape[1], n_classes, seed)
-        counts = torch.bincount(data.index, data.sample_weight, minlength=n_classes)
-        # One more row, spread evenly: a class without rows is unlikely, not impossible.
-        share = (counts + 1 / n_classes) / (counts.sum() + 1)
-        return Ensemble(
-            torch.from_numpy(self.encoder_.column_of_),
-            share.log().expand(len(runs), -1),
+        return build_network(
+            runs,
+            module=self.module,
             n_members=self.n_members,
             hidden_layer_sizes=self.hidden_layer_sizes,
-            dropout=0.1,
-            generators=generators,
         )
 
     @torch.inference_mode()

@@ -1,7 +1,7 @@
 """`BinnedForecaster`: a number's distribution over bins, whatever learns it."""
 
 from dataclasses import dataclass
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 import torch
@@ -9,14 +9,15 @@ from sklearn.base import RegressorMixin
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.validation import check_is_fitted
 
-from offby.bins import Bins, Strategy, Tails
+from offby.bins import DEFAULT_STRATEGY, Bins, Bounds, Strategy
+from offby.bins.support import checked_bounds
 from offby.distribution import BinnedDistribution
 from offby.tabular._estimator import AT_LEAST_ONE, HeldOut, TabularEstimator
 from offby.tabular.conformal import conformal_coverage
 from offby.tabular.data import TrainingData, balanced_line
 from offby.tabular.rows import Rows, check_rows
 from offby.tabular.target_columns import check_numeric_target
-from offby.tabular.target_grid import make_grid
+from offby.tabular.target_grid import make_grid, on_scale_of
 from offby.tabular.target_scales import Transform, fit_scale, to_scale
 from offby.tabular.warned import warn_caller
 
@@ -32,8 +33,9 @@ class BinnedForecaster(RegressorMixin, TabularEstimator):
     """
 
     n_bins: int | Bins = 100
-    strategy: Strategy = "quantile"
-    tails: Tails = "half-normal"
+    strategy: Strategy = DEFAULT_STRATEGY
+    tails: Literal["half-normal", "none"] = "half-normal"
+    bounds: Bounds = "auto"
     target_transform: Transform | None = None
 
     _parameter_constraints: ClassVar[dict[str, Any]] = {
@@ -41,6 +43,7 @@ class BinnedForecaster(RegressorMixin, TabularEstimator):
         "n_bins": [AT_LEAST_ONE, Bins],
         "strategy": [StrOptions({"quantile", "uniform", "log", "kmeans"})],
         "tails": [StrOptions({"half-normal", "none"})],
+        "bounds": [tuple, list, StrOptions({"auto"}), None],
         "target_transform": [StrOptions({"log", "yeo-johnson", "quantile"}), None],
     }
 
@@ -124,6 +127,8 @@ class BinnedForecaster(RegressorMixin, TabularEstimator):
         self, X, y, sample_weight, *, reset: bool, fresh: bool
     ) -> TrainingData:
         self._check_settings()
+        if self.bounds is not None and not isinstance(self.bounds, str):
+            checked_bounds(self.bounds)
         check_numeric_target(y)
         rows = check_rows(self, X, y, sample_weight, y_numeric=True, reset=reset)
         if fresh:
@@ -131,8 +136,7 @@ class BinnedForecaster(RegressorMixin, TabularEstimator):
         _warn_if_outside(self.bins_, rows, "bins_" if not fresh else "n_bins")
         inputs = self._encoded(rows, fresh=fresh)
         value = torch.tensor(to_scale(self.scale_, rows.y.astype(np.float64)))
-        edges = to_scale(self.scale_, self.bins_.edges.numpy())
-        bins = Bins(edges, tails=self.bins_.tails)
+        bins = on_scale_of(self.scale_, self.bins_)
         index, weights = bins.index(value), torch.tensor(rows.weights)
         line = balanced_line(bins, index, weights)
         return TrainingData(inputs, index, value, line, bins, weights)
@@ -145,7 +149,13 @@ class BinnedForecaster(RegressorMixin, TabularEstimator):
             self.bins_ = self.n_bins
         else:
             self.bins_ = make_grid(
-                self.scale_, y, self.n_bins, self.strategy, self.tails, rows.weights
+                self.scale_,
+                y,
+                self.n_bins,
+                self.strategy,
+                self.tails,
+                rows.weights,
+                self.bounds,
             )
 
 

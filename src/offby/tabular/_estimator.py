@@ -16,8 +16,9 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 
-from offby.losses.registry import Labels, parse
+from offby.losses.registry import Labels
 from offby.tabular import archive
+from offby.tabular.criteria import Loss, training_loss
 from offby.tabular.data import TrainingData
 from offby.tabular.rows import Rows
 
@@ -91,7 +92,7 @@ class TabularEstimator(BaseEstimator):
 class Learner(TabularEstimator):
     """Settings that `TabularNetwork` and `BoostedTrees`, which explain them, share."""
 
-    loss: str = "ce+emd2"
+    loss: Loss = "ce+emd2"
     _: KW_ONLY
     n_bags: int | Literal["auto"] = "auto"
     calibration: Literal["temperature", "isotonic"] | None = None
@@ -104,7 +105,7 @@ class Learner(TabularEstimator):
     random_state: int | np.random.RandomState | None = None
 
     _parameter_constraints: ClassVar[dict[str, Any]] = {
-        "loss": [str],
+        "loss": [str, torch.nn.Module, callable],
         "n_bags": [AT_LEAST_ONE, StrOptions({"auto"})],
         "calibration": [StrOptions({"temperature", "isotonic"}), None],
         "max_iter": [Interval(Integral, 0, None, closed="left")],
@@ -118,7 +119,7 @@ class Learner(TabularEstimator):
 
     def _check_settings(self) -> None:
         super()._check_settings()
-        parse(self.loss)
+        training_loss(self.loss)
 
     def _seed(self) -> int:
         return int(check_random_state(self.random_state).randint(2**31))

@@ -12,8 +12,8 @@ from sklearn.utils.multiclass import check_classification_targets
 
 from offby.distribution import ClassDistribution
 from offby.grounds import Line
-from offby.losses.registry import parse
 from offby.tabular._estimator import HeldOut, TabularEstimator
+from offby.tabular.criteria import loss_name, training_loss
 from offby.tabular.data import TrainingData
 from offby.tabular.rows import Rows, check_rows
 from offby.tabular.warned import warn_caller
@@ -78,9 +78,9 @@ class OrdinalForecaster(ClassifierMixin, TabularEstimator):
     def _check_settings(self) -> None:
         super()._check_settings()
         loss = self.get_params(deep=False).get("loss")
-        if loss is not None and parse(loss).needs_bins:
+        if loss is not None and training_loss(loss).needs_bins:
             raise ValueError(
-                f"the loss {loss!r} needs numbers, and y holds classes; "
+                f"the loss {loss_name(loss)!r} needs numbers, and y holds classes; "
                 "use ce, emd2, cce or a sum of them, or a BinnedRegressor"
             )
         if not isinstance(self.categories, str):

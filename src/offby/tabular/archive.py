@@ -9,7 +9,9 @@ under a name of the list `_CLASSES`; nothing outside that list is ever made or c
 import io
 import json
 import math
+import os
 import zipfile
+import zlib
 from collections.abc import Callable
 from importlib import import_module
 from importlib.metadata import version
@@ -22,6 +24,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 from torch import nn
 
+from offby.nn.criteria import is_criterion, made_of, settings_of
 from offby.tabular.calibration import identity
 from offby.tabular.modules import ModuleAdapter
 
@@ -38,6 +41,10 @@ _CLASSES = {
     "Outputs": "offby.tabular.boosted.outputs",
     "Forest": "offby.tabular.boosted.forest",
     "Bins": "offby.bins",
+    "Line": "offby.grounds",
+    "Circle": "offby.grounds",
+    "Tree": "offby.grounds",
+    "Costs": "offby.grounds",
     "Temperature": "offby.tabular.calibration",
     "Isotonic": "offby.tabular.calibration",
     "PiecewiseLinear": "offby.tabular.encoders.numbers",
@@ -70,8 +77,13 @@ _LONG = 1_000
 """Longer texts are files of their own."""
 
 
-def save(model: Any, path: str | Path) -> None:
-    """Write a fitted estimator to a file.
+def save(model: Any, path: str | Path, about: dict[str, Any] | None = None) -> None:
+    """Write a fitted estimator to a file, whole or not at all.
+
+    Args:
+        model: The estimator.
+        path: The file.
+        about: What is to be known of it beside, as plain JSON; `about` reads it.
 
     Raises:
         TypeError: If it holds what only pickle could store, as a network of one's own.
@@ -85,6 +97,13 @@ def save(model: Any, path: str | Path) -> None:
             "your own, whose code no file of ours can hold; save its weights with "
             "torch.save(model.network_.state_dict(), path), or use joblib.dump"
         )
+    if callable(model.loss) and not isinstance(model.loss, nn.Module):
+        raise TypeError(
+            "save stores losses by their name or as criteria of offby.nn, and this "
+            "estimator has a function of your own, whose code no file of ours can "
+            "hold; set model.loss to a name before saving (forecasts do not need it), "
+            "or use joblib.dump"
+        )
     writer = _Writer()
     tree = {
         "format": _FORMAT,
@@ -92,26 +111,31 @@ def save(model: Any, path: str | Path) -> None:
         "holds": type(model).__name__,
         "model": writer.tree(model),
     }
-    Path(path).write_bytes(writer.zipped(json.dumps(tree, allow_nan=False)))
+    if about is not None:
+        tree["about"] = about
+    content = writer.zipped(json.dumps(tree, allow_nan=False))
+    draft = Path(path).with_name(f".{Path(path).name}.{os.getpid()}")
+    try:
+        draft.write_bytes(content)
+        os.replace(draft, path)
+    finally:
+        draft.unlink(missing_ok=True)
 
 
-def load(path: str | Path, wanted: type) -> Any:
+def load(path: str | Path, wanted: type | None = None) -> Any:
     """The estimator that `save` wrote.
+
+    Args:
+        path: The file.
+        wanted: The class that it must be of; any by default.
 
     Raises:
         ValueError: If the file is none of `save`, of a newer format, damaged, or holds
             another estimator.
     """
-    try:
-        with zipfile.ZipFile(path) as file:
-            members = {name: file.read(name) for name in file.namelist()}
-        head = json.loads(members["model.json"])
-        found, holds, _ = head["format"], head["holds"], head["offby"]
-    except (zipfile.BadZipFile, KeyError, TypeError, ValueError) as error:
-        raise ValueError(
-            f"{path} must be a whole file that save wrote, and is not; pickles are "
-            "read by joblib.load"
-        ) from error
+    members = _members(path)
+    head = _head(path, members.get("model.json", b""))
+    found, holds = head["format"], head["holds"]
     if found != _FORMAT:
         do = (
             "update offby"
@@ -122,7 +146,7 @@ def load(path: str | Path, wanted: type) -> Any:
             f"{path} must be of format {_FORMAT}, which offby {version('offby')} "
             f"reads, got format {found} of offby {head['offby']}; {do}"
         )
-    if holds != wanted.__name__:
+    if wanted is not None and holds != wanted.__name__:
         raise ValueError(
             f"{path} must hold a fitted {wanted.__name__}, got a fitted {holds}; "
             f"use {holds}.load"
@@ -138,6 +162,40 @@ def load(path: str | Path, wanted: type) -> Any:
         raise ValueError(
             f"{path} is damaged: {type(error).__name__}, {error}; save it again"
         ) from error
+
+
+def about(path: str | Path) -> dict[str, Any] | None:
+    """What was saved beside the estimator; None if nothing was.
+
+    Raises:
+        ValueError: If the file is none of `save`.
+    """
+    return _head(path, _members(path, ["model.json"])["model.json"]).get("about")
+
+
+def _members(path: str | Path, names: list[str] | None = None) -> dict[str, bytes]:
+    try:
+        with zipfile.ZipFile(path) as file:
+            return {name: file.read(name) for name in names or file.namelist()}
+    # Bytes that make no sense to it: a damaged archive, or none.
+    except (zipfile.BadZipFile, KeyError, ValueError, zlib.error) as error:
+        raise _no_model(path) from error
+
+
+def _head(path: str | Path, text: bytes) -> dict[str, Any]:
+    try:
+        head = json.loads(text)
+        _ = head["format"], head["holds"], head["offby"]
+    except (KeyError, TypeError, ValueError) as error:
+        raise _no_model(path) from error
+    return head
+
+
+def _no_model(path: str | Path) -> ValueError:
+    return ValueError(
+        f"{path} must be a whole file that save wrote, and is not; pickles are read by "
+        "joblib.load"
+    )
 
 
 class _Writer:
@@ -206,6 +264,9 @@ class _Writer:
 
     def _object(self, value: Any) -> Any:
         name = type(value).__name__
+        if isinstance(value, nn.Module) and is_criterion(value):
+            name, arguments = settings_of(value)
+            return {"criterion": name, "arguments": self.tree(arguments)}
         if name not in _CLASSES or _class(name) is not type(value):
             raise TypeError(
                 "save stores numbers, text, arrays and what offby itself makes, got "
@@ -267,6 +328,8 @@ class _Reader:
                 return _FUNCTIONS[name]
             case {"class": name, "state": state}:
                 return _restored(_class(name), self.value(state))
+            case {"criterion": name, "arguments": arguments}:
+                return made_of(name, self.value(arguments))
             case {"class": name, "parts": parts}:
                 return _assembled(_class(name), self.value(parts))
             case dict():

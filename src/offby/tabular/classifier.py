@@ -16,7 +16,8 @@ class OrdinalClassifier(OrdinalForecaster, TabularNetwork):
     `offby.tabular.TabularNetwork`, and the same for `BinnedRegressor`.
 
     Args:
-        loss: Short name of a loss or a sum of them; `offby losses` lists them.
+        loss: Short name of a loss, a criterion of `offby.nn`, or a function; see
+            `offby.tabular.TabularNetwork`.
         categories: The classes in their order; "auto" takes the order of an ordered
             categorical target (pandas' ordered categories, polars' Enum), else that of
             numbers. For text it takes the alphabetical order, which is rarely right,

@@ -29,6 +29,8 @@ class TrainingData:
     """Group id of each row; a group is never in both training and validation rows."""
     time: Tensor | None = None
     """When each row came; the latest rows are the validation rows."""
+    column_of: Tensor | None = None
+    """Column of the table that each input comes from, where a network asks for it."""
 
     def labels(self, rows: Tensor) -> Labels:
         """What these rows are judged against."""

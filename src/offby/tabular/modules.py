@@ -11,6 +11,10 @@ from torch.func import functional_call
 from offby.tabular.layers import Generators
 from offby.tabular.networks import NetworkBatch
 
+Module = nn.Module | Callable[[int, int], nn.Module]
+"""A module from encoded features to logits, or a function `(n_features, n_classes)`
+that builds one."""
+
 
 class ModuleAdapter(NetworkBatch):
     """Any module from features to logits, as a single member of a single run."""
@@ -44,7 +48,7 @@ class ModuleAdapter(NetworkBatch):
 
 
 def wrap_module(
-    module: nn.Module | Callable[[int, int], nn.Module],
+    module: Module,
     n_features: int,
     n_classes: int,
     seed: int,

@@ -67,6 +67,7 @@ class Ensemble(NetworkBatch):
         hidden_layer_sizes: Widths of the hidden layers.
         dropout: Share of hidden values dropped in training.
         generators: Where the first weights of each run come from.
+        basis: Another basis than cosines, for outputs that are no classes.
 
     References:
         Gorishniy, Kotelnikov, Babenko (2024), TabM, arXiv:2410.24210. NOTE[DIFF]:
@@ -85,6 +86,7 @@ class Ensemble(NetworkBatch):
         hidden_layer_sizes: Sequence[int],
         dropout: float,
         generators: Generators,
+        basis: Float[Tensor, "waves classes"] | None = None,
     ) -> None:
         super().__init__(len(generators))
         if (
@@ -105,7 +107,8 @@ class Ensemble(NetworkBatch):
             else ColumnLinear(column_of, n_members, n_out, generators)
             for number, (n_in, n_out) in enumerate(pairwise(widths))
         )
-        basis = cosines(prior.shape[-1])
+        if basis is None:
+            basis = cosines(prior.shape[-1])
         self.head = EnsembleLinear(n_members, widths[-1], len(basis), generators)
         # A training begins at the frequencies of the classes.
         nn.init.zeros_(self.head.bias)
@@ -144,28 +147,6 @@ class MLP(NetworkBatch):
         self.layers = nn.ModuleList(
             EnsembleLinear(1, n_in, n_out, generators)
             for n_in, n_out in pairwise(widths)
-        )
-
-    @classmethod
-    def of(cls, weights: Sequence[Tensor]) -> "MLP":
-        """The network of these weights: matrix and offset of each layer."""
-        widths = [len(weights[0]), *(len(offset) for offset in weights[1::2])]
-        network = cls(widths, [torch.Generator()])
-        names = network.run_tensors()
-        network.set_runs(
-            {
-                name: value.detach().reshape(names[name].shape)
-                for name, value in zip(names, weights, strict=True)
-            }
-        )
-        return network.requires_grad_(False)
-
-    @staticmethod
-    def weights_of(tensors: dict[str, Tensor]) -> tuple[Tensor, ...]:
-        """Matrix and offset of each layer, from the tensors of a single run."""
-        return tuple(
-            part.detach()[0, 0, 0] if name.endswith("bias") else part.detach()[0, 0]
-            for name, part in tensors.items()
         )
 
     def forward(

@@ -15,13 +15,20 @@ class BinnedRegressor(BinnedForecaster, TabularNetwork):
     `offby.tabular.TabularNetwork`, and the same for `OrdinalClassifier`.
 
     Args:
-        loss: Short name of a loss or a sum of them; `offby losses` lists them.
+        loss: Short name of a loss, a criterion of `offby.nn`, or a function; see
+            `offby.tabular.TabularNetwork`. A criterion of numbers has the bins that
+            `n_bins` has.
         n_bins: Largest number of bins, without the two tails; or a grid of your own.
-        strategy: Bins of equal counts ("quantile"), of equal widths ("uniform"), each
-            wider by the same factor ("log"), or of the numbers nearest to a mean
-            ("kmeans"); as `Bins.around` makes them.
+        strategy: Bins of the numbers nearest to a mean ("kmeans"), of equal counts
+            ("quantile"), of equal widths ("uniform"), or each wider by the same factor
+            ("log"); as `Bins.around` makes them.
         tails: "half-normal" adds a bin on either side that reaches to infinity, so that
             no number has density zero; "none" ends the forecasts at the last edges.
+        bounds: Numbers beyond which no mass lies, in the units of the target, as
+            `(0, None)` for positive ones; None for no bounds. "auto" finds 0 where no
+            number is negative, and 1 or 100 above numbers that look like shares. At a
+            bound there is no tail. A grid of your own has the bounds that its edges and
+            tails say.
         target_transform: Scale on which bins and distances are measured: "log" for
             positive targets whose ratios matter, "yeo-johnson" for skewed ones,
             "quantile" (normal scores of the ranks) for any. Forecasts are on the scale

@@ -65,7 +65,10 @@ def fit_runs(
     batches: dict[tuple[int, ...], list[int]] = defaultdict(list)
     for number, run in enumerate(runs):
         shape = run.data.inputs.shape[1], run.data.line.n_classes
-        batches[*shape, *batch_shape([run], settings)].append(number)
+        columns = run.data.column_of
+        # Networks that scale columns are of one shape if their inputs are of the same.
+        of = () if columns is None else tuple(columns.tolist())
+        batches[*shape, *batch_shape([run], settings), *of].append(number)
     found: dict[int, TrainedRun] = {}
     for numbers in batches.values():
         members = [runs[number] for number in numbers]

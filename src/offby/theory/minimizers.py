@@ -23,8 +23,9 @@ def settles_at(
     .. math:: \arg\min_p \; \sum_y f_y \, \ell(\log p, y)
 
     It is f itself if the loss is proper. Of offby's own functions the minimum is known:
-    f, the class of least expected cost (`wasserstein`), or masses in inverse proportion
-    to the expected weight (`squared_mass`). For sums of them, `sinkhorn` and any other
+    f, the class of least expected cost (`wasserstein`), the classes of low expected
+    cost (`cdw_cross_entropy`), or masses in inverse proportion to the expected weight
+    (`squared_mass`). For sums of them, `sinkhorn` and any other
     loss it is found numerically, in float64, from starts all over the simplex; of
     several minima the least is given.
 
@@ -64,6 +65,11 @@ def settles_at(
         logits = torch.tensor(z, requires_grad=True)
         with kernels.using("torch"):
             values = loss(logits.expand(len(f), -1), labels, *settings)
+        if values.shape != labels.shape:
+            raise ValueError(
+                f"loss must give one value per row, shape {tuple(labels.shape)}, "
+                f'got shape {tuple(values.shape)}; criteria need `reduction="none"`'
+            )
         # A class that never occurs costs nothing, even where it is impossible.
         total = (weights * values)[weights > 0].sum()
         (slope,) = torch.autograd.grad(total, logits)
@@ -128,6 +134,10 @@ def known_minimizer(
         case "cheapest class":
             expected = _expected_cost(on, frequencies, power)
             return np.eye(len(frequencies))[expected.argmin()]
+        case "cheapest classes":
+            if settings.pop("margin", 0.0):
+                return None
+            return _below_water(_expected_cost(on, frequencies, power))
         case "inverse costs":
             costs = _expected_cost(on, frequencies, power) + settings.pop("offset", 0.0)
             return _inverse(costs) if (costs >= 0).all() else None
@@ -154,3 +164,17 @@ def _inverse(costs: np.ndarray) -> np.ndarray:
     free = costs == 0
     masses = free.astype(float) if free.any() else 1 / costs
     return masses / masses.sum()
+
+
+def _below_water(costs: np.ndarray) -> np.ndarray:
+    """Masses 1 - cost / level where that is positive, at the level that sums to 1.
+
+    They minimize minus the sum of costs times log(1 - mass).
+    """
+    ordered = np.sort(costs)
+    for n in range(len(costs), 1, -1):
+        level = ordered[:n].sum() / (n - 1)
+        if level > 0 and ordered[n - 1] <= level:
+            return np.maximum(1 - costs / level, 0)
+    # Nothing costs anything, or there is one class.
+    return np.full(len(costs), 1 / len(costs))

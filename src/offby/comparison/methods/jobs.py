@@ -9,25 +9,35 @@ from joblib import hash as hash_of
 from sklearn.base import clone
 from sklearn.utils.validation import has_fit_parameter
 
-from offby.comparison.describe import hash_of_rows
+from offby.comparison.config import StopOn
+from offby.comparison.fits import fit_loss
+from offby.comparison.hashing import hash_of_rows
 from offby.comparison.methods.references import BASELINES, each, user_estimator
-from offby.comparison.networks import Settings
-from offby.comparison.problem import Problem, fit_loss
+from offby.comparison.networks import Design
+from offby.comparison.problem import Problem
 from offby.comparison.scheduler import Fitter, Job
+from offby.losses.registry import NamedLoss
 from offby.results import Method
 
 _TITLES = {baseline.name: baseline.title for baseline in BASELINES}
 
 
-def loss_jobs(problem, named, seeds, settings, stop_on) -> list[Job]:
+def loss_jobs(problem, named, seeds, design, stop_on, *, keyed: bool) -> list[Job]:
     """The networks of every loss."""
     jobs = []
     for loss in named:
-        fit = partial(fit_loss, loss=loss, settings=settings, stop_on=stop_on)
-        terms = [(factor, entry.name) for factor, entry in loss.terms]
-        recipe = f"{terms} {settings} {stop_on}"
+        fit, recipe = fitter(loss, design, stop_on, keyed=keyed)
         jobs += _jobs(str(loss), problem, seeds, fit, recipe)
     return jobs
+
+
+def fitter(
+    loss: NamedLoss, design: Design, stop_on: StopOn, *, keyed: bool
+) -> tuple[Fitter, str]:
+    """What fits the networks of a loss, and all that it depends on as text."""
+    terms = [(factor, entry.name) for factor, entry in loss.terms]
+    recipe = f"{terms} {design.text()} {stop_on}" if keyed else ""
+    return partial(fit_loss, loss=loss, design=design, stop_on=stop_on), recipe
 
 
 def _jobs(method: str, problem: Problem, seeds, fit: Fitter, recipe: str) -> list[Job]:
@@ -36,14 +46,16 @@ def _jobs(method: str, problem: Problem, seeds, fit: Fitter, recipe: str) -> lis
     ]
 
 
-def reference_jobs(problem: Problem, seeds, settings: Settings) -> list[Job]:
+def reference_jobs(problem: Problem, seeds, design: Design) -> list[Job]:
     """The baselines of the table that know this kind of target."""
     jobs = []
     for baseline in BASELINES:
         makes = baseline.classes if problem.kind == "classes" else baseline.numbers
         if makes is not None and baseline.is_network:
-            fit = partial(makes, settings=settings)
-            jobs += _jobs(baseline.name, problem, seeds, fit, str(settings))
+            # A module of the user's own has the outputs that it has.
+            if design.module is None:
+                fit, recipe = partial(makes, design=design), design.text()
+                jobs += _jobs(baseline.name, problem, seeds, fit, recipe)
         elif makes is not None:
             fit = partial(each, forecast=makes)
             jobs += _jobs(baseline.name, problem, [0], fit, "")

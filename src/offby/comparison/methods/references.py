@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -15,12 +15,14 @@ from sklearn.ensemble import (
 from threadpoolctl import threadpool_limits
 from torch import Tensor
 
-from offby.comparison.networks import Settings, fit_perceptrons
-from offby.comparison.problem import Fit, Fold, Form, rows_of, tensor
+from offby.comparison.fits import Fit, Form, outputs_of
+from offby.comparison.networks import Design, Settings
+from offby.comparison.problem import Fold, rows_of, tensor
 from offby.distribution import BinnedDistribution
 from offby.grounds import Line
 from offby.losses.registry import Labels, Loss, NamedLoss
-from offby.tabular.data import TrainingData
+from offby.tabular.building import mean_outputs
+from offby.tabular.encoders.numbers import fitted_encoder
 from offby.tabular.splits import inner_split
 from offby.weighted import WeightedSample
 
@@ -66,9 +68,10 @@ def boosted_classes(fold: Fold) -> Forecast:
     stops: Any = bool(len(judged) or roomy)
     model: Any = HistGradientBoostingClassifier(early_stopping=stops, random_state=0)
     # One thread, so that the sums have one order on every machine.
+    inputs, tested = _columns(fold)
     with threadpool_limits(1):
-        model.fit(**_given(fold, rows), **_given(fold, judged, "_val"))
-        probs[:, model.classes_] = model.predict_proba(fold.test.inputs)
+        model.fit(**_given(fold, inputs, rows), **_given(fold, inputs, judged, "_val"))
+        probs[:, model.classes_] = model.predict_proba(tested)
     return "probs", probs
 
 
@@ -76,13 +79,14 @@ def boosted_quantiles(fold: Fold) -> Forecast:
     """19 quantiles of scikit-learn's gradient boosting, in order: rows x 19."""
     stops: Any = True
     rows, judged = _inner_split(fold)
+    inputs, tested = _columns(fold)
     with threadpool_limits(1):
         columns = [
             HistGradientBoostingRegressor(
                 loss="quantile", quantile=level, early_stopping=stops, random_state=0
             )
-            .fit(**_given(fold, rows), **_given(fold, judged, "_val"))
-            .predict(fold.test.inputs)
+            .fit(**_given(fold, inputs, rows), **_given(fold, inputs, judged, "_val"))
+            .predict(tested)
             for level in LEVELS
         ]
     return "quantiles", np.sort(np.stack(columns, -1), -1)
@@ -103,14 +107,25 @@ def _inner_split(fold: Fold) -> tuple[np.ndarray, np.ndarray]:
     return rows.numpy(), judged.numpy()
 
 
-def _given(fold: Fold, rows: np.ndarray, name: str = "") -> dict[str, Any]:
+def _columns(fold: Fold) -> tuple[np.ndarray, np.ndarray]:
+    """Inputs of trees, of training and test rows: a column for each number."""
+    encode = fitted_encoder(fold.train.X, fold.train.weight)
+    sides = [np.asarray(encode.transform(rows.X)) for rows in (fold.train, fold.test)]
+    # As single precision: trees bin the numbers all the same.
+    learned, tested = (np.nan_to_num(side.astype(np.float32)) for side in sides)
+    return learned, tested
+
+
+def _given(
+    fold: Fold, inputs: np.ndarray, rows: np.ndarray, name: str = ""
+) -> dict[str, Any]:
     """Arguments of scikit-learn's `fit` for some of the rows learned from."""
     learned = fold.train
     if not len(rows):
         return {}
     weight = None if learned.weight is None else learned.weight[rows]
     return {
-        f"X{name}": learned.inputs[rows],
+        f"X{name}": inputs[rows],
         f"y{name}": learned.y[rows],
         f"sample_weight{name}": weight,
     }
@@ -130,30 +145,29 @@ _PINBALL = NamedLoss(
 
 
 def network_quantiles(
-    places: Sequence[tuple[Fold, int]], *, settings: Settings
+    places: Sequence[tuple[Fold, int]], *, design: Design
 ) -> list[Fit]:
     """The same network with 19 quantiles for outputs: rows x 19."""
     fits = []
     for fold, seed in places:
         begun = time.perf_counter()
-        learned, y = fold.train, fold.train.y
-        sample = WeightedSample.of(y, learned.weight)
+        y, whole = fold.train.y, fold.data
+        sample = WeightedSample.of(y, fold.train.weight)
         mean, spread = sample.mean(), sample.std()
-        data = TrainingData(
-            torch.tensor(learned.inputs),
-            torch.zeros(len(y), dtype=torch.int64),
-            torch.tensor((y - mean) / spread),
-            Line.regular(len(LEVELS)),
-            None,
-            tensor(learned.weight),
-            tensor(learned.groups),
-            tensor(learned.time),
+        data = replace(
+            whole,
+            index=torch.zeros(len(y), dtype=torch.int64),
+            value=torch.tensor((y - mean) / spread),
+            line=Line.regular(len(LEVELS)),
+            bins=None,
         )
-        run = settings.run(data, fold.network_seed(seed))
-        (trained,) = fit_perceptrons([run], _PINBALL, settings, stop_on="own")
-        with torch.no_grad():
-            rows = torch.tensor(fold.test.inputs)[None]
-            out = trained.network(rows)[0, 0].double().numpy()
+        start = (sample.quantile(LEVELS) - mean) / spread
+        (trained,) = design.fit_numbers(
+            [design.run(data, fold.network_seed(seed))],
+            _PINBALL,
+            torch.tensor(start)[None],
+        )
+        out = outputs_of(trained, fold, mean_outputs).astype(np.float64)
         seconds = time.perf_counter() - begun
         quantiles = np.sort(out * spread + mean, -1)
         fits.append(Fit(fold.number, seed, "quantiles", quantiles, seconds))
@@ -202,7 +216,7 @@ class Baseline:
     name: str
     title: str
     classes: Callable[..., Any] | None
-    """From a fold to a forecast; a network: from folds, seeds, settings to fits."""
+    """From a fold to a forecast; a network: from folds, seeds, design to fits."""
     numbers: Callable[..., Any] | None
     is_network: bool = False
     """Whether it is trained as the losses are: for each seed, with their settings."""

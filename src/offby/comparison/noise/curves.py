@@ -5,6 +5,8 @@ from dataclasses import replace
 
 import numpy as np
 
+from offby.comparison.fits import Fit, Forecaster
+from offby.comparison.networks import Design
 from offby.comparison.noise.perturb import (
     FOLDS,
     INPUTS,
@@ -12,7 +14,7 @@ from offby.comparison.noise.perturb import (
     noisy_inputs,
     unchanged_level,
 )
-from offby.comparison.problem import Fit, Fold, Problem
+from offby.comparison.problem import Fold, Problem
 from offby.comparison.scheduler import FitKey
 from offby.comparison.scoring import judge, pit_reached
 from offby.losses.registry import NamedLoss
@@ -24,12 +26,14 @@ def curves(
     losses: Sequence[NamedLoss],
     metrics: Sequence[Metric],
     found: Sequence[Perturbation],
+    design: Design,
     fits: Mapping[FitKey, Fit],
 ) -> tuple[Noise, ...]:
     """How far the predictions of each loss move, and its scores with them."""
     kinds = list(dict.fromkeys(perturbation.kind for perturbation in found))
     keys = [metric.key for metric in metrics]
     noises = []
+    networks = [Forecaster.of(fold, design) for fold in problem.folds]
     for loss in losses:
         base = [(f, fits[str(loss), f.number, 0]) for f in problem.folds]
         for kind in kinds:
@@ -47,7 +51,7 @@ def curves(
         levels, points = [0.0], [_point(base, base)]
         for level in INPUTS:
             levels.append(level)
-            points.append(_point(base, _with_noisy_inputs(problem, base, level)))
+            points.append(_point(base, _with_noisy_inputs(base, networks, level)))
         noises.append(_noise("inputs", loss, levels, points, keys))
     return tuple(noises)
 
@@ -117,10 +121,11 @@ def _cumulative(probs: np.ndarray) -> np.ndarray:
     return np.concatenate([np.zeros((len(probs), 1)), probs.cumsum(-1)], -1)
 
 
-def _with_noisy_inputs(problem: Problem, base: Sequence[Pair], level) -> list[Pair]:
+def _with_noisy_inputs(
+    base: Sequence[Pair], networks: Sequence[Forecaster], level: float
+) -> list[Pair]:
     pairs = []
-    for fold, fit in base:
-        inputs = noisy_inputs(problem, fold, level)
-        said = replace(fit, form="probs", outputs=fit.probs_of(inputs))
-        pairs.append((fold, said))
+    for (fold, fit), network in zip(base, networks, strict=True):
+        outputs = network.probs(fit.tensors, noisy_inputs(fold, level))
+        pairs.append((fold, replace(fit, form="probs", outputs=outputs)))
     return pairs

@@ -7,20 +7,21 @@ import torch
 from scipy import stats
 from sklearn.neighbors import NearestNeighbors
 
-from offby.comparison.problem import (
-    Fit,
-    Fold,
-    Problem,
-    logits_of,
-)
+from offby.comparison.fits import Fit, Forecaster
+from offby.comparison.networks import Design
+from offby.comparison.problem import Fold, Problem
 from offby.results import NoiseShare
+from offby.tabular.forecasts import rows_at_once
 
 _NEAR = 10
 """Neighbors from which the noise of a row is estimated."""
 
 
 def noise_share(
-    problem: Problem, fits: Sequence[Fit], given: float | None = None
+    problem: Problem,
+    fits: Sequence[Fit],
+    design: Design,
+    given: float | None = None,
 ) -> NoiseShare:
     """The part of rows whose class or bin would change under the noise of the target.
 
@@ -38,7 +39,7 @@ def noise_share(
         Trivedi, Wang, Kpotufe, Shakhnarovich (2014), A consistent estimator of the
         expected gradient outerproduct, UAI.
     """
-    spread = _estimated_spread(problem, fits) if given is None else given
+    spread = _estimated_spread(problem, fits, design) if given is None else given
     edges, y = _edges(problem)
     changed = 0.0
     if spread:
@@ -48,8 +49,9 @@ def noise_share(
     return NoiseShare(spread, float(changed), source)
 
 
-def _estimated_spread(problem: Problem, fits: Sequence[Fit]) -> float:
-    variance = float(np.mean([_variance(problem.folds[f.fold], f) for f in fits]))
+def _estimated_spread(problem: Problem, fits: Sequence[Fit], design: Design) -> float:
+    folds = problem.folds
+    variance = float(np.mean([_variance(folds[f.fold], f, design) for f in fits]))
     if problem.kind == "classes":
         # A class stands for an interval: its rounding is no noise (Sheppard).
         gaps = np.diff(problem.positions)
@@ -57,15 +59,17 @@ def _estimated_spread(problem: Problem, fits: Sequence[Fit]) -> float:
     return float(np.sqrt(max(0.0, variance)))
 
 
-def _variance(fold: Fold, fit: Fit) -> float:
+def _variance(fold: Fold, fit: Fit, design: Design) -> float:
     """Of the noise of the target, by the Gamma test in the metric of a network."""
     sides = (fold.train, fold.test)
-    inputs = np.concatenate([side.inputs for side in sides]).astype(np.float64)
+    inputs = np.concatenate([fold.inputs(side) for side in sides]).astype(np.float64)
     y = np.concatenate([side.y for side in sides])
     value = y if fold.bins is not None else np.asarray(fold.positions)[y]
     whole = np.unique(np.column_stack([inputs, y]), axis=0, return_index=True)[1]
     rows = np.sort(whole) if 2 * len(whole) > len(y) else np.arange(len(y))
-    size, turn = np.linalg.eigh(_gradient_outer_product(fold, fit, inputs[rows]))
+    size, turn = np.linalg.eigh(
+        _gradient_outer_product(fold, fit, design, inputs[rows])
+    )
     at = inputs[rows] @ (turn * np.sqrt(np.maximum(size, 0)))
     n_near = min(_NEAR, len(rows) - 1)
     distance, near = NearestNeighbors(n_neighbors=n_near).fit(at).kneighbors()
@@ -76,14 +80,20 @@ def _variance(fold: Fold, fit: Fit) -> float:
     return max(0.0, float(np.polyfit(delta, gamma, 1)[1]))
 
 
-def _gradient_outer_product(fold: Fold, fit: Fit, inputs: np.ndarray) -> np.ndarray:
+def _gradient_outer_product(
+    fold: Fold, fit: Fit, design: Design, inputs: np.ndarray
+) -> np.ndarray:
     """Mean outer product of the gradient of the predicted mean: what moves it."""
     places = fold.positions if fold.bins is None else fold.bins.centers.tolist()
-    rows = torch.tensor(inputs, dtype=torch.float32).requires_grad_()
-    mean = logits_of(fit.weights, rows).softmax(-1) @ torch.tensor(places).float()
-    (slope,) = torch.autograd.grad(mean.sum(), rows)
-    slopes = slope.double().numpy()
-    return slopes.T @ slopes / len(slopes)
+    network, centers = Forecaster.of(fold, design), torch.tensor(places).float()
+    total = np.zeros((inputs.shape[1], inputs.shape[1]))
+    for part in torch.tensor(inputs).float().split(rows_at_once(inputs.shape[1])):
+        rows = part.clone().requires_grad_()
+        mean = network.logits(fit.tensors, rows).softmax(-1) @ centers
+        (slope,) = torch.autograd.grad(mean.sum(), rows)
+        slopes = slope.double().numpy()
+        total += slopes.T @ slopes
+    return total / len(inputs)
 
 
 def _edges(problem: Problem) -> tuple[np.ndarray, np.ndarray]:

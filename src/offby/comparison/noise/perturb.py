@@ -2,21 +2,15 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import partial
-from typing import Any
 
 import narwhals as nw
 import numpy as np
 import torch
 
-from offby.comparison.networks import Settings
-from offby.comparison.problem import (
-    Fold,
-    Problem,
-    encoded,
-    fit_loss,
-    rows_of,
-)
+from offby.comparison.config import StopOn
+from offby.comparison.methods.jobs import fitter
+from offby.comparison.networks import Design
+from offby.comparison.problem import Fold, Problem
 from offby.comparison.scheduler import Job
 from offby.losses.registry import NamedLoss
 from offby.tabular.encoders.numbers import columns
@@ -83,19 +77,16 @@ def perturbations(problem: Problem) -> list[Perturbation]:
 def jobs(
     found: Sequence[Perturbation],
     losses: Sequence[NamedLoss],
-    settings: Settings,
-    stop_on,
+    design: Design,
+    stop_on: StopOn,
+    *,
+    keyed: bool,
 ) -> list[Job]:
     """The refits: every loss under every noise."""
+    fits = [(loss, *fitter(loss, design, stop_on, keyed=keyed)) for loss in losses]
     return [
-        Job(
-            perturbation.method(loss),
-            fold,
-            0,
-            partial(fit_loss, loss=loss, settings=settings, stop_on=stop_on),
-            f"{[(factor, e.name) for factor, e in loss.terms]} {settings} {stop_on}",
-        )
-        for loss in losses
+        Job(perturbation.method(loss), fold, 0, fit, recipe)
+        for loss, fit, recipe in fits
         for perturbation in found
         for fold in perturbation.folds
     ]
@@ -141,20 +132,18 @@ def moved_at_random(fold: Fold, share: float) -> Fold:
     return replace(fold, train=replace(fold.train, y=drawn))
 
 
-def noisy_inputs(problem: Problem, fold: Fold, level: float) -> np.ndarray:
+def noisy_inputs(fold: Fold, level: float) -> np.ndarray:
     """The held-out rows with normal noise on their numeric columns, encoded.
 
     Columns of two values are switches, and stay as they are.
     """
     rng = np.random.default_rng(child_seed(fold.seed, fold.number, 104))
-    learned: Any = rows_of(problem.X, fold.train.numbers)
-    held_out: Any = rows_of(problem.X, fold.test.numbers)
-    encode = problem.encoder_of(fold.train.numbers)
+    learned, held_out = fold.train.X, fold.test.X
     if isinstance(held_out, np.ndarray):
         wide = np.array([_spread(column) for column in learned.T])
         noise = rng.normal(size=held_out.shape)
-        return encoded(encode, held_out + level * wide * noise)
-    numbers, _ = columns(problem.X)
+        return fold.encoded(held_out + level * wide * noise)
+    numbers, _ = columns(learned)
     frame = nw.from_native(held_out, eager_only=True)
     known = nw.from_native(learned, eager_only=True)
     changed = []
@@ -167,7 +156,7 @@ def noisy_inputs(problem: Problem, fold: Fold, level: float) -> np.ndarray:
                 name, values, nw.Float64, backend=nw.get_native_namespace(frame)
             )
         )
-    return encoded(encode, frame.with_columns(*changed).to_native())
+    return fold.encoded(frame.with_columns(*changed).to_native())
 
 
 def _spread(column: np.ndarray) -> float:

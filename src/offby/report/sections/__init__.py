@@ -11,11 +11,13 @@ from typing import Any
 from offby.report.sections import (
     answer,
     calibration,
+    columns,
     data,
     differences,
     method,
     noise,
     pushes,
+    regions,
     rows,
     scores,
     training,
@@ -45,10 +47,9 @@ SECTIONS = (
         "Differences",
         "Is the difference real?",
         differences.content,
-        "Each loss is compared with the best one on the same folds and seeds. The "
-        "table has every pair of losses. The intervals take into account that folds "
-        "share training rows, and the verdicts take into account the number of pairs "
-        "(Holm's correction).",
+        "Each loss is compared with the best one on the same rows, folds and seeds. "
+        "The intervals hold for new rows and new training runs, for all losses at "
+        "once, and they allow for a run that stops as soon as it knows.",
     ),
     Section("why", "Why", "Why on your data", why.content),
     Section(
@@ -73,6 +74,8 @@ SECTIONS = (
         "Do the probabilities come true?",
         calibration.content,
     ),
+    Section("errors", "Errors", "Where the errors lie", regions.content),
+    Section("columns", "Columns", "What the forecasts rest on", columns.content),
     Section("scores", "Scores", "Scores in full", scores.content),
     Section("noise", "Noise", "What noise does", noise.content),
     Section("training", "Training", "Learning curves", training.content),

@@ -3,14 +3,18 @@
 from offby.report.parts import Board, Cell, Line
 from offby.report.style import Look
 from offby.results import Comparison, Metric, phrases
+from offby.results.card import card
 
 
 def content(look: Look) -> Board:
     """What answer.html shows beside the verdicts."""
+    found = card(look.comparison)
     return Board(
         _heads(look.comparison),
         _lines(look, reference=False),
         _lines(look, reference=True),
+        found.sentences if found else (),
+        found.how if found else "",
     )
 
 
@@ -34,14 +38,14 @@ def _heads(comparison: Comparison) -> list[dict[str, str]]:
 def _lines(look: Look, *, reference: bool) -> list[Line]:
     """The rows: the losses, or the references."""
     c = look.comparison
-    best = {metric.key: {c.best(metric), *c.ties(metric)} for metric in c.metrics}
+    marks = {metric.key: _marks(c, metric) for metric in c.metrics}
     return [
         Line(
             method.key,
             method.title if method.title != method.key else "",
             look.swatch(method.key),
             tuple(
-                _cell(c, method.key, metric, method.key in best[metric.key])
+                _cell(c, method.key, metric, marks[metric.key].get(method.key, ""))
                 for metric in c.metrics
             ),
         )
@@ -50,12 +54,19 @@ def _lines(look: Look, *, reference: bool) -> list[Line]:
     ]
 
 
-def _cell(c: Comparison, method: str, metric: Metric, best: bool) -> Cell:
+def _marks(c: Comparison, metric: Metric) -> dict[str, str]:
+    """One for the best loss, another for those that are practically equal to it."""
+    equal = dict.fromkeys(c.ties(metric), "=")
+    best = c.best(metric)
+    return equal if best is None else equal | {best: "›"}
+
+
+def _cell(c: Comparison, method: str, metric: Metric, mark: str) -> Cell:
     value = c.mean(method, metric.key)
     infinite = c.infinite_rows(method, metric.key)
     every = [c.mean(other.key, metric.key) for other in c.methods]
     text = phrases.number(value, phrases.digits([v for v in every if v is not None]))
     if infinite:
         note = "" if value is None else f"{text} over the finite rows"
-        return Cell(phrases.infinite(infinite), False, note)
-    return Cell(text, best, "")
+        return Cell(phrases.infinite(infinite), "", note)
+    return Cell(text, mark, "")

@@ -16,6 +16,8 @@ def content(look: Look) -> list[Block]:
     blocks: list[Block] = []
     if (whole := _pit(look)) is not None:
         blocks += [Heading("The whole distribution"), whole]
+    if look.comparison.coverage:
+        blocks += [Heading("Do the intervals hold?"), _intervals(look)]
     if (events := reliability(look)) is not None:
         blocks += [Heading("Single events"), events]
     if (parts := _forecasts(look)) is not None:
@@ -25,6 +27,30 @@ def content(look: Look) -> list[Block]:
             parts,
         ]
     return blocks
+
+
+def _intervals(look: Look) -> Table:
+    """How often the truth lies in the intervals, and how wide they are."""
+    found = look.comparison.coverage
+    levels = sorted({one.level for one in found})
+    unit = look.unit
+    digits = phrases.digits([one.width for one in found])
+    cells: dict[str, list[str]] = {}
+    for one in sorted(found, key=lambda one: one.level):
+        cells.setdefault(one.method, []).extend(
+            (f"{100 * one.share:.1f} %", phrases.number(one.width, digits))
+        )
+    head = ["loss"]
+    for level in levels:
+        head += [f"{100 * level:.0f} % interval holds", f"its mean width ({unit})"]
+    caption = "How many held-out rows lie in the central intervals"
+    if look.comparison.data.kind == "classes":
+        caption += (
+            "; intervals of whole classes hold more than they promise, because they "
+            "cannot end inside a class"
+        )
+    rows = tuple((name, *row) for name, row in cells.items())
+    return Table(caption, tuple(head), rows)
 
 
 def _explained(look: Look) -> str:

@@ -7,9 +7,8 @@ import altair as alt
 
 from offby.report.parts import Block, Figure, Table
 from offby.report.style import INK, PLUS, Look, drawn, headed, side_by_side
-from offby.results import Comparison, Difference, phrases, ranking
+from offby.results import Comparison, Difference, phrases, ranking, said
 
-_CLEAR = ("worse", "slightly worse")
 _WIDTH = 270
 
 
@@ -31,35 +30,30 @@ def _from_best(comparison: Comparison) -> list[Difference]:
 def _figure(look: Look) -> Figure:
     """The differences from the best, with their intervals."""
     shown = _from_best(look.comparison)
-    clear = [d for d in shown if d.verdict in _CLEAR]
-    verb = "is" if len(clear) == 1 else "are"
+    worse = [d for d in shown if d.verdict == "worse"]
+    open_ = [d for d in shown if d.verdict == "not settled"]
+    verbs = ["is" if len(some) == 1 else "are" for some in (worse, open_)]
     title = (
-        f"{len(clear)} of {len(shown)} differences from the best loss {verb} larger "
-        "than chance explains"
+        f"Of {phrases.count(len(shown), 'difference')} from the best loss, "
+        f"{len(worse)} {verbs[0]} settled as worse and {len(open_)} {verbs[1]} not "
+        "settled"
     )
-    if not clear:
-        title = "No difference from the best loss is larger than chance explains"
-    if 0 < len(clear) < 4:
-        titles = {metric.key: metric.title for metric in look.comparison.metrics}
-        title += ": " + phrases.listed(
-            [f"{d.method} by {titles[d.metric]}" for d in clear]
-        )
     return Figure(
         title,
         drawn(_difference_panels(look, shown), "differences", title),
         _difference_table(look),
-        "The dot is the mean difference. It is filled if the difference is larger than "
-        "chance explains, after Holm's correction for the number of pairs. The line is "
-        "the 95 % interval of this pair alone. Differences of less than "
-        f"{100 * look.comparison.run.rope:g} % are too small to matter. Each panel has "
-        "its own scale.",
+        "The dot is the mean difference, and the line its interval. The dot is filled "
+        "if the answer is settled: worse if the interval lies on that side of zero, "
+        "practically equal if it lies within "
+        f"{100 * look.comparison.run.rope:g} % of the best score. Each panel has its "
+        "own scale. A loss with an infinite score is worse, and is in the table only.",
     )
 
 
 def _difference_panels(look: Look, found: Sequence[Difference]) -> Any:
     panels = []
     for metric in look.comparison.metrics:
-        mine = [d for d in found if d.metric == metric.key]
+        mine = [d for d in found if d.metric == metric.key and not d.infinite_rows]
         if not mine:
             continue
         values = [
@@ -68,7 +62,7 @@ def _difference_panels(look: Look, found: Sequence[Difference]) -> Any:
                 "mean": d.mean,
                 "low": d.low,
                 "high": d.high,
-                "clear": d.verdict in _CLEAR,
+                "clear": d.verdict != "not settled",
             }
             for d in mine
         ]
@@ -96,22 +90,21 @@ def _difference_panels(look: Look, found: Sequence[Difference]) -> Any:
 
 
 def _difference_table(look: Look) -> Table:
-    """Every two losses, by each metric."""
+    """Every loss against the best one, by each metric."""
     titles = {metric.key: metric.title for metric in look.comparison.metrics}
     rows = []
     for d in look.comparison.differences:
         digits = phrases.digits([d.mean, d.low, d.high])
+        ends = (phrases.signed(end, digits) for end in (d.low, d.high))
         rows.append(
             (
                 titles[d.metric],
                 d.method,
                 d.other,
                 phrases.signed(d.mean, digits),
-                f"{phrases.signed(d.low, digits)} to {phrases.signed(d.high, digits)}",
-                f"{phrases.signed(100 * d.relative, 1)} %",
+                " to ".join(ends),
                 f"{d.wins} of {d.pairs}",
-                "–" if d.p_value is None else f"{d.p_value:.3f}",
-                d.verdict,
+                said.answer(d),
             )
         )
     head = (
@@ -119,13 +112,9 @@ def _difference_table(look: Look) -> Table:
         "loss",
         "against",
         "difference",
-        "95 % interval",
-        "relative",
-        "wins",
-        "p (Holm)",
-        "verdict",
+        "interval",
+        "better in",
+        "answer",
     )
-    caption = "Every two losses: the worse one against the better one by that metric"
-    return Table(
-        caption, head, tuple(rows), text_columns=("loss", "against", "verdict")
-    )
+    caption = "Each loss against the best one by that metric, on the same rows"
+    return Table(caption, head, tuple(rows), text_columns=("loss", "against", "answer"))

@@ -4,10 +4,16 @@ import base64
 from typing import Any
 
 from offby.report.style import Look
-from offby.results import Comparison, phrases
+from offby.results import Comparison, Ended, phrases
 
 _LARGEST_JSON = 700_000
 """Bytes of JSON up to which the page carries it; beyond, the page would be too big."""
+_ENDED: dict[Ended, str] = {
+    "all": "when all seeds were trained",
+    "settled": "when every difference was settled",
+    "no gain": "when more of the planned seeds would have settled nothing",
+    "time": "when its time budget left no room for another seed",
+}
 
 
 def content(look: Look) -> dict[str, Any]:
@@ -17,7 +23,28 @@ def content(look: Look) -> dict[str, Any]:
         "json": _as_link(c),
         "seconds": phrases.duration(c.timing.seconds),
         "rope": f"{100 * c.run.rope:g} %",
+        "network": _network(c),
+        "ended": _ENDED[c.run.ended],
     }
+
+
+def _network(comparison: Comparison) -> str:
+    """What every loss trained."""
+    model = (
+        "OrdinalClassifier"
+        if comparison.data.kind == "classes"
+        else ("BinnedRegressor")
+    )
+    match comparison.run.network:
+        case "ensemble":
+            return (
+                f"the ensemble of {model}; one of them for each fold and seed, where "
+                "the estimator averages up to five (n_bags)"
+            )
+        case "perceptron":
+            return "a plain perceptron for each fold and seed"
+        case other:
+            return f"{other}, one for each fold and seed"
 
 
 def _as_link(comparison: Comparison) -> str:

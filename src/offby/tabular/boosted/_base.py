@@ -69,6 +69,7 @@ class BoostedTrees(Learner):
 
     _parameter_constraints: ClassVar[dict[str, Any]] = {
         **Learner._parameter_constraints,
+        "loss": [str],
         "basis": [str],
         "learning_rate": [Interval(Real, 0, None, closed="neither")],
         "max_leaf_nodes": [Interval(Integral, 2, None, closed="left")],

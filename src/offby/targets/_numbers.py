@@ -17,8 +17,6 @@ from offby._checks import (
 from offby.bins import Bins
 from offby.grounds import Ground
 
-__all__ = ["hl_gauss", "one_hot", "smoothed", "two_hot"]
-
 
 def one_hot(
     target: Int[Tensor, "*batch"],

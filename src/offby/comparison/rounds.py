@@ -1,0 +1,129 @@
+"""The fits of a comparison in rounds: another seed only where an answer may come of it.
+
+What is decided after a round depends on the scores alone, so that a run gives the same
+bits with any number of workers, and again when it goes on from kept fits. A time budget
+may end it after another round, which changes no score.
+"""
+
+import time
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from joblib import effective_n_jobs
+
+from offby.comparison.config import CompareConfig
+from offby.comparison.contenders import Contenders, Fits
+from offby.comparison.differences import Plan, going_on
+from offby.comparison.fits import Fit
+from offby.comparison.judgment import Scoreboard, leaders_and_rivals
+from offby.comparison.problem import Problem
+from offby.comparison.scheduler import FitKey, Job, Maker
+from offby.results import Ended, Metric
+
+
+@dataclass(frozen=True)
+class Budget:
+    """How long a run may take, and since when."""
+
+    seconds: float | None
+    started: float
+    """By `time.perf_counter`."""
+    n_jobs: int | None
+
+    def allows(self, jobs: Sequence[Job], fits: Mapping[FitKey, Fit]) -> bool:
+        """Whether the jobs would end in time, judged by the fits so far."""
+        if self.seconds is None:
+            return True
+        took: dict[str, list[float]] = defaultdict(list)
+        for (method, *_), fit in fits.items():
+            took[method].append(fit.seconds)
+        usual = sum(map(sum, took.values())) / max(1, len(fits))
+        each = {method: sum(part) / len(part) for method, part in took.items()}
+        expected = sum(each.get(job.method, usual) for job in jobs)
+        cores: Any = effective_n_jobs
+        left = self.seconds - (time.perf_counter() - self.started)
+        return expected / cores(self.n_jobs) <= left
+
+
+@dataclass(frozen=True, eq=False)
+class Finished:
+    """The fits that were made, their scores, and why there are no more."""
+
+    fits: Fits
+    board: Scoreboard
+    ended: Ended
+    has_refits: bool
+    """Whether the fits under noise, if any were asked for, are there."""
+
+
+def plan_of(config: CompareConfig) -> Plan:
+    """How often the run looks at the scores, and what it takes for a tie."""
+    return Plan(config.rope, 1 if config.all_fits else config.seeds)
+
+
+def in_rounds(
+    problem: Problem,
+    config: CompareConfig,
+    contenders: Contenders,
+    metrics: tuple[Metric, ...],
+    make: Maker,
+    budget: Budget,
+) -> Finished:
+    """One seed on all folds; then another one for the losses that are not settled.
+
+    The first round is made whatever it takes. References need one seed.
+    """
+    names = [str(loss) for loss in contenders.losses]
+    methods = {method.key for method in contenders.methods}
+    jobs = [job for job in contenders.jobs if job.method in methods]
+    refits = [job for job in contenders.jobs if job.method not in methods]
+    first = [job for job in jobs if job.seed == 0]
+    more = [job for job in jobs if job.seed > 0 and job.method in names]
+    fits: dict[FitKey, Fit] = {}
+    board = Scoreboard({}, {})
+    ended: Ended = "all"
+    for seed in range(config.seeds):
+        if seed == 0:
+            now = first
+        else:
+            left = _left(board, config, contenders, metrics, problem)
+            now = [
+                job
+                for job in more
+                if job.seed <= seed
+                and job.method in left.losses
+                and job.key_of_fit not in fits
+            ]
+            more = [job for job in more if job.method in left.losses]
+            if not now:
+                ended = left.ended
+                break
+            if not budget.allows(now, fits):
+                ended = "time"
+                break
+        later = sum(job.seed > seed for job in more) + len(refits)
+        fits |= make(now, later)
+        board = board.with_fits(problem.folds, fits, methods)
+    has_refits = budget.allows(refits, fits)
+    if has_refits:
+        fits |= make(refits, 0)
+    return Finished(fits, board, ended, has_refits)
+
+
+@dataclass(frozen=True)
+class _Left:
+    losses: tuple[str, ...]
+    ended: Ended
+
+
+def _left(board, config, contenders, metrics, problem) -> _Left:
+    names = [str(loss) for loss in contenders.losses]
+    if config.all_fits:
+        return _Left(tuple(names), "all")
+    plan = plan_of(config)
+    pairs = leaders_and_rivals(board, metrics, names, problem.folds, plan)
+    asked = [pair for pair in pairs if pair.metric.answers]
+    open_ = any(pair.verdict == "not settled" for pair in asked)
+    return _Left(going_on(pairs, names, plan), "no gain" if open_ else "settled")

@@ -1,0 +1,292 @@
+"""From a table, or from a comparison, to a fitted model and what is known of it."""
+
+import time
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+
+from offby.comparison.splits import cuts
+from offby.losses.registry import parse
+from offby.models.about import About, today, versions
+from offby.models.kinds import MODELS
+from offby.models.scores import finite, scores_of
+from offby.tables import Problem, ReadOptions, with_dates
+
+_PARTS = 5
+"""One of so many parts of the rows is held out for the scores."""
+
+Transform = Literal["none", "log", "yeo-johnson", "quantile"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Choice:
+    """Which model is trained, and how; None is the default of the estimator.
+
+    Raises:
+        ValueError: If there is no such model or loss.
+
+    >>> Choice(model="forest")
+    Traceback (most recent call last):
+        ...
+    ValueError: model must be one of network, got 'forest'
+    """
+
+    model: str = "network"
+    loss: str = "ce+emd2"
+    bins: int | None = None
+    strategy: str | None = None
+    transform: Transform | None = None
+    calibration: Literal["temperature", "isotonic"] | None = None
+    max_time: float | None = None
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.model not in MODELS:
+            raise ValueError(
+                f"model must be one of {', '.join(MODELS)}, got {self.model!r}"
+            )
+        parse(self.loss)
+
+    def settings(self, kind: Literal["classes", "number"]) -> dict[str, Any]:
+        """The settings of the estimator that were chosen.
+
+        Raises:
+            ValueError: If one of them has no meaning for this target or this model.
+        """
+        numbers = {
+            "n_bins": self.bins,
+            "strategy": self.strategy,
+            "target_transform": self.transform,
+        }
+        chosen = {name: value for name, value in numbers.items() if value is not None}
+        if kind == "classes" and (parse(self.loss).needs_bins or "n_bins" in chosen):
+            what = f"loss {self.loss}" if "n_bins" not in chosen else "number of bins"
+            raise ValueError(
+                f"the {what} needs a target of numbers, got classes; choose ce, emd2, "
+                "cce or a sum of them"
+            )
+        if kind == "classes" and self.transform not in (None, "none"):
+            raise ValueError(
+                f"--transform {self.transform} needs a target of numbers, got classes; "
+                "leave it out, or use --bins to read the target as a number"
+            )
+        if kind == "classes":
+            chosen = {}
+        if chosen.get("target_transform") == "none":
+            chosen["target_transform"] = None
+        own = {"calibration": self.calibration, "max_time": self.max_time}
+        for name, value in own.items():
+            if value is None:
+                continue
+            if name not in MODELS[self.model].takes:
+                flag = name.replace("_", "-")
+                raise ValueError(
+                    f"--{flag} is no setting of the model {self.model!r}; leave it out"
+                )
+            chosen[name] = value
+        return chosen
+
+
+@dataclass(frozen=True, eq=False)
+class Fitted:
+    """A fitted estimator, what is known of it, and how long it took."""
+
+    estimator: Any
+    about: About
+    seconds: float
+
+
+def fit_problem(
+    problem: Problem,
+    choice: Choice,
+    *,
+    data: str = "",
+    target: str = "",
+    command: str = "",
+    options: ReadOptions | None = None,
+    scores: Mapping[str, float] | None = None,
+    scored_on: str = "",
+    hold_out: bool = True,
+    unseen_groups: bool = False,
+) -> Fitted:
+    """Train a model on all rows of a problem.
+
+    Args:
+        problem: What `offby.tables.prepare` returned.
+        choice: Which model, and how it is trained.
+        data: Name of the table.
+        target: Name of the target.
+        command: How this was started.
+        options: How the table was read, for tables with new rows.
+        scores: Scores on held-out rows that are known already.
+        scored_on: Which rows these are.
+        hold_out: Whether to find them otherwise, by a second model that is trained on
+            four fifths of the rows.
+        unseen_groups: With times and groups, score groups that were not trained on.
+
+    Raises:
+        ValueError: If a setting has no meaning for the target or the model.
+    """
+    X: Any = with_dates(problem.X, problem.columns)
+    y = targets_of(problem)
+    make = maker(problem.kind, choice, class_values(problem.labels, problem.positions))
+    if scores is None and hold_out:
+        scores, scored_on = _held_out_scores(
+            problem, choice.seed, X, y, make, unseen_groups
+        )
+    begun = time.perf_counter()
+    estimator = make().fit(X, y, sample_weight=problem.weights)
+    options = options or ReadOptions()
+    about = About(
+        kind=problem.kind,
+        model=choice.model,
+        loss=choice.loss,
+        columns=problem.columns,
+        data=data,
+        target=target,
+        n_rows=len(y),
+        labels=problem.labels,
+        codes=problem.codes,
+        unused=problem.unused,
+        settings=choice.settings(problem.kind) | {"seed": choice.seed},
+        missing=options.missing,
+        dates=options.dates,
+        scores=finite(scores or {}),
+        scored_on=scored_on,
+        notes=problem.notes,
+        command=command,
+        created=today(),
+        versions=versions(),
+    )
+    return Fitted(estimator, about, time.perf_counter() - begun)
+
+
+def class_values(labels: Sequence[str], positions: Sequence[float]) -> np.ndarray:
+    """The classes as an estimator takes them: numbers where they are numbers.
+
+    >>> class_values(["3", "4.5"], [3.0, 4.5]).tolist(), class_values(["a"], [0.0])
+    ([3.0, 4.5], array(['a'], dtype='<U1'))
+    """
+    places = np.asarray(positions, dtype=np.float64)
+    try:
+        same = np.array_equal(places, np.asarray(labels, dtype=np.float64))
+    except ValueError:  # no numbers
+        same = False
+    if not same:
+        return np.asarray(labels, dtype=str)
+    whole = (places == places.round()).all()
+    return places.astype(np.int64) if whole else places
+
+
+def targets_of(problem: Problem) -> np.ndarray:
+    """The target as the estimators take it."""
+    if problem.kind == "number":
+        return problem.y
+    return class_values(problem.labels, problem.positions)[problem.y]
+
+
+def maker(
+    kind: Literal["classes", "number"], choice: Choice, categories: np.ndarray
+) -> Any:
+    """A function that makes the estimator of a choice, not fitted."""
+    settings = choice.settings(kind) | {
+        "loss": choice.loss,
+        "random_state": choice.seed,
+    }
+    if kind == "classes":
+        settings["categories"] = categories.tolist()
+    estimator = MODELS[choice.model].estimator(kind)
+    return lambda: estimator(**settings)
+
+
+def _held_out_scores(
+    problem: Problem, seed: int, X: Any, y: np.ndarray, make: Any, unseen_groups: bool
+) -> tuple[dict[str, float], str]:
+    """Scores of a model that was trained on the other rows; which rows these are."""
+    units = problem.groups if problem.groups is not None else problem.time
+    parts = _PARTS if units is None else min(_PARTS, len(np.unique(units)) - 1)
+    if problem.time is None and units is not None:
+        parts = min(_PARTS, len(np.unique(units)))
+    if parts < 2:
+        return {}, ""
+    with warnings.catch_warnings():
+        # A class of fewer rows than parts is in training rows only: no news here.
+        warnings.filterwarnings("ignore", "The least populated class")
+        made = cuts(
+            problem.y,
+            problem.kind,
+            n_folds=parts,
+            seed=seed,
+            groups=problem.groups,
+            time=problem.time,
+            unseen_groups=unseen_groups,
+        )
+    # By time, the last one learns from the most rows.
+    train, test = made[-1]
+    weights = problem.weights
+    model = make().fit(
+        X[train], y[train], sample_weight=None if weights is None else weights[train]
+    )
+    scores = scores_of(
+        model.predict_dist(X[test]),
+        problem.y[test],
+        None if weights is None else weights[test],
+    )
+    if problem.time is not None:
+        return scores, f"the last {len(test):,} rows in time"
+    how = "at random" if problem.groups is None else "by groups"
+    return scores, f"{len(test):,} rows held out {how}"
+
+
+def fit_best(
+    comparison: Any,
+    X: Any,
+    y: Any,
+    sample_weight: Any = None,
+    *,
+    metric: str | None = None,
+    **settings: Any,
+) -> Any:
+    """The estimator with the best loss of a comparison, trained on all rows.
+
+    Args:
+        comparison: What `offby.compare` returned.
+        X: The rows, as `compare` took them.
+        y: Their targets, as `compare` took them: class codes, or numbers.
+        sample_weight: Weight of each row.
+        metric: Key of the metric that decides; the first one by default.
+        settings: Further settings of the estimator, as `random_state=0`.
+
+    Returns:
+        A fitted `OrdinalClassifier` or `BinnedRegressor`.
+
+    Raises:
+        ValueError: If no loss has a finite score, or `y` does not fit the comparison.
+    """
+    data, loss = comparison.data, comparison.best(metric)
+    if loss is None:
+        raise ValueError(
+            "a comparison must have a loss with a finite score, got none; choose "
+            "another metric"
+        )
+    if data.kind == "number":
+        chosen = {"n_bins": max(2, len(data.edges) - 1), "loss": loss} | settings
+        estimator = MODELS["network"].estimator("number")(**chosen)
+        return estimator.fit(X, y, sample_weight=sample_weight)
+    codes = np.asarray(y)
+    if (
+        codes.dtype.kind not in "iub"
+        or not ((codes >= 0) & (codes < len(data.labels))).all()
+    ):
+        raise ValueError(
+            f"y must hold class codes 0 to {len(data.labels) - 1}, as compare takes "
+            f"them, got {codes.ravel()[:1].tolist()} among others; code the classes in "
+            "their order"
+        )
+    classes = class_values(data.labels, data.positions)
+    chosen = {"categories": classes.tolist(), "loss": loss} | settings
+    estimator = MODELS["network"].estimator("classes")(**chosen)
+    return estimator.fit(X, classes[codes], sample_weight=sample_weight)

@@ -1,0 +1,86 @@
+"""The answers in words: the same ones in sentences, tables and pages."""
+
+from collections.abc import Sequence
+
+from offby.results.phrases import count, minus
+from offby.results.records import Difference
+
+_MOST_PERCENT = 200
+"""A larger share of a score says that the score is near zero, and no more."""
+
+
+def sizes(d: Difference, *shares: float) -> tuple[list[float], str]:
+    """Shares of the leader's score in a unit that says something.
+
+    That is percent, or the unit of the metric where the leader's score is so near to
+    zero that a percentage says nothing (a kappa of 0.02).
+    """
+    if max(abs(100 * share) for share in shares) <= _MOST_PERCENT:
+        return [100 * share for share in shares], " %"
+    scale = abs(d.mean / d.worse_by) if d.worse_by else 0.0
+    return [scale * share for share in shares], ""
+
+
+def number(size: float, unit: str) -> str:
+    """A size as it is read aloud: 25 %, 2.4 %, 0.13."""
+    if not unit:
+        return minus(f"{size:.3g}")
+    text = f"{size:.0f}" if abs(size) >= 9.95 else f"{size:.1f}"
+    return minus("0.0" if text == "-0.0" else text) + unit
+
+
+def interval(d: Difference) -> str:
+    """Its interval: "−1.2 to 3.1 %", above 0 where the method is worse."""
+    (low, high), unit = sizes(d, d.worse_by_low, d.worse_by_high)
+    return f"{number(low, unit).removesuffix(' %')} to {number(high, unit)}"
+
+
+def sides(d: Difference) -> str:
+    """Its interval by its sides: "between 1.2 % better and 3.1 % worse"."""
+    (low, high), unit = sizes(d, d.worse_by_low, d.worse_by_high)
+    low_text, high_text = (
+        f"{number(abs(end), unit)} {'better' if end < 0 else 'worse'}"
+        for end in (low, high)
+    )
+    return f"between {low_text} and {high_text}"
+
+
+def answer(d: Difference) -> str:
+    """One of the three answers, with its numbers: ready for the cell of a table.
+
+    >>> answer(Difference("rps", "emd1", "ce", 0.1, 0.08, 0.12, 0.25, 0, 15, "worse",
+    ...        worse_by=0.25, worse_by_low=0.2, worse_by_high=0.3))
+    'worse by 25 % (20 to 30 %)'
+    """
+    if d.infinite_rows:
+        return f"worse: infinite in {count(d.infinite_rows, 'row')}"
+    match d.verdict:
+        case "practically equal" | "not settled":
+            return f"{d.verdict} ({interval(d)})"
+        case _:
+            ends = sorted((abs(d.worse_by_low), abs(d.worse_by_high)))
+            (by, low, high), unit = sizes(d, abs(d.worse_by), *ends)
+            least = number(low, unit).removesuffix(" %")
+            return (
+                f"{d.verdict} by {number(by, unit)} ({least} to {number(high, unit)})"
+            )
+
+
+def size(d: Difference) -> str:
+    """How much worse or better it is, without the interval: for narrow tables."""
+    if d.infinite_rows:
+        return "∞"
+    (by,), unit = sizes(d, abs(d.worse_by))
+    return number(by, unit)
+
+
+def what_settles(open_: Sequence[Difference]) -> str:
+    """What would settle the answers that are open, in a sentence."""
+    seeds = [d.seeds_needed for d in open_]
+    if seeds and None not in seeds:
+        return f"About {max(filter(None, seeds))} seeds would settle this."
+    rows = [d.rows_needed for d in open_]
+    if rows and None not in rows:
+        most = max(filter(None, rows))
+        return f"More seeds will not settle this; about {most:,} rows would."
+    return "More seeds will not settle this; many more rows might."

@@ -1,0 +1,108 @@
+"""Rows that are copies of each other in all inputs are never on both sides of a cut."""
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pytest
+
+from offby.comparison import Comparison, compare
+from offby.comparison.copies import first_copies, united
+from offby.comparison.networks import Settings
+from offby.comparison.problem import Problem
+
+TINY = Settings(max_iter=1, hidden_layer_sizes=(4,))
+
+
+def table(copies=40):
+    """80 different rows, some of which come again, in another order."""
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(80, 2))
+    number = np.r_[np.arange(80), rng.integers(0, 80, copies)]
+    number = rng.permutation(number)
+    return X[number], rng.integers(0, 3, 80 + copies), number
+
+
+def problem(kind="classes", X=None, **rules):
+    default, y, _ = table()
+    places = (0.0, 1.0, 2.0) if kind == "classes" else ()
+    X = default if X is None else X
+    return Problem(X, y.astype(float) if kind == "number" else y, kind, places, 3,
+                   "uniform", 5, 0, **rules)  # fmt: skip
+
+
+@pytest.mark.parametrize("make", [pd.DataFrame, pl.DataFrame])
+def test_copies_are_the_same_in_every_column(make):
+    frame = make(
+        {
+            "a": [1.0, None, 1.0, None, 1.0],
+            "b": ["x", None, "x", None, "y"],
+            "c": [True, False, True, False, True],
+        }
+    )
+    assert first_copies(frame).tolist() == [0, 1, 0, 1, 4]
+
+
+def test_many_columns_make_no_row_another():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(50, 40))
+    assert first_copies(X).tolist() == list(range(50))
+    assert first_copies(np.r_[X, X[::-1]])[50:].tolist() == list(range(50))[::-1]
+
+
+def test_groups_that_share_copies_are_one():
+    groups = np.array(["a", "b", "c", "c", "d"])
+    assert united(groups, np.array([0, 1, 1, 3, 4])).tolist() == [0, 1, 1, 1, 2]
+
+
+@pytest.mark.parametrize("kind", ["classes", "number"])
+@pytest.mark.parametrize("grouped", [False, True])
+def test_copies_stay_on_one_side_of_every_cut(kind, grouped):
+    _, _, number = table()
+    groups = np.arange(120) // 2 if grouped else None
+    # By twos, 40 copies join most groups to a few.
+    whole = problem(kind, groups=None if groups is None else number // 4)
+    tested = []
+    for fold in whole.folds:
+        sides = [set(number[rows.numbers]) for rows in (fold.train, fold.test)]
+        assert not sides[0] & sides[1]
+        tested.append(fold.test.numbers)
+        # The rows that say when to stop are apart, too.
+        learned = fold.train
+        assert learned.groups is not None
+        by_row = {n: set(learned.groups[number[learned.numbers] == n]) for n in number}
+        assert all(len(each) <= 1 for each in by_row.values())
+    assert sorted(np.concatenate(tested)) == list(range(120))
+    assert max(map(len, tested)) < 40
+
+
+def test_without_copies_nothing_changes():
+    X = np.arange(240.0).reshape(120, 2)
+    whole = problem(X=X)
+    assert whole.n_copies == 0
+    assert all(fold.train.groups is None for fold in whole.folds)
+
+
+def test_the_result_says_how_many_copies_there_are():
+    X, y, _ = table()
+    rules = {"losses": ["ce"], "folds": 2, "seeds": 1, "settings": TINY}
+    found = compare(X, y, **rules, notes=["From a shop."])
+    assert found.data.n_copies == 40
+    assert found.data.notes == (
+        "From a shop.",
+        "40 rows have the same inputs as an earlier row; such rows stay in the same "
+        "fold.",
+    )
+    assert Comparison.from_json(found.to_json()).data == found.data
+    timed = compare(X, y, **rules, time=np.arange(120))
+    assert "does not keep such rows together" in timed.data.notes[0]
+
+
+@pytest.mark.parametrize("n_different", [1, 3, 9])
+def test_too_few_different_rows_are_cut_at_random_and_it_is_said(n_different):
+    X = np.arange(120.0)[:, None] % n_different
+    whole = problem(X=X)
+    assert not whole.keeps_copies_together
+    assert [len(fold.test.y) for fold in whole.folds] == [24] * 5
+    rules = {"losses": ["ce"], "folds": 5, "seeds": 1, "settings": TINY}
+    found = compare(X, table()[1], **rules, references=False)
+    assert "too few rows differ" in found.data.notes[0]

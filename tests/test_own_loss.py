@@ -1,0 +1,65 @@
+"""Losses of one's own are tried out, and docs/own-loss.md says what came out."""
+
+import functools
+import re
+from pathlib import Path
+
+import pytest
+import torch
+
+from offby import Circle, losses, nn, settles_at
+from offby.theory.examination import examine
+
+PAGE = (Path(__file__).parents[1] / "docs/own-loss.md").read_text(encoding="utf-8")
+BLOCKS = re.findall(r"^```python\n(.*?)^```$", PAGE, flags=re.M | re.S)
+
+
+def test_the_page_runs_and_shows_what_comes_out(capsys):
+    names: dict = {}
+    for block in BLOCKS:
+        exec(compile(block, "own-loss.md", "exec"), names)
+    said = capsys.readouterr().out
+    shown = re.search(r"^```text\n(.*?)^```$", PAGE, flags=re.M | re.S)
+    assert shown is not None
+    assert " ".join(shown[1].split()) == " ".join(said.split())
+
+
+@pytest.mark.parametrize(
+    ("loss", "proper", "feels", "pushes"),
+    [
+        (losses.cross_entropy, True, False, True),
+        (losses.squared_emd, True, True, False),
+        (losses.wasserstein, False, True, False),
+        (losses.cumulative_cross_entropy, True, True, True),
+        (losses.cdw_cross_entropy, False, True, True),
+        (functools.partial(losses.slace, temperature=3.0), False, True, True),
+        (losses.brier, True, False, False),
+        (torch.nn.CrossEntropyLoss(reduction="none"), True, False, True),
+        (nn.SquaredEMDLoss(reduction="none"), True, True, False),
+    ],
+)
+def test_finds_what_is_known_of_the_losses(loss, proper, feels, pushes):
+    found = examine(loss, 3)
+    assert found.seems_proper == proper
+    assert found.feels_distance == feels
+    assert (found.push_when_wrong > 0.1) == pushes
+    assert found.name in str(found)
+
+
+def test_distances_are_those_of_the_ground():
+    on = Circle.regular(5)
+    assert examine(losses.wasserstein, 5, on).feels_distance
+
+    def on_a_line(z, y, ground):
+        return losses.wasserstein(z, y)
+
+    assert not examine(on_a_line, 5, on).feels_distance
+
+
+def test_refuses_a_mean_and_two_classes():
+    with pytest.raises(ValueError, match='reduction="none"'):
+        examine(torch.nn.CrossEntropyLoss())
+    with pytest.raises(ValueError, match='reduction="none"'):
+        settles_at(torch.nn.CrossEntropyLoss(), [0.5, 0.5])
+    with pytest.raises(ValueError, match="at least 3"):
+        examine(losses.squared_emd, 2)
