@@ -53,6 +53,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "rate .2": {"learning_rate": 0.2, "n_iter_no_change": 15},
     "4 leaves": {"max_leaf_nodes": 4},
     "16 leaves": {"max_leaf_nodes": 16},
+    "16 leaves, 5 rows a leaf": {"max_leaf_nodes": 16, "min_samples_leaf": 5},
     "5 rows a leaf": {"min_samples_leaf": 5},
     "10 rows a leaf": {"min_samples_leaf": 10},
     "40 rows a leaf": {"min_samples_leaf": 40},
