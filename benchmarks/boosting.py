@@ -3,9 +3,9 @@
     python benchmarks/boosting.py DATA            # each set: objective, metric, all
     python benchmarks/boosting.py DATA --numpy    # the same without the C++ library
 
-DATA is a folder with abalone.csv.gz and concrete.csv.gz. One thread, 85 % of the rows to
-learn from and the rest to stop on, 8 leaves, rate .05. Beside it LightGBM's own multiclass
-objective with the same trees: on the classes, and on the 100 bins of the numbers.
+DATA is a folder with abalone.csv.gz and concrete.csv.gz. One thread, 85 % of the rows
+to learn from and the rest to stop on, 8 leaves, rate .05. Beside it the multiclass
+objective of LightGBM with the same trees: on classes, and on 100 bins of numbers.
 """
 
 import argparse

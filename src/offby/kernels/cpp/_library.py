@@ -172,7 +172,7 @@ class LossCall:
         each, scale = None, upstream
         if isinstance(scale, Tensor):
             each, scale = scale, math.nan
-        library = _loaded()
+        library = loaded()
         library.handle.offby_run(
             self._job(library, logits, layout, gradient, loss, each, scale)
         )
