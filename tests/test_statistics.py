@@ -170,12 +170,14 @@ def compared(scored, metric=METRIC, rope=0.01, looks=1):
     folds: Any = [SimpleNamespace(number=f, test=side) for f in places]
     scores = [
         Score(
-            *key,
+            name,
+            fold,
+            seed,
             metric.key,
             _finite_mean(rows[metric.key]),
             int((~np.isfinite(rows[metric.key])).sum()),
         )
-        for key, rows in scored.items()
+        for (name, fold, seed), rows in scored.items()
     ]
     names = list(dict.fromkeys(name for name, *_ in scored))
     methods = [Method(name, name, name == "trees") for name in names]
