@@ -353,7 +353,7 @@ def page(found: dict) -> str:
         shares = [row["false"] for row in rows]
         count = len(rows) * found["repeats"]
         lines.append(
-            f"| {title} | {count:,} | {_percent(np.mean(shares))} | "
+            f"| {title} | {count:,} | {_percent(float(np.mean(shares)))} | "
             f"{_percent(max(shares))} |"
         )
     lines += ["", "| a planted difference is settled | RPS | log score | MAE |"]

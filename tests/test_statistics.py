@@ -121,7 +121,7 @@ def test_a_fold_of_one_row_settles_nothing():
 
 
 def test_the_seeds_named_are_the_fewest_that_would_do():
-    found = moments(apart(by_seed=0.5, mean=0.2))
+    found = moments(apart(rows=2000, by_seed=0.5, mean=0.2))
     rules = (found, 2, 10.0, 0.001)
     assert verdict(interval(found, 2), 10.0, 0.001) == "not settled"
     needed = seeds_that_settle(*rules)
@@ -170,12 +170,14 @@ def compared(scored, metric=METRIC, rope=0.01, looks=1):
     folds: Any = [SimpleNamespace(number=f, test=side) for f in places]
     scores = [
         Score(
-            *key,
+            name,
+            fold,
+            seed,
             metric.key,
             _finite_mean(rows[metric.key]),
             int((~np.isfinite(rows[metric.key])).sum()),
         )
-        for key, rows in scored.items()
+        for (name, fold, seed), rows in scored.items()
     ]
     names = list(dict.fromkeys(name for name, *_ in scored))
     methods = [Method(name, name, name == "trees") for name in names]
