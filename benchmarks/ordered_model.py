@@ -43,7 +43,7 @@ def fitted(
         value.backward()
         return value
 
-    optimizer.step(closure)  # pyright: ignore[reportArgumentType]
+    optimizer.step(closure)
     weights = head.score.weight.detach().numpy()[0]
     return weights, head.thresholds.detach().numpy(), time.process_time() - began
 

@@ -15,6 +15,7 @@ from offby.nn._distances import (
     SquaredMassLoss,
     WassersteinLoss,
 )
+from offby.nn._kappa import WeightedKappaLoss
 from offby.nn._mixed import MixedLoss
 from offby.nn._number_criterion import NumberCriterion
 from offby.nn._numbers import (
@@ -22,6 +23,7 @@ from offby.nn._numbers import (
     HistogramNLLLoss,
     HistogramWassersteinLoss,
 )
+from offby.nn._ordinal import BrierLoss, CDWCrossEntropyLoss, SLACELoss
 
 _BY_NAME: dict[str, Any] = {
     kind.__name__: kind
@@ -32,6 +34,9 @@ _BY_NAME: dict[str, Any] = {
         CumulativeCrossEntropyLoss,
         SinkhornLoss,
         SquaredMassLoss,
+        BrierLoss,
+        CDWCrossEntropyLoss,
+        SLACELoss,
         HistogramNLLLoss,
         HistogramCRPSLoss,
         HistogramWassersteinLoss,
@@ -41,7 +46,9 @@ _BY_NAME: dict[str, Any] = {
 
 
 def is_criterion(module: nn.Module) -> bool:
-    """Whether it is a criterion of `offby.nn`, or made of one by inheritance."""
+    """Whether it is a criterion of `offby.nn` with a loss of each row, or inherits."""
+    if isinstance(module, WeightedKappaLoss):
+        return False
     return isinstance(module, ClassCriterion | NumberCriterion | MixedLoss)
 
 
