@@ -26,27 +26,25 @@ def curvature(
     spread = moves - (at.p[:, None] * moves).sum(-1, keepdims=True)
     match kind:
         case "gauss-newton":
-            return _gauss_newton(at, pull, spread, terms)
+            return _gauss_newton(at, moves, pull, spread, terms)
         case "gershgorin":
-            return _gershgorin(at, pull, spread, terms)
+            return _gershgorin(at, moves, pull, spread, terms)
         case "variance":
             return _variance(at, pull, spread, terms)
     raise ValueError(f"curvature must be one of {', '.join(CURVATURES)}, got {kind!r}")
 
 
-def _weights(at: Forecast, terms: Terms) -> np.ndarray:
-    """Second derivative of the losses by the mass of each run: rows x runs."""
-    both = np.maximum(at.inside * at.outside, 1e-300)
-    return 2 * terms.squares + terms.logs / both
-
-
 def _gauss_newton(
-    at: Forecast, pull: np.ndarray, spread: np.ndarray, terms: Terms
+    at: Forecast,
+    moves: np.ndarray,
+    pull: np.ndarray,
+    spread: np.ndarray,
+    terms: Terms,
 ) -> np.ndarray:
     """Diagonal of M."""
     found = terms.cross_entropy * (pull * spread).sum(-1)
-    runs = _rows.run_sums(pull, terms)
-    found += (runs**2 * _weights(at, terms)[:, None]).sum(-1)
+    runs, means = _rows.changes(at, moves, terms)
+    found += runs**2 @ (2 * terms.squares) + (runs * means) @ terms.logs
     found += 4 * (runs[..., 1:] * runs[..., :-1]) @ terms.between
     if terms.convex is not None:
         found += ((pull @ terms.convex) * pull).sum(-1)
@@ -54,17 +52,22 @@ def _gauss_newton(
 
 
 def _gershgorin(
-    at: Forecast, pull: np.ndarray, spread: np.ndarray, terms: Terms
+    at: Forecast,
+    moves: np.ndarray,
+    pull: np.ndarray,
+    spread: np.ndarray,
+    terms: Terms,
 ) -> np.ndarray:
     """Sums over each row of M of bounds of its absolute values: they majorize M."""
     total = np.abs(spread).sum(1, keepdims=True)
     found = terms.cross_entropy * (np.abs(pull) * total).sum(-1)
-    runs = np.abs(_rows.run_sums(pull, terms))
+    runs, means = map(np.abs, _rows.changes(at, moves, terms))
     whole = runs.sum(1)
-    met = whole * _weights(at, terms)
+    met = whole * 2 * terms.squares
     met[:, 1:] += 2 * terms.between * whole[:, :-1]
     met[:, :-1] += 2 * terms.between * whole[:, 1:]
     found += (runs * met[:, None]).sum(-1)
+    found += (means * (terms.logs * whole)[:, None]).sum(-1)
     if terms.convex is not None:  # |M_lm| <= sqrt(M_ll M_mm)
         root = np.sqrt(np.maximum(((pull @ terms.convex) * pull).sum(-1), 0))
         found += root * root.sum(-1, keepdims=True)

@@ -27,7 +27,9 @@ def lightgbm_objective(
         raw: np.ndarray, data: Any
     ) -> tuple[np.ndarray, np.ndarray]:
         target = known.target(data.get_label())
-        return objective.gradient_and_curvature(raw, target, data.get_weight())
+        # What LightGBM keeps of them is in float32.
+        single = np.asarray(raw, np.float32)
+        return objective.gradient_and_curvature(single, target, data.get_weight())
 
     return gradient_and_curvature
 
@@ -46,6 +48,7 @@ def lightgbm_metric(
 
     def evaluate(raw: np.ndarray, data: Any) -> tuple[str, float, bool]:
         target = known.target(data.get_label())
-        return judge.name, judge(raw, target, data.get_weight()), False
+        single = np.asarray(raw, np.float32)
+        return judge.name, judge(single, target, data.get_weight()), False
 
     return evaluate

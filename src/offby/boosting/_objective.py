@@ -107,7 +107,9 @@ class Objective:
             return kernel.probabilities(self._call, found)
         out = np.empty((len(found), self.n_classes))
         for rows in self._blocks(len(found)):
-            scores, _ = self.basis.scores(found[rows], self.log_frequencies)
+            scores, _ = self.basis.scores(
+                found[rows].astype(np.float64), self.log_frequencies
+            )
             out[rows] = np.exp(scores - scores.max(-1, keepdims=True))
             out[rows] /= out[rows].sum(-1, keepdims=True)
         return out
@@ -125,7 +127,9 @@ class Objective:
             return out if weight is None else out * weight
         out = np.empty(len(found))
         for rows in self._blocks(len(found)):
-            scores, _ = self.basis.scores(found[rows], self.log_frequencies)
+            scores, _ = self.basis.scores(
+                found[rows].astype(np.float64), self.log_frequencies
+            )
             at = _rows.forecast(scores, self.terms)
             out[rows] = _rows.loss(at, known[rows], self.terms)
         return out if weight is None else out * weight
@@ -144,7 +148,8 @@ class Objective:
             sample_weight: Weight of each row.
 
         Returns:
-            Two arrays of rows x `n_outputs`, float64, laid out in memory as `raw` is.
+            Two arrays of rows x `n_outputs`, laid out in memory as `raw` is: float32 if
+            it is, and then quicker and less exact, else float64.
         """
         found, known, weight = self._checked(raw, target, sample_weight)
         if kernel.available():
@@ -154,7 +159,9 @@ class Objective:
             )
         slopes, curved = np.empty_like(found), np.empty_like(found)
         for rows in self._blocks(len(found)):
-            scores, moves = self.basis.scores(found[rows], self.log_frequencies)
+            scores, moves = self.basis.scores(
+                found[rows].astype(np.float64), self.log_frequencies
+            )
             at = _rows.forecast(scores, self.terms)
             slopes[rows] = _rows.gradient(at, moves, known[rows], self.terms)
             curved[rows] = curvature(self.curvature, at, moves, self.terms)
@@ -179,7 +186,9 @@ class Objective:
         return found, known, self._weights(known, sample_weight)
 
     def _raw(self, raw: ArrayLike) -> np.ndarray:
-        found = np.asarray(on_host(raw), dtype=np.float64)
+        found = on_host(raw)
+        if found.dtype != np.float32:
+            found = found.astype(np.float64, copy=False)
         if self.n_outputs == 1 and found.ndim == 1:
             found = found[:, None]
         if found.ndim != 2 or found.shape[1] != self.n_outputs:

@@ -30,9 +30,7 @@ def forecast(scores: np.ndarray, terms: Terms) -> Forecast:
     """Masses of rows from their scores."""
     log_p = scores - np.logaddexp.reduce(scores, -1, keepdims=True)
     p = np.exp(log_p)
-    before, after = _sums(p[:, terms.order]), _sums(p[:, terms.order[::-1]])[:, ::-1]
-    outside = before[:, terms.start] + after[:, terms.end]
-    return Forecast(log_p, p, run_sums(p, terms), outside)
+    return Forecast(log_p, p, run_sums(p, terms), sums_beside(p, terms))
 
 
 def holds(target: Target, terms: Terms) -> np.ndarray:
@@ -79,12 +77,12 @@ def gradient(
     slope = 2 * terms.squares * e
     slope[:, 1:] += 2 * terms.between * e[:, :-1]
     slope[:, :-1] += 2 * terms.between * e[:, 1:]
-    sides = np.maximum(np.where(held, at.inside, at.outside), _LEAST)
-    slope += terms.logs * np.where(held, -1, 1) / sides
     if terms.numbers:
         slope += 2 * terms.numbers * _beside(target, e.shape[1])
     pull = apart(at, moves)
-    found = (run_sums(pull, terms) * slope[:, None]).sum(-1)
+    change, means = changes(at, moves, terms)
+    found = (change * slope[:, None]).sum(-1)
+    found += (means * (terms.logs * e)[:, None]).sum(-1)
     if terms.cross_entropy:
         true = np.broadcast_to(moves, pull.shape)[
             np.arange(len(target)), :, target.index
@@ -98,6 +96,32 @@ def gradient(
 def apart(at: Forecast, moves: np.ndarray) -> np.ndarray:
     """Derivative of the masses by each raw output: rows x outputs x classes."""
     return at.p[:, None] * (moves - _mean(at, moves))
+
+
+def changes(
+    at: Forecast, moves: np.ndarray, terms: Terms
+) -> tuple[np.ndarray, np.ndarray]:
+    """Derivative of each run's mass by each raw output: rows x outputs x runs.
+
+    And, for logarithms, how far the mean move inside the run lies above that outside.
+    The derivative is their product with both masses, but neither can be had from the
+    other where a mass is next to nothing.
+    """
+    if not terms.logs.any():
+        found = run_sums(apart(at, moves), terms)
+        return found, np.zeros_like(found)
+    moved = at.p[:, None] * moves
+    inside, outside = at.inside[:, None], at.outside[:, None]
+    means = run_sums(moved, terms) / np.maximum(inside, _LEAST)
+    means -= sums_beside(moved, terms) / np.maximum(outside, _LEAST)
+    return inside * outside * means, means
+
+
+def sums_beside(masses: np.ndarray, terms: Terms) -> np.ndarray:
+    """Sum of all classes but those of each run, with nothing subtracted."""
+    before = _sums(masses[..., terms.order])
+    after = _sums(masses[..., terms.order[::-1]])[..., ::-1]
+    return before[..., terms.start] + after[..., terms.end]
 
 
 def run_sums(masses: np.ndarray, terms: Terms) -> np.ndarray:

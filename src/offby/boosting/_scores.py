@@ -33,7 +33,7 @@ class Score:
         """
         rows = self.of_rows.loss(raw, target)
         if sample_weight is None:
-            return float(rows.mean())
+            return float(rows.mean(dtype=np.float64))
         return float(np.average(rows, weights=np.asarray(sample_weight)))
 
 

@@ -5,8 +5,9 @@ library, is in `offby.boosting`.
 """
 
 import struct
-from dataclasses import dataclass
-from typing import NamedTuple
+from dataclasses import dataclass, fields, replace
+from functools import cached_property
+from typing import Any
 
 import numpy as np
 
@@ -18,21 +19,19 @@ KINDS = ("gauss-newton", "gershgorin", "variance")
 
 # `struct BoostingJob` of native/boosting_job.hpp: pointers, sizes and strides, numbers,
 # small integers.
-_JOB = struct.Struct("@20P8q3d6i")
-
-
-class Found(NamedTuple):
-    """What a call computed."""
-
-    gradient: np.ndarray
-    curvature: np.ndarray
-    loss: np.ndarray
-    probabilities: np.ndarray
+_JOBS = {
+    np.dtype(np.float32): struct.Struct("@21P8q4f6i"),
+    np.dtype(np.float64): struct.Struct("@21P8q4d6i"),
+}
 
 
 @dataclass(frozen=True, eq=False)
 class BoostingCall:
-    """Everything but the rows. Arrays are contiguous: float64, or int64 for classes."""
+    """Everything but the rows. Arrays are contiguous: float64, or int64 for classes.
+
+    Raw outputs in float32 are computed in float32, twice as many rows at a time; rows
+    whose masses are too small for that, in float64.
+    """
 
     base: np.ndarray
     """Log frequency of each class; with a location, threshold of each cut."""
@@ -63,6 +62,17 @@ class BoostingCall:
         """Raw outputs of a row."""
         return self.shapes + len(self.waves)
 
+    @cached_property
+    def single(self) -> "BoostingCall":
+        """The same in float32."""
+        arrays = {
+            field.name: value.astype(np.float32)
+            for field in fields(self)
+            if isinstance(value := getattr(self, field.name), np.ndarray)
+            and value.dtype == np.float64
+        }
+        return replace(self, **arrays)
+
 
 def available() -> bool:
     """Whether the C++ library is to be used here.
@@ -82,7 +92,8 @@ def available() -> bool:
 
 
 def probabilities(call: BoostingCall, raw: np.ndarray) -> np.ndarray:
-    """Masses of the classes: rows x classes."""
+    """Masses of the classes in float64: rows x classes."""
+    raw = raw.astype(np.float64, copy=False)
     out = np.empty((len(raw), call.waves.shape[1]))
     _run(call, raw, probabilities=out)
     return out
@@ -95,9 +106,12 @@ def loss(
     before: np.ndarray | None,
     after: np.ndarray | None,
 ) -> np.ndarray:
-    """Loss of each row, without what a number adds by itself."""
-    out = np.empty(len(raw))
-    _run(call, raw, index=index, before=before, after=after, loss=out)
+    """Loss of each row, without what a number adds by itself, in the dtype of raw."""
+    out = np.empty(len(raw), raw.dtype)
+    truth = {"index": index, "before": before, "after": after}
+    again = _run(call, raw, **truth, loss=out)
+    if len(again):
+        out[again] = loss(call, raw[again].astype(np.float64), *_at(again, **truth))
     return out
 
 
@@ -109,68 +123,62 @@ def gradient_and_curvature(
     after: np.ndarray | None,
     weight: np.ndarray | None,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Both for each output, times the weights; laid out in memory as `raw` is."""
-    gradient, curvature = np.empty_like(raw), np.empty_like(raw)
-    _run(
-        call,
-        raw,
-        index=index,
-        before=before,
-        after=after,
-        weight=weight,
-        gradient=gradient,
-        curvature=curvature,
-    )
-    return gradient, curvature
+    """Both for each output, times the weights; of the dtype and layout of raw."""
+    found = np.empty_like(raw), np.empty_like(raw)
+    truth = {"index": index, "before": before, "after": after, "weight": weight}
+    again = _run(call, raw, **truth, gradient=found[0], curvature=found[1])
+    if len(again):
+        wide = raw[again].astype(np.float64)
+        exact = gradient_and_curvature(call, wide, *_at(again, **truth))
+        for single, double in zip(found, exact, strict=True):
+            single[again] = double
+    return found
 
 
-def _run(call: BoostingCall, raw: np.ndarray, **arrays: np.ndarray | None) -> None:
-    def of(name: str) -> int:
-        array = arrays.get(name)
-        return 0 if array is None else array.ctypes.data
+def _at(rows: np.ndarray, **arrays: np.ndarray | None) -> list[Any]:
+    return [None if array is None else array[rows] for array in arrays.values()]
 
-    gradient = arrays.get("gradient")
+
+def _run(
+    call: BoostingCall, raw: np.ndarray, **arrays: np.ndarray | None
+) -> np.ndarray:
+    """Fill the arrays; the rows that have to be computed again, in float64."""
+    single = raw.dtype == np.float32
+    if single:
+        call = call.single
+        arrays["again"] = np.zeros(len(raw), np.uint8)
+    held = {
+        name: array
+        if array is None or array.dtype.kind in "iu"
+        else np.ascontiguousarray(array, raw.dtype)
+        if array.ndim == 1
+        else array
+        for name, array in arrays.items()
+    }
+    out = (0, 0) if (made := held.get("gradient")) is None else made.strides
     step = raw.itemsize
-    out = (0, 0) if gradient is None else gradient.strides
     library = _library.loaded()
-    library.handle.offby_boost(
-        _JOB.pack(
-            raw.ctypes.data,
-            call.base.ctypes.data,
-            call.waves.ctypes.data,
-            of("index"),
-            of("before"),
-            of("after"),
-            of("weight"),
-            call.order.ctypes.data,
-            call.rank.ctypes.data,
-            call.start.ctypes.data,
-            call.end.ctypes.data,
-            call.squares.ctypes.data,
-            call.between.ctypes.data,
-            call.logs.ctypes.data,
-            0 if call.distance is None else call.distance.ctypes.data,
-            0 if call.convex is None else call.convex.ctypes.data,
-            of("gradient"),
-            of("curvature"),
-            of("loss"),
-            of("probabilities"),
-            len(raw),
-            call.waves.shape[1],
-            call.n_outputs,
-            len(call.start),
-            raw.strides[0] // step,
-            raw.strides[1] // step,
-            out[0] // step,
-            out[1] // step,
-            call.cross_entropy,
-            call.numbers,
-            call.floor,
-            call.shapes,
-            KINDS.index(call.kind),
-            call.line,
-            call.whole,
-            library.level,
-            0,
+    run = library.handle.offby_boost_single if single else None
+    run = run or library.handle.offby_boost_double
+    run(
+        _JOBS[raw.dtype].pack(
+            *map(_address, (raw, call.base, call.waves, held.get("index"))),
+            *map(_address, map(held.get, ("before", "after", "weight"))),
+            *map(_address, (call.order, call.rank, call.start, call.end)),
+            *map(_address, (call.squares, call.between, call.logs)),
+            *map(_address, (call.distance, call.convex)),
+            *map(_address, map(held.get, ("gradient", "curvature", "loss"))),
+            *map(_address, map(held.get, ("probabilities", "again"))),
+            *(len(raw), call.waves.shape[1], call.n_outputs, len(call.start)),
+            *(raw.strides[0] // step, raw.strides[1] // step),
+            *(out[0] // step, out[1] // step),
+            *(call.cross_entropy, call.numbers, call.floor, 0.0),
+            *(call.shapes, KINDS.index(call.kind), call.line, call.whole),
+            *(library.level, 0),
         )
     )
+    return np.flatnonzero(held["again"]) if single else np.zeros(0, np.int64)
+
+
+def _address(array: np.ndarray | None) -> int:
+    return 0 if array is None else array.ctypes.data

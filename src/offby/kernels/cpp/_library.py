@@ -88,8 +88,8 @@ def _opened(file: Path) -> Library:
     # The job goes as the bytes it is made of.
     handle.offby_run.argtypes = handle.offby_rescale.argtypes = (c_char_p,)
     handle.offby_run.restype = handle.offby_rescale.restype = None
-    handle.offby_boost.argtypes = (c_char_p,)
-    handle.offby_boost.restype = None
+    for boost in (handle.offby_boost_single, handle.offby_boost_double):
+        boost.argtypes, boost.restype = (c_char_p,), None
     handle.offby_use_threads.argtypes = (c_void_p, c_int64)
     handle.offby_use_threads.restype = None
     handle.offby_is_scale.argtypes = (c_void_p, c_int64, c_double, c_int32)

@@ -9,22 +9,26 @@
 namespace OFFBY_LEVEL {
 namespace boosting {
 
-constexpr int W = lanes<double>;
-constexpr double LEAST = 1e-300;         // a mass that underflowed, where a loss divides
+// A mass that underflowed, where a loss divides by it.
+template <class C> constexpr C LEAST = sizeof(C) == 4 ? C(1e-30) : C(1e-300);
+// Rows in whose true class, or in all, is less than this are computed in double, or in
+// logarithms.
+template <class C> constexpr C FEW = sizeof(C) == 4 ? C(1e-15) : C(1e-200);
 constexpr double LARGEST_LOG_SCALE = 5;  // as in offby/boosting/_basis.py
 
 // Numbers of W rows, one vector for each class, run or output.
-struct Block {
-  f64v *p, *location, *scale, *inside, *outside, *slope, *bend, *pull, *sums, *whole, *total, *x;
+template <class C> struct Block {
+  using V = vec<C>;
+  V *p, *location, *scale, *inside, *outside, *slope, *bend, *tilt, *pull, *sums, *behind, *whole, *total, *x;
   double* log_true;  // log mass of the true class
-  Block(const BoostingJob& job, Memory& memory) {
+  Block(const BoostingJob<C>& job, Memory& memory) {
     const int64_t K = job.classes + 1, E = job.runs + 1, L = job.outputs + 1;
-    f64v* at = (f64v*)memory.of(sizeof(f64v) * size_t(6 * K + 6 * E + 2 * L + 4));
+    V* at = (V*)memory.of(sizeof(V) * size_t(7 * K + 6 * E + L + 1) + sizeof(double) * lanes<C>);
     auto next = [&](int64_t n) { return (at += n) - n; };
-    p = next(K), location = next(K), scale = next(K), pull = next(K), sums = next(K), total = next(K);
-    inside = next(E), outside = next(E), slope = next(E), bend = next(E), whole = next(E);
+    p = next(K), location = next(K), scale = next(K), pull = next(K), sums = next(K), behind = next(K), total = next(K);
+    inside = next(E), outside = next(E), slope = next(E), bend = next(E), tilt = next(E), whole = next(E);
     x = next(L);
-    log_true = (double*)next(1);
+    log_true = (double*)at;
   }
 };
 
@@ -35,7 +39,7 @@ OFFBY_INLINE double log_sigmoid(double z) {
 OFFBY_INLINE double softened(double u) { return std::tanh(u / LARGEST_LOG_SCALE); }
 
 // One row in logarithms, where the masses of the quick way underflow.
-static void careful(const BoostingJob& job, const Block& b, int lane, int64_t row) {
+static void careful(const BoostingJob<double>& job, const Block<double>& b, int lane, int64_t row) {
   const int64_t K = job.classes, first = job.shapes;
   double mu = job.shapes ? b.x[0][lane] : 0, squash = job.shapes > 1 ? softened(b.x[1][lane]) : 0;
   double size = std::exp(-LARGEST_LOG_SCALE * squash), speed = 1 - squash * squash;
@@ -70,94 +74,124 @@ static void careful(const BoostingJob& job, const Block& b, int lane, int64_t ro
   for (int64_t k = 0; k < K; k++) b.p[k][lane] = std::exp(b.p[k][lane] - most) / sum;
 }
 
+// (1 - e^-x) / x of a small x.
+OFFBY_INLINE f32v series(f32v x) {
+  f32v sum = all(1.f);
+  for (int n = 7; n > 1; n--) sum = 1.f - sum * x * (1.f / float(n));
+  return sum;
+}
+OFFBY_INLINE f64v series(f64v x) {
+  f64v sum = all(1.);
+  for (int n = 12; n > 1; n--) sum = 1. - sum * x * (1. / n);
+  return sum;
+}
+
 // Masses of the location-scale model, and how location and scale move their logarithms.
-static void location_scale(const BoostingJob& job, const Block& b) {
+template <bool Scaled, class C, class V = vec<C>>
+static void location_scale(const BoostingJob<C>& job, const Block<C>& b) {
   const int64_t K = job.classes;
-  const f64v one = all(1.), none{};
-  f64v mu = b.x[0], size = one, speed = one;
-  if (job.shapes > 1) {
-    f64v u = b.x[1] * (1 / LARGEST_LOG_SCALE), e = exponential(magnitude(u) * -2.);
-    f64v squash = (one - e) / (one + e);
+  const V one = all(C(1)), none{};
+  V mu = b.x[0], size = one, speed = one;
+  if (Scaled) {
+    V u = b.x[1] * C(1 / LARGEST_LOG_SCALE), e = exponential(magnitude(u) * C(-2));
+    V squash = (one - e) / (one + e);
     squash = select(u < none, -squash, squash);
     // e^(-5 squash), of an exponent below 0.
-    size = exponential((squash + 1.) * -LARGEST_LOG_SCALE) * 148.4131591025766;
+    size = exponential((squash + one) * C(-LARGEST_LOG_SCALE)) * C(148.4131591025766);
     speed = one - squash * squash;
   }
-  f64v low_z{}, low_below{}, low_above = one;  // of the cut before
+  V low_z{}, low_below{}, low_above = one;  // of the cut before
   for (int64_t k = 0; k + 1 < K; k++) {
-    f64v z = (job.base[k] - mu) * size;
-    f64v e = exponential(-magnitude(z)), most = one / (one + e), least = e * most;
+    V z = (all(job.base[k]) - mu) * size;
+    V e = exponential(-magnitude(z)), most = one / (one + e), least = e * most;
     auto left = z < none;
-    f64v below = select(left, least, most), above = select(left, most, least);
-    // The difference on the side where both are small.
-    f64v q = select(left, below - low_below, low_above - above);
+    V below = select(left, least, most), above = select(left, most, least);
     b.location[k] = size * (low_below - above);
-    if (job.shapes > 1) {
-      f64v by = low_z * low_below - z * above;
-      if (k > 0) {
-        // gap / (e^gap - 1), with 1 - e^-gap = q / (F_k (1 - F_k-1)).
-        f64v both = below * low_above;
-        f64v odds = select(q > all(LEAST), (both - q) / q, none);
-        by -= (job.base[k] - job.base[k - 1]) * size * odds;
+    if (k > 0) {
+      // F_k - F_k-1 = F_k (1 - F_k-1) (1 - e^-gap): by a series where the gap is small, else
+      // as a difference on the side where both are small.
+      V gap = all(job.base[k] - job.base[k - 1]) * size, both = below * low_above;
+      V part = series(gap);
+      V apart = select(left, below - low_below, low_above - above);
+      auto near = gap < all(C(0.25));
+      V q = select(near, both * gap * part, apart);
+      b.p[k] = q;
+      if (Scaled) {
+        // gap / (e^gap - 1) = gap (1 - d) / d with d = 1 - e^-gap.
+        V odds = select(near, (one - gap * part) / part,
+                        select(q > all(LEAST<C>), gap * (both - q) / q, none));
+        b.scale[k] = speed * (low_z * low_below - z * above - odds);
       }
-      b.scale[k] = speed * by;
+    } else {
+      b.p[k] = below;
+      if (Scaled) b.scale[k] = -speed * z * above;
     }
-    b.p[k] = k > 0 ? q : below;
     low_z = z, low_below = below, low_above = above;
   }
   b.p[K - 1] = low_above;
   b.location[K - 1] = size * low_below;
-  if (job.shapes > 1) b.scale[K - 1] = speed * low_z * low_below;
+  if (Scaled) b.scale[K - 1] = speed * low_z * low_below;
 }
 
-static void masses(const BoostingJob& job, const Block& b, int64_t row, int count) {
+template <class C, class V = vec<C>>
+static void masses(const BoostingJob<C>& job, const Block<C>& b, int64_t row, int count) {
   const int64_t K = job.classes, first = job.shapes, n = job.outputs - first;
-  f64v most = all(-double(INFINITY)), sum{};
+  V most = all(-std::numeric_limits<C>::infinity()), sum{};
   for (int64_t k = 0; k < K; k++) {
-    f64v w = all(first ? 0. : job.base[k]);
+    V w = all(first ? C(0) : job.base[k]);
     for (int64_t l = 0; l < n; l++) w += b.x[first + l] * job.waves[l * K + k];
     b.total[k] = w;
     most = greater(w, most);
   }
-  if (first) location_scale(job, b);
+  if (first == 1) location_scale<false>(job, b);
+  if (first == 2) location_scale<true>(job, b);
   for (int64_t k = 0; k < K; k++) {
-    f64v e = exponential(b.total[k] - most);
+    V e = exponential(b.total[k] - most);
     b.p[k] = first ? b.p[k] * e : e;
     sum += b.p[k];
   }
-  f64v share = 1. / sum;
+  V share = all(C(1)) / sum;
   for (int64_t k = 0; k < K; k++) b.p[k] *= share;
   for (int i = 0; i < count; i++) {
-    double own = job.index ? b.p[job.index[row + i]][i] : 1;
-    if (!(sum[i] > 1e-200 && own > 1e-200))
+    C own = job.index ? b.p[job.index[row + i]][i] : C(1);
+    if (sum[i] > FEW<C> && own > FEW<C>) {
+      if (job.loss && job.cross_entropy != 0) b.log_true[i] = std::log(double(own));
+    } else if constexpr (sizeof(C) == 4) {
+      job.again[row + i] = 1;
+    } else {
       careful(job, b, i, row + i);
-    else if (job.loss && job.cross_entropy != 0)
-      b.log_true[i] = std::log(own);
+    }
   }
 }
 
 // Mass before every place of the order, and of all at the end.
-OFFBY_INLINE void prefixes(const BoostingJob& job, const f64v* of, f64v* sums) {
-  f64v sum{};
+template <class C, class V = vec<C>> OFFBY_INLINE void prefixes(const BoostingJob<C>& job, const V* of, V* sums) {
+  V sum{};
   for (int64_t k = 0; k < job.classes; k++) {
     sums[k] = sum;
     sum += of[job.order[k]];
   }
   sums[job.classes] = sum;
 }
-OFFBY_INLINE f64v run_sum(const BoostingJob& job, const f64v* of, const f64v* sums, int64_t e) {
+// The same behind every place, itself included.
+template <class C, class V = vec<C>> OFFBY_INLINE void suffixes(const BoostingJob<C>& job, const V* of, V* sums) {
+  V sum{};
+  sums[job.classes] = sum;
+  for (int64_t k = job.classes; k-- > 0;) sums[k] = sum += of[job.order[k]];
+}
+template <class C, class V = vec<C>> OFFBY_INLINE V run_sum(const BoostingJob<C>& job, const V* of, const V* sums, int64_t e) {
   if (!job.whole) return sums[job.end[e]] - sums[job.start[e]];
-  f64v sum{};
+  V sum{};
   for (int64_t k = job.start[e]; k < job.end[e]; k++) sum += of[job.order[k]];
   return sum;
 }
 
-static void sides(const BoostingJob& job, const Block& b) {
-  const int64_t K = job.classes, E = job.runs;
+template <class C, class V = vec<C>> static void sides(const BoostingJob<C>& job, const Block<C>& b) {
+  const int64_t E = job.runs;
   if (job.line) {
-    f64v sum{};
+    V sum{};
     for (int64_t k = 0; k < E; k++) b.inside[k] = sum += b.p[k];
-    sum = f64v{};
+    sum = V{};
     for (int64_t k = E; k-- > 0;) b.outside[k] = sum += b.p[k + 1];
     return;
   }
@@ -166,39 +200,32 @@ static void sides(const BoostingJob& job, const Block& b) {
     b.inside[e] = run_sum(job, b.p, b.sums, e);
     b.outside[e] = b.sums[job.start[e]];
   }
-  f64v sum{};  // the mass behind every place
-  for (int64_t k = K; k-- > 0;) {
-    f64v behind = sum;
-    sum += b.p[job.order[k]];
-    b.sums[k + 1] = behind;
-  }
-  b.sums[0] = sum;
-  for (int64_t e = 0; e < E; e++) b.outside[e] += b.sums[job.end[e]];
+  suffixes(job, b.p, b.behind);
+  for (int64_t e = 0; e < E; e++) b.outside[e] += b.behind[job.end[e]];
 }
 
+template <class C> OFFBY_INLINE bool has_logs(const BoostingJob<C>& job) { return job.logs[job.runs] != 0; }
+
 // Loss of the runs, its derivative (slope) and its second derivative (bend) by their masses.
-static f64v runs(const BoostingJob& job, const Block& b, const f64v& rank, int64_t row, int count) {
+// A logarithm's are infinite: `tilt` is its derivative by the difference of the mean moves
+// inside and outside, see `each_run`.
+template <class C, class V = vec<C>> static V runs(const BoostingJob<C>& job, const Block<C>& b, const V& rank, int64_t row, int count) {
   const int64_t E = job.runs;
-  f64v loss{}, last{};
-  const bool logs = job.logs[E] != 0;  // behind the last: whether there are any
+  V loss{}, last{};
+  const bool logs = has_logs(job);
   for (int64_t e = 0; e < E; e++) {
-    const f64v in = b.inside[e], out = b.outside[e];
-    auto held = job.line ? rank <= all(double(e))
-                         : (rank >= all(double(job.start[e]))) & (rank < all(double(job.end[e])));
-    f64v miss = select(held, -out, in);
+    const V in = b.inside[e], out = b.outside[e];
+    auto held = job.line ? rank <= all(C(e))
+                         : (rank >= all(C(job.start[e]))) & (rank < all(C(job.end[e])));
+    V miss = select(held, -out, in);
     loss += job.squares[e] * miss * miss;
-    f64v slope = 2 * job.squares[e] * miss, bend = all(2 * job.squares[e]);
-    if (logs) {
-      f64v side = greater(select(held, in, out), all(LEAST));
-      f64v push = job.logs[e] / side;
-      slope += select(held, -push, push);
-      bend += job.logs[e] / greater(in * out, all(LEAST));
-      if (job.loss) loss -= job.logs[e] * logarithm(side);
-    }
+    V slope = 2 * job.squares[e] * miss, bend = all(2 * job.squares[e]);
+    if (logs && job.loss) loss -= job.logs[e] * logarithm(greater(select(held, in, out), all(LEAST<C>)));
+    b.tilt[e] = job.logs[e] * miss;
     b.bend[e] = bend;
     b.slope[e] = slope;
     if (e > 0 && job.numbers != 0) {
-      const double o = 2 * job.between[e - 1];
+      const C o = 2 * job.between[e - 1];
       loss += o * miss * last;
       b.slope[e] += o * last;
       b.slope[e - 1] += o * miss;
@@ -208,7 +235,7 @@ static f64v runs(const BoostingJob& job, const Block& b, const f64v& rank, int64
   if (job.numbers != 0)
     for (int i = 0; i < count; i++) {
       const int64_t y = job.index[row + i];
-      const double before = 2 * job.numbers * job.before[row + i], after = 2 * job.numbers * job.after[row + i];
+      const C before = 2 * job.numbers * job.before[row + i], after = 2 * job.numbers * job.after[row + i];
       if (y > 0) b.slope[y - 1][i] += before, loss[i] += before * b.inside[y - 1][i];
       if (y < E) b.slope[y][i] += after, loss[i] -= after * b.outside[y][i];
     }
@@ -216,42 +243,43 @@ static f64v runs(const BoostingJob& job, const Block& b, const f64v& rank, int64
 }
 
 // On grounds without runs: -1/2 (p - 1_y)' D (p - 1_y), and minus D (p - 1_y) into `total`.
-static f64v pairs(const BoostingJob& job, const Block& b, int64_t row, int count) {
+template <class C, class V = vec<C>> static V pairs(const BoostingJob<C>& job, const Block<C>& b, int64_t row, int count) {
   const int64_t K = job.classes;
   for (int64_t k = 0; k < K; k++) b.pull[k] = b.p[k];
   for (int i = 0; i < count; i++) {
     const int64_t y = job.index[row + i];
-    double elsewhere = 0;
+    C elsewhere = 0;
     for (int64_t k = 0; k < K; k++) elsewhere += k == y ? 0 : b.p[k][i];
     b.pull[y][i] = -elsewhere;
   }
-  f64v loss{};
+  V loss{};
   for (int64_t j = 0; j < K; j++) {
-    f64v sum{};
+    V sum{};
     for (int64_t k = 0; k < K; k++) sum += job.distance[j * K + k] * b.pull[k];
     b.total[j] = -sum;
-    loss -= .5 * sum * b.pull[j];
+    loss -= C(.5) * sum * b.pull[j];
   }
   return loss;
 }
 
 // How output l moves the log mass of class k.
-struct Moves {
-  const f64v* own;      // location or scale
-  const double* fixed;  // a wave
-  inline __attribute__((always_inline)) f64v operator[](int64_t k) const { return own ? own[k] : all(fixed[k]); }
+template <class C> struct Moves {
+  using V = vec<C>;
+  const V* own;      // location or scale
+  const C* fixed;  // a wave
+  inline __attribute__((always_inline)) V operator[](int64_t k) const { return own ? own[k] : all(C(fixed[k])); }
 };
-OFFBY_INLINE Moves moves_of(const BoostingJob& job, const Block& b, int64_t l) {
+template <class C> OFFBY_INLINE Moves<C> moves_of(const BoostingJob<C>& job, const Block<C>& b, int64_t l) {
   if (l < job.shapes) return {l == 0 ? b.location : b.scale, nullptr};
   return {nullptr, job.waves + (l - job.shapes) * job.classes};
 }
 
 // Derivative of the masses by output l into `pull`; their mean move, and its variance.
-OFFBY_INLINE f64v pulled(const BoostingJob& job, const Block& b, Moves moves, f64v* variance) {
-  f64v mean{}, spread{};
+template <class C, class V = vec<C>> OFFBY_INLINE V pulled(const BoostingJob<C>& job, const Block<C>& b, Moves<C> moves, V* variance) {
+  V mean{}, spread{};
   for (int64_t k = 0; k < job.classes; k++) mean += b.p[k] * moves[k];
   for (int64_t k = 0; k < job.classes; k++) {
-    f64v apart = moves[k] - mean;
+    V apart = moves[k] - mean;
     b.pull[k] = b.p[k] * apart;
     spread += b.pull[k] * apart;
   }
@@ -259,160 +287,232 @@ OFFBY_INLINE f64v pulled(const BoostingJob& job, const Block& b, Moves moves, f6
   return mean;
 }
 
-template <class See> OFFBY_INLINE void each_run(const BoostingJob& job, const Block& b, See see) {
+// How every run's mass changes with output l; and, for logarithms, how far the mean move
+// inside lies above that outside. The change is their product with both masses, but neither
+// can be had from the other where a mass is next to nothing.
+template <class C, class V = vec<C>, class See>
+OFFBY_INLINE void each_run(const BoostingJob<C>& job, const Block<C>& b, Moves<C> moves, See see) {
+  if (has_logs(job)) {
+    for (int64_t k = 0; k < job.classes; k++) b.pull[k] = b.p[k] * moves[k];
+    prefixes(job, b.pull, b.sums);
+    suffixes(job, b.pull, b.behind);
+    for (int64_t e = 0; e < job.runs; e++) {
+      const V in = b.inside[e], out = b.outside[e];
+      V apart = run_sum(job, b.pull, b.sums, e) / greater(in, all(LEAST<C>)) -
+                   (b.sums[job.start[e]] + b.behind[job.end[e]]) / greater(out, all(LEAST<C>));
+      see(e, in * out * apart, apart);
+    }
+    return;
+  }
   if (job.line) {
-    f64v sum{};
-    for (int64_t e = 0; e < job.runs; e++) see(e, sum += b.pull[e]);
+    V sum{};
+    for (int64_t e = 0; e < job.runs; e++) see(e, sum += b.pull[e], V{});
     return;
   }
   prefixes(job, b.pull, b.sums);
-  for (int64_t e = 0; e < job.runs; e++) see(e, run_sum(job, b.pull, b.sums, e));
+  for (int64_t e = 0; e < job.runs; e++) see(e, run_sum(job, b.pull, b.sums, e), V{});
 }
 
 // pull' P pull, with P the convex part of the distances.
-static f64v squared_length(const BoostingJob& job, const Block& b) {
+template <class C, class V = vec<C>> static V squared_length(const BoostingJob<C>& job, const Block<C>& b) {
   const int64_t K = job.classes;
-  f64v found{};
+  V found{};
   for (int64_t j = 0; j < K; j++) {
-    f64v sum{};
+    V sum{};
     for (int64_t k = 0; k < K; k++) sum += job.convex[j * K + k] * b.pull[k];
     found += sum * b.pull[j];
   }
-  return greater(found, f64v{});
+  return greater(found, V{});
 }
-OFFBY_INLINE f64v root(f64v v) {
-  for (int i = 0; i < W; i++) v[i] = std::sqrt(v[i]);
+template <class V> OFFBY_INLINE V root(V v) {
+  for (int i = 0; i < count_of<V>; i++) v[i] = std::sqrt(v[i]);
   return v;
 }
 
 // What a whole row needs before its outputs' curvatures. Gershgorin: in `whole` what every
 // run meets, in `spread` the same of classes. Else: the factor of the variance.
-static f64v prepared(const BoostingJob& job, const Block& b, f64v* spread) {
+template <class C, class V = vec<C>> static V prepared(const BoostingJob<C>& job, const Block<C>& b, V* spread) {
   const int64_t K = job.classes, E = job.runs;
-  f64v factor{};
+  V factor{};
   if (job.kind == VARIANCE) {
     factor = all(job.cross_entropy);
-    f64v last{};
+    V last{};
     for (int64_t e = 0; e < E; e++) {
-      f64v both = root(b.inside[e] * b.outside[e]);
+      V both = root(b.inside[e] * b.outside[e]);
       factor += 2 * job.squares[e] * both * both + job.logs[e];
       if (e > 0 && job.numbers != 0) factor += 4 * job.between[e - 1] * both * last;
       last = both;
     }
     for (int64_t j = 0; job.convex && j < K; j++) {
-      f64v sum{};
+      V sum{};
       for (int64_t k = 0; k < K; k++) sum += job.convex[j * K + k] * b.p[k];
       factor += b.p[j] * (job.convex[j * K + j] - sum);
     }
     return factor;
   }
-  for (int64_t k = 0; k < K; k++) spread[k] = f64v{};
-  for (int64_t e = 0; e < E; e++) b.whole[e] = f64v{};
+  for (int64_t k = 0; k < K; k++) spread[k] = V{};
+  for (int64_t e = 0; e < E; e++) b.whole[e] = V{};
   for (int64_t l = 0; l < job.outputs; l++) {
-    const Moves moves = moves_of(job, b, l);
-    f64v variance, mean = pulled(job, b, moves, &variance);
+    const Moves<C> moves = moves_of<C>(job, b, l);
+    V variance, mean = pulled(job, b, moves, &variance);
     for (int64_t k = 0; k < K; k++) spread[k] += magnitude(moves[k] - mean);
-    each_run(job, b, [&](int64_t e, f64v sum) { b.whole[e] += magnitude(sum); });
     if (job.convex) factor += root(squared_length(job, b));
+    each_run(job, b, moves, [&](int64_t e, V sum, V) { b.whole[e] += magnitude(sum); });
   }
-  f64v last{};
+  V last{};
   for (int64_t e = 0; e < E; e++) {
-    const f64v own = b.whole[e];
-    f64v met = own * b.bend[e];
+    const V own = b.whole[e];
+    V met = own * b.bend[e];
     if (job.numbers != 0 && e > 0) met += 2 * job.between[e - 1] * last;
     if (job.numbers != 0 && e + 1 < E) met += 2 * job.between[e] * b.whole[e + 1];
     b.whole[e] = met;
+    b.bend[e] = job.logs[e] * own;
     last = own;
   }
   return factor;
 }
 
-OFFBY_INLINE void put_some(double* to, int64_t step, f64v v, int count) {
+
+
+template <class C, class V> OFFBY_INLINE void put_some(C* to, int64_t step, V v, int count) {
+  if (step == 1 && count == lanes<C>) return store(to, v);
   for (int i = 0; i < count; i++) to[i * step] = v[i];
 }
 
-static void outputs(const BoostingJob& job, const Block& b, f64v* spread, int64_t row, int count, f64v weight) {
-  const int64_t K = job.classes;
-  const bool bound = job.kind == GERSHGORIN;
-  f64v factor{};
-  if (job.kind != GAUSS_NEWTON) factor = prepared(job, b, spread);
-  const f64v floor = all(job.floor);
-  for (int64_t l = 0; l < job.outputs; l++) {
-    const Moves moves = moves_of(job, b, l);
-    f64v variance, mean = pulled(job, b, moves, &variance), g{}, h{}, last{};
-    if (job.kind == GAUSS_NEWTON && job.numbers == 0) {
-      each_run(job, b, [&](int64_t e, f64v sum) {
-        g += b.slope[e] * sum;
-        h += b.bend[e] * sum * sum;
-      });
-    } else {
-      each_run(job, b, [&](int64_t e, f64v sum) {
-        g += b.slope[e] * sum;
-        if (bound) {
-          h += b.whole[e] * magnitude(sum);
-        } else {
-          h += b.bend[e] * sum * sum;
-          if (e > 0) h += 4 * job.between[e - 1] * sum * last;
-          last = sum;
-        }
-      });
+// The outputs from l on, N of them, on a line without logarithms: no sum waits for another.
+template <int N, bool Own, class C, class V = vec<C>>
+static void straight(const BoostingJob<C>& job, const Block<C>& b, int64_t l, int64_t row, int count, V weight) {
+  const int64_t K = job.classes, E = job.runs;
+  const Moves<C> first = moves_of<C>(job, b, l);
+  const V* own[N];
+  const C* fixed[N];
+  V mean[N]{}, sum[N]{}, last[N]{}, g[N]{}, h[N]{}, spread[N]{};
+  for (int n = 0; n < N; n++) {
+    own[n] = n == 0 ? b.location : b.scale;
+    fixed[n] = Own ? nullptr : first.fixed + n * K;
+  }
+  auto move = [&](int n, int64_t k) { return Own ? own[n][k] : all(fixed[n][k]); };
+  for (int64_t k = 0; k < K; k++)
+    for (int n = 0; n < N; n++) mean[n] += b.p[k] * move(n, k);
+  const bool histogram = job.numbers != 0, entropy = job.cross_entropy != 0;
+  auto walk = [&](auto wide, auto with) {
+    for (int64_t k = 0; k < E; k++) {
+      const V p = b.p[k], slope = b.slope[k], bend = b.bend[k];
+      const V beside = all(wide && k ? 4 * job.between[k - 1] : C(0));
+      for (int n = 0; n < N; n++) {
+        V apart = move(n, k) - mean[n], pull = p * apart;
+        if (with) spread[n] += pull * apart;
+        sum[n] += pull;
+        g[n] += slope * sum[n];
+        V met = bend * sum[n];
+        if (wide) met += beside * last[n], last[n] = sum[n];
+        h[n] += met * sum[n];
+      }
     }
+  };
+  const std::true_type yes;
+  const std::false_type no;
+  if (histogram && entropy) walk(yes, yes);
+  if (histogram && !entropy) walk(yes, no);
+  if (!histogram && entropy) walk(no, yes);
+  if (!histogram && !entropy) walk(no, no);
+  for (int n = 0; n < N; n++) {
+    if (entropy) {
+      V apart = move(n, K - 1) - mean[n], at_truth{};
+      h[n] += job.cross_entropy * (spread[n] + b.p[K - 1] * apart * apart);
+      for (int i = 0; i < count; i++) at_truth[i] = move(n, job.index[row + i])[i];
+      g[n] += job.cross_entropy * (mean[n] - at_truth);
+    }
+    const int64_t at = row * job.out_row + (l + n) * job.out_output;
+    put_some(job.gradient + at, job.out_row, g[n] * weight, count);
+    put_some(job.curvature + at, job.out_row, greater(h[n], all(job.floor)) * weight, count);
+  }
+}
+
+template <class C, class V = vec<C>> static void outputs(const BoostingJob<C>& job, const Block<C>& b, V* spread, int64_t row, int count, V weight) {
+  const int64_t K = job.classes;
+  if (job.line && job.kind == GAUSS_NEWTON && job.runs && !job.distance && !has_logs(job)) {
+    int64_t l = job.shapes;
+    if (l == 1) straight<1, true>(job, b, 0, row, count, weight);
+    if (l == 2) straight<2, true>(job, b, 0, row, count, weight);
+    for (; l + 3 <= job.outputs; l += 3) straight<3, false>(job, b, l, row, count, weight);
+    for (; l < job.outputs; l++) straight<1, false>(job, b, l, row, count, weight);
+    return;
+  }
+  const bool bound = job.kind == GERSHGORIN;
+  V factor{};
+  if (job.kind != GAUSS_NEWTON) factor = prepared(job, b, spread);
+  const V floor = all(job.floor);
+  for (int64_t l = 0; l < job.outputs; l++) {
+    const Moves<C> moves = moves_of<C>(job, b, l);
+    V variance, mean = pulled(job, b, moves, &variance), g{}, h{}, last{};
+    // Before the runs, which use `pull` up.
     if (job.distance)
       for (int64_t k = 0; k < K; k++) g += b.pull[k] * b.total[k];
     if (job.cross_entropy != 0) {
-      f64v true_move;
-      for (int i = 0; i < W; i++) true_move[i] = i < count ? moves[job.index[row + i]][i] : 0;
+      V true_move;
+      for (int i = 0; i < lanes<C>; i++) true_move[i] = i < count ? moves[job.index[row + i]][i] : 0;
       g += job.cross_entropy * (mean - true_move);
     }
-    if (job.kind == VARIANCE) {
-      h = factor * variance;
-    } else {
-      f64v own = variance;
+    if (job.kind != VARIANCE) {
+      V own = variance;
       if (bound) {
-        own = f64v{};
+        own = V{};
         for (int64_t k = 0; k < K; k++) own += magnitude(b.pull[k]) * spread[k];
       }
-      h += job.cross_entropy * own;
+      h = job.cross_entropy * own;
       if (job.convex) {
-        f64v length = squared_length(job, b);
+        V length = squared_length(job, b);
         h += bound ? root(length) * factor : length;
       }
     }
+    each_run(job, b, moves, [&](int64_t e, V sum, V apart) {
+      g += b.slope[e] * sum + b.tilt[e] * apart;
+      if (bound) {
+        h += b.whole[e] * magnitude(sum) + b.bend[e] * magnitude(apart);
+      } else {
+        h += b.bend[e] * sum * sum + job.logs[e] * sum * apart;
+        if (e > 0 && job.numbers != 0) h += 4 * job.between[e - 1] * sum * last;
+        last = sum;
+      }
+    });
+    if (job.kind == VARIANCE) h = factor * variance;
     const int64_t at = row * job.out_row + l * job.out_output;
     put_some(job.gradient + at, job.out_row, g * weight, count);
     put_some(job.curvature + at, job.out_row, greater(h, floor) * weight, count);
   }
 }
 
-static void boost(const BoostingJob& job, int64_t unit) {
+template <class C, class V = vec<C>> static void boost(const BoostingJob<C>& job, int64_t unit) {
   static thread_local Memory memory, more;
-  const Block b(job, memory);
-  const int64_t row = unit * W, K = job.classes;
-  const int count = int(std::min<int64_t>(W, job.rows - row));
+  const Block<C> b(job, memory);
+  const int64_t row = unit * lanes<C>, K = job.classes;
+  const int count = int(std::min<int64_t>(lanes<C>, job.rows - row));
   for (int64_t l = 0; l < job.outputs; l++) {
-    b.x[l] = f64v{};
-    for (int i = 0; i < count; i++) b.x[l][i] = job.raw[(row + i) * job.raw_row + l * job.raw_output];
+    b.x[l] = V{};
+    const C* from = job.raw + row * job.raw_row + l * job.raw_output;
+    for (int i = 0; i < count; i++) b.x[l][i] = from[i * job.raw_row];
   }
   masses(job, b, row, count);
   if (job.probabilities)
     for (int64_t k = 0; k < K; k++) put_some(job.probabilities + row * K + k, K, b.p[k], count);
   if (!job.index) return;
-  f64v rank{}, weight{};
+  V rank{}, weight{};
   for (int i = 0; i < count; i++) {
-    rank[i] = double(job.rank[job.index[row + i]]);
+    rank[i] = C(job.rank[job.index[row + i]]);
     weight[i] = job.weight ? job.weight[row + i] : 1;
   }
-  f64v loss{};
+  V loss{};
   if (job.runs) {
     sides(job, b);
     loss += runs(job, b, rank, row, count);
   }
   if (job.distance) loss += pairs(job, b, row, count);
   if (job.loss) {
-    for (int i = 0; i < count && job.cross_entropy != 0; i++) loss[i] -= job.cross_entropy * b.log_true[i];
+    for (int i = 0; i < count && job.cross_entropy != 0; i++) loss[i] -= C(job.cross_entropy * b.log_true[i]);
     put_some(job.loss + row, 1, loss, count);
   }
-  if (job.gradient) outputs(job, b, (f64v*)more.of(sizeof(f64v) * size_t(K)), row, count, weight);
+  if (job.gradient) outputs(job, b, (V*)more.of(sizeof(V) * size_t(K)), row, count, weight);
 }
 
 }  // namespace boosting

@@ -20,12 +20,12 @@
 #endif
 
 extern "C" void offby_run_base(const Task*, int, int64_t, int64_t);
-extern "C" void offby_boost_base(const BoostingJob*, int64_t, int64_t);
+extern "C" void offby_boost_base(const void*, int, int64_t, int64_t);
 #if defined(__x86_64__)
 extern "C" void offby_run_avx2(const Task*, int, int64_t, int64_t);
-extern "C" void offby_boost_avx2(const BoostingJob*, int64_t, int64_t);
+extern "C" void offby_boost_avx2(const void*, int, int64_t, int64_t);
 extern "C" void offby_run_avx512(const Task*, int, int64_t, int64_t);
-extern "C" void offby_boost_avx512(const BoostingJob*, int64_t, int64_t);
+extern "C" void offby_boost_avx512(const void*, int, int64_t, int64_t);
 #endif
 
 namespace {
@@ -33,7 +33,7 @@ namespace {
 struct Level {
   const char* name;
   void (*run)(const Task*, int, int64_t, int64_t);
-  void (*boost)(const BoostingJob*, int64_t, int64_t);
+  void (*boost)(const void*, int, int64_t, int64_t);
   int64_t bytes;
   bool (*here)();
 };
@@ -204,6 +204,18 @@ void run(const Job& job, int how) {
               &work);
 }
 
+template <class C> void boost(const BoostingJob<C>& job) {
+  if (job.rows <= 0) return;
+  const int64_t rows = levels[job.level].bytes / int64_t(sizeof(C));
+  const int64_t grain = 8192 / (job.classes * rows);
+  in_parallel((job.rows + rows - 1) / rows, grain > 1 ? grain : 1,
+              [](int64_t begin, int64_t end, void* with) {
+                const auto& job = *(const BoostingJob<C>*)with;
+                levels[job.level].boost(&job, sizeof(C) == sizeof(float), begin, end);
+              },
+              (void*)&job);
+}
+
 }  // namespace
 
 // Goes up whenever `Job` or a function here changes.
@@ -223,18 +235,11 @@ OFFBY_API void offby_run(const Job* job) { run(*job, 0); }
 // Turns a gradient made for `scale` into that for `upstream`. Null logits: in place, right
 // only if the scale is a power of two.
 OFFBY_API void offby_rescale(const Job* job) { run(*job, 1); }
-OFFBY_API int32_t offby_sizeof_boosting_job() { return int32_t(sizeof(BoostingJob)); }
 // Loss, gradient and curvature of every row by the raw outputs of trees.
-OFFBY_API void offby_boost(const BoostingJob* job) {
-  if (job->rows <= 0) return;
-  const int64_t rows = levels[job->level].bytes / int64_t(sizeof(double));
-  const int64_t grain = 4096 / (job->classes * rows);
-  in_parallel((job->rows + rows - 1) / rows, grain > 1 ? grain : 1,
-              [](int64_t begin, int64_t end, void* with) {
-                const BoostingJob* job = (const BoostingJob*)with;
-                levels[job->level].boost(job, begin, end);
-              },
-              (void*)job);
+OFFBY_API void offby_boost_single(const BoostingJob<float>* job) { boost(*job); }
+OFFBY_API void offby_boost_double(const BoostingJob<double>* job) { boost(*job); }
+OFFBY_API int32_t offby_sizeof_boosting_job(int32_t single) {
+  return int32_t(single ? sizeof(BoostingJob<float>) : sizeof(BoostingJob<double>));
 }
 // Whether every number is the scale.
 OFFBY_API int32_t offby_is_scale(const void* upstream, int64_t n, double scale, int32_t dtype) {

@@ -98,6 +98,9 @@ extern "C" void OFFBY_RUN(const Task* task, int how, int64_t begin, int64_t end)
   }
 }
 
-extern "C" void OFFBY_BOOST(const BoostingJob* job, int64_t begin, int64_t end) {
-  for (int64_t u = begin; u < end; u++) boosting::boost(*job, u);
+extern "C" void OFFBY_BOOST(const void* job, int single, int64_t begin, int64_t end) {
+  for (int64_t u = begin; u < end; u++) {
+    if (single) boosting::boost(*(const BoostingJob<float>*)job, u);
+    else boosting::boost(*(const BoostingJob<double>*)job, u);
+  }
 }
