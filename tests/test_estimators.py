@@ -157,7 +157,9 @@ def test_buffers_go_back_to_the_best_epoch_as_the_weights_do():
 
 def test_refuses_a_network_of_the_wrong_shape():
     X, y = rows()
-    with pytest.raises(ValueError, match=r"logits of shape \(2, 102\), got shape"):
+    with pytest.raises(
+        ValueError, match=r"logits of shape \(2, \d+\), got shape \(2, 5\)"
+    ):
         BinnedRegressor(module=torch.nn.Linear(99, 5)).fit(X, y)
     with pytest.raises(TypeError, match="a function of the numbers of features"):
         fitted(BinnedRegressor, X, y, module=lambda n, k: "net")

@@ -109,20 +109,6 @@ class CompareConfig:
             )
         return seconds
 
-    def models_here(self) -> tuple[str, ...]:
-        """The models that learn by each loss: networks, and boosting where it is here.
-
-        Raises:
-            ValueError: If boosting is asked for and LightGBM is missing.
-        """
-        from offby.comparison.methods import boosted
-
-        if self.models == "auto":
-            return MODELS if boosted.is_here() else MODELS[:1]
-        if "boosting" in self.models and not boosted.is_here():
-            raise ValueError(boosted.NEEDS)
-        return tuple(self.models)
-
     def named_losses(self) -> "list[NamedLoss]":
         """The losses by their names, each named once."""
         # The command line reads the defaults above without loading PyTorch.

@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from offby.comparison.config import CompareConfig
+from offby.comparison.config import MODELS, CompareConfig
 from offby.comparison.fits import Fit
-from offby.comparison.methods.boosted import boosted_jobs
+from offby.comparison.methods.boosted import NEEDS, boosted_jobs, boosting_is_here
 from offby.comparison.methods.jobs import (
     extra_jobs,
     loss_jobs,
@@ -49,6 +49,20 @@ class Contenders:
         }
 
 
+def _models(config: CompareConfig) -> Sequence[str]:
+    """The models that learn by each loss: networks, and boosting where it is here.
+
+    Raises:
+        ValueError: If boosting is asked for and LightGBM is missing.
+    """
+    here = boosting_is_here()
+    if config.models == "auto":
+        return MODELS if config.references and here else MODELS[:1]
+    if "boosting" in config.models and not here:
+        raise ValueError(NEEDS)
+    return config.models
+
+
 def contenders_of(
     problem: Problem,
     config: CompareConfig,
@@ -69,7 +83,7 @@ def contenders_of(
     losses, seeds = config.named_losses(), range(config.seeds)
     more = extra_jobs(problem, extra, losses, keyed=keyed)
     jobs = loss_jobs(problem, losses, seeds, design, config.stop_on, keyed=keyed)
-    if "boosting" in config.models_here():
+    if "boosting" in _models(config):
         jobs += boosted_jobs(problem, losses)
     if config.references:
         jobs += reference_jobs(problem, seeds, design)

@@ -128,7 +128,8 @@ def compare(
         references: Whether to judge class frequencies and scikit-learn's gradient
             boosting beside.
         models: What learns by each loss beside the network: "auto" adds boosted trees,
-            and the mean of both, if LightGBM is installed; ["network"] leaves them out.
+            and the mean of both, if LightGBM is installed and there are references;
+            ["network"] leaves them out.
         all_fits: Whether every loss gets every seed, whatever is settled before.
         time_budget: Seconds, or a text such as "2m": no seed after the first is begun
             that would not end in time. The first one is trained in any case.

@@ -139,7 +139,10 @@ def _cost(c: Comparison, best: str) -> str:
 
 def _how(c: Comparison) -> str:
     """What trains the best loss on all rows."""
-    words = shlex.split(c.run.command)
+    try:
+        words = shlex.split(c.run.command)
+    except ValueError:  # Whatever text came from elsewhere.
+        words = []
     if words[:2] != ["offby", "compare"]:
         return "model = comparison.fit_best(X, y)"
     return "" if "--save" in words else f"{c.run.command} --save model.offby"

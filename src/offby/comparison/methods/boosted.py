@@ -18,7 +18,7 @@ _PROPER = ("ce", "emd2", "cce", "crps", "nll")
 """Losses that boosting can learn by, and their sums: those of positive curvature."""
 
 
-def is_here() -> bool:
+def boosting_is_here() -> bool:
     """Whether the library that grows the trees is installed."""
     return find_spec("lightgbm") is not None
 

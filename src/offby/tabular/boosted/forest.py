@@ -146,6 +146,10 @@ def grow(
         return gradient, curvature
 
     lightgbm = import_lightgbm()
+    if all(dataset.feature_num_bin(each) < 2 for each in range(dataset.num_feature())):
+        # LightGBM refuses a table in which nothing varies; there is nothing to split.
+        noted(np.zeros(dataset.num_data() * n_outputs), None)
+        return Forest(""), history
     booster = lightgbm.Booster(settings.for_lightgbm(n_outputs), dataset)
     # The score of a round is known at the beginning of the next.
     for _ in range(settings.max_iter + 1):

@@ -16,7 +16,7 @@ from offby.tabular.together._base import WeightedMean
 class OrdinalEnsemble(WeightedMean, OrdinalForecaster):
     """Classifier for ordered classes: the mean of a network and boosted trees.
 
-    `categories`, `decision`, `class_weight` and the attributes of the classes are those
+    `categories`, `decision`, `class_weight`, `ground` and the attributes of classes are those
     of `OrdinalClassifier`; the other settings are those of
     `offby.tabular.WeightedMean`. Needs LightGBM.
 
