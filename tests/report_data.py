@@ -7,17 +7,21 @@ from typing import Literal
 from offby.results import (
     Answer,
     Calibration,
+    Column,
     Comparison,
+    Coverage,
     Data,
     Difference,
     Forecasts,
     Grid,
     Guess,
+    Importance,
     Method,
     Metric,
     Noise,
     NoiseShare,
     Pushes,
+    Region,
     Reliability,
     Row,
     Run,
@@ -219,6 +223,28 @@ def comparison(
             counts=tuple(round(1599 * share) for share in shares),
             sha256="9f2c" * 16,
             notes=("240 rows are copies of another row.", "No value was missing."),
+        ),
+        columns=(
+            Column("alcohol", "numbers", 65, 0),
+            Column("region", "words", 4, 12),
+            Column("id", "", 0, 0, "only names or numbers the rows"),
+        ),
+        importances=(
+            Importance("ce", "alcohol", 0.214, 0.18, 0.25),
+            Importance("ce", "region", 0.004, -0.002, 0.011),
+        ),
+        regions=tuple(
+            Region("ce", "target", label, 100 + 10 * place, 0.4 + 0.02 * place, -0.1)
+            for place, label in enumerate(
+                (f"{position:.4g}" for position in positions)
+                if kind == "classes"
+                else ("10 to 14", "14 to 20")
+            )
+        ),
+        coverage=tuple(
+            Coverage(key, level, level + 0.01 * place, 2.0 * level)
+            for place, key in enumerate(losses)
+            for level in (0.5, 0.9)
         ),
         methods=methods,
         metrics=METRICS,

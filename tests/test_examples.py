@@ -84,3 +84,20 @@ def test_a_model_is_served(tmp_path, monkeypatch):
     assert "got none for 'color'" in refused.json()["detail"]
     assert client.post("/forecasts", json=[]).status_code == 422
     assert client.get("/model").json()["target"] == "price"
+
+
+def test_depth_maps_without_logits_learn_the_same_in_less_memory(capsys, monkeypatch):
+    monkeypatch.syspath_prepend(EXAMPLES)
+    path = str(EXAMPLES / "depth_without_logits.py")
+    runpy.run_path(path)["main"](epochs=1, rows=60)
+    _, whole, chunks = (line.split() for line in capsys.readouterr().out.splitlines())
+    assert float(chunks[-2]) == pytest.approx(float(whole[-2]), rel=1e-2)
+    assert float(chunks[-1]) < float(whole[-1])
+
+
+def test_a_language_head_prints_how_far_off_it_is(capsys):
+    main = runpy.run_path(str(EXAMPLES / "language_head.py"))["main"]
+    main(seeds=1, epochs=1, rows=200)
+    _, *rows = (line.split() for line in capsys.readouterr().out.splitlines())
+    assert [row[0] for row in rows] == ["ce", "ce+emd2"]
+    assert all(0 <= float(row[1]) <= 200 for row in rows)

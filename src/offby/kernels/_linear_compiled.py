@@ -1,6 +1,7 @@
 """The fused linear layer inside `torch.compile`: three operators, opaque to it."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -19,15 +20,19 @@ class Arguments:
 
 
 def _step(
-    hidden: Tensor, numbers: list[Tensor | None], factors: list[float], power: float
+    hidden: Tensor,
+    numbers: tuple[Tensor | None, Tensor | None, Tensor | None, Tensor | None],
+    cuts: list[Tensor],
+    factors: list[float],
+    power: float,
 ) -> KernelStep:
-    index, value, positions, edges, *cuts = numbers
+    index, value, positions, edges = numbers
     if hidden.is_cuda:
         from offby.kernels.triton import _rows as _triton
 
         call = _triton.LossCall(tuple(factors), index, value, positions, edges, power)
         return KernelStep(call)
-    tree = Cuts(*(each for each in cuts if each is not None)) if cuts else None
+    tree = Cuts(*cuts) if cuts else None
     call = LossCall(tuple(factors), index, value, positions, edges, power, tree)
     return KernelStep(call)
 
@@ -37,14 +42,19 @@ def _rows(
     hidden: Tensor,
     weight: Tensor,
     bias: Tensor | None,
-    numbers: list[Tensor | None],
+    index: Tensor | None,
+    value: Tensor | None,
+    positions: Tensor | None,
+    edges: Tensor | None,
+    cuts: list[Tensor],
     factors: list[float],
     power: float,
     chunk: int | None,
 ) -> Tensor:
     """Loss of every row."""
     layer = LastLayer(hidden, weight, bias, chunk)
-    return run(layer, _step(hidden, numbers, factors, power))[0]
+    numbers = index, value, positions, edges
+    return run(layer, _step(hidden, numbers, cuts, factors, power))[0]
 
 
 @torch.library.custom_op("offby::linear_slopes", mutates_args=())
@@ -54,7 +64,11 @@ def _slopes(
     bias: Tensor | None,
     upstream: Tensor,
     kept: Tensor | None,
-    numbers: list[Tensor | None],
+    index: Tensor | None,
+    value: Tensor | None,
+    positions: Tensor | None,
+    edges: Tensor | None,
+    cuts: list[Tensor],
     factors: list[float],
     power: float,
     chunk: int | None,
@@ -62,7 +76,8 @@ def _slopes(
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Loss of every row, and the gradients for one upstream number of each."""
     layer = LastLayer(hidden, weight, bias, chunk)
-    step = _step(hidden, numbers, factors, power)
+    numbers = index, value, positions, edges
+    step = _step(hidden, numbers, cuts, factors, power)
     needs = wanted[0], wanted[1], wanted[2]
     loss, gradients = run(layer, step, upstream, needs, kept)
     # Outputs of their own: none may share memory with another.
@@ -73,13 +88,14 @@ def _slopes(
 
 
 @_rows.register_fake
-def _(hidden, weight, bias, numbers, factors, power, chunk):
+def _(hidden, *rest):
+    del rest
     return _fake_loss(hidden)
 
 
 @_slopes.register_fake
-def _(hidden, weight, bias, upstream, kept, numbers, factors, power, chunk, wanted):
-    given = hidden, weight, bias
+def _(hidden, weight, bias, *rest):
+    wanted, given = rest[-1], (hidden, weight, bias)
     shapes = [x.shape if need else (0,) for x, need in zip(given, wanted, strict=True)]
     return _fake_loss(hidden), *(hidden.new_empty(shape) for shape in shapes)
 
@@ -91,17 +107,20 @@ def _fake_loss(hidden: Tensor) -> Tensor:
 
 def _keep_inputs(ctx, inputs, output) -> None:
     del output
-    hidden, weight, bias, numbers, ctx.factors, ctx.power, ctx.chunk = inputs
-    ctx.save_for_backward(hidden, weight, bias, *numbers)
+    hidden, weight, bias, *numbers, cuts, ctx.factors, ctx.power, ctx.chunk = inputs
+    ctx.save_for_backward(hidden, weight, bias, *numbers, *cuts)
 
 
 def _backward_of_rows(ctx, upstream):
     hidden, weight, bias, *numbers = ctx.saved_tensors
+    numbers, cuts = numbers[:4], numbers[4:]
     wanted = list(ctx.needs_input_grad[:3])
-    settings = numbers, ctx.factors, ctx.power, ctx.chunk, wanted
-    _, *found = _slopes(hidden, weight, bias, upstream.contiguous(), None, *settings)
+    settings = cuts, ctx.factors, ctx.power, ctx.chunk, wanted
+    _, *found = _slopes(
+        hidden, weight, bias, upstream.contiguous(), None, *numbers, *settings
+    )
     gradients = [x if need else None for x, need in zip(found, wanted, strict=True)]
-    return *gradients, [None] * len(numbers), None, None, None
+    return *gradients, *([None] * 4), [None] * len(cuts), None, None, None
 
 
 _rows.register_autograd(_backward_of_rows, setup_context=_keep_inputs)
@@ -111,11 +130,9 @@ class _Total(torch.autograd.Function):
     """The gradients come with the loss, and are multiplied by its upstream number."""
 
     @staticmethod
-    def forward(ctx, hidden, weight, bias, share, kept, numbers, settings):
+    def forward(ctx, hidden, weight, bias, share, kept, settings):
         wanted = list(ctx.needs_input_grad[:3])
-        loss, *found = _slopes(
-            hidden, weight, bias, share, kept, numbers, *settings, wanted
-        )
+        loss, *found = _slopes(hidden, weight, bias, share, kept, *settings, wanted)
         ctx.save_for_backward(*found)
         return torch.where(share != 0, loss * share.to(loss.dtype), 0.0).sum()
 
@@ -126,33 +143,26 @@ class _Total(torch.autograd.Function):
             each * upstream.to(each.dtype) if need else None
             for each, need in zip(ctx.saved_tensors, needs, strict=True)
         ]
-        return *found, None, None, None, None
+        return *found, None, None, None
 
 
 def per_row(layer: LastLayer, arguments: Arguments) -> Tensor:
     """Loss of each row."""
-    call = arguments.call
-    return _rows(
-        layer.hidden,
-        layer.weight,
-        layer.bias,
-        _numbers(call),
-        list(call.factors),
-        call.power,
-        layer.chunk,
-    )
+    inputs = layer.hidden, layer.weight, layer.bias
+    return _rows(*inputs, *_settings(layer, arguments.call))
 
 
 def total(
     layer: LastLayer, arguments: Arguments, share: Tensor, kept: Tensor | None
 ) -> Tensor:
     """The sum of the losses times what each row counts."""
-    call = arguments.call
-    settings = list(call.factors), call.power, layer.chunk
     inputs = layer.hidden, layer.weight, layer.bias
-    return _Total.apply(*inputs, share, kept, _numbers(call), settings)
+    settings = _settings(layer, arguments.call)
+    return _Total.apply(*inputs, share, kept, settings)
 
 
-def _numbers(call: LossCall) -> list[Tensor | None]:
+def _settings(layer: LastLayer, call: LossCall) -> tuple[Any, ...]:
+    """What the operators take between their tensors and what is wanted of them."""
     cuts = [] if call.cuts is None else list(cuts_of(call.cuts))
-    return [call.index, call.value, call.positions, call.edges, *cuts]
+    numbers = call.index, call.value, call.positions, call.edges
+    return *numbers, cuts, list(call.factors), call.power, layer.chunk

@@ -12,6 +12,7 @@ from offby.nn._distances import (
 )
 from offby.nn._kappa import WeightedKappaLoss
 from offby.nn._learned import LearnedCosts
+from offby.nn._linear import LinearLoss
 from offby.nn._mixed import MixedLoss
 from offby.nn._numbers import (
     HistogramCRPSLoss,
@@ -29,6 +30,7 @@ __all__ = [
     "HistogramNLLLoss",
     "HistogramWassersteinLoss",
     "LearnedCosts",
+    "LinearLoss",
     "MixedLoss",
     "SLACELoss",
     "SinkhornLoss",

@@ -168,14 +168,13 @@ class ClassCriterion(nn.Module):
         self._seen_a_batch = True
         return True
 
-    def _of_classes(
-        self,
-        per_row: PerRow,
-        terms: Sequence[kernels.Term | None],
-        logits: Tensor,
-        target: Tensor,
-        sample_weight: Tensor | None,
-    ) -> Tensor:
+    def counted(
+        self, logits: Tensor, target: Tensor, sample_weight: Tensor | None
+    ) -> tuple[Tensor, Tensor | None]:
+        """Class indices in 64 bits, and which rows count; None if all do.
+
+        Of the logits shape, dtype and device are looked at, and no more.
+        """
         # Before the mask, which would make an index of a bool. And in 64 bits: -100 in
         # eight is class 156.
         check_target(logits, target)
@@ -190,6 +189,17 @@ class ClassCriterion(nn.Module):
         if ignored:
             counted = target != self.ignore_index
             kept = counted if kept is None else kept & counted
+        return target, kept
+
+    def _of_classes(
+        self,
+        per_row: PerRow,
+        terms: Sequence[kernels.Term | None],
+        logits: Tensor,
+        target: Tensor,
+        sample_weight: Tensor | None,
+    ) -> Tensor:
+        target, kept = self.counted(logits, target, sample_weight)
         known = [term for term in terms if term is not None]
         fused = len(known) == len(terms)
         if kept is None and self.weight is None and self.reduction == "mean" and fused:

@@ -50,6 +50,19 @@ class NumberCriterion(nn.Module):
         del factor
         return None
 
+    def term_of(self, target: Tensor, factor: float) -> kernels.Term | None:
+        """The formula against these numbers as the kernels know it; None if not."""
+        del target, factor
+        return None
+
+    def counted(self, target: Tensor, sample_weight: Tensor | None) -> Tensor | None:
+        """Which rows count; None if all do."""
+        kept = None if sample_weight is None else sample_weight != 0
+        if self.ignore_nan:
+            there = ~target.isnan()
+            kept = there if kept is None else kept & there
+        return kept
+
     def forward(
         self, input: Tensor, target: Tensor, sample_weight: Tensor | None = None
     ) -> Tensor:
@@ -81,10 +94,7 @@ class NumberCriterion(nn.Module):
             self._seen_a_batch = True
         if sample_weight is not None and _values.readable(sample_weight):
             _values.check_row_weights(sample_weight)
-        kept = None if sample_weight is None else sample_weight != 0
-        if self.ignore_nan:
-            there = ~target.isnan()
-            kept = there if kept is None else kept & there
+        kept = self.counted(target, sample_weight)
         if kept is not None:
             # 0 * NaN is NaN in the backward pass.
             target = target.where(kept, self.bins.edges[0].to(target))

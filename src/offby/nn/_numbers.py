@@ -2,7 +2,7 @@
 
 from torch import Tensor
 
-from offby import losses
+from offby import kernels, losses
 from offby.bins import Bins
 from offby.nn._number_criterion import NumberCriterion
 from offby.nn._reduction import Reduction
@@ -74,6 +74,10 @@ class HistogramCRPSLoss(NumberCriterion):
     def per_row(self, logits: Tensor, target: Tensor) -> Tensor:
         """Loss of each row, bins on the last axis."""
         return losses.histogram_crps(logits, target, self.bins)
+
+    def term_of(self, target: Tensor, factor: float) -> kernels.Term | None:
+        """The formula against these numbers as the kernels know it."""
+        return kernels.Term("histogram_crps", self.bins, factor, value=target)
 
 
 class HistogramWassersteinLoss(NumberCriterion):

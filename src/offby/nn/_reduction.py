@@ -129,3 +129,31 @@ def reduce(
                 return loss.mean() if loss.numel() else loss.sum()
             total = divisor.sum()
             return loss.sum() / total.where(total != 0, torch.ones_like(total))
+
+
+def shares(
+    rows: Tensor,
+    reduction: Reduction,
+    *,
+    kept: Tensor | None = None,
+    weight: Tensor | None = None,
+    share: Tensor | None = None,
+) -> Tensor:
+    """What each row counts: the sum of shares times losses is what `reduce` gives.
+
+    Args:
+        rows: Any tensor in the shape of the rows, in the dtype and on the device of
+            their losses.
+        reduction: "mean" or "sum".
+        kept: As in `reduce`, and so `weight` and `share`.
+    """
+    counts = [each.to(rows.dtype) for each in (weight, kept) if each is not None]
+    found = product(*counts)
+    if found is None:
+        found = torch.ones_like(rows)
+    if reduction == "sum":
+        return found
+    counts = [each.to(rows.dtype) for each in (share, kept) if each is not None]
+    divisor = product(*counts)
+    total = found.new_tensor(found.numel()) if divisor is None else divisor.sum()
+    return found / total.where(total != 0, torch.ones_like(total))

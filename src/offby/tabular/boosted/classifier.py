@@ -11,8 +11,8 @@ from offby.tabular.boosted._base import BoostedTrees
 class BoostedOrdinalClassifier(OrdinalForecaster, BoostedTrees):
     """Classifier for ordered classes: boosted trees that know how far off they are.
 
-    `categories`, `decision`, `class_weight`, `ground` and the attributes of classes are those
-    of `OrdinalClassifier`; the other settings are those of
+    `categories`, `decision`, `class_weight`, `ground` and the attributes of classes are
+    those of `OrdinalClassifier`; the other settings are those of
     `offby.tabular.BoostedTrees`, and the same for `BoostedBinnedRegressor`. Needs
     LightGBM.
 

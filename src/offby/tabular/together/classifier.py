@@ -16,8 +16,8 @@ from offby.tabular.together._base import WeightedMean
 class OrdinalEnsemble(WeightedMean, OrdinalForecaster):
     """Classifier for ordered classes: the mean of a network and boosted trees.
 
-    `categories`, `decision`, `class_weight`, `ground` and the attributes of classes are those
-    of `OrdinalClassifier`; the other settings are those of
+    `categories`, `decision`, `class_weight`, `ground` and the attributes of classes are
+    those of `OrdinalClassifier`; the other settings are those of
     `offby.tabular.WeightedMean`. Needs LightGBM.
 
     >>> import numpy as np

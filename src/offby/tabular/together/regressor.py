@@ -16,8 +16,8 @@ from offby.tabular.together._base import WeightedMean
 class BinnedEnsemble(WeightedMean, BinnedForecaster):
     """Regression by the mean of the distributions of a network and boosted trees.
 
-    `n_bins`, `strategy`, `tails`, `bounds`, `target_transform` and the attributes of bins are
-    those of `BinnedRegressor`; the other settings are those of
+    `n_bins`, `strategy`, `tails`, `bounds`, `target_transform` and the attributes of
+    bins are those of `BinnedRegressor`; the other settings are those of
     `offby.tabular.WeightedMean`. Needs LightGBM.
 
     >>> import numpy as np

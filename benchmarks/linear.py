@@ -1,0 +1,199 @@
+"""The last linear layer and the loss in one, beside PyTorch's: time and memory.
+
+    python benchmarks/linear.py [--out benchmarks/results/linear.json] [--rounds 9]
+
+Forward and backward to the gradients of hidden states and weight. One process; every
+round runs every call once, in turn; a figure is the median over the rounds of the ratio
+to that round's `F.cross_entropy(F.linear(...))`, in processor time or on the wall
+(`--clock`). Memory is the most that PyTorch held at once beyond the inputs. The heap
+keeps freed memory, so that no figure hangs on how the system maps pages. With --out in
+its usual place the table of docs/linear.md is written anew.
+"""
+
+import argparse
+import json
+import os
+import statistics
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from cpu import CLOCKS, WARM, machine, peak_mib, seconds
+
+ROOT = Path(__file__).resolve().parents[1]
+RESULT = ROOT / "benchmarks" / "results" / "linear.json"
+PAGE = ROOT / "docs" / "linear.md"
+SHAPES = {
+    "1024 x 256 to 32000": (1024, 256, 32000),
+    "8192 x 128 to 1000": (8192, 128, 1000),
+    "65536 x 64 to 100": (65536, 64, 100),
+    "depth maps, 8 x 240 x 320 x 64 to 80": (8 * 240 * 320, 64, 80),
+}
+BASE = "F.cross_entropy(F.linear(...))"
+CHUNKED = "F.linear_cross_entropy, in chunks"
+OURS = {
+    "linear_cross_entropy": "linear_cross_entropy",
+    "linear_squared_emd": "linear_squared_emd",
+    "cross-entropy + squared EMD, nn.LinearLoss": "nn.LinearLoss(MixedLoss)",
+}
+"""Titles and names of the calls that are ours."""
+
+
+def main() -> None:
+    """Parse, measure, print, write."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--out", type=Path, help="JSON to write")
+    parser.add_argument("--rounds", type=int, default=9)
+    parser.add_argument("--threads", type=int, default=0, help="0: as PyTorch has it")
+    parser.add_argument("--clock", choices=tuple(CLOCKS), default="wall")
+    parser.add_argument("--shapes", help="ROWSxFEATURESxCLASSES, several by commas")
+    options = parser.parse_args()
+    settings = {**WARM, "KINETO_LOG_LEVEL": "99", "OMP_WAIT_POLICY": "PASSIVE"}
+    if any(os.environ.get(key) != value for key, value in settings.items()):
+        # The heap and the threads read their settings before Python runs.
+        os.environ.update(settings)
+        os.execv(sys.executable, [sys.executable, *sys.argv])
+    import torch
+
+    if options.threads:
+        torch.set_num_threads(options.threads)
+    torch.manual_seed(0)
+    shapes: dict[str, Any] = SHAPES
+    if options.shapes:
+        shapes = {s: tuple(map(int, s.split("x"))) for s in options.shapes.split(",")}
+    found = {}
+    for name, sizes in shapes.items():
+        found[name] = measured(calls(*sizes), options.rounds, CLOCKS[options.clock])
+        show(name, found[name])
+    if options.out:
+        record = {
+            "machine": machine(),
+            "clock": options.clock,
+            "rounds": options.rounds,
+            "figures": found,
+        }
+        if options.out.resolve() == RESULT and set(found) == set(SHAPES):
+            renew_page(record)
+        options.out.parent.mkdir(parents=True, exist_ok=True)
+        options.out.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+
+
+def calls(rows: int, features: int, classes: int) -> dict[str, Callable[[], None]]:
+    """Every way, as a function that runs it once."""
+    import torch
+    from torch.nn import functional as F
+
+    from offby import losses, nn
+
+    hidden = torch.randn(rows, features, requires_grad=True)
+    weight = (torch.randn(classes, features) / features**0.5).requires_grad_()
+    target = torch.randint(classes, (rows,))
+    sums = nn.MixedLoss([(1.0, nn.CrossEntropyLoss()), (1.0, nn.SquaredEMDLoss())])
+    head = nn.LinearLoss(features, classes, sums, bias=False)
+    head.weight = torch.nn.Parameter(weight.detach())
+
+    def of(loss: Callable[[], torch.Tensor], by: torch.Tensor = weight):
+        def once():
+            torch.autograd.grad(loss(), (hidden, by))
+
+        return once
+
+    found = {
+        BASE: of(lambda: F.cross_entropy(F.linear(hidden, weight), target)),
+        "squared_emd(F.linear(...))": of(
+            lambda: losses.squared_emd(F.linear(hidden, weight), target).mean()
+        ),
+        "linear_cross_entropy": of(
+            lambda: losses.linear_cross_entropy(hidden, weight, target).mean()
+        ),
+        "linear_squared_emd": of(
+            lambda: losses.linear_squared_emd(hidden, weight, target).mean()
+        ),
+        "nn.LinearLoss(MixedLoss)": of(lambda: head(hidden, target), head.weight),
+    }
+    if hasattr(torch.nn, "LinearCrossEntropyOptions"):  # PyTorch 2.13 has it
+        options = torch.nn.LinearCrossEntropyOptions()
+        found[CHUNKED] = of(
+            lambda: F.linear_cross_entropy(hidden, weight, target, options=options)
+        )
+    return found
+
+
+def measured(
+    calls: dict[str, Callable[[], None]], rounds: int, clock: Callable[[], float]
+) -> dict[str, dict[str, float]]:
+    """Every call once a round, in turn."""
+    times: dict[str, list[float]] = {name: [] for name in calls}
+    for call in calls.values():
+        call()
+    for _ in range(rounds):
+        for name, call in calls.items():
+            times[name].append(seconds(call, 1, clock)[0])
+    figures = {}
+    for name, call in calls.items():
+        pairs = zip(times[name], times[BASE], strict=True)
+        ratios = sorted(mine / base for mine, base in pairs)
+        low, middle, high = (
+            statistics.quantiles(ratios, n=4) if rounds > 1 else ratios * 3
+        )
+        figures[name] = {
+            "ratio": middle,
+            "low": low,
+            "high": high,
+            "ms": 1e3 * statistics.median(times[name]),
+            "mib": peak_mib(call),
+        }
+    return figures
+
+
+def show(shape: str, figures: dict[str, dict[str, float]]) -> None:
+    """Print the figures of a shape."""
+    print(f"\n{shape}\n  {'':34s}  ratio   quartiles      ms      MiB")
+    for name, figure in figures.items():
+        print(
+            f"  {name:34s} {figure['ratio']:6.2f} {figure['low']:6.2f}-"
+            f"{figure['high']:<6.2f} {figure['ms']:8.1f} {figure['mib']:8.1f}",
+            flush=True,
+        )
+
+
+def table(record: dict[str, Any]) -> str:
+    """The table of docs/linear.md."""
+    titles = {BASE: f"`{BASE}`", CHUNKED: "`F.linear_cross_entropy` in chunks"}
+    titles |= {name: f"`{name}`" for name in OURS.values()}
+    lines = [
+        "| time, memory | " + " | ".join(SHAPES) + " |",
+        "| --- |" + " --- |" * len(SHAPES),
+    ]
+    for name, title in titles.items():
+        cells = []
+        for shape in SHAPES:
+            figure = record["figures"][shape].get(name)
+            cells.append(
+                "-"
+                if figure is None
+                else f"{figure['ratio']:.2f}, {figure['mib']:.0f} MiB"
+            )
+        lines.append(f"| {title} | {' | '.join(cells)} |")
+    clock = {"wall": "on the wall", "cpu": "of processor time, beside other work"}
+    made = record["machine"]
+    lines += [
+        "",
+        f"Medians of {record['rounds']} rounds {clock[record['clock']]}, "
+        f"{made['threads']} threads, {made['kernels']}, PyTorch {made['torch']}.",
+    ]
+    return "\n".join(lines)
+
+
+def renew_page(record: dict[str, Any]) -> None:
+    """Put the new table where the old one stands, between its two marks."""
+    begin, end = "<!-- table -->\n", "<!-- end of table -->"
+    text = PAGE.read_text(encoding="utf-8")
+    before, _, rest = text.partition(begin)
+    _, _, after = rest.partition(end)
+    PAGE.write_text(f"{before}{begin}{table(record)}\n{end}{after}", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
