@@ -97,7 +97,8 @@ def save(model: Any, path: str | Path, about: dict[str, Any] | None = None) -> N
             "your own, whose code no file of ours can hold; save its weights with "
             "torch.save(model.network_.state_dict(), path), or use joblib.dump"
         )
-    if callable(model.loss) and not isinstance(model.loss, nn.Module):
+    loss = params.get("loss")
+    if callable(loss) and not isinstance(loss, nn.Module):
         raise TypeError(
             "save stores losses by their name or as criteria of offby.nn, and this "
             "estimator has a function of your own, whose code no file of ours can "

@@ -16,8 +16,8 @@ from offby.tabular.together._base import WeightedMean
 class BinnedEnsemble(WeightedMean, BinnedForecaster):
     """Regression by the mean of the distributions of a network and boosted trees.
 
-    `n_bins`, `strategy`, `tails`, `target_transform` and the attributes of the bins are
-    those of `BinnedRegressor`; the other settings are those of
+    `n_bins`, `strategy`, `tails`, `bounds`, `target_transform` and the attributes of
+    the bins are those of `BinnedRegressor`; the other settings are those of
     `offby.tabular.WeightedMean`. Needs LightGBM.
 
     >>> import numpy as np
@@ -40,7 +40,7 @@ class BinnedEnsemble(WeightedMean, BinnedForecaster):
         return [BinnedRegressor(), BoostedBinnedRegressor()]
 
     def _own_settings(self) -> dict[str, Any]:
-        names = ("n_bins", "strategy", "tails", "target_transform")
+        names = ("n_bins", "strategy", "tails", "bounds", "target_transform")
         return {name: getattr(self, name) for name in names}
 
     def _shared(self, first: Any) -> dict[str, Any]:
