@@ -120,6 +120,7 @@ class BoostedTrees(Learner):
         if data.line.n_classes == 1:
             return Outputs.certain(), _nothing_to_learn
         target = data.index if data.value is None else data.value
+        assert isinstance(self.loss, str)  # Checked: a module has no curvature.
         made = objective(self.loss, data.line, bins=data.bins, basis=self.basis)
         known = made.prepared(target.numpy()[rows.first])
         learned = made.starting_at(known, rows.weights)

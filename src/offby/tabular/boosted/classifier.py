@@ -17,10 +17,10 @@ class BoostedOrdinalClassifier(OrdinalForecaster, BoostedTrees):
     LightGBM.
 
     >>> import numpy as np
-    >>> X, y = np.arange(40.0)[:, None], np.repeat(["low", "mid", "high", "top"], 10)
     >>> order = ["low", "mid", "high", "top"]
+    >>> X, y = np.arange(400.0)[:, None], np.repeat(order, 100)
     >>> model = BoostedOrdinalClassifier(categories=order, max_iter=20, random_state=0)
-    >>> model.fit(X, y).predict([[0.0], [39.0]]).tolist()
+    >>> model.fit(X, y).predict([[0.0], [399.0]]).tolist()
     ['low', 'top']
     """
 
