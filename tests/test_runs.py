@@ -36,7 +36,7 @@ def data(seed=0):
 
 def run(folder=None, X=None, **changes):
     rules = {"losses": ["ce", "emd2"], "folds": 2, "seeds": 2, "settings": SHORT}
-    rules |= {"all_fits": True}
+    rules |= {"all_fits": True, "models": ["network"]}
     default, y = data()
     return compare(default if X is None else X, y, run_dir=folder, **rules | changes)
 
