@@ -230,11 +230,11 @@ def comparison(
             Column("id", "", 0, 0, "only names or numbers the rows"),
         ),
         importances=(
-            Importance("ce", "alcohol", 0.214, 0.18, 0.25),
-            Importance("ce", "region", 0.004, -0.002, 0.011),
+            Importance(losses[0], "alcohol", 0.214, 0.18, 0.25),
+            Importance(losses[0], "region", 0.004, -0.002, 0.011),
         ),
         regions=tuple(
-            Region("ce", "target", label, 100 + 10 * place, 0.4 + 0.02 * place, -0.1)
+            Region(losses[0], "target", label, 100 + 10 * place, 0.4 + 0.02 * place, -0.1)
             for place, label in enumerate(
                 (f"{position:.4g}" for position in positions)
                 if kind == "classes"

@@ -207,6 +207,10 @@ def bare(data):
         noise_share=None,
         takeovers=(),
         training=(),
+        columns=(),
+        importances=(),
+        regions=(),
+        coverage=(),
     )
 
 
