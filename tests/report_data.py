@@ -234,7 +234,9 @@ def comparison(
             Importance(losses[0], "region", 0.004, -0.002, 0.011),
         ),
         regions=tuple(
-            Region(losses[0], "target", label, 100 + 10 * place, 0.4 + 0.02 * place, -0.1)
+            Region(
+                losses[0], "target", label, 100 + 10 * place, 0.4 + 0.02 * place, -0.1
+            )
             for place, label in enumerate(
                 (f"{position:.4g}" for position in positions)
                 if kind == "classes"

@@ -72,7 +72,7 @@ class Objective:
 
     def _loss_by_kernel(self, raw: np.ndarray, known: Target) -> np.ndarray:
         found = kernel.loss(self._call, raw, known.index, known.before, known.after)
-        return found + _rows.loss_of_number(known, self.terms)
+        return found.astype(np.float64) + _rows.loss_of_number(known, self.terms)
 
     def prepared(self, target: ArrayLike | Target) -> Target:
         """The target, checked once; every method takes it in place of the target."""
@@ -120,7 +120,7 @@ class Objective:
         target: ArrayLike | Target,
         sample_weight: ArrayLike | None = None,
     ) -> np.ndarray:
-        """Loss of each row, times its weight."""
+        """Loss of each row in float64, times its weight."""
         found, known, weight = self._checked(raw, target, sample_weight)
         if kernel.available():
             out = self._loss_by_kernel(found, known)

@@ -139,8 +139,6 @@ def _integers(
 
 def _histogram(bins: Bins) -> tuple[np.ndarray, np.ndarray]:
     """CRPS as a quadratic form of the misses at the inner edges: its two diagonals."""
-    if bins.wraps:
-        raise ValueError(f"crps needs bins on a line, got {bins}; use emd2")
     h = bins.widths.cpu().numpy() / 3
     between = h[1:-1] / 2
     for tail in tails_of(bins):
@@ -150,7 +148,8 @@ def _histogram(bins: Bins) -> tuple[np.ndarray, np.ndarray]:
 
 def _unit(ground: Ground, bins: Bins) -> float:
     """Units of the ground in one of the target, so that terms of a sum weigh alike."""
-    assert isinstance(ground, Line)
+    if bins.wraps or not isinstance(ground, Line):
+        raise ValueError(f"crps needs bins on a line, got {bins}; use emd2")
     own, line = ground.positions, bins.centers
     return float((own[-1] - own[0]) / (line[-1] - line[0])) if len(own) > 1 else 1.0
 

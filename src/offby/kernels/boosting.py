@@ -63,6 +63,13 @@ class BoostingCall:
         return self.shapes + len(self.waves)
 
     @cached_property
+    def addresses(self) -> tuple[int, ...]:
+        """Of the arrays about runs and pairs of classes, in the order of the job."""
+        runs = (self.order, self.rank, self.start, self.end)
+        factors = (self.squares, self.between, self.logs, self.distance, self.convex)
+        return tuple(map(_address, (*runs, *factors)))
+
+    @cached_property
     def single(self) -> "BoostingCall":
         """The same in float32."""
         arrays = {
@@ -144,9 +151,10 @@ def _run(
 ) -> np.ndarray:
     """Fill the arrays; the rows that have to be computed again, in float64."""
     single = raw.dtype == np.float32
+    again = np.zeros(len(raw) if single else 0, np.uint8)
     if single:
         call = call.single
-        arrays["again"] = np.zeros(len(raw), np.uint8)
+        arrays["again"] = again
     held = {
         name: array
         if array is None or array.dtype.kind in "iu"
@@ -164,9 +172,7 @@ def _run(
         _JOBS[raw.dtype].pack(
             *map(_address, (raw, call.base, call.waves, held.get("index"))),
             *map(_address, map(held.get, ("before", "after", "weight"))),
-            *map(_address, (call.order, call.rank, call.start, call.end)),
-            *map(_address, (call.squares, call.between, call.logs)),
-            *map(_address, (call.distance, call.convex)),
+            *call.addresses,
             *map(_address, map(held.get, ("gradient", "curvature", "loss"))),
             *map(_address, map(held.get, ("probabilities", "again"))),
             *(len(raw), call.waves.shape[1], call.n_outputs, len(call.start)),
@@ -177,7 +183,7 @@ def _run(
             *(library.level, 0),
         )
     )
-    return np.flatnonzero(held["again"]) if single else np.zeros(0, np.int64)
+    return np.flatnonzero(again)
 
 
 def _address(array: np.ndarray | None) -> int:

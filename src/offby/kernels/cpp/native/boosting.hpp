@@ -87,12 +87,13 @@ OFFBY_INLINE f64v series(f64v x) {
 }
 
 // Masses of the location-scale model, and how location and scale move their logarithms.
+// `Scaled`: whether the derivative by the log scale is asked for.
 template <bool Scaled, class C, class V = vec<C>>
 static void location_scale(const BoostingJob<C>& job, const Block<C>& b) {
   const int64_t K = job.classes;
   const V one = all(C(1)), none{};
   V mu = b.x[0], size = one, speed = one;
-  if (Scaled) {
+  if (job.shapes > 1) {
     V u = b.x[1] * C(1 / LARGEST_LOG_SCALE), e = exponential(magnitude(u) * C(-2));
     V squash = (one - e) / (one + e);
     squash = select(u < none, -squash, squash);
@@ -103,7 +104,7 @@ static void location_scale(const BoostingJob<C>& job, const Block<C>& b) {
   V low_z{}, low_below{}, low_above = one;  // of the cut before
   for (int64_t k = 0; k + 1 < K; k++) {
     V z = (all(job.base[k]) - mu) * size;
-    V e = exponential(-magnitude(z)), most = one / (one + e), least = e * most;
+    V e = exponential(-magnitude(z)), most = quotient(one, one + e), least = e * most;
     auto left = z < none;
     V below = select(left, least, most), above = select(left, most, least);
     b.location[k] = size * (low_below - above);
@@ -118,8 +119,8 @@ static void location_scale(const BoostingJob<C>& job, const Block<C>& b) {
       b.p[k] = q;
       if (Scaled) {
         // gap / (e^gap - 1) = gap (1 - d) / d with d = 1 - e^-gap.
-        V odds = select(near, (one - gap * part) / part,
-                        select(q > all(LEAST<C>), gap * (both - q) / q, none));
+        V odds = select(near, quotient(one - gap * part, part),
+                        select(q > all(LEAST<C>), quotient(gap * (both - q), q), none));
         b.scale[k] = speed * (low_z * low_below - z * above - odds);
       }
     } else {
@@ -143,8 +144,10 @@ static void masses(const BoostingJob<C>& job, const Block<C>& b, int64_t row, in
     b.total[k] = w;
     most = greater(w, most);
   }
-  if (first == 1) location_scale<false>(job, b);
-  if (first == 2) location_scale<true>(job, b);
+  if (first == 2 && job.gradient)
+    location_scale<true>(job, b);
+  else if (first)
+    location_scale<false>(job, b);
   for (int64_t k = 0; k < K; k++) {
     V e = exponential(b.total[k] - most);
     b.p[k] = first ? b.p[k] * e : e;
