@@ -121,7 +121,8 @@ def test_gradcheck(name):
     hidden, weight, bias, target = layer(4)
 
     def loss(*inputs):
-        return both(name, *inputs, target, chunk=3)[0]
+        hidden, weight, bias = inputs
+        return both(name, hidden, weight, bias, target, chunk=3)[0]
 
     assert torch.autograd.gradcheck(loss, (hidden, weight, bias))
     assert torch.autograd.gradgradcheck(loss, (hidden, weight, bias))
