@@ -183,7 +183,8 @@ def table(record: dict[str, Any]) -> str:
     lines += [
         "",
         f"Medians of {record['rounds']} rounds {clock[record['clock']]}, "
-        f"{made['threads']} thread{'s' * (made['threads'] != 1)}, {made['kernels']}, PyTorch {made['torch']}.",
+        f"{made['threads']} thread{'s' * (made['threads'] != 1)}, "
+        f"{made['kernels']}, PyTorch {made['torch']}.",
     ]
     return "\n".join(lines)
 
