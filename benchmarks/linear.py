@@ -19,6 +19,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+sys.path.insert(0, str(Path(__file__).parent))
+
 from cpu import CLOCKS, WARM, machine, peak_mib, seconds
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -181,7 +183,8 @@ def table(record: dict[str, Any]) -> str:
     lines += [
         "",
         f"Medians of {record['rounds']} rounds {clock[record['clock']]}, "
-        f"{made['threads']} threads, {made['kernels']}, PyTorch {made['torch']}.",
+        f"{made['threads']} thread{'s' * (made['threads'] != 1)}, "
+        f"{made['kernels']}, PyTorch {made['torch']}.",
     ]
     return "\n".join(lines)
 

@@ -38,7 +38,7 @@ def peak_mib(step) -> float:
     events = [e for e in inner.kineto_results.events() if e.name() == "[memory]"]
     held = most = 0
     for event in sorted(events, key=lambda e: e.start_ns()):
-        held += event.nbytes()
+        held += event.nbytes()  # pyright: ignore[reportAttributeAccessIssue]
         most = max(most, held)
     return most / 2**20
 

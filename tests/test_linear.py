@@ -98,6 +98,25 @@ def test_gradients_in_float32_are_within_1e_5_of_float64(classes, margin):
             assert (mine - theirs).norm() <= 1e-5 * theirs.norm()
 
 
+@needs_library
+@pytest.mark.parametrize("classes", [K, 4500])
+def test_rows_that_are_read_twice_find_their_logits(classes):
+    """They are computed in float64, after the gradients of their neighbors."""
+    hidden, weight, bias, target = layer(40, classes=classes)
+    with torch.no_grad():
+        bias[1] += 30
+    after = losses.wasserstein(
+        F.linear(hidden, weight, bias), target, p=1.5, impl="torch"
+    )
+    right = gradients(after.mean(), hidden, weight)
+    some = [x.detach().float().requires_grad_() for x in (hidden, weight, bias)]
+    one = losses.linear_wasserstein(
+        some[0], some[1], target, p=1.5, bias=some[2], impl="cpp"
+    )
+    for mine, theirs in zip(gradients(one.mean(), *some[:2]), right, strict=True):
+        assert (mine - theirs).norm() <= 1e-5 * theirs.norm()
+
+
 def test_features_on_axis_1_are_not_copied(monkeypatch):
     hidden, weight, bias, target = layer(2, 4, 3)
     images = hidden.detach().movedim(-1, 1).contiguous().requires_grad_()
@@ -121,7 +140,8 @@ def test_gradcheck(name):
     hidden, weight, bias, target = layer(4)
 
     def loss(*inputs):
-        return both(name, *inputs, target, chunk=3)[0]
+        hidden, weight, bias = inputs
+        return both(name, hidden, weight, bias, target, chunk=3)[0]
 
     assert torch.autograd.gradcheck(loss, (hidden, weight, bias))
     assert torch.autograd.gradgradcheck(loss, (hidden, weight, bias))

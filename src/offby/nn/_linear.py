@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import cast
 
 import torch
@@ -255,9 +256,7 @@ def _of_classes(
         if len(known) == len(terms):
             weight = share
         else:  # a formula of its own, if labels are smoothed
-
-            def loss(z: Tensor, y: Tensor) -> Tensor:
-                return criterion.weighted_rows(per_row, z, y)
+            loss = partial(criterion.weighted_rows, per_row)
 
     fused = kernels.Fused(
         layer, loss, [target], known if len(known) == len(terms) else None, target
