@@ -119,14 +119,14 @@ def test_targets_are_measured_beside_those_by_hand(tmp_path):
         assert figures[name]["mib"] <= 1.5 * figures[by_hand]["mib"]
 
 
-<<<<<<< HEAD
 @pytest.mark.slow
 def test_the_study_of_the_verdicts_runs(tmp_path, capsys):
     script, out = runpy.run_path(str(BENCHMARKS / "verdict.py")), tmp_path / "v.json"
     script["main"](["--smoke", "--out", str(out)])
     assert "emd1 settled" in capsys.readouterr().out
     assert script["page"](json.loads(out.read_text(encoding="utf-8")))
-=======
+
+
 def test_the_page_of_linear_losses_shows_what_was_measured():
     record = json.loads(linear.RESULT.read_text(encoding="utf-8"))
     assert linear.table(record) in linear.PAGE.read_text(encoding="utf-8")
@@ -138,4 +138,3 @@ def test_linear_losses_are_measured_in_chunks_and_whole():
         found = linear.measured(linear.calls(6, 3, 4), 2, cpu.CLOCKS["cpu"])
     assert {linear.BASE, *linear.OURS.values()} <= set(found)
     assert all(figure["mib"] > 0 for figure in found.values())
->>>>>>> linear
