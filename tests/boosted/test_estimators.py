@@ -36,8 +36,8 @@ MEDIAN_IS_NOT_MODE = {
 @pytest.mark.filterwarnings("ignore:the classes are text")
 @parametrize_with_checks(
     [
-        BoostedOrdinalClassifier(**QUICK, decision="mode"),
-        BoostedBinnedRegressor(**QUICK, n_bins=10),
+        BoostedOrdinalClassifier(**{**QUICK, "n_bags": 1}, decision="mode"),
+        BoostedBinnedRegressor(**{**QUICK, "n_bags": 1}, n_bins=10),
     ],
 )
 def test_keeps_the_scikit_learn_contract(estimator, check):
