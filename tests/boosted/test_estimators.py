@@ -177,3 +177,14 @@ def test_every_setting_is_documented(estimator):
 def test_public_names():
     assert offby.BoostedOrdinalClassifier is BoostedOrdinalClassifier
     assert offby.BoostedBinnedRegressor is BoostedBinnedRegressor
+
+
+def test_three_classes_around_a_circle_are_all_as_far_apart():
+    """So they are learned as well as at equal costs: nothing is lost on the way."""
+    grounds = (offby.Circle([0.0, 1.0, 2.0], 3.0), offby.Costs.equal(3))
+    around, apart = (
+        BoostedOrdinalClassifier(ground=ground, **QUICK).fit(X, CLASSES)
+        for ground in grounds
+    )
+    assert around.score(X, CLASSES) > 0.75
+    np.testing.assert_allclose(around.predict_proba(X), apart.predict_proba(X), 1e-9)

@@ -15,6 +15,9 @@ from offby.grounds import Circle, Ground, Line
 LARGEST_LOG_SCALE = 5.0
 """The log scale tends to this number, so that no output can overflow."""
 
+_FEW = 12
+"""On a circle of so few classes, a tree for each of them costs little and says all."""
+
 _NAME = re.compile(r"identity|(?P<kind>cosines|location-scale)-(?P<waves>\d+)")
 
 
@@ -62,7 +65,8 @@ def basis_of(name: str, ground: Ground) -> Basis:
     n_classes = ground.n_classes
     if name == "auto":
         line = "location-scale-3" if isinstance(ground, Line) else "identity"
-        name = "cosines-6" if isinstance(ground, Circle) else line
+        around = isinstance(ground, Circle) and n_classes > _FEW
+        name = "cosines-6" if around else line
     match = _NAME.fullmatch(name)
     if match is None:
         raise ValueError(

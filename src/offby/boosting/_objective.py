@@ -241,7 +241,7 @@ def objective(
         basis: What the raw outputs move: "identity" (every class its own),
             "cosines-J" (J cosines over the classes) or "location-scale-J" (a location,
             a log scale and J cosines). "auto": "location-scale-3" on a line,
-            "cosines-6" on a circle, else "identity".
+            "cosines-6" on a circle of more than 12 classes, else "identity".
         curvature: "gauss-newton", the diagonal of the Gauss-Newton matrix;
             "gershgorin", a diagonal that majorizes it; "variance", a bound of the
             diagonal that takes one number for each row.

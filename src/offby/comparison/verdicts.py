@@ -93,14 +93,14 @@ def _not_settled(open_: Sequence[Difference]) -> str:
 def _better_baselines(
     metric: Metric, best: str, baselines: Sequence[Method], scores: Sequence[Score]
 ) -> list[str]:
-    """Baselines that score better than every loss: nobody should train for nothing."""
+    """The best reference, if it scores better than every loss: said with its scores."""
     own = ranking.mean(scores, best, metric.key)
     order = [best, *(method.key for method in baselines)]
     ahead = ranking.ranked(scores, order, metric)
-    ahead = ahead[: ahead.index(best)]
+    ahead = ahead[: ahead.index(best)][:1]
     titles = {method.key: method.title for method in baselines}
     names = {
-        key: key if title == key else f"The baseline {key} ({title})"
+        key: key if title == key else f"The {title} ({key})"
         for key, title in titles.items()
     }
     return [
