@@ -78,12 +78,10 @@ def kmeans_edges(sample: WeightedSample, n_bins: int, max_iter: int = 300) -> Ed
     return np.concatenate([different[:1], inner, different[-1:]])
 
 
-def uniform_edges(low: float, high: float, n_bins: int) -> Edges:
-    """All bins equally wide."""
+def uniform_edges(low: float, high: float, n_bins: int) -> torch.Tensor:
+    """All bins equally wide, as a tensor: inside a transform it has no numbers."""
     # PyTorch's, whose edges are those of `Line.regular` to the last bit.
-    return torch.linspace(
-        low, high, n_bins + 1, dtype=torch.float64, device="cpu"
-    ).numpy()
+    return torch.linspace(low, high, n_bins + 1, dtype=torch.float64, device="cpu")
 
 
 def edges_around(sample: WeightedSample, n_bins: int, strategy: str) -> Edges:
@@ -95,7 +93,7 @@ def edges_around(sample: WeightedSample, n_bins: int, strategy: str) -> Edges:
         case "kmeans":
             return _heavy_values_apart(sample, n_bins, kmeans_edges)
         case "uniform":
-            return _with_margins(uniform_edges(low, high, n_bins))
+            return _with_margins(uniform_edges(low, high, n_bins).numpy())
         case "log":
             edges = log_edges(low, high, n_bins)
             edges[0] *= edges[0] / edges[1]
