@@ -142,6 +142,7 @@ def test_columns_with_a_role_are_not_learned_from(tmp_path):
     rows = [f"{i % 7},{i // 3},{1 + i % 2},{1 + i % 3}" for i in range(90)]
     (tmp_path / "all.csv").write_text("\n".join(["a,g,w,y", *rows]) + "\n")
     words = ("all.csv", "-t", "y", *QUICK, "--groups", "g", "--weights", "w")
+    words = (*words, "--models", "network")
     result = call("compare", *words, "--run-dir", "runs", "--metric", "qwk", "-j", "1")
     assert result.exit_code == 0, result.output
     first = json.loads((tmp_path / "all-y.json").read_text())
