@@ -27,7 +27,11 @@ class Outputs:
     @classmethod
     def of(cls, learned: Objective) -> "Outputs":
         """The outputs of an objective."""
-        each = replace(learned, bins=None).prepared(np.arange(learned.n_classes))
+        bins = learned.bins
+        # A loss of numbers needs a number in each bin, not only its index.
+        each = learned.prepared(
+            np.arange(learned.n_classes) if bins is None else bins.centers.numpy()
+        )
         even = np.full(learned.n_classes, -np.log(learned.n_classes))
         unsure = replace(learned, log_frequencies=even)
         raw = np.zeros((len(each), learned.n_outputs))
