@@ -93,7 +93,7 @@ def column(table, number):
     texts = rows.evaluate_all(
         "(all, n) => all.map(row => row.cells[n].innerText)", number
     )
-    return [text.lstrip("› ").partition("\n")[0] for text in texts]
+    return [text.lstrip("›= ").partition("\n")[0] for text in texts]
 
 
 def test_opens_with_all_sections_and_what_is_folded_unfolds(visit):

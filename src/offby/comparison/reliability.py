@@ -134,7 +134,10 @@ class _Forecasts:
 
     def cells(self) -> tuple[np.ndarray, np.ndarray]:
         """Thresholds, and the stretch of the target that each stands for."""
-        borders = np.quantile(self.y, np.linspace(0, 1, 41))
+        borders = np.unique(self.y)
+        # Between two targets no event changes: with few rows each of them is a border.
+        if len(borders) > 4 * _CELLS:
+            borders = np.quantile(self.y, np.linspace(0, 1, 41))
         ends = [edge for places in self.places for edge in places[[0, -1]]]
         borders = np.unique([*borders, *ends])
         # Several parts of each: whole numbers make few.

@@ -24,7 +24,6 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 from torch import nn
 
-from offby.nn.criteria import is_criterion, made_of, settings_of
 from offby.tabular.calibration import identity
 from offby.tabular.modules import ModuleAdapter
 
@@ -265,9 +264,13 @@ class _Writer:
 
     def _object(self, value: Any) -> Any:
         name = type(value).__name__
-        if isinstance(value, nn.Module) and is_criterion(value):
-            name, arguments = settings_of(value)
-            return {"criterion": name, "arguments": self.tree(arguments)}
+        if isinstance(value, nn.Module):
+            # On use: with the criteria comes PyTorch's compiler.
+            from offby.nn.criteria import is_criterion, settings_of
+
+            if is_criterion(value):
+                name, arguments = settings_of(value)
+                return {"criterion": name, "arguments": self.tree(arguments)}
         if name not in _CLASSES or _class(name) is not type(value):
             raise TypeError(
                 "save stores numbers, text, arrays and what offby itself makes, got "
@@ -330,6 +333,8 @@ class _Reader:
             case {"class": name, "state": state}:
                 return _restored(_class(name), self.value(state))
             case {"criterion": name, "arguments": arguments}:
+                from offby.nn.criteria import made_of
+
                 return made_of(name, self.value(arguments))
             case {"class": name, "parts": parts}:
                 return _assembled(_class(name), self.value(parts))

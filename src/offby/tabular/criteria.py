@@ -9,8 +9,9 @@ import torch
 from torch import Tensor, nn
 
 from offby.losses.registry import Labels, parse
-from offby.nn import MixedLoss
-from offby.nn.criteria import bins_of, is_criterion
+
+# Criteria are imported on use: with them comes PyTorch's compiler, two seconds that a
+# fit under a loss by name does not need.
 
 Loss = str | nn.Module | Callable[[Tensor, Tensor], Tensor]
 
@@ -38,6 +39,8 @@ def training_loss(loss: Loss) -> TrainingLoss:
     if isinstance(loss, str):
         return parse(loss)
     if isinstance(loss, nn.Module):
+        from offby.nn.criteria import is_criterion
+
         if not is_criterion(loss):
             raise TypeError(
                 "loss must be a name, a criterion of offby.nn, or a function "
@@ -53,15 +56,17 @@ def loss_name(loss: Loss) -> str:
     """What a loss is called in a sentence."""
     if isinstance(loss, str):
         return loss
+    if not isinstance(loss, nn.Module):
+        return getattr(loss, "__name__", type(loss).__name__)
+    from offby.nn import MixedLoss
+
     if isinstance(loss, MixedLoss):
         pairs = zip(loss.factors, loss.criteria, strict=True)
         return " + ".join(
             type(c).__name__ if factor == 1 else f"{factor:g} x {type(c).__name__}"
             for factor, c in pairs
         )
-    if isinstance(loss, nn.Module):
-        return type(loss).__name__
-    return getattr(loss, "__name__", type(loss).__name__)
+    return type(loss).__name__
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,6 +87,8 @@ class CriterionLoss:
     @property
     def needs_bins(self) -> bool:
         """Whether one of its terms takes numbers."""
+        from offby.nn.criteria import bins_of
+
         return bins_of(self.criterion) is not None
 
     def rows(self, logits: Tensor, labels: Labels) -> Tensor:
@@ -90,6 +97,8 @@ class CriterionLoss:
         Raises:
             ValueError: If its grid is not that of the estimator.
         """
+        from offby.nn.criteria import bins_of
+
         bins = bins_of(self.criterion)
         target = labels.index
         if bins is not None:

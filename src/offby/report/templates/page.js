@@ -35,7 +35,7 @@ function sort(table, heads, column) {
 
 /** The number that a cell starts with, or its words. */
 function key(cell) {
-  const text = cell.textContent.replace("\u203a", "").replaceAll("\u2212", "-").trim();
+  const text = cell.textContent.replace(/^\s*[\u203a=] /, "").replaceAll("\u2212", "-").trim();
   if (text.startsWith("\u221e")) return Infinity;
   const number = Number.parseFloat(text);
   return text === "\u2013" ? null : Number.isNaN(number) ? text : number;
