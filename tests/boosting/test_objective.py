@@ -278,3 +278,13 @@ def test_wrong_settings_rows_and_targets_are_said():
         made.loss(raw, [0])
     with pytest.raises(ValueError, match="sample_weight"):
         made.loss(raw, [0, 1], [-1, 1])
+
+
+def test_classes_in_place_of_numbers_are_refused_before_the_kernel_reads_them():
+    bins = Bins.uniform(0, 1, 6)
+    learned = objective("crps", bins)
+    classes = objective("emd2", Line.regular(6)).prepared(np.arange(6))
+    raw = np.zeros((6, learned.n_outputs))
+    for ask in (learned.loss, learned.gradient_and_curvature):
+        with pytest.raises(ValueError, match="must hold numbers"):
+            ask(raw, classes)

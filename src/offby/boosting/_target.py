@@ -45,6 +45,12 @@ def target_of(target: ArrayLike, n_classes: int, bins: Bins | None) -> Target:
         ValueError: If they are not classes 0 to K - 1, or finite numbers, on one axis.
     """
     if isinstance(target, Target):
+        # The kernel would read numbers that are not there.
+        if bins is not None and target.before is None:
+            raise ValueError(
+                "target must hold numbers, as the objective has bins, got classes; "
+                "prepare it with this objective"
+            )
         return target
     found = on_host(target)
     if found.ndim != 1:
