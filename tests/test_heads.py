@@ -23,7 +23,6 @@ from offby import Line, OrdinalClassifier, losses, nn
 from offby.metrics import spearman_correlation
 from offby.nn import heads
 
-mp.mp.dps = 50
 LINKS = ("logit", "probit", "cloglog")
 HEADS = {
     **{link: functools.partial(heads.CumulativeLink, link=link) for link in LINKS},
