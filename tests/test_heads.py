@@ -1,5 +1,6 @@
 """Last layers for ordered classes: right, stable, and what others' layers give."""
 
+import copy
 import functools
 import gzip
 import json
@@ -54,6 +55,18 @@ def shaken(head: Head, seed: int = 0, by: float = 0.5) -> Head:
             noise = torch.randn(parameter.shape, generator=generator)
             parameter.add_(by * noise.double())
     return head
+
+
+def against_the_others(head: Head, by: float) -> Head:
+    """A copy with the first output moved one way and all others the other way."""
+    moved = copy.deepcopy(head)
+    with torch.no_grad():
+        for parameter in moved.parameters():
+            if parameter.ndim:
+                factor = torch.full((len(parameter),), 1 - by, dtype=parameter.dtype)
+                factor[0] = 1 + by
+                parameter.mul_(factor.reshape(-1, *[1] * (parameter.ndim - 1)))
+    return moved
 
 
 def inputs(*shape: int, seed: int = 1) -> torch.Tensor:
@@ -114,10 +127,11 @@ def test_float32_keeps_its_digits_and_its_slope_at_any_score(make, scale):
     x64 = x.detach().double()
     exact = head.double()(x64)
     # A score is known to eps of its size. What that does to a log-probability is what
-    # a score that much larger gives.
+    # scores that much larger give, and one that is larger where the others are smaller.
     moved = (head(x64 * (1 + 3e-7)) - exact).abs() + (
         head(x64 * (1 - 3e-7)) - exact
     ).abs()
+    moved = moved + (against_the_others(head, 3e-7)(x64) - exact).abs()
     slack = 5e-6 * (1 + exact.abs()) + 3 * moved
     assert ((log_p.double() - exact).abs() <= slack).all()
 

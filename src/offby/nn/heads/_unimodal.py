@@ -139,8 +139,9 @@ class Unimodal(nn.Module):
     ) -> Float[Tensor, "*batch classes"]:
         """Log-probabilities of the classes, on the last axis."""
         u = at_least_float32(self.linear(input))
-        r = torch.cat([u[..., :1], u[..., 1:].abs()], -1).cumsum(-1)
-        return (-r.abs()).log_softmax(-1)
+        # Near the peak the steps cancel the start: what is left must not be rounding.
+        steps = torch.cat([u[..., :1], u[..., 1:].abs()], -1).double()
+        return (-steps.cumsum(-1).abs()).log_softmax(-1).to(u.dtype)
 
     def extra_repr(self) -> str:
         """Its settings, as `print` shows them."""
