@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from offby.cli import terminal
+from offby.cli.reading import prepared, reading
 from offby.comparison.config import CompareConfig
 
 if TYPE_CHECKING:
     from offby.results import Comparison
-    from offby.tables import Problem, ReadOptions
+    from offby.tables import Problem
 
 SIZES = {
     "quick": (3, 1),
@@ -63,21 +64,6 @@ def jobs_of(problem: "Problem", asked: dict[str, Any], losses: Sequence[str]) ->
     return 1 if len(problem.y) * folds * len(losses) < _FEW_ROWS else -1
 
 
-def reading(asked: dict[str, Any]) -> "ReadOptions":
-    """How the file is written, as far as the user says it."""
-    from offby.tables import ReadOptions
-
-    return ReadOptions(
-        missing=tuple(asked["missing"]),
-        separator=asked["separator"],
-        decimal=asked["decimal"],
-        encoding=asked["encoding"],
-        sheet=asked["sheet"],
-        table=asked["table_name"],
-        dates=asked["dates"],
-    )
-
-
 def problem_of(
     data: str,
     target: str,
@@ -103,22 +89,7 @@ def problem_of(
         bins=asked["bins"],
         usual_bins=CompareConfig.bins,
     )
-    problem = tables.prepare(
-        scanned,
-        target,
-        order=tables.split_list(asked["order"]),
-        drop=drop,
-        groups=asked["groups"],
-        time=asked["time_"],
-        weights=asked["weights"],
-        min_class=asked["min_class"],
-        sample=asked["sample"],
-        seed=asked["seed"],
-        text=tables.split_list(asked["text"]),
-        kind="auto" if asked["bins"] is None else "number",
-        folds=folds,
-        source=data,
-    )
+    problem = prepared(scanned, data, target, asked, folds=folds)
     if not quiet:
         terminal.print_problem(data, scanned, target, problem)
     return problem

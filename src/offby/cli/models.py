@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from offby.cli import terminal
-from offby.cli.comparing import reading
 from offby.cli.files import check_writable, plain, stem
+from offby.cli.reading import prepared, reading
 from offby.comparison.config import CompareConfig
 from offby.results import phrases
 
@@ -75,23 +75,7 @@ def problem_of(
     from offby import tables
 
     scanned = tables.scan(data, reading(asked))
-    problem = tables.prepare(
-        scanned,
-        target,
-        order=tables.split_list(asked["order"]),
-        drop=tables.split_list(asked["drop"]),
-        groups=asked["groups"],
-        time=asked["time_"],
-        weights=asked["weights"],
-        min_class=asked["min_class"],
-        sample=asked["sample"],
-        seed=asked["seed"],
-        text=tables.split_list(asked["text"]),
-        kind="auto" if asked["bins"] is None else "number",
-        folds=_FOLDS,
-        source=data,
-        command="fit",
-    )
+    problem = prepared(scanned, data, target, asked, folds=_FOLDS, command="fit")
     if not quiet:
         terminal.print_problem(data, scanned, target, problem)
     return problem
