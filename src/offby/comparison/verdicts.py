@@ -82,12 +82,14 @@ def _not_settled(open_: Sequence[Difference]) -> str:
     """Those that may be as good, in one sentence with the range of all intervals."""
     names = listed([d.method for d in open_])
     if len(open_) == 1:
-        return f"{names} is not settled: it is {said.sides(open_[0])}."
+        return (
+            f"Whether {names} is as good is not settled: it is {said.sides(open_[0])}."
+        )
     widest = replace(
         max(open_, key=lambda d: d.worse_by_high),
         worse_by_low=min(d.worse_by_low for d in open_),
     )
-    return f"{names} are not settled: they are {said.sides(widest)}."
+    return f"Whether {names} are as good is not settled: they are {said.sides(widest)}."
 
 
 def _better_baselines(

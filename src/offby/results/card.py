@@ -45,15 +45,7 @@ def card(comparison: Comparison) -> Card | None:
     rivals = ranking.from_best(comparison.differences, metric.key, answer.best)
     return Card(
         _use(answer, metric),
-        " ".join(
-            filter(
-                None,
-                (
-                    _worth(comparison, rivals, answer, metric),
-                    _other_models(comparison, answer, metric),
-                ),
-            )
-        ),
+        _worth(comparison, rivals, answer, metric),
         _sure(comparison, rivals),
         _cost(comparison, answer.best),
         _how(comparison),
@@ -71,7 +63,7 @@ def _use(answer: Answer, metric: Metric) -> str:
 def _worth(
     c: Comparison, rivals: Sequence[Difference], answer: Answer, metric: Metric
 ) -> str:
-    """Beside the usual loss, and beside boosting."""
+    """Beside the usual loss, boosting, and any model that is better still."""
     titles = {method.key: method.title for method in c.methods}
     parts = []
     for d in rivals:
@@ -81,21 +73,19 @@ def _worth(
         if d.method == RIVAL:
             title = titles.get(RIVAL, RIVAL)
             parts.append(f"{title[:1].upper()}{title[1:]} {_differs(d)}.")
-    return " ".join(parts)
+    return " ".join([*parts, *_better_model(c, answer, metric)])
 
 
-def _other_models(c: Comparison, answer: Answer, metric: Metric) -> str:
-    """The model beside the network that is clearly better, if there is one."""
+def _better_model(c: Comparison, answer: Answer, metric: Metric) -> list[str]:
+    """The best model beside the network, if it is settled as better."""
     by_key = {method.key: method for method in c.methods}
     better = [
         d
         for d in ranking.from_best(c.references, metric.key, answer.best)
         if d.verdict == "better" and d.method in by_key and by_key[d.method].model
     ]
-    if not better:
-        return ""
-    best = min(better, key=lambda d: d.worse_by)
-    return f"The {by_key[best.method].title} {_differs(best)}."
+    best = min(better, key=lambda d: d.worse_by, default=None)
+    return [f"The {by_key[best.method].title} {_differs(best)}."] if best else []
 
 
 def _differs(d: Difference) -> str:
@@ -124,7 +114,10 @@ def _sure(c: Comparison, rivals: Sequence[Difference]) -> str:
         return f"All differences between the losses are settled ({seen})."
     names = listed([d.method for d in open_])
     verb = "is" if len(open_) == 1 else "are"
-    return f"{names} {verb} not settled yet ({seen}). {said.what_settles(open_)}"
+    return (
+        f"Whether {names} {verb} as good is not settled yet ({seen}). "
+        f"{said.what_settles(open_)}"
+    )
 
 
 def _cost(c: Comparison, best: str) -> str:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from functools import partial
+from importlib.metadata import version
 from importlib.util import find_spec
 
 import numpy as np
@@ -44,8 +45,15 @@ def mean_key(loss: NamedLoss | str) -> str:
 
 def boosted_jobs(problem: Problem, named: Sequence[NamedLoss]) -> list[Job]:
     """One fit for each loss and fold: boosting is sure of itself, so of one seed."""
+    library = version("lightgbm")
     return [
-        Job(boosted_key(loss), fold, 0, partial(each, forecast=forecast), str(loss))
+        Job(
+            boosted_key(loss),
+            fold,
+            0,
+            partial(each, forecast=forecast),
+            f"{loss} lightgbm {library}",
+        )
         for loss in boostable(named)
         for forecast in [partial(boosted, loss=str(loss))]
         for fold in problem.folds
