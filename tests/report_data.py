@@ -259,8 +259,9 @@ def comparison(
                 ("emd1",),
                 ("emd2",),
                 "For the whole distribution (RPS), ce scores best of 5 losses. emd1 is "
-                "practically equal to it. Whether emd2 is as good is not "
-                "settled: it is between 0.2 % better and 5.5 % worse. About 9 seeds would settle this.",
+                "practically equal to it. Whether emd2 is as good is not settled: it "
+                "is between 0.2 % better and 5.5 % worse. About 9 seeds would settle "
+                "this.",
             ),
             Answer(
                 "mae", "ce", (), (), "For a point (MAE), ce scores best of 5 losses."
