@@ -31,7 +31,7 @@ class Choice:
     >>> Choice(model="forest")
     Traceback (most recent call last):
         ...
-    ValueError: model must be one of network, got 'forest'
+    ValueError: model must be one of network, boosting, both, got 'forest'
     """
 
     model: str = "network"
