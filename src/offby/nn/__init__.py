@@ -20,6 +20,7 @@ from offby.nn._numbers import (
     HistogramWassersteinLoss,
 )
 from offby.nn._ordinal import BrierLoss, CDWCrossEntropyLoss, SLACELoss
+from offby.nn._subset import SubsetLoss
 
 __all__ = [
     "BrierLoss",
@@ -36,6 +37,7 @@ __all__ = [
     "SinkhornLoss",
     "SquaredEMDLoss",
     "SquaredMassLoss",
+    "SubsetLoss",
     "WassersteinLoss",
     "WeightedKappaLoss",
     "first_push",
