@@ -20,6 +20,7 @@ from offby.nn._numbers import (
     HistogramWassersteinLoss,
 )
 from offby.nn._ordinal import BrierLoss, CDWCrossEntropyLoss, SLACELoss
+from offby.nn._processes import mean_over_processes
 from offby.nn._subset import SubsetLoss
 
 __all__ = [
@@ -41,4 +42,5 @@ __all__ = [
     "WassersteinLoss",
     "WeightedKappaLoss",
     "first_push",
+    "mean_over_processes",
 ]
