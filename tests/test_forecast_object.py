@@ -30,7 +30,7 @@ def test_a_column_of_an_array_is_refused_and_one_of_a_frame_is_taken(name):
     with pytest.raises(ValueError, match="one for each of 5 forecasts"):
         method(Y[:4])
     for library in (pd, pl):
-        found = method(library.DataFrame({"y": Y}))
+        found: Any = method(library.DataFrame({"y": Y}))
         assert isinstance(found, library.Series)
         assert found.name == name
         np.testing.assert_array_equal(found.to_numpy(), method(Y))
@@ -49,7 +49,7 @@ def test_a_column_of_truths_is_refused_for_quantile_losses_and_classes():
     for score in (CLASSES.rps, CLASSES.log_score):
         with pytest.raises(ValueError, match="of a single column"):
             score(labels[:, None])
-        found = score(pd.Series(labels, INDEX))
+        found: Any = score(pd.Series(labels, INDEX))
         assert found.index.equals(INDEX)
         np.testing.assert_array_equal(found, score(labels))
 
