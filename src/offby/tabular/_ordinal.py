@@ -11,6 +11,7 @@ from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets
 
 from offby.distribution import ClassDistribution
+from offby.distribution.given import index_of
 from offby.grounds import Circle, Costs, Ground, Line, Tree
 from offby.tabular._estimator import HeldOut, TabularEstimator
 from offby.tabular.class_ground import class_ground, least_expected
@@ -52,7 +53,7 @@ class OrdinalForecaster(ClassifierMixin, TabularEstimator):
     def predict_dist(self, X) -> ClassDistribution:
         """The predicted distribution of each row, in the order of `categories_`."""
         probs = self._probabilities(X)
-        return ClassDistribution(probs, self.categories_)
+        return ClassDistribution(probs, self.categories_, row_index=index_of(X))
 
     def predict_proba(self, X) -> np.ndarray:
         """Probability of each class: rows x classes, in the order of `classes_`.
