@@ -66,7 +66,7 @@ def advice(
     """What would make more of offby run here, most urgent first; often nothing.
 
     >>> advice({"ot": [Package("pot", "0.9.5", "")]}, (), False)
-    ['pip install "offby[ot]" for exact transport on a cost matrix in offby.metrics']
+    ['pip install "offby[ot]" for exact transport to soft targets on any costs']
     """
     lines = [
         f'pip install --upgrade "{p.name}>={p.floor}": {p.wrong}'

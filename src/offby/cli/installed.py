@@ -10,7 +10,7 @@ BRINGS = {
     "boosting": "boosted trees (BoostedBinnedRegressor, --model boosted)",
     "files": "tables in Excel, DuckDB, SPSS, Stata and SAS files",
     "text": "columns of free text in the estimators",
-    "ot": "exact transport on a cost matrix in offby.metrics",
+    "ot": "exact transport to soft targets on any costs",
     "dask": "offby compare on several machines (--dask)",
 }
 """The extras that a user may want, with what each of them brings."""
