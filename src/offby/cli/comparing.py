@@ -27,6 +27,7 @@ SIZES = {
 PASSED_ON = (
     "losses",
     "strategy",
+    "bounds",
     "seed",
     "network",
     "models",
@@ -105,7 +106,9 @@ def compared(
 ) -> "Comparison":
     """Fit and score every loss on the problem."""
     import offby
+    from offby.models.fitting import check_bounds
 
+    check_bounds(problem.kind, asked["bounds"])
     folds, seeds = folds_and_seeds(asked)
     settings = {name: asked[name] for name in PASSED_ON}
     if asked["bins"] is not None:

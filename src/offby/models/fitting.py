@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from offby.bins import Bounds
 from offby.comparison.splits import cuts
 from offby.losses.registry import parse
 from offby.models.about import About, today, versions
@@ -38,6 +39,7 @@ class Choice:
     loss: str = "ce+emd2"
     bins: int | None = None
     strategy: str | None = None
+    bounds: Bounds = "auto"
     transform: Transform | None = None
     calibration: Literal["temperature", "isotonic"] | None = None
     max_time: float | None = None
@@ -62,6 +64,8 @@ class Choice:
             "target_transform": self.transform,
         }
         chosen = {name: value for name, value in numbers.items() if value is not None}
+        if self.bounds != "auto":
+            chosen["bounds"] = self.bounds
         if kind == "classes" and (parse(self.loss).needs_bins or "n_bins" in chosen):
             what = f"loss {self.loss}" if "n_bins" not in chosen else "number of bins"
             raise ValueError(
@@ -73,6 +77,7 @@ class Choice:
                 f"--transform {self.transform} needs a target of numbers, got classes; "
                 "leave it out, or use --bins to read the target as a number"
             )
+        check_bounds(kind, self.bounds)
         if kind == "classes":
             chosen = {}
         if chosen.get("target_transform") == "none":
@@ -88,6 +93,16 @@ class Choice:
                 )
             chosen[name] = value
         return chosen
+
+
+def check_bounds(kind: Literal["classes", "number"], bounds: Bounds) -> None:
+    """Refuse bounds of classes."""
+    if kind == "classes" and bounds != "auto":
+        asked = "none" if bounds is None else ",".join(str(end) for end in bounds)
+        raise ValueError(
+            f"--bounds {asked.lower()} needs a target of numbers, got classes; leave "
+            "it out, or use --bins to read the target as a number"
+        )
 
 
 @dataclass(frozen=True, eq=False)

@@ -16,7 +16,7 @@ from offby.distribution.given import index_of
 from offby.tabular._estimator import AT_LEAST_ONE, HeldOut, TabularEstimator
 from offby.tabular.conformal import conformal_coverage
 from offby.tabular.data import TrainingData, balanced_line
-from offby.tabular.rows import Rows, check_rows
+from offby.tabular.rows import Rows, check_rows, groups_of
 from offby.tabular.target_columns import check_numeric_target
 from offby.tabular.target_grid import make_grid, on_scale_of
 from offby.tabular.target_scales import Transform, fit_scale, to_scale
@@ -139,7 +139,8 @@ class BinnedForecaster(RegressorMixin, TabularEstimator):
         bins = on_scale_of(self.scale_, self.bins_)
         index, weights = bins.index(value), torch.tensor(rows.weights)
         line = balanced_line(bins, index, weights)
-        return TrainingData(inputs, index, value, line, bins, weights)
+        together = groups_of(rows)
+        return TrainingData(inputs, index, value, line, bins, weights, together)
 
     def _make_grid(self, rows: Rows) -> None:
         """The bins, in the units of the target."""

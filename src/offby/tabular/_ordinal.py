@@ -17,7 +17,7 @@ from offby.tabular._estimator import HeldOut, TabularEstimator
 from offby.tabular.class_ground import class_ground, least_expected
 from offby.tabular.criteria import loss_name, training_loss
 from offby.tabular.data import TrainingData
-from offby.tabular.rows import Rows, check_rows
+from offby.tabular.rows import Rows, check_rows, groups_of
 from offby.tabular.warned import warn_caller
 
 
@@ -128,7 +128,8 @@ class OrdinalForecaster(ClassifierMixin, TabularEstimator):
         inputs = self._encoded(rows, fresh=fresh)
         index = torch.tensor(_codes(rows.y, self.categories_))
         weights = torch.tensor(rows.weights * self._weights_of_classes(rows))
-        return TrainingData(inputs, index, None, self._ground(), None, weights)
+        ground, together = self._ground(), groups_of(rows)
+        return TrainingData(inputs, index, None, ground, None, weights, together)
 
     def _weights_of_classes(self, rows: Rows) -> np.ndarray:
         if self.class_weight is None:

@@ -89,6 +89,7 @@ class BoostedTrees(Learner):
             n_bags,
             self.validation_fraction,
             np.random.default_rng(self._seed()),
+            groups=rows.groups,
         )
         self.outputs_, derivatives = self._outputs(data, rows)
         growth = self._growth(float(rows.weights.mean()))
