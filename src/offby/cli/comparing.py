@@ -27,6 +27,7 @@ SIZES = {
 PASSED_ON = (
     "losses",
     "strategy",
+    "transform",
     "seed",
     "network",
     "models",

@@ -210,6 +210,7 @@ def save_best(
             loss=best,
             bins=(asked["bins"] or CompareConfig.bins) if numbers else None,
             strategy=asked["strategy"] if numbers else None,
+            transform=asked["transform"] if numbers else None,
             seed=asked["seed"],
         ),
         data=Path(data).name,

@@ -8,7 +8,7 @@ from typing import Any, get_args
 import click
 
 from offby.bins.names import Strategy
-from offby.comparison.config import CompareConfig, Network, StopOn
+from offby.comparison.config import CompareConfig, Network, StopOn, TransformChoice
 from offby.models.kinds import MODELS
 
 Decorator = Callable[[Any], Any]
@@ -39,6 +39,16 @@ def _one_size(ctx: click.Context, param: click.Parameter, value: bool) -> bool:
         raise click.UsageError("--quick and --full exclude each other; give one.")
     return value
 
+
+_transform_option = click.option(
+    "--transform",
+    type=click.Choice(get_args(TransformChoice)),
+    default=CompareConfig.transform,
+    show_default=True,
+    help="Scale on which a number is cut into bins and distances are measured: log for "
+    "positive numbers whose ratios matter, quantile for very skewed ones; auto chooses "
+    "one for a skewed target, on held-out training rows.",
+)
 
 output_options = _together(
     click.option(
@@ -91,6 +101,7 @@ target_options = _together(
         help="Bins around the means of nearby numbers, with equal numbers of rows, of "
         "equal width, or each wider by the same factor.",
     ),
+    _transform_option,
 )
 
 reading_options = _together(
@@ -189,12 +200,7 @@ model_options = _together(
         show_default=True,
         help="Loss by name, or a sum as ce+0.3*emd1; see offby losses.",
     ),
-    click.option(
-        "--transform",
-        type=click.Choice(["none", "log", "yeo-johnson", "quantile"]),
-        help="Scale on which a number is cut into bins: log for positive numbers "
-        "whose ratios matter, quantile for very skewed ones.  [default: none]",
-    ),
+    _transform_option,
     click.option(
         "--bins",
         type=click.IntRange(min=2),
