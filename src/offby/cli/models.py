@@ -178,15 +178,14 @@ def rows_like_training(
     return rows
 
 
-def save_best(
+def best_fitted(
     comparison: "Comparison",
     problem: "Problem",
     asked: dict[str, Any],
     data: str,
     target: str,
-    path: Path,
-) -> None:
-    """Train the best loss of a comparison on all rows and write it to a file.
+) -> "Fitted":
+    """The best loss of a comparison, trained on all rows.
 
     Raises:
         ValueError: If no loss has a finite score.
@@ -204,7 +203,7 @@ def save_best(
         and (value := comparison.mean(best, metric.key)) is not None
     }
     run = comparison.run
-    fitted = models.fit_problem(
+    return models.fit_problem(
         problem,
         models.Choice(
             loss=best,
@@ -221,4 +220,3 @@ def save_best(
         scored_on="the held-out rows of offby compare "
         f"({run.folds} folds, {phrases.count(run.seeds, 'seed')})",
     )
-    write_model(fitted, path)

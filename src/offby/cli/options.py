@@ -80,6 +80,12 @@ output_options = _together(
         help="Train the best loss on all rows and write the model to this file, as "
         "wine.offby, for offby predict.",
     ),
+    click.option(
+        "--test",
+        metavar="FILE",
+        help="A table of other rows with the target: the best loss, trained on all "
+        "rows of DATA, is scored on it once, at the end.",
+    ),
     click.option("-q", "--quiet", is_flag=True, help="Show no progress and no table."),
     click.option(
         "--open/--no-open", "open_report", default=False, help="Show the report."
