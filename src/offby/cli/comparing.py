@@ -28,6 +28,7 @@ PASSED_ON = (
     "losses",
     "strategy",
     "bounds",
+    "transform",
     "seed",
     "network",
     "models",
