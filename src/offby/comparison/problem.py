@@ -14,8 +14,9 @@ from offby.comparison.config import Kind
 from offby.comparison.copies import first_copies, united
 from offby.comparison.hashing import hash_of_rows
 from offby.comparison.splits import can_keep_together, cuts
-from offby.grounds import Line
+from offby.grounds import Ground
 from offby.losses.registry import Labels
+from offby.tabular.class_ground import class_ground
 from offby.tabular.data import TrainingData, balanced_line
 from offby.tabular.encoders.frames import read_table
 from offby.tabular.encoders.numbers import fitted_encoder
@@ -60,12 +61,15 @@ class Fold:
     """Standard deviation of the target over all rows, for numbers."""
     encoder: Any
     """What makes inputs of a network of the columns, fitted on the training rows."""
+    ground: Ground | None = None
+    """How far apart the classes are, where they lie on no line."""
 
     @cached_property
-    def line(self) -> Line:
-        """Where the classes lie."""
+    def line(self) -> Ground:
+        """Where the classes lie, in the unit in which the estimators train."""
         if self.bins is None:
-            return Line(list(self.positions))
+            n_classes = len(self.positions)
+            return class_ground(self.ground or list(self.positions), n_classes)
         y = torch.tensor(self.train.y)
         index = self.bins.index(y.double())
         return balanced_line(self.bins, index, tensor(self.train.weight))
@@ -118,6 +122,8 @@ class Fold:
                     found.update(np.ascontiguousarray(part).tobytes())
         if self.bins is not None:
             found.update(self.bins.edges.numpy().tobytes())
+        if self.ground is not None:
+            found.update(repr(self.ground.to_dict()).encode())
         return found.hexdigest()
 
 
@@ -146,6 +152,8 @@ class Problem:
     """Place of each row in the user's table, if rows of weight 0 were left out."""
     encoding: Literal["table", "plain"] = "table"
     """How networks get the columns: as the estimators' do, or standardized."""
+    ground: Ground | None = None
+    """How far apart the classes are, where they lie on no line."""
 
     @cached_property
     def table(self) -> Any:
@@ -225,6 +233,7 @@ class Problem:
             bins=None if classes else self.grid(self.y[train], sides[0].weight),
             spread=0.0 if classes else WeightedSample.of(self.y, self.weight).std(),
             encoder=self._encoder(sides[0]),
+            ground=self.ground,
         )
 
     def _encoder(self, train: Rows):
