@@ -10,6 +10,7 @@ import click
 
 from offby.cli import terminal
 from offby.cli.files import check_writable, plain, stem
+from offby.cli.grounds import ground_of
 from offby.cli.reading import prepared, reading
 from offby.comparison.config import CompareConfig
 from offby.results import phrases
@@ -96,6 +97,7 @@ def fitted_of(
         calibration=asked["calibration"],
         max_time=asked["max_time"],
         seed=asked["seed"],
+        ground=ground_of(asked, problem),
     )
     return models.fit_problem(
         problem,
@@ -197,10 +199,12 @@ def save_best(
     if best is None:
         raise ValueError("every loss has an infinite score; name another --metric")
     numbers = problem.kind == "number"
+    on_line = comparison.data.ground is None
+    names = {} if on_line else {"rps": "energy", "mae": "distance", "qwk": ""}
     scores = {
-        metric.key: value
+        name: value
         for metric in comparison.metrics
-        if metric.key in models.SCORES
+        if (name := names.get(metric.key, metric.key)) in models.SCORES
         and (value := comparison.mean(best, metric.key)) is not None
     }
     run = comparison.run
@@ -211,6 +215,7 @@ def save_best(
             bins=(asked["bins"] or CompareConfig.bins) if numbers else None,
             strategy=asked["strategy"] if numbers else None,
             seed=asked["seed"],
+            ground=ground_of(asked, problem),
         ),
         data=Path(data).name,
         target=target,

@@ -105,9 +105,7 @@ def diagnosed(
         calibration=_of_each(
             attempts, "Calibration", problem, cumulative, _calibration
         ),
-        reliability=_of_each(
-            attempts, "Reliability", problem, cumulative, reliability
-        ),
+        reliability=_of_each(attempts, "Reliability", problem, cumulative, reliability),
         training=_of_each(attempts, "Training curves", problem, by_loss, _training),
         forecasts=_of_each(attempts, "Sharpness", problem, by_loss, _forecasts),
         noise=changed,
@@ -134,9 +132,7 @@ def diagnosed(
             lambda: findings.regions(problem, best, by_loss[best]),
             (),
         ),
-        coverage=_of_each(
-            attempts, "Coverage", problem, cumulative, findings.coverage
-        ),
+        coverage=_of_each(attempts, "Coverage", problem, cumulative, findings.coverage),
         notes=tuple(attempts.notes),
     )
 

@@ -7,7 +7,6 @@ import numpy as np
 
 from offby.comparison.config import CompareConfig
 from offby.grounds import Circle, Costs, Ground, Line, Tree
-from offby.losses.registry import NamedLoss
 
 _NEEDS_CUTS = "cce"
 """Its cuts are those of a line or a tree."""
@@ -87,8 +86,16 @@ def places_on(
     return tuple(map(float, range(n_classes)))
 
 
-def notes_on(ground: Ground | None, losses: Sequence[NamedLoss]) -> tuple[str, ...]:
-    """What a reader must know of a comparison on this ground, a sentence each."""
+def notes_on(
+    ground: Ground | None, asked: Sequence[Any], losses: Sequence[Any]
+) -> tuple[str, ...]:
+    """What a reader must know of a comparison on this ground, a sentence each.
+
+    Args:
+        ground: Where the classes lie; None on a line.
+        asked: The losses of the call.
+        losses: Those that `losses_on` kept.
+    """
     if ground is None:
         return ()
     notes = [
@@ -107,9 +114,8 @@ def notes_on(ground: Ground | None, losses: Sequence[NamedLoss]) -> tuple[str, .
             "Some different forecasts have the same energy score on this ground (it is "
             "proper, but not strictly); the log score tells them apart."
         )
-    if not any(entry.name == _NEEDS_CUTS for loss in losses for _, entry in loss.terms):
-        if not isinstance(ground, Line | Tree):
-            notes.append("The loss cce is not defined on this ground.")
+    if len(losses) < len(asked):
+        notes.append("The loss cce was left out: it needs a line or a tree.")
     return tuple(notes)
 
 

@@ -195,7 +195,7 @@ def compare(
         groups=groups,
         time=time,
     )
-    said = notes_on(problem.ground, config.named_losses())
+    said = notes_on(problem.ground, losses, config.losses)
     data = data_of(problem, name, target, labels, (*notes, *said))
     contenders = contenders_of(
         problem,

@@ -52,6 +52,12 @@ def least_expected(probs: np.ndarray, ground: Ground) -> np.ndarray:
     return (expected <= near).argmax(-1)
 
 
+def ground_of(estimator: Any) -> Ground | None:
+    """How far apart the classes of an estimator are, if that was said by a ground."""
+    given = getattr(estimator, "ground", None)
+    return given if isinstance(given, Line | Circle | Tree | Costs) else None
+
+
 def _times(ground: Ground, factor: float) -> Ground:
     match ground:
         case Line():
