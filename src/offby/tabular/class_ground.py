@@ -38,7 +38,7 @@ def class_ground(given: Any, n_classes: int) -> Ground:
     # Rounding must not change classes that are in this unit already.
     if isinstance(ground, Line) and float(ground.positions.diff().sum()) == widest:
         return ground
-    return _times(ground.normalized(), widest)
+    return scaled(ground.normalized(), widest)
 
 
 def least_expected(probs: np.ndarray, ground: Ground) -> np.ndarray:
@@ -58,7 +58,8 @@ def ground_of(estimator: Any) -> Ground | None:
     return given if isinstance(given, Line | Circle | Tree | Costs) else None
 
 
-def _times(ground: Ground, factor: float) -> Ground:
+def scaled(ground: Ground, factor: float) -> Line | Circle | Tree | Costs:
+    """The ground with all distances times a factor."""
     match ground:
         case Line():
             return Line(ground.positions * factor)
