@@ -28,6 +28,7 @@ SIZES = {
 PASSED_ON = (
     "losses",
     "strategy",
+    "bounds",
     "seed",
     "network",
     "models",
@@ -106,7 +107,9 @@ def compared(
 ) -> "Comparison":
     """Fit and score every loss on the problem."""
     import offby
+    from offby.models.fitting import check_bounds
 
+    check_bounds(problem.kind, asked["bounds"])
     folds, seeds = folds_and_seeds(asked)
     settings = {name: asked[name] for name in PASSED_ON}
     if asked["bins"] is not None:

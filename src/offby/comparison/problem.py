@@ -11,12 +11,12 @@ from torch import Tensor
 
 from offby.bins import Bins, Bounds, Strategy
 from offby.comparison.config import Kind
-from offby.comparison.copies import first_copies, united
 from offby.comparison.hashing import hash_of_rows
-from offby.comparison.splits import can_keep_together, cuts
+from offby.comparison.splits import cuts
 from offby.grounds import Ground
 from offby.losses.registry import Labels
 from offby.tabular.class_ground import class_ground
+from offby.tabular.copies import can_keep_together, first_copies, united
 from offby.tabular.data import TrainingData, balanced_line
 from offby.tabular.encoders.frames import read_table
 from offby.tabular.encoders.numbers import fitted_encoder

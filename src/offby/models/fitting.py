@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from offby.bins import Bounds
 from offby.comparison.splits import cuts
 from offby.grounds import Ground, Line, from_dict
 from offby.losses.registry import parse
@@ -40,6 +41,7 @@ class Choice:
     loss: str = "ce+emd2"
     bins: int | None = None
     strategy: str | None = None
+    bounds: Bounds = "auto"
     transform: Transform | None = None
     calibration: Literal["temperature", "isotonic"] | None = None
     max_time: float | None = None
@@ -68,6 +70,8 @@ class Choice:
         chosen: dict[str, Any] = {
             name: value for name, value in numbers.items() if value is not None
         }
+        if self.bounds != "auto":
+            chosen["bounds"] = self.bounds
         if kind == "classes" and (parse(self.loss).needs_bins or "n_bins" in chosen):
             what = f"loss {self.loss}" if "n_bins" not in chosen else "number of bins"
             raise ValueError(
@@ -84,6 +88,7 @@ class Choice:
                 "a ground needs a target of classes, got numbers, whose bins lie on a "
                 "line; leave it out"
             )
+        check_bounds(kind, self.bounds)
         if kind == "classes":
             chosen = {} if self.ground is None else {"ground": self.ground}
         if chosen.get("target_transform") == "none":
@@ -99,6 +104,16 @@ class Choice:
                 )
             chosen[name] = value
         return chosen
+
+
+def check_bounds(kind: Literal["classes", "number"], bounds: Bounds) -> None:
+    """Refuse bounds of classes."""
+    if kind == "classes" and bounds != "auto":
+        asked = "none" if bounds is None else ",".join(str(end) for end in bounds)
+        raise ValueError(
+            f"--bounds {asked.lower()} needs a target of numbers, got classes; leave "
+            "it out, or use --bins to read the target as a number"
+        )
 
 
 @dataclass(frozen=True, eq=False)

@@ -14,6 +14,7 @@ from offby.bins import DEFAULT_STRATEGY, Bins, Bounds, Strategy
 from offby.bins.support import checked_bounds
 from offby.distribution import BinnedDistribution
 from offby.distribution.around import shortest_arcs
+from offby.distribution.given import index_of
 from offby.tabular._estimator import AT_LEAST_ONE, HeldOut, TabularEstimator
 from offby.tabular.circular import (
     balanced_circle,
@@ -24,7 +25,7 @@ from offby.tabular.circular import (
 )
 from offby.tabular.conformal import conformal_coverage
 from offby.tabular.data import TrainingData, balanced_line
-from offby.tabular.rows import Rows, check_rows
+from offby.tabular.rows import Rows, check_rows, groups_of
 from offby.tabular.target_columns import check_numeric_target
 from offby.tabular.target_grid import make_grid, on_scale_of
 from offby.tabular.target_scales import Transform, fit_scale, to_scale
@@ -70,7 +71,7 @@ class BinnedForecaster(RegressorMixin, TabularEstimator):
     def predict_dist(self, X) -> BinnedDistribution:
         """The predicted distribution of each row."""
         probs = self._probabilities(X)
-        return BinnedDistribution(probs, self.bins_)
+        return BinnedDistribution(probs, self.bins_, row_index=index_of(X))
 
     def predict(self, X) -> np.ndarray:
         """Mean of the predicted distribution, in the units of the target.
@@ -84,8 +85,7 @@ class BinnedForecaster(RegressorMixin, TabularEstimator):
 
     def predict_quantiles(self, X, alpha: list[float]) -> np.ndarray:
         """Quantiles at the levels `alpha`: rows x levels."""
-        predicted = self.predict_dist(X)
-        return np.stack([predicted.ppf(level) for level in alpha], -1)
+        return self.predict_dist(X).quantiles(alpha)
 
     def predict_interval(
         self, X, coverage: float = 0.9, *, conformal: bool = False
@@ -189,7 +189,8 @@ class BinnedForecaster(RegressorMixin, TabularEstimator):
         bins = on_scale_of(self.scale_, self.bins_)
         index, weights = bins.index(value), torch.tensor(rows.weights)
         line = balanced_line(bins, index, weights)
-        return TrainingData(inputs, index, value, line, bins, weights)
+        together = groups_of(rows)
+        return TrainingData(inputs, index, value, line, bins, weights, together)
 
     def _on_circle(self, rows: Rows, *, fresh: bool) -> TrainingData:
         """The bins as classes on a circle: losses of numbers are of a line."""
@@ -197,7 +198,8 @@ class BinnedForecaster(RegressorMixin, TabularEstimator):
         weights = torch.tensor(rows.weights)
         index = self.bins_.index(torch.tensor(rows.y.astype(np.float64)))
         circle = balanced_circle(self.bins_, index, weights)
-        return TrainingData(inputs, index, None, circle, None, weights)
+        together = groups_of(rows)
+        return TrainingData(inputs, index, None, circle, None, weights, together)
 
     def _make_grid(self, rows: Rows) -> None:
         """The bins, in the units of the target."""
