@@ -29,6 +29,7 @@ PASSED_ON = (
     "losses",
     "strategy",
     "bounds",
+    "transform",
     "seed",
     "network",
     "models",

@@ -9,7 +9,7 @@ import click
 
 from offby.bins.names import DEFAULT_STRATEGY, Bounds, Strategy
 from offby.bins.support import checked_bounds
-from offby.comparison.config import CompareConfig, Network, StopOn
+from offby.comparison.config import CompareConfig, Network, StopOn, TransformChoice
 from offby.models.kinds import MODELS
 
 Decorator = Callable[[Any], Any]
@@ -58,6 +58,16 @@ def _one_size(ctx: click.Context, param: click.Parameter, value: bool) -> bool:
     return value
 
 
+_transform_option = click.option(
+    "--transform",
+    type=click.Choice(get_args(TransformChoice)),
+    default=CompareConfig.transform,
+    show_default=True,
+    help="Scale on which a number is cut into bins and distances are measured: log for "
+    "positive numbers whose ratios matter, quantile for very skewed ones; auto chooses "
+    "one for a skewed target, on held-out training rows.",
+)
+
 output_options = _together(
     click.option(
         "-o",
@@ -87,6 +97,12 @@ output_options = _together(
         type=click.Path(path_type=Path),
         help="Train the best loss on all rows and write the model to this file, as "
         "wine.offby, for offby predict.",
+    ),
+    click.option(
+        "--test",
+        metavar="FILE",
+        help="A table of other rows with the target: the best loss, trained on all "
+        "rows of DATA, is scored on it once, at the end.",
     ),
     click.option("-q", "--quiet", is_flag=True, help="Show no progress and no table."),
     click.option(
@@ -120,6 +136,7 @@ target_options = _together(
         "equal width, or each wider by the same factor.",
     ),
     bounds_option,
+    _transform_option,
 )
 
 reading_options = _together(
@@ -218,12 +235,7 @@ model_options = _together(
         show_default=True,
         help="Loss by name, or a sum as ce+0.3*emd1; see offby losses.",
     ),
-    click.option(
-        "--transform",
-        type=click.Choice(["none", "log", "yeo-johnson", "quantile"]),
-        help="Scale on which a number is cut into bins: log for positive numbers "
-        "whose ratios matter, quantile for very skewed ones.  [default: none]",
-    ),
+    _transform_option,
     click.option(
         "--bins",
         type=click.IntRange(min=2),

@@ -10,7 +10,13 @@ from offby.bins.names import Bounds, Strategy
 from offby.comparison import export
 from offby.comparison.arguments import metrics_of, problem_of
 from offby.comparison.columns import columns_of
-from offby.comparison.config import CompareConfig, Kind, Network, StopOn
+from offby.comparison.config import (
+    CompareConfig,
+    Kind,
+    Network,
+    StopOn,
+    TransformChoice,
+)
 from offby.comparison.contenders import contenders_of
 from offby.comparison.describe import data_of
 from offby.comparison.diagnosis import diagnosed
@@ -18,8 +24,10 @@ from offby.comparison.grounds import checked_ground, losses_on, notes_on
 from offby.comparison.judgment import judged
 from offby.comparison.networks import Design, Settings
 from offby.comparison.outcome import comparison_of
+from offby.comparison.own_losses import notes_on_own
 from offby.comparison.rounds import Budget, in_rounds, plan_of
 from offby.comparison.scheduler import Progress, maker
+from offby.comparison.target_scale import chosen_scales, sentence
 from offby.grounds import Ground, Line
 from offby.results import Comparison
 
@@ -34,7 +42,7 @@ def compare(
     X,
     y,
     *,
-    losses: Sequence[str] = DEFAULT_LOSSES,
+    losses: Sequence[Any] = DEFAULT_LOSSES,
     kind: Kind = _DEFAULT.kind,
     labels: Sequence[str] | None = None,
     positions: Sequence[float] | None = None,
@@ -42,6 +50,7 @@ def compare(
     bins: int = _DEFAULT.bins,
     strategy: Strategy = _DEFAULT.strategy,
     bounds: Bounds = _DEFAULT.bounds,
+    transform: TransformChoice = _DEFAULT.transform,
     folds: int = _DEFAULT.folds,
     seeds: int = _DEFAULT.seeds,
     seed: int = _DEFAULT.seed,
@@ -81,7 +90,9 @@ def compare(
     Args:
         X: Rows x features: a NumPy array of numbers, or a pandas or polars frame.
         y: Class codes 0 to K - 1 in their order, or numbers if `kind` is "number".
-        losses: Short names, as `offby losses` lists them, or sums of them.
+        losses: Short names, as `offby losses` lists them, or sums of them; or losses of
+            your own: functions `(logits, target) -> one value per row`, or criteria of
+            `offby.nn`. What is found by trying them is among the notes.
         kind: Whether `y` holds ordered classes or numbers to be cut into bins.
         labels: Name of each class; "0", "1", ... by default.
         positions: Where each class lies; 0, 1, ... by default.
@@ -93,6 +104,9 @@ def compare(
         strategy: How numbers are cut into bins, as in `Bins.around`.
         bounds: Numbers beyond which no mass lies, as in `Bins.around`; "auto" finds
             them on the training rows of each fold.
+        transform: Scale of a number on which bins are made and distances measured:
+            "none", "log", "yeo-johnson" or "quantile". "auto" chooses one for a skewed
+            target, on held-out rows among the training rows of each fold.
         folds: Number of folds; each row is held out once.
         seeds: Networks per fold and loss, at most: after each seed, losses that are
             settled as worse for every use get no more, and the run ends when no more
@@ -164,6 +178,7 @@ def compare(
         bins=bins,
         strategy=strategy,
         bounds=bounds,
+        transform=transform,
         folds=folds,
         seeds=seeds,
         seed=seed,
@@ -195,8 +210,12 @@ def compare(
         groups=groups,
         time=time,
     )
-    said = notes_on(problem.ground, losses, config.losses)
-    data = data_of(problem, name, target, labels, (*notes, *said))
+    problem, scales = chosen_scales(problem, transform, metrics[0].key, n_jobs)
+    said = [sentence(scales, metrics[0].title)]
+    said += notes_on(problem.ground, losses, config.losses)
+    if any(not isinstance(given, str) for given in config.losses):
+        said += notes_on_own(config.named_losses(), problem.folds[0].line)
+    data = data_of(problem, name, target, labels, [*notes, *filter(None, said)])
     contenders = contenders_of(
         problem,
         config,

@@ -9,7 +9,10 @@ from typing import Any, Literal
 import numpy as np
 
 from offby.bins import Bounds
+from offby.comparison.arguments import problem_of
+from offby.comparison.config import CompareConfig, TransformChoice
 from offby.comparison.splits import cuts
+from offby.comparison.target_scale import FEWEST_ROWS, best_scale, sentence
 from offby.grounds import Ground, Line, from_dict
 from offby.losses.registry import parse
 from offby.models.about import About, today, versions
@@ -20,8 +23,6 @@ from offby.tabular.class_ground import ground_of
 
 _PARTS = 5
 """One of so many parts of the rows is held out for the scores."""
-
-Transform = Literal["none", "log", "yeo-johnson", "quantile"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,7 +43,8 @@ class Choice:
     bins: int | None = None
     strategy: str | None = None
     bounds: Bounds = "auto"
-    transform: Transform | None = None
+    transform: TransformChoice | None = None
+    """ "auto" chooses a scale for a skewed target, on held-out rows."""
     calibration: Literal["temperature", "isotonic"] | None = None
     max_time: float | None = None
     seed: int = 0
@@ -78,20 +80,20 @@ class Choice:
                 f"the {what} needs a target of numbers, got classes; choose ce, emd2, "
                 "cce or a sum of them"
             )
-        if kind == "classes" and self.transform not in (None, "none"):
+        if kind == "classes" and self.transform not in (None, "none", "auto"):
             raise ValueError(
                 f"--transform {self.transform} needs a target of numbers, got classes; "
                 "leave it out, or use --bins to read the target as a number"
             )
+        check_bounds(kind, self.bounds)
         if kind == "number" and self.ground is not None:
             raise ValueError(
                 "a ground needs a target of classes, got numbers, whose bins lie on a "
                 "line; leave it out"
             )
-        check_bounds(kind, self.bounds)
         if kind == "classes":
             chosen = {} if self.ground is None else {"ground": self.ground}
-        if chosen.get("target_transform") == "none":
+        if chosen.get("target_transform") in ("none", "auto"):
             chosen["target_transform"] = None
         own = {"calibration": self.calibration, "max_time": self.max_time}
         for name, value in own.items():
@@ -123,6 +125,8 @@ class Fitted:
     estimator: Any
     about: About
     seconds: float
+    scale: str = ""
+    """Which scale was chosen for the target, and why; empty where none was sought."""
 
 
 def fit_problem(
@@ -158,6 +162,7 @@ def fit_problem(
     """
     X: Any = with_dates(problem.X, problem.columns)
     y = targets_of(problem)
+    choice, scale = _with_scale(choice, problem, X)
     if problem.kind == "classes" and choice.ground is None:
         choice = replace(choice, ground=uneven_line(problem.positions))
     make = maker(problem.kind, choice, class_values(problem.labels, problem.positions))
@@ -184,12 +189,32 @@ def fit_problem(
         dates=options.dates,
         scores=finite(scores or {}),
         scored_on=scored_on,
-        notes=problem.notes,
+        notes=(*problem.notes, *filter(None, [scale])),
         command=command,
         created=today(),
         versions=versions(),
     )
-    return Fitted(estimator, about, time.perf_counter() - begun)
+    return Fitted(estimator, about, time.perf_counter() - begun, scale)
+
+
+def _with_scale(choice: Choice, problem: Problem, X: Any) -> tuple[Choice, str]:
+    """The choice with a scale for the target where one is sought, and why this one."""
+    if choice.transform != "auto":
+        return choice, ""
+    if problem.kind == "classes" or len(problem.y) < FEWEST_ROWS:
+        return replace(choice, transform=None), ""
+    bins = choice.bins or CompareConfig.bins
+    config = CompareConfig(kind="number", seed=choice.seed, folds=2, bins=bins)
+    rows = problem_of(
+        X,
+        problem.y,
+        config,
+        weights=problem.weights,
+        groups=problem.groups,
+        time=problem.time,
+    )
+    found = best_scale(rows.whole, rows, "crps")
+    return replace(choice, transform=found.transform), sentence([found], "CRPS")
 
 
 def uneven_line(positions: Sequence[float]) -> Line | None:
