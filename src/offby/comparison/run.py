@@ -27,6 +27,7 @@ from offby.comparison.rounds import Budget, in_rounds, plan_of
 from offby.comparison.scheduler import Progress, maker
 from offby.comparison.target_scale import chosen_scales, sentence
 from offby.results import Comparison
+from offby.results.phrases import listed
 
 if TYPE_CHECKING:
     from offby.tabular.modules import Module
@@ -143,7 +144,8 @@ def compare(
             ["network"] leaves them out.
         all_fits: Whether every loss gets every seed, whatever is settled before.
         time_budget: Seconds, or a text such as "2m": no seed after the first is begun
-            that would not end in time. The first one is trained in any case.
+            that would not end in time, and references that would not are left out. The
+            first seed of the losses is trained in any case.
         settings: Size of the networks and rules of their training; those of the
             estimators by default.
         n_jobs: Fits made at the same time (one loss on one fold), as joblib counts:
@@ -213,6 +215,11 @@ def compare(
     if predictions is not None:
         scored = contenders.scored(found.fits)
         export.write(predictions, problem, scored, data.labels)
+    if found.skipped:
+        titles = [m.title for m in contenders.methods if m.key in found.skipped]
+        no_room = f"The time budget left no room for {listed(titles)}."
+        data = replace(data, notes=(*data.notes, no_room))
+        contenders = contenders.without(found.skipped)
     if not found.has_refits:
         config = replace(config, noise=False)
     judgment = judged(found.board, config, contenders, metrics, problem.folds, plan)
