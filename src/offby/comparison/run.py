@@ -23,6 +23,7 @@ from offby.comparison.diagnosis import diagnosed
 from offby.comparison.judgment import judged
 from offby.comparison.networks import Design, Settings
 from offby.comparison.outcome import comparison_of
+from offby.comparison.progress import Watch
 from offby.comparison.rounds import Budget, in_rounds, plan_of
 from offby.comparison.scheduler import Progress, maker
 from offby.comparison.target_scale import chosen_scales, sentence
@@ -210,7 +211,8 @@ def compare(
         keyed=run_dir is not None,
     )
     plan, budget = plan_of(config), Budget(config.budget_seconds(), started, n_jobs)
-    with maker(run_dir, data.sha256, n_jobs, progress) as make:
+    watch = Watch(metrics[0], [str(loss) for loss in contenders.losses])
+    with maker(run_dir, data.sha256, n_jobs, progress, watch) as make:
         found = in_rounds(problem, config, contenders, metrics, make, budget)
     if predictions is not None:
         scored = contenders.scored(found.fits)
