@@ -7,7 +7,8 @@ from typing import Any, get_args
 
 import click
 
-from offby.bins.names import Strategy
+from offby.bins.names import DEFAULT_STRATEGY, Bounds, Strategy
+from offby.bins.support import checked_bounds
 from offby.comparison.config import CompareConfig, Network, StopOn, TransformChoice
 from offby.models.kinds import MODELS
 
@@ -31,6 +32,23 @@ def _models(ctx: click.Context, param: click.Parameter, value: str) -> Any:
     """The names of the models, or "auto"."""
     names = [name.strip() for name in value.split(",") if name.strip()]
     return "auto" if names == ["auto"] else names
+
+
+def _bounds(ctx: click.Context, param: click.Parameter, value: str) -> Bounds:
+    """The bounds of a number: a pair, "auto", or None for none."""
+    words = [word.strip().lower() for word in value.split(",")]
+    if words == ["auto"]:
+        return "auto"
+    if words == ["none"]:
+        return None
+    try:
+        low, high = (None if word in ("", "none") else float(word) for word in words)
+        return checked_bounds((low, high))
+    except ValueError as error:
+        raise click.BadParameter(
+            "must be two numbers in increasing order with a comma between them, as "
+            f"0,100, where none is no bound, as 0,none; or auto; or none; got {value}."
+        ) from error
 
 
 def _one_size(ctx: click.Context, param: click.Parameter, value: bool) -> bool:
@@ -92,6 +110,16 @@ output_options = _together(
     ),
 )
 
+bounds_option = click.option(
+    "--bounds",
+    default=CompareConfig.bounds,
+    show_default=True,
+    metavar="LOW,HIGH|none|auto",
+    callback=_bounds,
+    help="Numbers beyond which no mass lies, as 0,100 or 0,none; auto finds 0 for "
+    "numbers that are never negative, and 1 or 100 for shares.",
+)
+
 target_options = _together(
     click.option(
         "--bins",
@@ -107,6 +135,7 @@ target_options = _together(
         help="Bins around the means of nearby numbers, with equal numbers of rows, of "
         "equal width, or each wider by the same factor.",
     ),
+    bounds_option,
     _transform_option,
 )
 
@@ -215,10 +244,11 @@ model_options = _together(
     ),
     click.option(
         "--strategy",
-        type=click.Choice(["quantile", "uniform", "log", "kmeans"]),
+        type=click.Choice(get_args(Strategy)),
         help="Bins with equal numbers of rows, of equal width, each wider by the same "
-        "factor, or around means.  [default: quantile]",
+        f"factor, or around means.  [default: {DEFAULT_STRATEGY}]",
     ),
+    bounds_option,
     click.option(
         "--calibration",
         type=click.Choice(["temperature", "isotonic"]),
