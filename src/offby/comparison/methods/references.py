@@ -80,8 +80,8 @@ def boosted_classes(fold: Fold) -> Forecast:
 def boosted_quantiles(fold: Fold) -> Forecast:
     """19 quantiles of scikit-learn's gradient boosting, in order: rows x 19.
 
-    Larger steps and smaller trees than by default: 19 models take 40 % of the time, and
-    the mean pinball loss stays within 2 % (docs/verdict.md).
+    Larger steps and smaller trees than by default, because 19 models would take most of
+    the time of a comparison.
     """
     stops: Any = True
     rows, judged = _inner_split(fold)
