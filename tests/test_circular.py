@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from offby import BinnedRegressor, Bins
+from offby import BinnedDistribution, BinnedRegressor, Bins
 from offby.distribution.around import crps_around, shortest_arcs
 from offby.losses import squared_emd
 from offby.metrics import histogram_crps
@@ -40,6 +40,7 @@ def test_the_crps_of_a_circle_is_the_mean_arc_less_half_that_of_two_draws():
     between = (mass @ arc(at[:, None], at)) * mass
     wanted = (mass * arc(at, y[:, None])).sum(-1) - between.sum(-1) / 2
     np.testing.assert_allclose(crps_around(p, UNEVEN, y), wanted, atol=2e-5)
+    np.testing.assert_allclose(BinnedDistribution(p, UNEVEN).crps(y), wanted, atol=2e-5)
     mean = histogram_crps(y, p, UNEVEN)
     assert mean == pytest.approx(wanted.mean(), abs=2e-5)
 

@@ -36,7 +36,7 @@ class CompareConfig:
     ValueError: seeds must be a whole number of 1 or more, got 0; use 1 or more
     """
 
-    losses: Sequence[str] = ("ce", "emd1", "emd2", "cce", "ce+emd2")
+    losses: Sequence[Any] = ("ce", "emd1", "emd2", "cce", "ce+emd2")
     kind: Kind = "classes"
     bins: int = 50
     strategy: Strategy = DEFAULT_STRATEGY
@@ -120,6 +120,7 @@ class CompareConfig:
     def named_losses(self) -> "list[NamedLoss]":
         """The losses by their names, each named once."""
         # The command line reads the defaults above without loading PyTorch.
+        from offby.comparison.own_losses import own_loss
         from offby.losses.registry import parse
 
         if isinstance(self.losses, str):
@@ -127,7 +128,10 @@ class CompareConfig:
                 "losses must be a list of names, got the text "
                 f"{self.losses!r}; put it in a list"
             )
-        named = [parse(text) for text in self.losses]
+        named = [
+            parse(given) if isinstance(given, str) else own_loss(given)
+            for given in self.losses
+        ]
         names = [str(loss) for loss in named]
         if not names:
             raise ValueError("a comparison needs a loss, got none; name one or more")

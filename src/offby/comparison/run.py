@@ -24,6 +24,7 @@ from offby.comparison.grounds import checked_ground, losses_on, notes_on
 from offby.comparison.judgment import judged
 from offby.comparison.networks import Design, Settings
 from offby.comparison.outcome import comparison_of
+from offby.comparison.own_losses import notes_on_own
 from offby.comparison.progress import Watch
 from offby.comparison.rounds import Budget, in_rounds, plan_of
 from offby.comparison.scheduler import Progress, maker
@@ -43,7 +44,7 @@ def compare(
     X,
     y,
     *,
-    losses: Sequence[str] = DEFAULT_LOSSES,
+    losses: Sequence[Any] = DEFAULT_LOSSES,
     kind: Kind = _DEFAULT.kind,
     labels: Sequence[str] | None = None,
     positions: Sequence[float] | None = None,
@@ -91,7 +92,9 @@ def compare(
     Args:
         X: Rows x features: a NumPy array of numbers, or a pandas or polars frame.
         y: Class codes 0 to K - 1 in their order, or numbers if `kind` is "number".
-        losses: Short names, as `offby losses` lists them, or sums of them.
+        losses: Short names, as `offby losses` lists them, or sums of them; or losses of
+            your own: functions `(logits, target) -> one value per row`, or criteria of
+            `offby.nn`. What is found by trying them is among the notes.
         kind: Whether `y` holds ordered classes or numbers to be cut into bins.
         labels: Name of each class; "0", "1", ... by default.
         positions: Where each class lies; 0, 1, ... by default.
@@ -213,6 +216,8 @@ def compare(
     problem, scales = chosen_scales(problem, transform, metrics[0].key, n_jobs)
     said = [sentence(scales, metrics[0].title)]
     said += notes_on(problem.ground, losses, config.losses)
+    if any(not isinstance(given, str) for given in config.losses):
+        said += notes_on_own(config.named_losses(), problem.folds[0].line)
     data = data_of(problem, name, target, labels, [*notes, *filter(None, said)])
     contenders = contenders_of(
         problem,

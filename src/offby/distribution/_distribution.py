@@ -13,6 +13,7 @@ from offby.distribution._histogram import Histogram
 from offby.distribution._mixture import mixture
 from offby.distribution._plot import plot
 from offby.distribution._rows import ROWS_AT_ONCE, Array, in_chunks
+from offby.distribution.around import crps_around
 from offby.distribution.circular import check_on_a_line
 from offby.distribution.decide_number import best_number
 from offby.distribution.decisions import Metric
@@ -39,7 +40,7 @@ class BinnedDistribution(Histogram):
     computes means, quantiles and chances in torch, on the device and with gradients.
 
     On a circle (`Bins.periodic`) the mean is the direction of the mean; what needs a
-    lowest number (`cdf`, `ppf`, `var`, `interval`, `crps`, ...) is refused.
+    lowest number (`cdf`, `ppf`, `var`, `interval`, ...) is refused; `crps` has arcs.
 
     Args:
         probs: Mass of each bin, bins on the last axis. Rows that sum to 1 within 1e-3
@@ -66,7 +67,8 @@ class BinnedDistribution(Histogram):
     def crps(self, y: ArrayLike) -> Float[np.ndarray, "*batch"]:
         """Continuous ranked probability score at `y`, in the units of the target.
 
-        The formula is that of `offby.losses.histogram_crps`.
+        The formula is that of `offby.losses.histogram_crps`; on a circle, with arcs for
+        distances (Grimit et al. 2006).
 
         References:
             Matheson, Winkler (1976), Scoring rules for continuous probability
@@ -77,7 +79,6 @@ class BinnedDistribution(Histogram):
         >>> even.crps(4).round(4).item()
         0.6667
         """
-        check_on_a_line("crps", self.bins)
         numbers = self._given("y", y)
         return numbers.like(self._crps(numbers.values.astype(np.float64)), "crps")
 
@@ -85,6 +86,9 @@ class BinnedDistribution(Histogram):
         shape = np.broadcast_shapes(y.shape, self.probs.shape[:-1])
         mass = np.broadcast_to(self.probs, (*shape, self.bins.n_bins))
         number = np.broadcast_to(y, shape).reshape(-1)
+        if self.bins.wraps:
+            rows = mass.reshape(-1, mass.shape[-1]).astype(np.float64)
+            return crps_around(rows, self.bins, number).reshape(shape)
         scores = []
         for i, rows in in_chunks(mass.reshape(-1, mass.shape[-1])):
             # Copies: torch warns about arrays that it may not write to.

@@ -5,7 +5,6 @@ from numpy.typing import ArrayLike
 
 from offby.bins import Bins
 from offby.distribution import BinnedDistribution
-from offby.distribution.around import crps_around
 from offby.grounds import Ground
 from offby.metrics import _inputs
 
@@ -95,8 +94,6 @@ def histogram_crps(y_true: ArrayLike, y_proba: ArrayLike, bins: Bins) -> np.ndar
     array([0.6667])
     """
     y, predicted = _numbers(y_true, y_proba, bins)
-    if bins.wraps:
-        return crps_around(predicted.probs, bins, y)
     return predicted.crps(y)
 
 

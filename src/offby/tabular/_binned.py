@@ -198,7 +198,8 @@ class BinnedForecaster(RegressorMixin, TabularEstimator):
         weights = torch.tensor(rows.weights)
         index = self.bins_.index(torch.tensor(rows.y.astype(np.float64)))
         circle = balanced_circle(self.bins_, index, weights)
-        return TrainingData(inputs, index, None, circle, None, weights)
+        together = groups_of(rows)
+        return TrainingData(inputs, index, None, circle, None, weights, together)
 
     def _make_grid(self, rows: Rows) -> None:
         """The bins, in the units of the target."""
