@@ -96,7 +96,9 @@ def compare(
             try:
                 fitted = models.best_fitted(comparison, problem, asked, data, target)
                 if rows is not None:
-                    comparison = testing.with_test(comparison, fitted, problem, rows)
+                    comparison = testing.with_test(
+                        comparison, fitted, problem, rows, asked
+                    )
             except Exception as error:  # The comparison is not lost for it.
                 failed = f"the best loss could not be trained on all rows: {error}"
         written = write_all(

@@ -355,7 +355,8 @@ run_options = _together(
     click.option(
         "--time-budget",
         metavar="TIME",
-        help="Begin no seed after the first that would not end in time: 90s, 2m, 1h.",
+        help="Begin no seed after the first, and no reference, that would not end in "
+        "time: 90s, 2m, 1h.",
     ),
     click.option(
         "--noise/--no-noise",

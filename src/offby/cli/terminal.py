@@ -3,7 +3,6 @@
 import os
 import shlex
 import sys
-import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -81,15 +80,8 @@ def progress() -> Progress:
 class _Lines:
     """A line for each finished group of fits."""
 
-    def __init__(self) -> None:
-        self._start = time.monotonic()
-
     def __call__(self, done: int, total: int, text: str) -> None:
-        left = ""
-        if 0 < done < total:
-            seconds = (time.monotonic() - self._start) / done * (total - done)
-            left = f"  about {duration(seconds)} left"
-        click.echo(f"{done}/{total}  {text}{left}", err=True)
+        click.echo(f"{done}/{total}  {text}", err=True)
 
 
 class Bar:
@@ -97,11 +89,14 @@ class Bar:
 
     def __init__(self) -> None:
         from rich.console import Console
-        from rich.progress import Progress, TimeRemainingColumn
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
+        # The text says how much time is left: fits of one method take as long as ten
+        # of another, so their number alone says little.
         self._bar = Progress(
-            *Progress.get_default_columns()[:-1],
-            TimeRemainingColumn(elapsed_when_finished=True),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("{task.description}"),
             console=Console(stderr=True),
         )
         self._task = None

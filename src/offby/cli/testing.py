@@ -7,6 +7,7 @@ import click
 
 from offby.cli.evaluate import known_targets, row_weights
 from offby.cli.files import stem
+from offby.cli.grounds import ground_of
 from offby.cli.models import rows_like_training
 from offby.cli.reading import reading
 
@@ -68,7 +69,11 @@ def rows_to_test(
 
 
 def with_test(
-    comparison: "Comparison", fitted: "Fitted", problem: "Problem", rows: TestRows
+    comparison: "Comparison",
+    fitted: "Fitted",
+    problem: "Problem",
+    rows: TestRows,
+    asked: dict[str, Any],
 ) -> "Comparison":
     """The comparison, with the scores of its best loss on the test table."""
     from offby.comparison.final_test import scored_once
@@ -84,6 +89,6 @@ def with_test(
         name=rows.name,
         train_y=problem.y,
         train_weight=problem.weights,
-        ground=problem.ground,
+        ground=ground_of(asked, problem),
     )
     return replace(comparison, test=found)

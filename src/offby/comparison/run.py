@@ -25,11 +25,13 @@ from offby.comparison.judgment import judged
 from offby.comparison.networks import Design, Settings
 from offby.comparison.outcome import comparison_of
 from offby.comparison.own_losses import notes_on_own
+from offby.comparison.progress import Watch
 from offby.comparison.rounds import Budget, in_rounds, plan_of
 from offby.comparison.scheduler import Progress, maker
 from offby.comparison.target_scale import chosen_scales, sentence
 from offby.grounds import Ground, Line
 from offby.results import Comparison
+from offby.results.phrases import listed
 
 if TYPE_CHECKING:
     from offby.tabular.modules import Module
@@ -153,7 +155,8 @@ def compare(
             ["network"] leaves them out.
         all_fits: Whether every loss gets every seed, whatever is settled before.
         time_budget: Seconds, or a text such as "2m": no seed after the first is begun
-            that would not end in time. The first one is trained in any case.
+            that would not end in time, and references that would not are left out. The
+            first seed of the losses is trained in any case.
         settings: Size of the networks and rules of their training; those of the
             estimators by default.
         n_jobs: Fits made at the same time (one loss on one fold), as joblib counts:
@@ -224,11 +227,17 @@ def compare(
         keyed=run_dir is not None,
     )
     plan, budget = plan_of(config), Budget(config.budget_seconds(), started, n_jobs)
-    with maker(run_dir, data.sha256, n_jobs, progress) as make:
+    watch = Watch(metrics[0], [str(loss) for loss in contenders.losses])
+    with maker(run_dir, data.sha256, n_jobs, progress, watch) as make:
         found = in_rounds(problem, config, contenders, metrics, make, budget)
     if predictions is not None:
         scored = contenders.scored(found.fits)
         export.write(predictions, problem, scored, data.labels)
+    if found.skipped:
+        titles = [m.title for m in contenders.methods if m.key in found.skipped]
+        no_room = f"The time budget left no room for {listed(titles)}."
+        data = replace(data, notes=(*data.notes, no_room))
+        contenders = contenders.without(found.skipped)
     if not found.has_refits:
         config = replace(config, noise=False)
     judgment = judged(found.board, config, contenders, metrics, problem.folds, plan)

@@ -43,6 +43,12 @@ def mean_key(loss: NamedLoss | str) -> str:
     return f"mean {loss}"
 
 
+def mean_of(method: str) -> str | None:
+    """The mean in which boosting under a loss takes part."""
+    prefix = boosted_key("")
+    return mean_key(method.removeprefix(prefix)) if method.startswith(prefix) else None
+
+
 def boosted_jobs(problem: Problem, named: Sequence[NamedLoss]) -> list[Job]:
     """One fit for each loss and fold: boosting is sure of itself, so of one seed."""
     library = version("lightgbm")
