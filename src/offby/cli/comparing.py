@@ -27,6 +27,8 @@ SIZES = {
 PASSED_ON = (
     "losses",
     "strategy",
+    "bounds",
+    "transform",
     "seed",
     "network",
     "models",
@@ -105,7 +107,9 @@ def compared(
 ) -> "Comparison":
     """Fit and score every loss on the problem."""
     import offby
+    from offby.models.fitting import check_bounds
 
+    check_bounds(problem.kind, asked["bounds"])
     folds, seeds = folds_and_seeds(asked)
     settings = {name: asked[name] for name in PASSED_ON}
     if asked["bins"] is not None:

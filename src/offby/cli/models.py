@@ -92,6 +92,7 @@ def fitted_of(
         loss=asked["loss"],
         bins=asked["bins"],
         strategy=asked["strategy"],
+        bounds=asked["bounds"],
         transform=asked["transform"],
         calibration=asked["calibration"],
         max_time=asked["max_time"],
@@ -178,15 +179,14 @@ def rows_like_training(
     return rows
 
 
-def save_best(
+def best_fitted(
     comparison: "Comparison",
     problem: "Problem",
     asked: dict[str, Any],
     data: str,
     target: str,
-    path: Path,
-) -> None:
-    """Train the best loss of a comparison on all rows and write it to a file.
+) -> "Fitted":
+    """The best loss of a comparison, trained on all rows.
 
     Raises:
         ValueError: If no loss has a finite score.
@@ -204,12 +204,14 @@ def save_best(
         and (value := comparison.mean(best, metric.key)) is not None
     }
     run = comparison.run
-    fitted = models.fit_problem(
+    return models.fit_problem(
         problem,
         models.Choice(
             loss=best,
             bins=(asked["bins"] or CompareConfig.bins) if numbers else None,
             strategy=asked["strategy"] if numbers else None,
+            bounds=asked["bounds"],
+            transform=asked["transform"] if numbers else None,
             seed=asked["seed"],
         ),
         data=Path(data).name,
@@ -220,4 +222,3 @@ def save_best(
         scored_on="the held-out rows of offby compare "
         f"({run.folds} folds, {phrases.count(run.seeds, 'seed')})",
     )
-    write_model(fitted, path)

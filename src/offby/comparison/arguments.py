@@ -44,7 +44,9 @@ def problem_of(
             "unseen_groups needs groups and time, because it tests on later rows of "
             "groups that were not trained on; give both"
         )
-    by_row = columns_by_row({"weight": weights, "groups": groups, "time": time}, len(y))
+    by_row: dict[str, Any] = columns_by_row(
+        {"weight": weights, "groups": groups, "time": time}, len(y)
+    )
     numbers = None
     if "weight" in by_row and (by_row["weight"] == 0).any():
         numbers = np.flatnonzero(by_row["weight"])

@@ -10,7 +10,13 @@ from offby.bins.names import Bounds, Strategy
 from offby.comparison import export
 from offby.comparison.arguments import metrics_of, problem_of
 from offby.comparison.columns import columns_of
-from offby.comparison.config import CompareConfig, Kind, Network, StopOn
+from offby.comparison.config import (
+    CompareConfig,
+    Kind,
+    Network,
+    StopOn,
+    TransformChoice,
+)
 from offby.comparison.contenders import contenders_of
 from offby.comparison.describe import data_of
 from offby.comparison.diagnosis import diagnosed
@@ -19,6 +25,7 @@ from offby.comparison.networks import Design, Settings
 from offby.comparison.outcome import comparison_of
 from offby.comparison.rounds import Budget, in_rounds, plan_of
 from offby.comparison.scheduler import Progress, maker
+from offby.comparison.target_scale import chosen_scales, sentence
 from offby.results import Comparison
 
 if TYPE_CHECKING:
@@ -39,6 +46,7 @@ def compare(
     bins: int = _DEFAULT.bins,
     strategy: Strategy = _DEFAULT.strategy,
     bounds: Bounds = _DEFAULT.bounds,
+    transform: TransformChoice = _DEFAULT.transform,
     folds: int = _DEFAULT.folds,
     seeds: int = _DEFAULT.seeds,
     seed: int = _DEFAULT.seed,
@@ -86,6 +94,9 @@ def compare(
         strategy: How numbers are cut into bins, as in `Bins.around`.
         bounds: Numbers beyond which no mass lies, as in `Bins.around`; "auto" finds
             them on the training rows of each fold.
+        transform: Scale of a number on which bins are made and distances measured:
+            "none", "log", "yeo-johnson" or "quantile". "auto" chooses one for a skewed
+            target, on held-out rows among the training rows of each fold.
         folds: Number of folds; each row is held out once.
         seeds: Networks per fold and loss, at most: after each seed, losses that are
             settled as worse for every use get no more, and the run ends when no more
@@ -157,6 +168,7 @@ def compare(
         bins=bins,
         strategy=strategy,
         bounds=bounds,
+        transform=transform,
         folds=folds,
         seeds=seeds,
         seed=seed,
@@ -185,7 +197,9 @@ def compare(
         groups=groups,
         time=time,
     )
-    data = data_of(problem, name, target, labels, notes)
+    problem, scales = chosen_scales(problem, transform, metrics[0].key, n_jobs)
+    said = sentence(scales, metrics[0].title)
+    data = data_of(problem, name, target, labels, [*notes, *filter(None, [said])])
     contenders = contenders_of(
         problem,
         config,

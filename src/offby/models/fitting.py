@@ -3,12 +3,16 @@
 import time
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
 
+from offby.bins import Bounds
+from offby.comparison.arguments import problem_of
+from offby.comparison.config import CompareConfig, TransformChoice
 from offby.comparison.splits import cuts
+from offby.comparison.target_scale import FEWEST_ROWS, best_scale, sentence
 from offby.losses.registry import parse
 from offby.models.about import About, today, versions
 from offby.models.kinds import MODELS
@@ -17,8 +21,6 @@ from offby.tables import Problem, ReadOptions, with_dates
 
 _PARTS = 5
 """One of so many parts of the rows is held out for the scores."""
-
-Transform = Literal["none", "log", "yeo-johnson", "quantile"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,7 +40,9 @@ class Choice:
     loss: str = "ce+emd2"
     bins: int | None = None
     strategy: str | None = None
-    transform: Transform | None = None
+    bounds: Bounds = "auto"
+    transform: TransformChoice | None = None
+    """ "auto" chooses a scale for a skewed target, on held-out rows."""
     calibration: Literal["temperature", "isotonic"] | None = None
     max_time: float | None = None
     seed: int = 0
@@ -62,20 +66,23 @@ class Choice:
             "target_transform": self.transform,
         }
         chosen = {name: value for name, value in numbers.items() if value is not None}
+        if self.bounds != "auto":
+            chosen["bounds"] = self.bounds
         if kind == "classes" and (parse(self.loss).needs_bins or "n_bins" in chosen):
             what = f"loss {self.loss}" if "n_bins" not in chosen else "number of bins"
             raise ValueError(
                 f"the {what} needs a target of numbers, got classes; choose ce, emd2, "
                 "cce or a sum of them"
             )
-        if kind == "classes" and self.transform not in (None, "none"):
+        if kind == "classes" and self.transform not in (None, "none", "auto"):
             raise ValueError(
                 f"--transform {self.transform} needs a target of numbers, got classes; "
                 "leave it out, or use --bins to read the target as a number"
             )
+        check_bounds(kind, self.bounds)
         if kind == "classes":
             chosen = {}
-        if chosen.get("target_transform") == "none":
+        if chosen.get("target_transform") in ("none", "auto"):
             chosen["target_transform"] = None
         own = {"calibration": self.calibration, "max_time": self.max_time}
         for name, value in own.items():
@@ -90,6 +97,16 @@ class Choice:
         return chosen
 
 
+def check_bounds(kind: Literal["classes", "number"], bounds: Bounds) -> None:
+    """Refuse bounds of classes."""
+    if kind == "classes" and bounds != "auto":
+        asked = "none" if bounds is None else ",".join(str(end) for end in bounds)
+        raise ValueError(
+            f"--bounds {asked.lower()} needs a target of numbers, got classes; leave "
+            "it out, or use --bins to read the target as a number"
+        )
+
+
 @dataclass(frozen=True, eq=False)
 class Fitted:
     """A fitted estimator, what is known of it, and how long it took."""
@@ -97,6 +114,8 @@ class Fitted:
     estimator: Any
     about: About
     seconds: float
+    scale: str = ""
+    """Which scale was chosen for the target, and why; empty where none was sought."""
 
 
 def fit_problem(
@@ -132,6 +151,7 @@ def fit_problem(
     """
     X: Any = with_dates(problem.X, problem.columns)
     y = targets_of(problem)
+    choice, scale = _with_scale(choice, problem, X)
     make = maker(problem.kind, choice, class_values(problem.labels, problem.positions))
     if scores is None and hold_out:
         scores, scored_on = _held_out_scores(
@@ -156,12 +176,32 @@ def fit_problem(
         dates=options.dates,
         scores=finite(scores or {}),
         scored_on=scored_on,
-        notes=problem.notes,
+        notes=(*problem.notes, *filter(None, [scale])),
         command=command,
         created=today(),
         versions=versions(),
     )
-    return Fitted(estimator, about, time.perf_counter() - begun)
+    return Fitted(estimator, about, time.perf_counter() - begun, scale)
+
+
+def _with_scale(choice: Choice, problem: Problem, X: Any) -> tuple[Choice, str]:
+    """The choice with a scale for the target where one is sought, and why this one."""
+    if choice.transform != "auto":
+        return choice, ""
+    if problem.kind == "classes" or len(problem.y) < FEWEST_ROWS:
+        return replace(choice, transform=None), ""
+    bins = choice.bins or CompareConfig.bins
+    config = CompareConfig(kind="number", seed=choice.seed, folds=2, bins=bins)
+    rows = problem_of(
+        X,
+        problem.y,
+        config,
+        weights=problem.weights,
+        groups=problem.groups,
+        time=problem.time,
+    )
+    found = best_scale(rows.whole, rows, "crps")
+    return replace(choice, transform=found.transform), sentence([found], "CRPS")
 
 
 def class_values(labels: Sequence[str], positions: Sequence[float]) -> np.ndarray:

@@ -52,6 +52,34 @@ class Region:
 
 
 @dataclass(frozen=True)
+class FinalScore:
+    """A score on a separate test table."""
+
+    metric: str
+    value: float | None
+    """Mean over the finite rows; None if there are none."""
+    low: float | None
+    """95 % interval for new rows like these, under this very model."""
+    high: float | None
+    infinite_rows: int = 0
+
+
+@dataclass(frozen=True)
+class FinalTest:
+    """How the best loss, trained on all rows of the comparison, forecasts a test table.
+
+    The test table had no part in the choice of the loss, and is scored once.
+    """
+
+    name: str
+    n_rows: int
+    method: str
+    trained_on: int
+    """Rows of the comparison, on all of which the model was trained."""
+    scores: tuple[FinalScore, ...]
+
+
+@dataclass(frozen=True)
 class Coverage:
     """How often the truth lies in the central interval of a forecast."""
 

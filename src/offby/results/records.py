@@ -40,6 +40,8 @@ class Data:
     """What was dropped, merged or filled, a sentence each."""
     n_copies: int = 0
     """Rows with the same inputs as an earlier row; earlier offby did not count them."""
+    scales: tuple[str, ...] = ()
+    """Scale of the target in each fold, as "log" or "none"; empty for classes."""
 
 
 @dataclass(frozen=True)

@@ -12,10 +12,11 @@ from sklearn.utils.validation import check_is_fitted
 from offby.bins import DEFAULT_STRATEGY, Bins, Bounds, Strategy
 from offby.bins.support import checked_bounds
 from offby.distribution import BinnedDistribution
+from offby.distribution.given import index_of
 from offby.tabular._estimator import AT_LEAST_ONE, HeldOut, TabularEstimator
 from offby.tabular.conformal import conformal_coverage
 from offby.tabular.data import TrainingData, balanced_line
-from offby.tabular.rows import Rows, check_rows
+from offby.tabular.rows import Rows, check_rows, groups_of
 from offby.tabular.target_columns import check_numeric_target
 from offby.tabular.target_grid import make_grid, on_scale_of
 from offby.tabular.target_scales import Transform, fit_scale, to_scale
@@ -59,7 +60,7 @@ class BinnedForecaster(RegressorMixin, TabularEstimator):
     def predict_dist(self, X) -> BinnedDistribution:
         """The predicted distribution of each row."""
         probs = self._probabilities(X)
-        return BinnedDistribution(probs, self.bins_)
+        return BinnedDistribution(probs, self.bins_, row_index=index_of(X))
 
     def predict(self, X) -> np.ndarray:
         """Mean of the predicted distribution, in the units of the target."""
@@ -67,8 +68,7 @@ class BinnedForecaster(RegressorMixin, TabularEstimator):
 
     def predict_quantiles(self, X, alpha: list[float]) -> np.ndarray:
         """Quantiles at the levels `alpha`: rows x levels."""
-        predicted = self.predict_dist(X)
-        return np.stack([predicted.ppf(level) for level in alpha], -1)
+        return self.predict_dist(X).quantiles(alpha)
 
     def predict_interval(
         self, X, coverage: float = 0.9, *, conformal: bool = False
@@ -139,7 +139,8 @@ class BinnedForecaster(RegressorMixin, TabularEstimator):
         bins = on_scale_of(self.scale_, self.bins_)
         index, weights = bins.index(value), torch.tensor(rows.weights)
         line = balanced_line(bins, index, weights)
-        return TrainingData(inputs, index, value, line, bins, weights)
+        together = groups_of(rows)
+        return TrainingData(inputs, index, value, line, bins, weights, together)
 
     def _make_grid(self, rows: Rows) -> None:
         """The bins, in the units of the target."""

@@ -72,7 +72,9 @@ def boosted(fold: Fold, loss: str) -> Forecast:
         places = list(fold.positions)
         model = BoostedOrdinalClassifier(categories=order, ground=places, **settings)
     else:
-        model = BoostedBinnedRegressor(n_bins=fold.bins, **settings)
+        model = BoostedBinnedRegressor(
+            n_bins=fold.bins, target_transform=fold.transform, **settings
+        )
     model.fit(fold.train.X, fold.train.y, sample_weight=fold.train.weight)
     return "probs", np.asarray(model.predict_dist(fold.test.X).probs)
 

@@ -100,7 +100,9 @@ def _jittered(fold: Fold, level: float) -> Fold:
 
 def _regrid(problem: Problem, fold: Fold, factor: float) -> Fold:
     n_bins = max(2, round(factor * problem.n_bins))
-    grid = replace(problem, n_bins=n_bins).grid(fold.train.y, fold.train.weight)
+    grid = replace(problem, n_bins=n_bins).grid(
+        fold.train.y, fold.train.weight, fold.scale
+    )
     return replace(fold, bins=grid)
 
 
