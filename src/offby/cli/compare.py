@@ -9,6 +9,7 @@ import click
 from offby.cli import models, terminal, testing
 from offby.cli.errors import as_sentences
 from offby.cli.files import Outputs, outputs_of, refuse_foreign_files, spared, write
+from offby.cli.grounds import flag_of, ground_options
 from offby.cli.losses import check_losses
 from offby.cli.options import (
     machine_options,
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 @run_options
 @target_options
 @order_options
+@ground_options
 @row_options
 @reading_options
 @text_options
@@ -127,6 +129,7 @@ def _check_options(asked: dict[str, Any]) -> None:
     """Refuse options that exclude each other, or that need another one."""
     from offby.cli.files import check_writable
 
+    flag_of(asked)
     predictions = asked["predictions"]
     check_writable(predictions)
     if predictions is not None and predictions.suffix not in (".csv", ".parquet"):

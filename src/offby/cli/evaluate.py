@@ -49,7 +49,7 @@ def evaluate(
                 "the model file does not name the target, because it was saved in "
                 "Python; name it with -t COLUMN"
             )
-        from offby.models import scores_of
+        from offby.models import ground_of, scores_of
 
         rows = models.rows_like_training(
             data,
@@ -68,7 +68,8 @@ def evaluate(
                 err=True,
             )
         weight = None if weights is None else row_weights(rows, weights)[kept]
-        scores = scores_of(estimator.predict_dist(rows.X[kept]), y, weight)
+        forecast = estimator.predict_dist(rows.X[kept])
+        scores = scores_of(forecast, y, weight, ground=ground_of(estimator))
     if as_json:
         click.echo(json.dumps({"rows": len(y), "scores": scores}, indent=2))
     else:

@@ -10,6 +10,7 @@ import click
 
 from offby.cli import terminal
 from offby.cli.files import check_writable, plain, stem
+from offby.cli.grounds import ground_of
 from offby.cli.reading import prepared, reading
 from offby.comparison.config import CompareConfig
 from offby.results import phrases
@@ -97,6 +98,7 @@ def fitted_of(
         calibration=asked["calibration"],
         max_time=asked["max_time"],
         seed=asked["seed"],
+        ground=ground_of(asked, problem),
     )
     return models.fit_problem(
         problem,
@@ -197,10 +199,12 @@ def best_fitted(
     if best is None:
         raise ValueError("every loss has an infinite score; name another --metric")
     numbers = problem.kind == "number"
+    on_line = comparison.data.ground is None
+    names = {} if on_line else {"rps": "energy", "mae": "distance", "qwk": ""}
     scores = {
-        metric.key: value
+        name: value
         for metric in comparison.metrics
-        if metric.key in models.SCORES
+        if (name := names.get(metric.key, metric.key)) in models.SCORES
         and (value := comparison.mean(best, metric.key)) is not None
     }
     run = comparison.run
@@ -213,6 +217,7 @@ def best_fitted(
             bounds=asked["bounds"],
             transform=asked["transform"] if numbers else None,
             seed=asked["seed"],
+            ground=ground_of(asked, problem),
         ),
         data=Path(data).name,
         target=target,

@@ -84,5 +84,6 @@ def with_test(
         name=rows.name,
         train_y=problem.y,
         train_weight=problem.weights,
+        ground=problem.ground,
     )
     return replace(comparison, test=found)

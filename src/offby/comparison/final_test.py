@@ -10,6 +10,7 @@ from offby.comparison.fits import Fit
 from offby.comparison.inference import LEVEL, FoldScores, row_variance
 from offby.comparison.problem import Fold, Rows
 from offby.comparison.scoring import row_scores
+from offby.grounds import Ground
 from offby.results import FinalScore, FinalTest, Metric
 from offby.weighted import WeightedSample
 
@@ -26,6 +27,7 @@ def scored_once(
     name: str,
     train_y: np.ndarray,
     train_weight: np.ndarray | None,
+    ground: Ground | None = None,
 ) -> FinalTest:
     """The scores of a fitted model on test rows, by the metrics of a comparison.
 
@@ -42,6 +44,7 @@ def scored_once(
         name: Of the test table.
         train_y: The targets of the training rows.
         train_weight: Their weights.
+        ground: How far apart the classes are, where they lie on no line.
     """
     kept = np.ones(len(y), bool) if weight is None else weight > 0
     if not kept.all():
@@ -53,7 +56,9 @@ def scored_once(
     nothing = Rows(np.arange(0), None, train_y, None)
     spread = 0.0 if positions else WeightedSample.of(train_y, train_weight).std()
     rows = Rows(np.arange(len(y)), None, y, weight)
-    fold = Fold(0, 0, nothing, rows, tuple(positions), bins, spread, None)
+    fold = Fold(
+        0, 0, nothing, rows, tuple(positions), bins, spread, None, ground=ground
+    )
     found = row_scores(fold, Fit(0, 0, "probs", np.asarray(forecast.probs), 0.0))
     scores = [
         _score(metric.key, FoldScores(found[metric.key][None], weight))

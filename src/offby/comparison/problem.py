@@ -14,8 +14,9 @@ from offby.bins import Bins, Bounds, Strategy
 from offby.comparison.config import Kind
 from offby.comparison.hashing import hash_of_rows
 from offby.comparison.splits import cuts
-from offby.grounds import Line
+from offby.grounds import Ground
 from offby.losses.registry import Labels
+from offby.tabular.class_ground import class_ground
 from offby.tabular.copies import can_keep_together, first_copies, united
 from offby.tabular.data import TrainingData, balanced_line
 from offby.tabular.encoders.frames import read_table
@@ -68,6 +69,8 @@ class Fold:
     `bins` are in the units of the target all the same."""
     scale: Any = None
     """This scale as it was fitted on the training rows."""
+    ground: Ground | None = None
+    """How far apart the classes are, where they lie on no line."""
 
     @cached_property
     def training_bins(self) -> Bins | None:
@@ -77,10 +80,11 @@ class Fold:
         return on_scale_of(self.scale, self.bins)
 
     @cached_property
-    def line(self) -> Line:
+    def line(self) -> Ground:
         """Where the classes lie, in the unit in which networks are trained."""
         if self.bins is None or self.training_bins is None:
-            return Line(list(self.positions))
+            n_classes = len(self.positions)
+            return class_ground(self.ground or list(self.positions), n_classes)
         index = self.bins.index(torch.tensor(self.train.y).double())
         return balanced_line(self.training_bins, index, tensor(self.train.weight))
 
@@ -143,6 +147,8 @@ class Fold:
             found.update(self.bins.edges.numpy().tobytes())
         if self.transform is not None:
             found.update(self.transform.encode())
+        if self.ground is not None:
+            found.update(repr(self.ground.to_dict()).encode())
         return found.hexdigest()
 
     def on_scale(self, transform: Transform | None, problem: "Problem") -> "Fold":
@@ -180,6 +186,8 @@ class Problem:
     """How networks get the columns: as the estimators' do, or standardized."""
     transforms: tuple[Transform | None, ...] = ()
     """Scale of the target in each fold; none at all by default."""
+    ground: Ground | None = None
+    """How far apart the classes are, where they lie on no line."""
 
     @cached_property
     def table(self) -> Any:
@@ -282,6 +290,7 @@ class Problem:
             bins=None if classes else self.grid(self.y[train], sides[0].weight),
             spread=0.0 if classes else WeightedSample.of(self.y, self.weight).std(),
             encoder=self._encoder(sides[0]),
+            ground=self.ground,
         )
 
     def _encoder(self, train: Rows):

@@ -20,12 +20,14 @@ from offby.comparison.config import (
 from offby.comparison.contenders import contenders_of
 from offby.comparison.describe import data_of
 from offby.comparison.diagnosis import diagnosed
+from offby.comparison.grounds import checked_ground, losses_on, notes_on
 from offby.comparison.judgment import judged
 from offby.comparison.networks import Design, Settings
 from offby.comparison.outcome import comparison_of
 from offby.comparison.rounds import Budget, in_rounds, plan_of
 from offby.comparison.scheduler import Progress, maker
 from offby.comparison.target_scale import chosen_scales, sentence
+from offby.grounds import Ground, Line
 from offby.results import Comparison
 
 if TYPE_CHECKING:
@@ -43,6 +45,7 @@ def compare(
     kind: Kind = _DEFAULT.kind,
     labels: Sequence[str] | None = None,
     positions: Sequence[float] | None = None,
+    ground: Ground | None = None,
     bins: int = _DEFAULT.bins,
     strategy: Strategy = _DEFAULT.strategy,
     bounds: Bounds = _DEFAULT.bounds,
@@ -90,6 +93,10 @@ def compare(
         kind: Whether `y` holds ordered classes or numbers to be cut into bins.
         labels: Name of each class; "0", "1", ... by default.
         positions: Where each class lies; 0, 1, ... by default.
+        ground: How far apart the classes are, in their order, where they lie on no
+            line: a `Circle`, a `Tree` or symmetric `Costs`. Losses, scores, best
+            guesses and the noise of labels are then those of the ground. `cce` needs a
+            line or a tree.
         bins: How many bins a number is cut into, on the training rows of each fold.
         strategy: How numbers are cut into bins, as in `Bins.around`.
         bounds: Numbers beyond which no mass lies, as in `Bins.around`; "auto" finds
@@ -163,7 +170,7 @@ def compare(
     """
     started = clock.perf_counter()
     config = CompareConfig(
-        losses=losses,
+        losses=losses_on(losses, ground),
         kind=kind,
         bins=bins,
         strategy=strategy,
@@ -184,7 +191,9 @@ def compare(
         all_fits=all_fits,
         time_budget=time_budget,
     )
-    metrics = metrics_of(kind, target, metric)
+    ground = checked_ground(ground, positions, config)
+    on_line = ground is None or isinstance(ground, Line)
+    metrics = metrics_of(kind, target, metric, on_line=on_line)
     if predictions is not None:
         export.check(predictions)
     problem = problem_of(
@@ -192,14 +201,16 @@ def compare(
         y,
         config,
         positions=positions,
+        ground=ground,
         labels=labels,
         weights=weights,
         groups=groups,
         time=time,
     )
     problem, scales = chosen_scales(problem, transform, metrics[0].key, n_jobs)
-    said = sentence(scales, metrics[0].title)
-    data = data_of(problem, name, target, labels, [*notes, *filter(None, [said])])
+    said = [sentence(scales, metrics[0].title)]
+    said += notes_on(problem.ground, losses, config.losses)
+    data = data_of(problem, name, target, labels, [*notes, *filter(None, said)])
     contenders = contenders_of(
         problem,
         config,

@@ -46,9 +46,10 @@ class Region:
     label: str
     n_rows: int
     score: float
-    """Mean RPS or CRPS of these rows."""
-    bias: float
-    """Mean of median forecast minus truth, in the units of the target."""
+    """Mean RPS, energy score or CRPS of these rows."""
+    bias: float | None
+    """Mean of median forecast minus truth, in the units of the target; None of classes
+    without an order."""
 
 
 @dataclass(frozen=True)
