@@ -12,7 +12,15 @@ SECTIONS: dict[str, list[str]] = {
         "glossary.md",
     ],
     "Losses": ["losses/*.md"],
-    "Guides": ["pytorch.md", "models.md", "boosting.md", "heads.md", "own-loss.md"],
+    "Guides": [
+        "pytorch.md",
+        "training-loops.md",
+        "language-models.md",
+        "models.md",
+        "boosting.md",
+        "heads.md",
+        "own-loss.md",
+    ],
     "Evidence": [
         "verdict.md",
         "why.md",
