@@ -15,7 +15,7 @@ BRINGS = {
 }
 """The extras that a user may want, with what each of them brings."""
 
-FOR_DEVELOPERS = ("bench", "rivals", "docs", "dev")
+FOR_DEVELOPERS = ("bench", "rivals", "dev")
 """The extras that only work on offby itself needs; the doctor leaves them out."""
 
 _REQUIREMENT = re.compile(
