@@ -24,7 +24,8 @@ test-oldest:
 	python3 -m venv build/oldest
 	build/oldest/bin/python -m pip install -q uv
 	build/oldest/bin/uv pip install --python build/oldest --resolution lowest-direct \
-		-e ".[compare,boosting]" hatchling pytest hypothesis expecttest
+		-e ".[compare,boosting]"
+	build/oldest/bin/python -m pip install -q pytest hypothesis expecttest scoringrules
 	build/oldest/bin/python -I tests/smoke.py
 	build/oldest/bin/python -m pytest -q -W default $(OLDEST)
 
