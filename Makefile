@@ -12,8 +12,9 @@ demo: .venv/stamp
 	.venv/bin/offby compare wine-red --target quality --out demo-report.html
 	@echo "The report lies in $(CURDIR)/demo-report.html"
 
+# A worker for each core: the suite is a thousand seconds of work on one.
 test: .venv/stamp
-	.venv/bin/python -m pytest
+	.venv/bin/python -m pytest -n logical --dist worksteal
 
 # The oldest versions that pyproject.toml allows. uv finds them; PyTorch is large.
 # The tests of each part of offby, without those that ask other libraries for the truth.

@@ -107,11 +107,11 @@ def of_classes(fold: Fold, probs: np.ndarray, classes: np.ndarray) -> Scores:
     return {
         "RPS": float(ranked_probability_score(index, probs, labels=labels)),
         "log score": float(-np.log(mass).mean()),
-        "coverage": float(_covered(probs, index).mean()),
+        "coverage": float(covered(probs, index).mean()),
     }
 
 
-def _covered(probs: np.ndarray, index: np.ndarray) -> np.ndarray:
+def covered(probs: np.ndarray, index: np.ndarray) -> np.ndarray:
     """The central 90 % interval of a discrete forecast, its ends drawn to be exact.
 
     The PIT of a class is uniform between the masses below and up to it: its share

@@ -35,6 +35,17 @@ MAY_IMPORT = {
     "models": MATHS | {"metrics", "tables", "tabular", "comparison"},
     "report": {"results"},
     "explain": {"results"},
+    "integrations": MATHS
+    | {
+        "decode",
+        "metrics",
+        "nn",
+        "boosting",
+        "tabular",
+        "results",
+        "comparison",
+        "models",
+    },
     "notebook": {"comparison", "models", "report", "results"},
     "cli": MATHS
     | {"comparison", "models", "notebook", "tables", "report", "explain", "results"},

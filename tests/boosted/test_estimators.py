@@ -187,4 +187,5 @@ def test_three_classes_around_a_circle_are_all_as_far_apart():
         for ground in grounds
     )
     assert around.score(X, CLASSES) > 0.75
-    np.testing.assert_allclose(around.predict_proba(X), apart.predict_proba(X), 1e-9)
+    # Two ways through the kernel, both in float32.
+    np.testing.assert_allclose(around.predict_proba(X), apart.predict_proba(X), 1e-5)

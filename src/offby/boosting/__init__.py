@@ -1,5 +1,6 @@
 """Gradient boosting on losses that know distance. See docs/boosting.md."""
 
+from offby.boosting._bound import Bound, bind
 from offby.boosting._catboost import (
     catboost_metric,
     catboost_objective,
@@ -13,11 +14,13 @@ from offby.boosting._target import Target
 from offby.boosting._xgboost import xgboost_metric, xgboost_objective
 
 __all__ = [
+    "Bound",
     "Curvature",
     "Objective",
     "Score",
     "ScoreName",
     "Target",
+    "bind",
     "catboost_metric",
     "catboost_objective",
     "catboost_target",

@@ -21,15 +21,14 @@ def lightgbm_objective(
     `objective.probabilities` turns into forecasts. Labels and weights are those of the
     `lightgbm.Dataset`, which holds them in float32.
     """
-    known = Remembered(objective)
+    known = Remembered(objective, order="F")
 
     def gradient_and_curvature(
         raw: np.ndarray, data: Any
     ) -> tuple[np.ndarray, np.ndarray]:
-        target = known.target(data.get_label())
-        # What LightGBM keeps of them is in float32.
-        single = np.asarray(raw, np.float32)
-        return objective.gradient_and_curvature(single, target, data.get_weight())
+        rows = known.rows(data.get_label(), data.get_weight())
+        gradient, curvature = rows.gradient_and_curvature(raw.reshape(rows.raw.shape))
+        return gradient.reshape(raw.shape), curvature.reshape(raw.shape)
 
     return gradient_and_curvature
 
@@ -44,11 +43,11 @@ def lightgbm_metric(
         score: "rps" of classes, "crps" of numbers, or "log_score"; "auto" is the first
             that there is. Give `metric="None"` to hear of no other.
     """
-    judge, known = score_of(objective, score), Remembered(objective)
+    judge = score_of(objective, score)
+    known = Remembered(judge.of_rows, order="F", mean=True)
 
     def evaluate(raw: np.ndarray, data: Any) -> tuple[str, float, bool]:
-        target = known.target(data.get_label())
-        single = np.asarray(raw, np.float32)
-        return judge.name, judge(single, target, data.get_weight()), False
+        rows = known.rows(data.get_label(), data.get_weight())
+        return judge.name, rows.loss(raw.reshape(rows.raw.shape)), False
 
     return evaluate

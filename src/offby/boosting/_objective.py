@@ -65,13 +65,14 @@ class Objective:
         return _FLOOR * float(self.terms.size)
 
     @cached_property
-    def _call(self) -> kernel.BoostingCall:
+    def call(self) -> kernel.BoostingCall:
+        """Its numbers as the C++ library reads them."""
         return call_of(
             self.basis, self.log_frequencies, self.terms, self._floor, self.curvature
         )
 
     def _loss_by_kernel(self, raw: np.ndarray, known: Target) -> np.ndarray:
-        found = kernel.loss(self._call, raw, known.index, known.before, known.after)
+        found = kernel.loss(self.call, raw, known.index, known.before, known.after)
         return found.astype(np.float64) + _rows.loss_of_number(known, self.terms)
 
     def prepared(self, target: ArrayLike | Target) -> Target:
@@ -86,7 +87,7 @@ class Objective:
         So a class that never occurred has a mass too.
         """
         known = self.prepared(target)
-        weight = self._weights(known, sample_weight)
+        weight = self.weights_of(known, sample_weight)
         if weight is None:
             weight = np.ones(len(known))
         counts = np.bincount(known.index, weight, self.n_classes)
@@ -104,7 +105,7 @@ class Objective:
         """Forecasts of the classes: rows x classes, each row of sum 1."""
         found = self._raw(raw)
         if kernel.available():
-            return kernel.probabilities(self._call, found)
+            return kernel.probabilities(self.call, found)
         out = np.empty((len(found), self.n_classes))
         for rows in self._blocks(len(found)):
             scores, _ = self.basis.scores(
@@ -155,7 +156,7 @@ class Objective:
         if kernel.available():
             beside = known.before, known.after
             return kernel.gradient_and_curvature(
-                self._call, found, known.index, *beside, weight
+                self.call, found, known.index, *beside, weight
             )
         slopes, curved = np.empty_like(found), np.empty_like(found)
         for rows in self._blocks(len(found)):
@@ -183,7 +184,7 @@ class Objective:
                 f"raw and target must have the same rows, got {len(found)} and "
                 f"{len(known)}"
             )
-        return found, known, self._weights(known, sample_weight)
+        return found, known, self.weights_of(known, sample_weight)
 
     def _raw(self, raw: ArrayLike) -> np.ndarray:
         found = on_host(raw)
@@ -198,7 +199,7 @@ class Objective:
             )
         return found
 
-    def _weights(
+    def weights_of(
         self, target: Target, sample_weight: ArrayLike | None
     ) -> np.ndarray | None:
         """Weight of each row: its own, times that of its class."""

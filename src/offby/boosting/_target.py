@@ -32,7 +32,7 @@ class Target:
     def __len__(self) -> int:
         return len(self.index)
 
-    def __getitem__(self, rows: slice) -> "Target":
+    def __getitem__(self, rows: slice | np.ndarray) -> "Target":
         """Some of the rows."""
         parts = (self.index, self.before, self.after, self.rest, self.log_density)
         return Target(*(None if part is None else part[rows] for part in parts))  # pyright: ignore[reportArgumentType]
@@ -45,13 +45,7 @@ def target_of(target: ArrayLike, n_classes: int, bins: Bins | None) -> Target:
         ValueError: If they are not classes 0 to K - 1, or finite numbers, on one axis.
     """
     if isinstance(target, Target):
-        # The kernel would read numbers that are not there.
-        if bins is not None and target.before is None:
-            raise ValueError(
-                "target must hold numbers, as the objective has bins, got classes; "
-                "prepare it with this objective"
-            )
-        return target
+        return _fitting(target, n_classes, bins)
     found = on_host(target)
     if found.ndim != 1:
         raise ValueError(
@@ -69,6 +63,23 @@ def target_of(target: ArrayLike, n_classes: int, bins: Bins | None) -> Target:
             "number the classes in their order, or give bins to learn numbers"
         )
     return Target(found.astype(np.int64))
+
+
+def _fitting(target: Target, n_classes: int, bins: Bins | None) -> Target:
+    """A target that an objective prepared, perhaps another one than this."""
+    # The kernel would read numbers that are not there.
+    if bins is not None and target.before is None:
+        raise ValueError(
+            "target must hold numbers, as the objective has bins, got classes; "
+            "prepare it with this objective"
+        )
+    odd = target.index[(target.index < 0) | (target.index >= n_classes)]
+    if len(odd):
+        raise ValueError(
+            f"target must hold classes 0 to {n_classes - 1}, got {odd[0]}; prepare "
+            "it with this objective"
+        )
+    return target
 
 
 def _of_numbers(found: np.ndarray, bins: Bins) -> Target:

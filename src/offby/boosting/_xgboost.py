@@ -34,15 +34,11 @@ def xgboost_objective(
         ImportError: If splits are to be reduced and XGBoost 3.2 is missing.
         ValueError: If there are not so many outputs.
     """
-    known = Remembered(objective)
+    known = Remembered(objective, order="C")
 
     def both(raw: np.ndarray, data: Any) -> tuple[np.ndarray, np.ndarray]:
-        target = known.target(_labels(data), key=data)
-        rows = np.asarray(raw, np.float32).reshape(len(target), -1)
-        weight = data.get_weight()
-        return objective.gradient_and_curvature(
-            rows, target, weight if len(weight) else None
-        )
+        rows = known.rows(_labels(data), _weights(data), key=data)
+        return rows.gradient_and_curvature(raw.reshape(rows.raw.shape))
 
     if split_outputs is None:
         return both
@@ -91,13 +87,12 @@ def xgboost_metric(
     Stop early on it with `xgboost.callback.EarlyStopping(rounds, metric_name=...)`; its
     name is "rps", "crps" or "log_score". Smaller is better.
     """
-    judge, known = score_of(objective, score), Remembered(objective)
+    judge = score_of(objective, score)
+    known = Remembered(judge.of_rows, order="C", mean=True)
 
     def evaluate(raw: np.ndarray, data: Any) -> tuple[str, float]:
-        target = known.target(_labels(data), key=data)
-        rows = np.asarray(raw, np.float32).reshape(len(target), -1)
-        weight = data.get_weight()
-        return judge.name, judge(rows, target, weight if len(weight) else None)
+        rows = known.rows(_labels(data), _weights(data), key=data)
+        return judge.name, rows.loss(raw.reshape(rows.raw.shape))
 
     return evaluate
 
@@ -106,3 +101,8 @@ def _labels(data: Any) -> np.ndarray:
     labels = data.get_label()
     n_rows = data.num_row()
     return labels.reshape(n_rows, -1)[:, 0] if n_rows else labels
+
+
+def _weights(data: Any) -> np.ndarray | None:
+    weight = data.get_weight()
+    return weight if len(weight) else None

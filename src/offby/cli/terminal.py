@@ -170,6 +170,7 @@ def print_losses(entries: Sequence["Loss"]) -> None:
 def print_fitted(fitted: "Fitted", path: Path) -> None:
     """Where the model is, how good it is, and how to use it."""
     about = fitted.about
+    print_notes([fitted.scale] if fitted.scale else [])
     click.echo(
         f"{path}  {MODELS[about.model].title}, trained with {about.loss} on "
         f"{phrases.count(about.n_rows, 'row')} in {duration(fitted.seconds)}"

@@ -18,6 +18,7 @@ MODELS = ("network", "boosting")
 """What can learn by each loss."""
 Network = Literal["ensemble", "perceptron"]
 StopOn = Literal["score", "own"]
+TransformChoice = Literal["auto", "none", "log", "yeo-johnson", "quantile"]
 _SECONDS = {"": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0}
 
 
@@ -40,6 +41,7 @@ class CompareConfig:
     bins: int = 50
     strategy: Strategy = DEFAULT_STRATEGY
     bounds: Bounds = "auto"
+    transform: TransformChoice = "auto"
     folds: int = 5
     seeds: int = 3
     seed: int = 0
@@ -59,6 +61,12 @@ class CompareConfig:
         """Check every setting."""
         _check_choice("kind", self.kind, get_args(Kind))
         _check_choice("strategy", self.strategy, get_args(Strategy))
+        _check_choice("transform", self.transform, get_args(TransformChoice))
+        if self.kind == "classes" and self.transform not in ("auto", "none"):
+            raise ValueError(
+                f"the scale {self.transform} needs a target of numbers, got classes; "
+                "leave it out, or read the target as a number in bins"
+            )
         if isinstance(self.network, str):
             _check_choice("network", self.network, get_args(Network))
         elif not callable(self.network):

@@ -10,15 +10,24 @@ from offby.bins.names import Bounds, Strategy
 from offby.comparison import export
 from offby.comparison.arguments import metrics_of, problem_of
 from offby.comparison.columns import columns_of
-from offby.comparison.config import CompareConfig, Kind, Network, StopOn
+from offby.comparison.config import (
+    CompareConfig,
+    Kind,
+    Network,
+    StopOn,
+    TransformChoice,
+)
 from offby.comparison.contenders import contenders_of
 from offby.comparison.describe import data_of
 from offby.comparison.diagnosis import diagnosed
+from offby.comparison.grounds import checked_ground, losses_on, notes_on
 from offby.comparison.judgment import judged
 from offby.comparison.networks import Design, Settings
 from offby.comparison.outcome import comparison_of
 from offby.comparison.rounds import Budget, in_rounds, plan_of
 from offby.comparison.scheduler import Progress, maker
+from offby.comparison.target_scale import chosen_scales, sentence
+from offby.grounds import Ground, Line
 from offby.results import Comparison
 
 if TYPE_CHECKING:
@@ -36,9 +45,11 @@ def compare(
     kind: Kind = _DEFAULT.kind,
     labels: Sequence[str] | None = None,
     positions: Sequence[float] | None = None,
+    ground: Ground | None = None,
     bins: int = _DEFAULT.bins,
     strategy: Strategy = _DEFAULT.strategy,
     bounds: Bounds = _DEFAULT.bounds,
+    transform: TransformChoice = _DEFAULT.transform,
     folds: int = _DEFAULT.folds,
     seeds: int = _DEFAULT.seeds,
     seed: int = _DEFAULT.seed,
@@ -82,10 +93,17 @@ def compare(
         kind: Whether `y` holds ordered classes or numbers to be cut into bins.
         labels: Name of each class; "0", "1", ... by default.
         positions: Where each class lies; 0, 1, ... by default.
+        ground: How far apart the classes are, in their order, where they lie on no
+            line: a `Circle`, a `Tree` or symmetric `Costs`. Losses, scores, best
+            guesses and the noise of labels are then those of the ground. `cce` needs a
+            line or a tree.
         bins: How many bins a number is cut into, on the training rows of each fold.
         strategy: How numbers are cut into bins, as in `Bins.around`.
         bounds: Numbers beyond which no mass lies, as in `Bins.around`; "auto" finds
             them on the training rows of each fold.
+        transform: Scale of a number on which bins are made and distances measured:
+            "none", "log", "yeo-johnson" or "quantile". "auto" chooses one for a skewed
+            target, on held-out rows among the training rows of each fold.
         folds: Number of folds; each row is held out once.
         seeds: Networks per fold and loss, at most: after each seed, losses that are
             settled as worse for every use get no more, and the run ends when no more
@@ -152,11 +170,12 @@ def compare(
     """
     started = clock.perf_counter()
     config = CompareConfig(
-        losses=losses,
+        losses=losses_on(losses, ground),
         kind=kind,
         bins=bins,
         strategy=strategy,
         bounds=bounds,
+        transform=transform,
         folds=folds,
         seeds=seeds,
         seed=seed,
@@ -172,7 +191,9 @@ def compare(
         all_fits=all_fits,
         time_budget=time_budget,
     )
-    metrics = metrics_of(kind, target, metric)
+    ground = checked_ground(ground, positions, config)
+    on_line = ground is None or isinstance(ground, Line)
+    metrics = metrics_of(kind, target, metric, on_line=on_line)
     if predictions is not None:
         export.check(predictions)
     problem = problem_of(
@@ -180,12 +201,16 @@ def compare(
         y,
         config,
         positions=positions,
+        ground=ground,
         labels=labels,
         weights=weights,
         groups=groups,
         time=time,
     )
-    data = data_of(problem, name, target, labels, notes)
+    problem, scales = chosen_scales(problem, transform, metrics[0].key, n_jobs)
+    said = [sentence(scales, metrics[0].title)]
+    said += notes_on(problem.ground, losses, config.losses)
+    data = data_of(problem, name, target, labels, [*notes, *filter(None, said)])
     contenders = contenders_of(
         problem,
         config,

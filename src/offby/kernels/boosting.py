@@ -5,6 +5,7 @@ library, is in `offby.boosting`.
 """
 
 import struct
+from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from typing import Any
@@ -20,8 +21,8 @@ KINDS = ("gauss-newton", "gershgorin", "variance")
 # `struct BoostingJob` of native/boosting_job.hpp: pointers, sizes and strides, numbers,
 # small integers.
 _JOBS = {
-    np.dtype(np.float32): struct.Struct("@21P8q4f6i"),
-    np.dtype(np.float64): struct.Struct("@21P8q4d6i"),
+    np.dtype(np.float32): struct.Struct("@22P9q4f6i"),
+    np.dtype(np.float64): struct.Struct("@22P9q4d6i"),
 }
 
 
@@ -98,11 +99,55 @@ def available() -> bool:
     return True
 
 
+@dataclass(frozen=True, eq=False)
+class Job:
+    """A call with the memory it works in, to be run as often as that memory changes.
+
+    Made by :func:`job_of`.
+    """
+
+    code: bytes
+    """`struct BoostingJob`."""
+    again: np.ndarray
+    """Of float32: 1 of each row that has to be computed in float64."""
+    run: Callable[[bytes], int]
+    held: tuple[Any, ...]
+    """What the addresses in the code point to."""
+
+    def __call__(self) -> np.ndarray:
+        """Fill the arrays; the rows that have to be computed again, in float64.
+
+        Raises:
+            ValueError: If the target of a row is no class, or holds no numbers.
+        """
+        if refusal := self.run(self.code):
+            raise ValueError(_sentence(refusal))
+        # Most often there are none.
+        return np.flatnonzero(self.again) if self.again.any() else _NONE
+
+
+_NONE = np.zeros(0, np.int64)
+
+
+def _sentence(refusal: int) -> str:
+    if refusal == -1:
+        return "the rows to compute must be among those of raw; number them from 0"
+    if refusal == -2:
+        return (
+            "target must hold numbers, as the loss asks for them, got none; prepare it "
+            "with this objective"
+        )
+    return (
+        f"target must hold classes that there are, got another in row {refusal - 1}; "
+        "prepare it with this objective"
+    )
+
+
 def probabilities(call: BoostingCall, raw: np.ndarray) -> np.ndarray:
     """Masses of the classes in float64: rows x classes."""
     raw = raw.astype(np.float64, copy=False)
     out = np.empty((len(raw), call.waves.shape[1]))
-    _run(call, raw, probabilities=out)
+    job_of(call, raw, probabilities=out)()
     return out
 
 
@@ -116,7 +161,7 @@ def loss(
     """Loss of each row, without what a number adds by itself, in the dtype of raw."""
     out = np.empty(len(raw), raw.dtype)
     truth = {"index": index, "before": before, "after": after}
-    again = _run(call, raw, **truth, loss=out)
+    again = job_of(call, raw, **truth, loss=out)()
     if len(again):
         out[again] = loss(call, raw[again].astype(np.float64), *_at(again, **truth))
     return out
@@ -133,7 +178,7 @@ def gradient_and_curvature(
     """Both for each output, times the weights; of the dtype and layout of raw."""
     found = np.empty_like(raw), np.empty_like(raw)
     truth = {"index": index, "before": before, "after": after, "weight": weight}
-    again = _run(call, raw, **truth, gradient=found[0], curvature=found[1])
+    again = job_of(call, raw, **truth, gradient=found[0], curvature=found[1])()
     if len(again):
         wide = raw[again].astype(np.float64)
         exact = gradient_and_curvature(call, wide, *_at(again, **truth))
@@ -146,10 +191,22 @@ def _at(rows: np.ndarray, **arrays: np.ndarray | None) -> list[Any]:
     return [None if array is None else array[rows] for array in arrays.values()]
 
 
-def _run(
-    call: BoostingCall, raw: np.ndarray, **arrays: np.ndarray | None
-) -> np.ndarray:
-    """Fill the arrays; the rows that have to be computed again, in float64."""
+def job_of(
+    call: BoostingCall,
+    raw: np.ndarray,
+    picked: np.ndarray | None = None,
+    **arrays: np.ndarray | None,
+) -> Job:
+    """A job on arrays that stay where they are.
+
+    Args:
+        call: What to compute.
+        raw: Raw outputs, float32 or float64.
+        picked: The rows to compute; the others are left as they are. None: all.
+        arrays: By the names of `struct BoostingJob`: index, before, after, weight of
+            each row, and of those to fill gradient and curvature (laid out as `raw`
+            is), loss, probabilities.
+    """
     single = raw.dtype == np.float32
     again = np.zeros(len(raw) if single else 0, np.uint8)
     if single:
@@ -163,27 +220,28 @@ def _run(
         else array
         for name, array in arrays.items()
     }
+    if picked is not None:
+        held["picked"] = np.ascontiguousarray(picked, np.int64)
     out = (0, 0) if (made := held.get("gradient")) is None else made.strides
     step = raw.itemsize
     library = _library.loaded()
-    run = library.handle.offby_boost_single if single else None
-    run = run or library.handle.offby_boost_double
-    run(
-        _JOBS[raw.dtype].pack(
-            *map(_address, (raw, call.base, call.waves, held.get("index"))),
-            *map(_address, map(held.get, ("before", "after", "weight"))),
-            *call.addresses,
-            *map(_address, map(held.get, ("gradient", "curvature", "loss"))),
-            *map(_address, map(held.get, ("probabilities", "again"))),
-            *(len(raw), call.waves.shape[1], call.n_outputs, len(call.start)),
-            *(raw.strides[0] // step, raw.strides[1] // step),
-            *(out[0] // step, out[1] // step),
-            *(call.cross_entropy, call.numbers, call.floor, 0.0),
-            *(call.shapes, KINDS.index(call.kind), call.line, call.whole),
-            *(library.level, 0),
-        )
+    handle = library.handle
+    code = _JOBS[raw.dtype].pack(
+        *map(_address, (raw, call.base, call.waves, held.get("index"))),
+        *map(_address, map(held.get, ("before", "after", "weight", "picked"))),
+        *call.addresses,
+        *map(_address, map(held.get, ("gradient", "curvature", "loss"))),
+        *map(_address, map(held.get, ("probabilities", "again"))),
+        *(len(raw if picked is None else picked), call.waves.shape[1]),
+        *(call.n_outputs, len(call.start)),
+        *(raw.strides[0] // step, raw.strides[1] // step),
+        *(out[0] // step, out[1] // step, len(raw)),
+        *(call.cross_entropy, call.numbers, call.floor, 0.0),
+        *(call.shapes, KINDS.index(call.kind), call.line, call.whole),
+        *(library.level, 0),
     )
-    return np.flatnonzero(again)
+    run = handle.offby_boost_single if single else handle.offby_boost_double
+    return Job(code, again, run, (raw, *held.values(), call))
 
 
 def _address(array: np.ndarray | None) -> int:

@@ -5,6 +5,7 @@ from numpy.typing import ArrayLike
 
 from offby.bins import Bins
 from offby.distribution import BinnedDistribution
+from offby.distribution.around import crps_around
 from offby.grounds import Ground
 from offby.metrics import _inputs
 
@@ -94,6 +95,8 @@ def histogram_crps(y_true: ArrayLike, y_proba: ArrayLike, bins: Bins) -> np.ndar
     array([0.6667])
     """
     y, predicted = _numbers(y_true, y_proba, bins)
+    if bins.wraps:
+        return crps_around(predicted.probs, bins, y)
     return predicted.crps(y)
 
 

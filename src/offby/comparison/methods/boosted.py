@@ -69,10 +69,12 @@ def boosted(fold: Fold, loss: str) -> Forecast:
     settings = {"loss": loss, "n_bags": 1, "random_state": seed}
     if fold.bins is None:
         order = list(range(fold.line.n_classes))
-        places = list(fold.positions)
-        model = BoostedOrdinalClassifier(categories=order, ground=places, **settings)
+        ground = fold.ground or list(fold.positions)
+        model = BoostedOrdinalClassifier(categories=order, ground=ground, **settings)
     else:
-        model = BoostedBinnedRegressor(n_bins=fold.bins, **settings)
+        model = BoostedBinnedRegressor(
+            n_bins=fold.bins, target_transform=fold.transform, **settings
+        )
     model.fit(fold.train.X, fold.train.y, sample_weight=fold.train.weight)
     return "probs", np.asarray(model.predict_dist(fold.test.X).probs)
 

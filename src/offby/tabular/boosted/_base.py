@@ -1,7 +1,6 @@
 """`BoostedTrees`: what the estimators that grow trees share."""
 
 from dataclasses import dataclass
-from functools import partial
 from numbers import Integral, Real
 from typing import Any, ClassVar
 
@@ -13,9 +12,9 @@ from sklearn.utils.validation import check_is_fitted
 
 from offby.boosting import objective
 from offby.tabular._estimator import HeldOut, Learner, check_n_bags
-from offby.tabular.boosted.bags import WeightedDerivatives, grow_bags
+from offby.tabular.boosted.bags import grow_bags
 from offby.tabular.boosted.forest import Forest, GrowthSettings, make_dataset
-from offby.tabular.boosted.outputs import Outputs
+from offby.tabular.boosted.outputs import Learning
 from offby.tabular.boosted.rows import WeightedRows, held_out_weights
 from offby.tabular.calibration import Correction, fit_correction
 from offby.tabular.data import TrainingData
@@ -89,18 +88,15 @@ class BoostedTrees(Learner):
             n_bags,
             self.validation_fraction,
             np.random.default_rng(self._seed()),
+            groups=rows.groups,
         )
-        self.outputs_, derivatives = self._outputs(data, rows)
+        learning = self._learning(data, rows)
+        self.outputs_ = learning.outputs
+        inputs = data.inputs.numpy()[rows.first]
         growth = self._growth(float(rows.weights.mean()))
         with threads(self.n_jobs), self._progress() as show:
-            dataset = make_dataset(
-                data.inputs.numpy()[rows.first],
-                self.encoder_.category_columns(),
-                growth,
-            )
-            grown = grow_bags(
-                data, rows, held, self.outputs_, derivatives, dataset, growth, show
-            )
+            dataset = make_dataset(inputs, self.encoder_.category_columns(), growth)
+            grown = grow_bags(inputs, rows, held, learning, dataset, growth, show)
         self.forests_, histories, probs = grown.forests, grown.histories, grown.probs
         self.n_iter_ = max(1, *(history.best_epoch for history in histories))
         self.validation_scores_ = mean_scores(histories)
@@ -113,19 +109,13 @@ class BoostedTrees(Learner):
         labels = data.labels(torch.from_numpy(kept))
         return HeldOut(self.correction_(probs[rows.code[kept]]), kept, weights, labels)
 
-    def _outputs(
-        self, data: TrainingData, rows: WeightedRows
-    ) -> tuple[Outputs, WeightedDerivatives]:
-        """What the trees predict, and the derivatives of the loss of the rows."""
+    def _learning(self, data: TrainingData, rows: WeightedRows) -> Learning:
         if data.line.n_classes == 1:
-            return Outputs.certain(), _nothing_to_learn
+            return Learning.nothing()
         target = data.index if data.value is None else data.value
         assert isinstance(self.loss, str)  # Checked: a module has no curvature.
         made = objective(self.loss, data.line, bins=data.bins, basis=self.basis)
-        known = made.prepared(target.numpy()[rows.first])
-        learned = made.starting_at(known, rows.weights)
-        outputs = Outputs.of(learned)
-        return outputs, partial(outputs.derivatives, learned=learned, target=known)
+        return Learning.of(made, target.numpy()[rows.first], rows.weights)
 
     def _growth(self, mean_weight: float) -> GrowthSettings:
         return GrowthSettings(
@@ -156,9 +146,3 @@ class BoostedTrees(Learner):
 def _wide(inputs: np.ndarray) -> np.ndarray:
     """LightGBM wants a column even where a table holds nothing but gaps."""
     return inputs if inputs.shape[1] else np.zeros((len(inputs), 1))
-
-
-def _nothing_to_learn(
-    raw: np.ndarray, weights: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    return np.zeros_like(raw), np.zeros_like(raw)

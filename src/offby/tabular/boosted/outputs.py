@@ -1,12 +1,16 @@
 """Raw outputs of trees, in units in which the curvature of an unsure row is 1."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
 from jaxtyping import Float
+from numpy.typing import ArrayLike
 
-from offby.boosting import Objective, Target, objective
+from offby.boosting import Objective, Target, bind, objective, score_of
+from offby.grounds import Circle
+from offby.tabular.boosted.forest import Derivatives
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,6 +27,8 @@ class Outputs:
     log_frequencies: Float[np.ndarray, " classes"]
     """The forecast before the first tree."""
     scale: Float[np.ndarray, " outputs"]
+    circle: Circle | None = None
+    """Where the classes lie, if on a circle: cosines are then those of whole turns."""
 
     @classmethod
     def of(cls, learned: Objective) -> "Outputs":
@@ -37,7 +43,8 @@ class Outputs:
         raw = np.zeros((len(each), learned.n_outputs))
         curvature = unsure.gradient_and_curvature(raw, each)[1].mean(0)
         scale = 1 / np.sqrt(np.where(curvature > 1e-12, curvature, 1.0))
-        return cls(learned.basis.name, learned.log_frequencies, scale)
+        circle = learned.ground if isinstance(learned.ground, Circle) else None
+        return cls(learned.basis.name, learned.log_frequencies, scale, circle)
 
     @classmethod
     def certain(cls) -> "Outputs":
@@ -55,28 +62,51 @@ class Outputs:
         """Forecasts."""
         if len(self.log_frequencies) == 1:
             return np.ones((len(raw), 1))
-        form = replace(
-            _form(self.basis, len(self.log_frequencies)),
-            log_frequencies=self.log_frequencies,
-        )
-        return form.probabilities(raw * self.scale)
+        form = _form(self.basis, self.circle or len(self.log_frequencies))
+        here = replace(form, log_frequencies=self.log_frequencies)
+        return here.probabilities(raw * self.scale)
 
-    def derivatives(
-        self,
-        raw: Float[np.ndarray, "rows outputs"],
-        *,
-        learned: Objective,
-        target: Target,
-        weights: Float[np.ndarray, " rows"],
-    ) -> tuple[np.ndarray, np.ndarray]:
+
+@dataclass(frozen=True, eq=False)
+class Learning:
+    """What the trees learn: an objective, and the rows with their targets."""
+
+    outputs: Outputs
+    objective: Objective | None
+    """None: of a single class there is nothing to learn."""
+    target: Target | None
+
+    @classmethod
+    def of(cls, made: Objective, target: ArrayLike, weights: np.ndarray) -> "Learning":
+        """To learn from rows, beginning with the frequencies of their targets."""
+        known = made.prepared(target)
+        learned = made.starting_at(known, weights)
+        return cls(Outputs.of(learned), learned, known)
+
+    @classmethod
+    def nothing(cls) -> "Learning":
+        """Of a single class."""
+        return cls(Outputs.certain(), None, None)
+
+    def derivatives(self, weights: Float[np.ndarray, " rows"]) -> Derivatives:
         """Gradient and curvature of the loss of each row, times its weight."""
-        gradient, curvature = learned.gradient_and_curvature(
-            raw * self.scale, target, weights
-        )
-        return gradient * self.scale, curvature * self.scale**2
+        if self.objective is None or self.target is None:
+            return lambda raw: (np.zeros_like(raw), np.zeros_like(raw))
+        bound = bind(self.objective, self.target, weights, scale=self.outputs.scale)
+        return bound.gradient_and_curvature
+
+    def score(
+        self, weights: Float[np.ndarray, " rows"]
+    ) -> Callable[[np.ndarray], float]:
+        """RPS or CRPS, the weighted mean over the rows."""
+        if self.objective is None or self.target is None:
+            return lambda raw: 0.0
+        judge = score_of(self.objective).of_rows
+        shares = weights / weights.sum()
+        return bind(judge, self.target, shares, scale=self.outputs.scale).loss
 
 
 @lru_cache(maxsize=16)
-def _form(basis: str, n_classes: int) -> Objective:
+def _form(basis: str, classes: int | Circle) -> Objective:
     """An objective of this basis: forecasts do not depend on its loss."""
-    return objective("ce", n_classes, basis=basis)
+    return objective("ce", classes, basis=basis)

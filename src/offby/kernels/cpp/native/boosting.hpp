@@ -21,14 +21,17 @@ template <class C> struct Block {
   using V = vec<C>;
   V *p, *location, *scale, *inside, *outside, *slope, *bend, *tilt, *pull, *sums, *behind, *whole, *total, *x;
   double* log_true;  // log mass of the true class
+  int64_t* row;      // where the rows are
+  bool beside;       // whether one comes after the other, and there are W
   Block(const BoostingJob<C>& job, Memory& memory) {
     const int64_t K = job.classes + 1, E = job.runs + 1, L = job.outputs + 1;
-    V* at = (V*)memory.of(sizeof(V) * size_t(7 * K + 6 * E + L + 1) + sizeof(double) * lanes<C>);
+    V* at = (V*)memory.of(sizeof(V) * size_t(7 * K + 6 * E + L + 1) + (sizeof(double) + sizeof(int64_t)) * lanes<C>);
     auto next = [&](int64_t n) { return (at += n) - n; };
     p = next(K), location = next(K), scale = next(K), pull = next(K), sums = next(K), behind = next(K), total = next(K);
     inside = next(E), outside = next(E), slope = next(E), bend = next(E), tilt = next(E), whole = next(E);
     x = next(L);
     log_true = (double*)at;
+    row = (int64_t*)(log_true + lanes<C>);
   }
 };
 
@@ -135,7 +138,7 @@ static void location_scale(const BoostingJob<C>& job, const Block<C>& b) {
 }
 
 template <class C, class V = vec<C>>
-static void masses(const BoostingJob<C>& job, const Block<C>& b, int64_t row, int count) {
+static void masses(const BoostingJob<C>& job, const Block<C>& b, int count) {
   const int64_t K = job.classes, first = job.shapes, n = job.outputs - first;
   V most = all(-std::numeric_limits<C>::infinity()), sum{};
   for (int64_t k = 0; k < K; k++) {
@@ -156,13 +159,13 @@ static void masses(const BoostingJob<C>& job, const Block<C>& b, int64_t row, in
   V share = all(C(1)) / sum;
   for (int64_t k = 0; k < K; k++) b.p[k] *= share;
   for (int i = 0; i < count; i++) {
-    C own = job.index ? b.p[job.index[row + i]][i] : C(1);
-    if (sum[i] > FEW<C> && own > FEW<C>) {
+    C own = job.index ? b.p[job.index[b.row[i]]][i] : C(1);
+    const bool plain = sum[i] > FEW<C> && own > FEW<C>;
+    if constexpr (sizeof(C) == 4) job.again[b.row[i]] = !plain;
+    if (plain) {
       if (job.loss && job.cross_entropy != 0) b.log_true[i] = std::log(double(own));
-    } else if constexpr (sizeof(C) == 4) {
-      job.again[row + i] = 1;
-    } else {
-      careful(job, b, i, row + i);
+    } else if constexpr (sizeof(C) == 8) {
+      careful(job, b, i, b.row[i]);
     }
   }
 }
@@ -212,7 +215,7 @@ template <class C> OFFBY_INLINE bool has_logs(const BoostingJob<C>& job) { retur
 // Loss of the runs, its derivative (slope) and its second derivative (bend) by their masses.
 // A logarithm's are infinite: `tilt` is its derivative by the difference of the mean moves
 // inside and outside, see `each_run`.
-template <class C, class V = vec<C>> static V runs(const BoostingJob<C>& job, const Block<C>& b, const V& rank, int64_t row, int count) {
+template <class C, class V = vec<C>> static V runs(const BoostingJob<C>& job, const Block<C>& b, const V& rank, int count) {
   const int64_t E = job.runs;
   V loss{}, last{};
   const bool logs = has_logs(job);
@@ -237,8 +240,8 @@ template <class C, class V = vec<C>> static V runs(const BoostingJob<C>& job, co
   }
   if (job.numbers != 0)
     for (int i = 0; i < count; i++) {
-      const int64_t y = job.index[row + i];
-      const C before = 2 * job.numbers * job.before[row + i], after = 2 * job.numbers * job.after[row + i];
+      const int64_t y = job.index[b.row[i]];
+      const C before = 2 * job.numbers * job.before[b.row[i]], after = 2 * job.numbers * job.after[b.row[i]];
       if (y > 0) b.slope[y - 1][i] += before, loss[i] += before * b.inside[y - 1][i];
       if (y < E) b.slope[y][i] += after, loss[i] -= after * b.outside[y][i];
     }
@@ -246,11 +249,11 @@ template <class C, class V = vec<C>> static V runs(const BoostingJob<C>& job, co
 }
 
 // On grounds without runs: -1/2 (p - 1_y)' D (p - 1_y), and minus D (p - 1_y) into `total`.
-template <class C, class V = vec<C>> static V pairs(const BoostingJob<C>& job, const Block<C>& b, int64_t row, int count) {
+template <class C, class V = vec<C>> static V pairs(const BoostingJob<C>& job, const Block<C>& b, int count) {
   const int64_t K = job.classes;
   for (int64_t k = 0; k < K; k++) b.pull[k] = b.p[k];
   for (int i = 0; i < count; i++) {
-    const int64_t y = job.index[row + i];
+    const int64_t y = job.index[b.row[i]];
     C elsewhere = 0;
     for (int64_t k = 0; k < K; k++) elsewhere += k == y ? 0 : b.p[k][i];
     b.pull[y][i] = -elsewhere;
@@ -377,14 +380,14 @@ template <class C, class V = vec<C>> static V prepared(const BoostingJob<C>& job
 
 
 
-template <class C, class V> OFFBY_INLINE void put_some(C* to, int64_t step, V v, int count) {
-  if (step == 1 && count == lanes<C>) return store(to, v);
-  for (int i = 0; i < count; i++) to[i * step] = v[i];
+template <class C, class V> OFFBY_INLINE void put_some(C* to, int64_t step, const Block<C>& b, V v, int count) {
+  if (step == 1 && b.beside) return store(to + b.row[0], v);
+  for (int i = 0; i < count; i++) to[b.row[i] * step] = v[i];
 }
 
 // The outputs from l on, N of them, on a line without logarithms: no sum waits for another.
 template <int N, bool Own, class C, class V = vec<C>>
-static void straight(const BoostingJob<C>& job, const Block<C>& b, int64_t l, int64_t row, int count, V weight) {
+static void straight(const BoostingJob<C>& job, const Block<C>& b, int64_t l, int count, V weight) {
   const int64_t K = job.classes, E = job.runs;
   const Moves<C> first = moves_of<C>(job, b, l);
   const V* own[N];
@@ -423,23 +426,23 @@ static void straight(const BoostingJob<C>& job, const Block<C>& b, int64_t l, in
     if (entropy) {
       V apart = move(n, K - 1) - mean[n], at_truth{};
       h[n] += job.cross_entropy * (spread[n] + b.p[K - 1] * apart * apart);
-      for (int i = 0; i < count; i++) at_truth[i] = move(n, job.index[row + i])[i];
+      for (int i = 0; i < count; i++) at_truth[i] = move(n, job.index[b.row[i]])[i];
       g[n] += job.cross_entropy * (mean[n] - at_truth);
     }
-    const int64_t at = row * job.out_row + (l + n) * job.out_output;
-    put_some(job.gradient + at, job.out_row, g[n] * weight, count);
-    put_some(job.curvature + at, job.out_row, greater(h[n], all(job.floor)) * weight, count);
+    const int64_t at = (l + n) * job.out_output;
+    put_some(job.gradient + at, job.out_row, b, g[n] * weight, count);
+    put_some(job.curvature + at, job.out_row, b, greater(h[n], all(job.floor)) * weight, count);
   }
 }
 
-template <class C, class V = vec<C>> static void outputs(const BoostingJob<C>& job, const Block<C>& b, V* spread, int64_t row, int count, V weight) {
+template <class C, class V = vec<C>> static void outputs(const BoostingJob<C>& job, const Block<C>& b, V* spread, int count, V weight) {
   const int64_t K = job.classes;
   if (job.line && job.kind == GAUSS_NEWTON && job.runs && !job.distance && !has_logs(job)) {
     int64_t l = job.shapes;
-    if (l == 1) straight<1, true>(job, b, 0, row, count, weight);
-    if (l == 2) straight<2, true>(job, b, 0, row, count, weight);
-    for (; l + 3 <= job.outputs; l += 3) straight<3, false>(job, b, l, row, count, weight);
-    for (; l < job.outputs; l++) straight<1, false>(job, b, l, row, count, weight);
+    if (l == 1) straight<1, true>(job, b, 0, count, weight);
+    if (l == 2) straight<2, true>(job, b, 0, count, weight);
+    for (; l + 3 <= job.outputs; l += 3) straight<3, false>(job, b, l, count, weight);
+    for (; l < job.outputs; l++) straight<1, false>(job, b, l, count, weight);
     return;
   }
   const bool bound = job.kind == GERSHGORIN;
@@ -454,7 +457,7 @@ template <class C, class V = vec<C>> static void outputs(const BoostingJob<C>& j
       for (int64_t k = 0; k < K; k++) g += b.pull[k] * b.total[k];
     if (job.cross_entropy != 0) {
       V true_move;
-      for (int i = 0; i < lanes<C>; i++) true_move[i] = i < count ? moves[job.index[row + i]][i] : 0;
+      for (int i = 0; i < lanes<C>; i++) true_move[i] = i < count ? moves[job.index[b.row[i]]][i] : 0;
       g += job.cross_entropy * (mean - true_move);
     }
     if (job.kind != VARIANCE) {
@@ -480,42 +483,49 @@ template <class C, class V = vec<C>> static void outputs(const BoostingJob<C>& j
       }
     });
     if (job.kind == VARIANCE) h = factor * variance;
-    const int64_t at = row * job.out_row + l * job.out_output;
-    put_some(job.gradient + at, job.out_row, g * weight, count);
-    put_some(job.curvature + at, job.out_row, greater(h, floor) * weight, count);
+    const int64_t at = l * job.out_output;
+    put_some(job.gradient + at, job.out_row, b, g * weight, count);
+    put_some(job.curvature + at, job.out_row, b, greater(h, floor) * weight, count);
   }
 }
 
 template <class C, class V = vec<C>> static void boost(const BoostingJob<C>& job, int64_t unit) {
   static thread_local Memory memory, more;
-  const Block<C> b(job, memory);
-  const int64_t row = unit * lanes<C>, K = job.classes;
-  const int count = int(std::min<int64_t>(lanes<C>, job.rows - row));
+  Block<C> b(job, memory);
+  const int64_t first = unit * lanes<C>, K = job.classes;
+  const int count = int(std::min<int64_t>(lanes<C>, job.rows - first));
+  for (int i = 0; i < count; i++) b.row[i] = job.picked ? job.picked[first + i] : first + i;
+  b.beside = !job.picked && count == lanes<C>;
   for (int64_t l = 0; l < job.outputs; l++) {
-    b.x[l] = V{};
-    const C* from = job.raw + row * job.raw_row + l * job.raw_output;
-    for (int i = 0; i < count; i++) b.x[l][i] = from[i * job.raw_row];
+    const C* from = job.raw + l * job.raw_output;
+    if (b.beside && job.raw_row == 1) {
+      b.x[l] = load(from + first);
+      continue;
+    }
+    C x[lanes<C>]{};
+    for (int i = 0; i < count; i++) x[i] = from[b.row[i] * job.raw_row];
+    b.x[l] = load(x);
   }
-  masses(job, b, row, count);
+  masses(job, b, count);
   if (job.probabilities)
-    for (int64_t k = 0; k < K; k++) put_some(job.probabilities + row * K + k, K, b.p[k], count);
+    for (int64_t k = 0; k < K; k++) put_some(job.probabilities + k, K, b, b.p[k], count);
   if (!job.index) return;
-  V rank{}, weight{};
+  C ranks[lanes<C>]{}, weights[lanes<C>]{};
   for (int i = 0; i < count; i++) {
-    rank[i] = C(job.rank[job.index[row + i]]);
-    weight[i] = job.weight ? job.weight[row + i] : 1;
+    ranks[i] = C(job.rank[job.index[b.row[i]]]);
+    weights[i] = job.weight ? job.weight[b.row[i]] : 1;
   }
   V loss{};
   if (job.runs) {
     sides(job, b);
-    loss += runs(job, b, rank, row, count);
+    loss += runs(job, b, load(ranks), count);
   }
-  if (job.distance) loss += pairs(job, b, row, count);
+  if (job.distance) loss += pairs(job, b, count);
   if (job.loss) {
     for (int i = 0; i < count && job.cross_entropy != 0; i++) loss[i] -= C(job.cross_entropy * b.log_true[i]);
-    put_some(job.loss + row, 1, loss, count);
+    put_some(job.loss, 1, b, loss, count);
   }
-  if (job.gradient) outputs(job, b, (V*)more.of(sizeof(V) * size_t(K)), row, count, weight);
+  if (job.gradient) outputs(job, b, (V*)more.of(sizeof(V) * size_t(K)), count, load(weights));
 }
 
 }  // namespace boosting

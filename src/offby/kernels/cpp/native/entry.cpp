@@ -208,8 +208,22 @@ void run(const Job& job, int how) {
               &work);
 }
 
-template <class C> void boost(const BoostingJob<C>& job) {
-  if (job.rows <= 0) return;
+// Why a job cannot be done: -2 if numbers are asked for that are not there, -1 if a row lies
+// outside the arrays, y + 1 of the first row y whose class does not exist; 0 if it can.
+template <class C> int64_t refused(const BoostingJob<C>& job) {
+  if (!job.index) return job.gradient || job.loss ? -2 : 0;
+  if (job.numbers != 0 && !(job.before && job.after)) return -2;
+  for (int64_t i = 0; i < job.rows; i++) {
+    const int64_t row = job.picked ? job.picked[i] : i;
+    if (row < 0 || row >= job.held) return -1;
+    if (job.index[row] < 0 || job.index[row] >= job.classes) return row + 1;
+  }
+  return 0;
+}
+
+template <class C> int64_t boost(const BoostingJob<C>& job) {
+  if (job.rows <= 0) return 0;
+  if (int64_t why = refused(job)) return why;
   const int64_t rows = levels[job.level].bytes / int64_t(sizeof(C));
   const int64_t grain = 8192 / (job.classes * rows);
   in_parallel((job.rows + rows - 1) / rows, grain > 1 ? grain : 1,
@@ -218,12 +232,13 @@ template <class C> void boost(const BoostingJob<C>& job) {
                 levels[job.level].boost(&job, sizeof(C) == sizeof(float), begin, end);
               },
               (void*)&job);
+  return 0;
 }
 
 }  // namespace
 
 // Goes up whenever `Job` or a function here changes.
-OFFBY_API int32_t offby_version() { return 3; }
+OFFBY_API int32_t offby_version() { return 4; }
 OFFBY_API int32_t offby_sizeof_job() { return int32_t(sizeof(Job)); }
 // Name of a level; null past the last, empty if this machine lacks it.
 OFFBY_API const char* offby_level(int32_t i) {
@@ -239,9 +254,10 @@ OFFBY_API void offby_run(const Job* job) { run(*job, 0); }
 // Turns a gradient made for `scale` into that for `upstream`. Null logits: in place, right
 // only if the scale is a power of two.
 OFFBY_API void offby_rescale(const Job* job) { run(*job, 1); }
-// Loss, gradient and curvature of every row by the raw outputs of trees.
-OFFBY_API void offby_boost_single(const BoostingJob<float>* job) { boost(*job); }
-OFFBY_API void offby_boost_double(const BoostingJob<double>* job) { boost(*job); }
+// Loss, gradient and curvature of rows by the raw outputs of trees; or, and then nothing is
+// done, why not: see `refused`.
+OFFBY_API int64_t offby_boost_single(const BoostingJob<float>* job) { return boost(*job); }
+OFFBY_API int64_t offby_boost_double(const BoostingJob<double>* job) { return boost(*job); }
 OFFBY_API int32_t offby_sizeof_boosting_job(int32_t single) {
   return int32_t(single ? sizeof(BoostingJob<float>) : sizeof(BoostingJob<double>));
 }
