@@ -12,6 +12,9 @@ BRINGS = {
     "text": "columns of free text in the estimators",
     "ot": "exact transport to soft targets on any costs",
     "dask": "offby compare on several machines (--dask)",
+    "lightning": "training with Lightning (offby.integrations.lightning)",
+    "torchmetrics": "metrics of training loops (offby.integrations.torchmetrics)",
+    "transformers": "heads of language models (offby.integrations.transformers)",
 }
 """The extras that a user may want, with what each of them brings."""
 
