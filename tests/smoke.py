@@ -1,7 +1,7 @@
 """A quick check of an installed offby: `python -I tests/smoke.py`.
 
-Run it with the Python of an environment into which a wheel was installed, from anywhere
-and without a compiler. It uses the package as a stranger would and ends with a sentence.
+Run it with the Python of an environment into which a wheel was installed, from
+anywhere and without a compiler. It uses the package as a stranger would.
 `--kernels` also demands that the compiled kernels are inside.
 """
 

@@ -59,9 +59,9 @@ def test_a_missing_or_old_package_makes_its_extra_partly_there(monkeypatch):
     monkeypatch.setattr(doctor, "packages", lambda: found)
     monkeypatch.setattr(kernels, "diagnosis", lambda: (RUNS,))
     shown = call().stdout
-    assert "boosting partly" in shown
+    assert "boosting     partly" in shown
     assert "(lightgbm is missing)" in shown
-    assert "ot       ready" in shown
+    assert "ot           ready" in shown
     what = shown.partition("What to do\n")[2].splitlines()
     assert what[0] == (
         '  pip install --upgrade "torch>=2.4": torch 2.3.1+cpu is older than 2.4'

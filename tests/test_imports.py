@@ -145,6 +145,20 @@ def test_import_loads_nothing_heavy() -> None:
     assert shown.stdout.strip() == "[]"
 
 
+def test_the_losses_load_without_the_compiler_of_torch() -> None:
+    """It takes as long to load as all the rest, and few who train ask for it."""
+    use = "import sys, offby; offby.losses; offby.nn"
+    code = f"{use}; print('torch._dynamo' in sys.modules)"
+    shown = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=SOURCE.parent,
+    )
+    assert shown.stdout.strip() == "False"
+
+
 def test_public_names() -> None:
     import offby
 

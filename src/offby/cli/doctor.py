@@ -47,9 +47,9 @@ def doctor() -> None:
     click.echo("\nExtras")
     for extra, brings in BRINGS.items():
         wrong = [p.wrong for p in groups.get(extra, []) if p.wrong]
-        click.echo(f"  {extra:9s}{'partly' if wrong else 'ready':7s}{brings}")
+        click.echo(f"  {extra:13s}{'partly' if wrong else 'ready':7s}{brings}")
         if wrong:
-            click.echo(f"  {'':9s}{'':7s}({'; '.join(wrong)})")
+            click.echo(f"  {'':13s}{'':7s}({'; '.join(wrong)})")
 
     click.echo("\nWhat to do")
     for line in advice(groups, checks, _nvidia()) or [

@@ -12,10 +12,13 @@ BRINGS = {
     "text": "columns of free text in the estimators",
     "ot": "exact transport to soft targets on any costs",
     "dask": "offby compare on several machines (--dask)",
+    "lightning": "training with Lightning (offby.integrations.lightning)",
+    "torchmetrics": "metrics of training loops (offby.integrations.torchmetrics)",
+    "transformers": "heads of language models (offby.integrations.transformers)",
 }
 """The extras that a user may want, with what each of them brings."""
 
-FOR_DEVELOPERS = ("bench", "rivals", "docs", "dev")
+FOR_DEVELOPERS = ("bench", "rivals", "dev")
 """The extras that only work on offby itself needs; the doctor leaves them out."""
 
 _REQUIREMENT = re.compile(
