@@ -146,6 +146,7 @@ def test_networks_of_other_columns_are_no_batch():
     one = problem().folds[0].data
     assert one.column_of is not None
     other = replace(one, column_of=one.column_of.clone())
+    assert other.column_of is not None
     other.column_of[0] = 1
     design = Design(settings=SHORT)
     runs = [design.run(data, 5) for data in (one, other)]

@@ -6,6 +6,7 @@ import polars as pl
 import pytest
 
 from offby.comparison import Comparison, compare
+from offby.comparison.config import Kind
 from offby.comparison.networks import Settings
 from offby.comparison.problem import Problem
 from offby.tabular import (
@@ -29,7 +30,7 @@ def table(copies=40):
     return X[number], rng.integers(0, 3, 80 + copies), number
 
 
-def problem(kind="classes", X=None, **rules):
+def problem(kind: Kind = "classes", X=None, **rules):
     default, y, _ = table()
     places = (0.0, 1.0, 2.0) if kind == "classes" else ()
     X = default if X is None else X

@@ -63,7 +63,7 @@ def test_a_model_is_served(tmp_path, monkeypatch):
     """One row, many rows, and rows that do not fit."""
     pytest.importorskip("fastapi")
     pytest.importorskip("httpx")
-    from fastapi.testclient import TestClient
+    TestClient = importlib.import_module("fastapi.testclient").TestClient
 
     size = np.linspace(1, 9, 60)
     table = pl.DataFrame({"size": size, "color": ["red", "blue"] * 30, "price": size})

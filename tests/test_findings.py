@@ -98,6 +98,8 @@ def test_coverage_of_numbers_is_the_share_of_rows_inside():
     for one in findings.coverage(problem, "ce", fits):
         inside, wide, weights = [], [], []
         for fold, fit in zip(problem.folds, fits, strict=True):
+            assert fold.bins is not None
+            assert fold.test.weight is not None
             low, high = BinnedDistribution(fit.probs, fold.bins).interval(one.level)
             inside += list((low <= fold.test.y) & (fold.test.y <= high))
             wide += list(high - low)

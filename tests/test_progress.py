@@ -1,6 +1,7 @@
 """What is said while a comparison runs."""
 
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 
@@ -9,7 +10,7 @@ from offby.comparison.progress import Watch
 from offby.comparison.scoring import CLASS_METRICS
 
 
-def job(method: str, fold: int) -> SimpleNamespace:
+def job(method: str, fold: int) -> Any:
     test = SimpleNamespace(weight=None)
     place = SimpleNamespace(number=fold, test=test)
     return SimpleNamespace(method=method, fold=place, seed=0)
@@ -24,7 +25,7 @@ def watch(monkeypatch, scores: dict[str, float]) -> Watch:
 
 
 def see(found: Watch, method: str, fold: int, seconds: float) -> None:
-    fit = SimpleNamespace(method=method, seconds=seconds)
+    fit: Any = SimpleNamespace(method=method, seconds=seconds)
     found.see([job(method, fold)], [fit])
 
 

@@ -47,7 +47,8 @@ def own_loss(given: Any) -> NamedLoss:
             "a loss must be a name, a criterion of offby.nn, or a function (logits, "
             f"target) -> loss of each row, got {type(given).__name__}"
         )
-    training, name = training_loss(given), loss_name(given)
+    loss: Any = given
+    training, name = training_loss(loss), loss_name(loss)
     if not name.isidentifier() or name in {loss.name for loss in TABLE}:
         raise ValueError(
             f"a loss of your own needs a name of its own, got {name!r}; write it as a "
