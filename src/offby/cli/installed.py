@@ -13,6 +13,7 @@ BRINGS = {
     "ot": "exact transport to soft targets on any costs",
     "dask": "offby compare on several machines (--dask)",
     "lightning": "training with Lightning (offby.integrations.lightning)",
+    "skpro": "forecasts and regressors for skpro (offby.integrations.skpro)",
     "torchmetrics": "metrics of training loops (offby.integrations.torchmetrics)",
     "transformers": "heads of language models (offby.integrations.transformers)",
 }
