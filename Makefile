@@ -1,4 +1,4 @@
-.PHONY: demo test torch-suite mutants lint bench reports page clean
+.PHONY: demo test test-oldest torch-suite mutants lint docs wheel bench reports page clean
 
 # The lock holds the build backend too: nothing is fetched beside what it names.
 # The editable install compiles the kernels too.
@@ -12,8 +12,23 @@ demo: .venv/stamp
 	.venv/bin/offby compare wine-red --target quality --out demo-report.html
 	@echo "The report lies in $(CURDIR)/demo-report.html"
 
+# A worker for each core: the suite is a thousand seconds of work on one.
 test: .venv/stamp
-	.venv/bin/python -m pytest
+	.venv/bin/python -m pytest -n logical --dist worksteal
+
+# The oldest versions that pyproject.toml allows. uv finds them; PyTorch is large.
+# The tests of each part of offby, without those that ask other libraries for the truth.
+OLDEST = tests/test_losses.py tests/test_gradients.py tests/test_kernels.py \
+	tests/test_nn.py tests/test_grounds.py tests/test_metrics.py tests/test_distribution.py \
+	tests/test_estimator_losses.py tests/test_compare_input.py tests/test_doctor.py
+test-oldest:
+	python3 -m venv build/oldest
+	build/oldest/bin/python -m pip install -q uv
+	build/oldest/bin/uv pip install --python build/oldest --resolution lowest-direct \
+		-e ".[compare,boosting]"
+	build/oldest/bin/python -m pip install -q pytest hypothesis expecttest scoringrules
+	build/oldest/bin/python -I tests/smoke.py
+	build/oldest/bin/python -m pytest -q -W default $(OLDEST)
 
 # Nightly: PyTorch's own cases, and every criterion compiled, exported, transformed.
 torch-suite: .venv/stamp
@@ -27,6 +42,21 @@ lint: .venv/stamp
 	.venv/bin/ruff format --check .
 	.venv/bin/ruff check .
 	.venv/bin/pyright
+
+# The site, strict: a link that leads nowhere ends it. It lies in build/site.
+docs: .venv/stamp build/docs-env/stamp
+	.venv/bin/python website/build.py
+	NO_MKDOCS_2_WARNING=1 build/docs-env/bin/mkdocs build --strict -q -f build/mkdocs.yml
+	@echo "The site lies in $(CURDIR)/build/site; open index.html, no server is needed."
+
+build/docs-env/stamp: website/requirements.txt
+	python3 -m venv build/docs-env
+	build/docs-env/bin/python -m pip install -q -r website/requirements.txt
+	touch $@
+
+# What a release publishes for this machine, in dist/, tried in a bare environment.
+wheel: .venv/stamp
+	.venv/bin/python benchmarks/package.py
 
 # Seconds beside F.cross_entropy, and memory; the rivals come with the extra "bench".
 bench: .venv/stamp

@@ -1,4 +1,4 @@
-"""The README's picture: CRPS against the number of bins, on one data set.
+"""A picture of docs/choosing.md: CRPS against the number of bins, on one data set.
 
     python benchmarks/bins.py concrete.csv.gz compressive_strength docs/bins
 

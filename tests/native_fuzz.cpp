@@ -160,7 +160,7 @@ template <class C> static bool grown(int32_t level) {
 int main() {
   int runs = 0;
   for (int32_t level = 0; offby_level(level); level++)
-    for (int round = 0; *offby_level(level) && round < 700; round++) {
+    for (int round = 0; *offby_level(level) && round < 250; round++) {
       Job job{};
       job.level = level;
       job.dtype = int32_t(dice() % 3);

@@ -73,6 +73,9 @@ QUICK = ("--losses", "ce,emd2", "--folds", "2", "--seeds", "1", "--no-noise")
         (["small.csv", "-t", "y", "--predictions", "p.txt"], "csv or parquet"),
         (["small.csv", "-t", "y", "--predictions", "no/p.csv"], "make 'no' first"),
         (["small.csv", "-t", "y", "--min-class", "30"], "smaller --min-class"),
+        (["small.csv", "-t", "y", "--bounds", "0"], "two numbers in increasing order"),
+        (["small.csv", "-t", "y", "--bounds", "0,9"], "needs a target of numbers"),
+        (["small.csv", "-t", "y", "--bins", "5", "--bounds", "3,9"], "hold all"),
         (["small.csv", "-t", "y", "--sample", "3"], "Invalid value for '--sample'"),
         (["small.csv", "-t", "y", "--run-dir", "small.csv"], "folder you may write to"),
     ],
@@ -399,25 +402,3 @@ def test_help_loads_nothing_heavy():
         "sys.exit(any(name in sys.modules for name in ('torch', 'sklearn', 'polars')))"
     )
     subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
-
-
-def test_doctor_says_what_runs_and_why_not_the_rest(monkeypatch):
-    result = call("doctor")
-    assert result.exit_code == 0, result.output
-    assert "torch  runs" in result.stdout
-    assert "cpp" in result.stdout
-    monkeypatch.setenv("OFFBY_KERNELS", "nonsense")
-    result = call("doctor")
-    assert result.exit_code == 2
-    assert "must be one of auto, torch, cpp, triton" in result.stderr
-
-
-def test_doctor_fails_if_what_is_asked_for_cannot_run(monkeypatch):
-    from offby import kernels
-
-    off = kernels.Check("cpp", False, "was not built")
-    monkeypatch.setattr(kernels, "diagnosis", lambda: (off,))
-    monkeypatch.setenv("OFFBY_KERNELS", "cpp")
-    result = call("doctor")
-    assert result.exit_code == 1
-    assert "was not built" in result.stdout

@@ -101,7 +101,7 @@ def test_noise_is_studied_where_no_loss_has_a_finite_score(monkeypatch):
     monkeypatch.setattr(
         diagnosis, "noise_share", lambda problem, fits, design, noise: len(fits)
     )
-    problem = SimpleNamespace(folds=[])
+    problem = SimpleNamespace(folds=[], ground=None)
     named = [parse("ce"), parse("emd2")]
     of_none = SimpleNamespace(
         losses=named,

@@ -6,9 +6,16 @@ import polars as pl
 import pytest
 
 from offby.comparison import Comparison, compare
-from offby.comparison.copies import first_copies, united
 from offby.comparison.networks import Settings
 from offby.comparison.problem import Problem
+from offby.tabular import (
+    BinnedRegressor,
+    BoostedBinnedRegressor,
+    BoostedOrdinalClassifier,
+    OrdinalClassifier,
+)
+from offby.tabular.copies import first_copies, united
+from offby.tabular.splits import even_parts
 
 TINY = Settings(max_iter=1, hidden_layer_sizes=(4,))
 
@@ -106,3 +113,69 @@ def test_too_few_different_rows_are_cut_at_random_and_it_is_said(n_different):
     rules = {"losses": ["ce"], "folds": 5, "seeds": 1, "settings": TINY}
     found = compare(X, table()[1], **rules, references=False)
     assert "too few rows differ" in found.data.notes[0]
+
+
+class Stopped(Exception):
+    """Nothing is trained: the test has seen which rows would be."""
+
+
+def sides_of(monkeypatch, model, X, y) -> list[tuple[np.ndarray, np.ndarray]]:
+    """The training and validation rows of each bag of an estimator."""
+    seen = []
+
+    def networks(_, runs, *rest, **settings):
+        seen.extend((run.train.numpy(), run.validation.numpy()) for run in runs)
+        raise Stopped
+
+    def forests(_, rows, held, *rest):
+        for each in held:
+            left = rows.weights - each
+            seen.append(tuple(np.flatnonzero(w[rows.code]) for w in (left, each)))
+        raise Stopped
+
+    monkeypatch.setattr("offby.tabular._base.train", networks)
+    monkeypatch.setattr("offby.tabular.boosted._base.grow_bags", forests)
+    with pytest.raises(Stopped):
+        model.fit(X, y)
+    return seen
+
+
+@pytest.mark.parametrize("n_bags", [1, 2, 5])
+@pytest.mark.parametrize(
+    "estimator",
+    [OrdinalClassifier, BinnedRegressor, BoostedOrdinalClassifier,
+     BoostedBinnedRegressor],
+)  # fmt: skip
+def test_no_estimator_learns_from_copies_of_its_validation_rows(
+    monkeypatch, estimator, n_bags
+):
+    X, y, number = table()
+    y = y + 0.1 * number if "Binned" in estimator.__name__ else y
+    model = estimator(n_bags=n_bags, random_state=0)
+    sides = sides_of(monkeypatch, model, X, y)
+    assert len(sides) == n_bags
+    for learned, validated in sides:
+        assert not set(number[learned]) & set(number[validated])
+        assert sorted([*learned, *validated]) == list(range(120))
+        assert len(validated) == pytest.approx(
+            120 / n_bags if n_bags > 1 else 18, abs=3
+        )
+    if n_bags > 1:
+        validated = np.concatenate([each for _, each in sides])
+        assert sorted(validated) == list(range(120))
+
+
+@pytest.mark.parametrize("estimator", [OrdinalClassifier, BoostedOrdinalClassifier])
+def test_where_few_rows_differ_any_row_may_validate(monkeypatch, estimator):
+    # New rows will have these inputs, too.
+    X, y = np.arange(120.0)[:, None] % 6, np.arange(120) % 5 // 2
+    sides = sides_of(monkeypatch, estimator(random_state=0), X, y)
+    assert any(set(X[a, 0]) & set(X[b, 0]) for a, b in sides)
+
+
+def test_rows_of_few_groups_are_in_as_even_parts_as_can_be():
+    sizes = np.array([7, 1, 1, 5, 2, 2])
+    for seed in range(10):
+        order = np.random.default_rng(seed).permutation(6)
+        part = even_parts(sizes, 3, order)
+        assert sorted(np.bincount(part, sizes)) == [5, 6, 7]

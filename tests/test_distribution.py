@@ -290,7 +290,6 @@ def test_a_circle_has_no_first_number() -> None:
         lambda: LAPS.interval(0.5),
         lambda: LAPS.interval(0.5, kind="shortest"),
         lambda: LAPS.quantile_loss(1, 0.5),
-        lambda: LAPS.crps(1),
         lambda: BinnedDistribution.mixture(
             [LAPS, BinnedDistribution([1], Bins([0, 1]))]
         ),

@@ -16,12 +16,17 @@ QUICK: dict[str, Any] = {"max_iter": 1, "n_bags": 1, "n_members": 2, "random_sta
 X = np.arange(40.0)[:, None]
 CLASSES = np.repeat([0, 1], 20)
 
+
+def no_module(n_inputs, n_outputs):
+    return "net"
+
+
 SHARED = [
     ("loss", [None, 3, "mse"]),
     ("hidden_layer_sizes", [128, (0,), (8.5,), (-3,), "128", None]),
     ("n_members", [0, -1, 2.5, "many", None]),
     ("n_bags", [0, -1, 2.5, "all", None, 41]),
-    ("module", [3, "net", torch.nn.Linear(99, 2), lambda n, k: "net"]),
+    ("module", [3, "net", torch.nn.Linear(99, 2), no_module]),
     ("calibration", ["platt", True, 1]),
     ("learning_rate_init", [-1e-3, np.nan, np.inf, "small", None]),
     ("batch_size", [0, -5, 2.5, "all", None]),
@@ -57,8 +62,9 @@ def cases():
     ):
         for name, values in SHARED + own:
             for value in values:
+                said = getattr(value, "__name__", value)
                 yield pytest.param(
-                    estimator, name, value, id=f"{estimator.__name__}-{name}-{value}"
+                    estimator, name, value, id=f"{estimator.__name__}-{name}-{said}"
                 )
 
 

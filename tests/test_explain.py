@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+import offby
 from offby import explain
 from offby.cli import main
 
@@ -75,6 +76,12 @@ def test_a_column_named_like_a_tag_stays_text():
     assert data_of(page)["target"] == "</script><script>alert(1)</script>"
 
 
+def on_a_circle():
+    made = comparison()
+    around = offby.Circle(range(6), 6).to_dict()
+    return replace(made, data=replace(made.data, ground=around))
+
+
 def with_row(**changes):
     made = comparison()
     return replace(made, rows=(replace(made.rows[0], **changes), *made.rows[1:]))
@@ -88,6 +95,7 @@ def with_row(**changes):
         (with_row(probs={"ce": (float("nan"),) * 6}), "prediction of ce .* nan"),
         (with_row(probs={"ce": (1.0,)}), "must be 6 probabilities"),
         (with_row(true=6), "truth of row"),
+        (on_a_circle(), "the report shows"),
     ],
 )
 def test_rows_that_cannot_be_drawn_are_refused(made, says):

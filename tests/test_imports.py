@@ -31,10 +31,21 @@ MAY_IMPORT = {
     "tables": set(),
     "tabular": MATHS | {"metrics", "nn", "boosting"},
     "results": set(),
-    "comparison": MATHS | {"metrics", "tabular", "results"},
+    "comparison": MATHS | {"metrics", "tabular", "results", "theory"},
     "models": MATHS | {"metrics", "tables", "tabular", "comparison"},
     "report": {"results"},
     "explain": {"results"},
+    "integrations": MATHS
+    | {
+        "decode",
+        "metrics",
+        "nn",
+        "boosting",
+        "tabular",
+        "results",
+        "comparison",
+        "models",
+    },
     "notebook": {"comparison", "models", "report", "results"},
     "cli": MATHS
     | {"comparison", "models", "notebook", "tables", "report", "explain", "results"},
@@ -132,6 +143,20 @@ def test_import_loads_nothing_heavy() -> None:
         cwd=SOURCE.parent,
     )
     assert shown.stdout.strip() == "[]"
+
+
+def test_the_losses_load_without_the_compiler_of_torch() -> None:
+    """It takes as long to load as all the rest, and few who train ask for it."""
+    use = "import sys, offby; offby.losses; offby.nn"
+    code = f"{use}; print('torch._dynamo' in sys.modules)"
+    shown = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=SOURCE.parent,
+    )
+    assert shown.stdout.strip() == "False"
 
 
 def test_public_names() -> None:

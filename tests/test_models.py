@@ -234,6 +234,9 @@ def test_parquet_has_the_types_of_its_columns(tmp_path):
             [*GRADE, "--transform", "log"],
             "--transform log needs a target of numbers",
         ),
+        ([*GRADE, "--bounds", "0,none"], "--bounds 0.0,none needs a target of numbers"),
+        (["fit", "houses.csv", "-t", "price", "--bounds", "5,2"], "increasing order"),
+        (["fit", "houses.csv", "-t", "price", "--bounds", "0,9"], "hold all numbers"),
         (
             [*GRADE, "--loss", "crps"],
             "needs a target of numbers",
@@ -253,6 +256,26 @@ def test_a_file_that_is_no_model_is_not_replaced():
     assert made.exit_code == 2
     assert "is no model of offby" in made.output
     assert Path("mine.offby").read_text() == "my notes"
+
+
+@pytest.mark.parametrize(
+    ("asked", "ends", "tails"),
+    [
+        ("-3,200", (-3, 200), "none"),
+        ("-3, none", (-3, None), "upper-half-normal"),
+        ("none", (None, None), "half-normal"),
+        ("auto", (0, None), "upper-half-normal"),
+    ],
+)
+def test_bounds_end_the_bins(asked, ends, tails, tmp_path):
+    path = tmp_path / "model.offby"
+    start = ("fit", "houses.csv", "-t", "price", "--drop", "id,grade", "--no-scores")
+    made = call(*start, "--bounds", asked, "-o", str(path))
+    assert made.exit_code == 0, made.output
+    bins = offby.load(path).bins_
+    assert bins.tails == tails
+    for end, edge in zip(ends, bins.edges[[0, -1]].tolist(), strict=True):
+        assert end is None or edge == end
 
 
 def test_describe_says_what_the_model_was_trained_on():

@@ -3,11 +3,15 @@
 import functools
 import re
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
 from offby import Circle, losses, nn, settles_at
+from offby.comparison import compare
+from offby.comparison.networks import Settings
 from offby.theory.examination import examine
 
 PAGE = (Path(__file__).parents[1] / "docs/own-loss.md").read_text(encoding="utf-8")
@@ -63,3 +67,46 @@ def test_refuses_a_mean_and_two_classes():
         settles_at(torch.nn.CrossEntropyLoss(), [0.5, 0.5])
     with pytest.raises(ValueError, match="at least 3"):
         examine(losses.squared_emd, 2)
+
+
+def focal(logits, target):
+    log_p = logits.log_softmax(-1).gather(-1, target[..., None]).squeeze(-1)
+    return -((1 - log_p.exp()) ** 2) * log_p
+
+
+def sharper(logits, target):
+    return focal(logits, target) ** 2
+
+
+def test_compare_takes_functions_and_criteria_and_knows_their_fits(tmp_path):
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(60, 2)), np.arange(60) % 3
+    rules: Any = {"folds": 2, "seeds": 1, "references": False, "network": "perceptron"}
+    rules |= {"settings": Settings(max_iter=2, hidden_layer_sizes=(8,))}
+    losses = ["ce", focal, nn.SquaredEMDLoss()]
+    found = compare(X, y, losses=losses, run_dir=tmp_path, **rules)
+    assert found.losses == ["ce", "focal", "SquaredEMDLoss"]
+    said = [note.split(":")[0] for note in found.data.notes]
+    assert said == ["focal", "SquaredEMDLoss"]
+    assert "seems to be proper" in found.data.notes[1]
+    mixed = compare(X, y, losses=["ce", "emd2"], **rules)
+    assert found.mean("SquaredEMDLoss", "rps") == mixed.mean("emd2", "rps")
+    other = functools.wraps(focal)(sharper)
+    del other.__wrapped__
+    again = compare(X, y, losses=["ce", other], run_dir=tmp_path, **rules)
+    assert again.losses == ["ce", "focal"]
+    assert again.mean("focal", "rps") != found.mean("focal", "rps")
+
+
+@pytest.mark.parametrize(
+    ("loss", "says"),
+    [
+        (lambda z, y: z.sum(-1), "needs a name of its own, got '<lambda>'"),
+        (torch.nn.CrossEntropyLoss(), "criterion of offby.nn, or a function"),
+        (3, "got int"),
+    ],
+    ids=["lambda", "torch", "number"],
+)
+def test_compare_refuses_what_is_no_loss(loss, says):
+    with pytest.raises((TypeError, ValueError), match=says):
+        compare(np.zeros((20, 1)), np.arange(20) % 2, losses=["ce", loss])

@@ -39,7 +39,7 @@ def test_the_commands_from_a_table_to_a_model_run(tmp_path, monkeypatch):
     wine.head(20).drop("quality").write_csv("new-wine.csv")
     wine.tail(20).write_csv("test-wine.csv")
     section = README.partition("## From a table to a model")[2].partition("\n## ")[0]
-    commands = re.findall(r"^\$ \.venv/bin/offby (.*)$", section, flags=re.M)
+    commands = re.findall(r"^\$ offby (.*)$", section, flags=re.M)
     assert len(commands) == 4
     for command in commands:
         words = shlex.split(command, comments=True)

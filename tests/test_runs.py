@@ -155,11 +155,14 @@ def test_a_run_ends_when_all_is_settled(trained):
 
 def test_a_time_budget_ends_a_run_between_seeds(monkeypatch, trained):
     monkeypatch.setattr(_rounds, "going_on", lambda pairs, losses, plan: losses)
-    found = early(time_budget=1e-9, noise=True)
+    found = early(time_budget=1e-9, noise=True, references=True)
     assert found.run.ended == "time"
     assert len(trained) == 3 * 2
     assert not found.noise
     assert not [note for note in found.data.notes if "could not" in note]
+    # References wait for the losses, and are left out in words.
+    assert {method.key for method in found.methods} == set(found.losses)
+    assert [note for note in found.data.notes if "left no room for class freq" in note]
     for wrong in ("soon", -1, 0, True):
         with pytest.raises(ValueError, match="90s, 2m or 1h"):
             early(time_budget=wrong)

@@ -5,7 +5,7 @@ from typing import Any
 import click
 
 from offby.cli.terminal import console, plain
-from offby.results import Comparison, Method, Metric, phrases, ranking, said
+from offby.results import Comparison, Method, Metric, phrases, ranking, said, test
 from offby.results.card import card
 
 _BEST = "\u203a"
@@ -23,6 +23,10 @@ def print_comparison(comparison: Comparison) -> None:
     screen.print(_leaderboard(comparison))
     click.echo(f"{_BEST} best loss   {_EQUAL} practically equal to it\n")
     screen.print(_uses(comparison))
+    if comparison.test:
+        click.echo(f"\n{test.title(comparison.test)}")
+        for line in test.lines(comparison):
+            click.echo(f"  {line}")
     parts = ("Why", comparison.why), ("Noise", comparison.takeovers)
     for title, sentences in parts:
         if sentences:

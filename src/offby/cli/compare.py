@@ -1,15 +1,15 @@
 """`offby compare`: from a table to a report."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from offby.cli import models, terminal
+from offby.cli import models, terminal, testing
 from offby.cli.errors import as_sentences
 from offby.cli.files import Outputs, outputs_of, refuse_foreign_files, spared, write
+from offby.cli.grounds import flag_of, ground_options
 from offby.cli.losses import check_losses
 from offby.cli.options import (
     machine_options,
@@ -23,6 +23,7 @@ from offby.cli.options import (
 )
 
 if TYPE_CHECKING:
+    from offby.models import Fitted
     from offby.results import Comparison
 
 
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 @run_options
 @target_options
 @order_options
+@ground_options
 @row_options
 @reading_options
 @text_options
@@ -44,6 +46,7 @@ def compare(
     json_out: str | None,
     overwrite: bool,
     save: Path | None,
+    test: str | None,
     quiet: bool,
     open_report: bool,
     jobs: int | None,
@@ -74,6 +77,10 @@ def compare(
         from offby.cli import comparing
 
         problem = comparing.problem_of(data, target, asked, losses, quiet=quiet)
+        # A test table that cannot be read is no news for after the training.
+        rows = None
+        if test is not None:
+            rows = testing.rows_to_test(test, problem, asked, target, quiet=quiet)
         jobs = comparing.jobs_of(problem, asked | {"jobs": jobs}, losses)
         with comparing.cluster(asked["dask"]):
             comparison = comparing.compared(
@@ -84,11 +91,23 @@ def compare(
                 progress=None if quiet else terminal.progress(),
             )
 
-        def save_best(path: Path) -> None:
-            models.save_best(comparison, problem, asked, data, target, path)
-
+        fitted, failed = None, ""
+        if save is not None or rows is not None:
+            try:
+                fitted = models.best_fitted(comparison, problem, asked, data, target)
+                if rows is not None:
+                    comparison = testing.with_test(
+                        comparison, fitted, problem, rows, asked
+                    )
+            except Exception as error:  # The comparison is not lost for it.
+                failed = f"the best loss could not be trained on all rows: {error}"
         written = write_all(
-            comparison, outputs, overwrite=overwrite, save=save, save_best=save_best
+            comparison,
+            outputs,
+            overwrite=overwrite,
+            save=save if fitted else None,
+            fitted=fitted,
+            failed=failed,
         )
     if only_json:
         click.echo(comparison.to_json())
@@ -112,6 +131,7 @@ def _check_options(asked: dict[str, Any]) -> None:
     """Refuse options that exclude each other, or that need another one."""
     from offby.cli.files import check_writable
 
+    flag_of(asked)
     predictions = asked["predictions"]
     check_writable(predictions)
     if predictions is not None and predictions.suffix not in (".csv", ".parquet"):
@@ -167,7 +187,8 @@ def write_all(
     *,
     overwrite: bool,
     save: Path | None = None,
-    save_best: Callable[[Path], None] = lambda path: None,
+    fitted: "Fitted | None" = None,
+    failed: str = "",
 ) -> Written:
     """Write the numbers first, then what can be made of them again.
 
@@ -176,17 +197,18 @@ def write_all(
         outputs: The files to write.
         overwrite: Whether to replace files of other data.
         save: The file for the best loss, trained on all rows.
-        save_best: Trains it and writes it there.
+        fitted: What is written there.
+        failed: What could not be done before.
     """
     found = outputs if overwrite else spared(outputs, comparison.data.sha256)
     renamed = found != outputs
     if found.json is not None:
         write(found.json, comparison.to_json())
     drawn = _write_explainer(comparison, found.explainer)
-    failed, model, has_report = "", save, True
-    if save is not None:
+    model, has_report = save, True
+    if save is not None and fitted is not None:
         try:
-            save_best(save)
+            models.write_model(fitted, save)
         except Exception as error:  # The comparison is not lost for it.
             model, failed = None, f"the model could not be written: {error}"
     try:

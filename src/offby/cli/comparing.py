@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from offby.cli import terminal
+from offby.cli.grounds import ground_of
 from offby.cli.reading import prepared, reading
 from offby.comparison.config import CompareConfig
 
@@ -27,6 +28,8 @@ SIZES = {
 PASSED_ON = (
     "losses",
     "strategy",
+    "bounds",
+    "transform",
     "seed",
     "network",
     "models",
@@ -105,7 +108,9 @@ def compared(
 ) -> "Comparison":
     """Fit and score every loss on the problem."""
     import offby
+    from offby.models.fitting import check_bounds
 
+    check_bounds(problem.kind, asked["bounds"])
     folds, seeds = folds_and_seeds(asked)
     settings = {name: asked[name] for name in PASSED_ON}
     if asked["bins"] is not None:
@@ -113,7 +118,11 @@ def compared(
     if asked["unseen_groups"]:
         settings["unseen_groups"] = True
     if problem.kind == "classes":
-        settings |= {"labels": problem.labels, "positions": problem.positions}
+        settings["labels"] = problem.labels
+        ground = ground_of(asked, problem)
+        settings |= (
+            {"positions": problem.positions} if ground is None else {"ground": ground}
+        )
     try:
         comparison = offby.compare(
             problem.X,

@@ -49,7 +49,7 @@ def evaluate(
                 "the model file does not name the target, because it was saved in "
                 "Python; name it with -t COLUMN"
             )
-        from offby.models import scores_of
+        from offby.models import ground_of, scores_of
 
         rows = models.rows_like_training(
             data,
@@ -59,7 +59,7 @@ def evaluate(
             beside=() if weights is None else (weights,),
             quiet=quiet,
         )
-        kept, y = _known(rows, about)
+        kept, y = known_targets(rows, about)
         if not quiet and len(kept) < len(rows.X):
             left_out = len(rows.X) - len(kept)
             click.echo(
@@ -67,15 +67,16 @@ def evaluate(
                 "knows, and were left out.",
                 err=True,
             )
-        weight = None if weights is None else _weights(rows, weights)[kept]
-        scores = scores_of(estimator.predict_dist(rows.X[kept]), y, weight)
+        weight = None if weights is None else row_weights(rows, weights)[kept]
+        forecast = estimator.predict_dist(rows.X[kept])
+        scores = scores_of(forecast, y, weight, ground=ground_of(estimator))
     if as_json:
         click.echo(json.dumps({"rows": len(y), "scores": scores}, indent=2))
     else:
         terminal.print_scores(scores, f"{len(y):,} rows of {data}", about)
 
 
-def _known(rows: "NewRows", about: "About") -> tuple["np.ndarray", "np.ndarray"]:
+def known_targets(rows: "NewRows", about: "About") -> tuple["np.ndarray", "np.ndarray"]:
     """Numbers of the rows whose target is known, and the targets."""
     import numpy as np
 
@@ -109,7 +110,8 @@ def _known(rows: "NewRows", about: "About") -> tuple["np.ndarray", "np.ndarray"]
     return kept, found
 
 
-def _weights(rows: "NewRows", name: str) -> "np.ndarray":
+def row_weights(rows: "NewRows", name: str) -> "np.ndarray":
+    """The weight of each row, from a column beside the others."""
     import polars
 
     column = rows.rest[name].cast(polars.Float64, strict=False)

@@ -9,6 +9,7 @@ import click
 
 from offby.cli import models, terminal
 from offby.cli.errors import as_sentences
+from offby.cli.grounds import flag_of, ground_options
 from offby.cli.losses import check_losses
 from offby.cli.options import (
     model_options,
@@ -24,6 +25,7 @@ from offby.cli.options import (
 @click.option("-t", "--target", required=True, help="Column to predict.")
 @model_options
 @order_options
+@ground_options
 @row_options
 @reading_options
 @text_options
@@ -41,6 +43,7 @@ def fit(
     with as_sentences(), models.warnings_as_notes():
         path = models.model_path(data, target, out, overwrite=overwrite)
         check_losses([asked["loss"]])
+        flag_of(asked)
         if asked["unseen_groups"] and not (asked["time_"] and asked["groups"]):
             raise ValueError(
                 "--unseen-groups needs the columns --time and --groups; name both"

@@ -10,6 +10,7 @@ import click
 
 from offby.cli import terminal
 from offby.cli.files import check_writable, plain, stem
+from offby.cli.grounds import ground_of
 from offby.cli.reading import prepared, reading
 from offby.comparison.config import CompareConfig
 from offby.results import phrases
@@ -92,10 +93,12 @@ def fitted_of(
         loss=asked["loss"],
         bins=asked["bins"],
         strategy=asked["strategy"],
+        bounds=asked["bounds"],
         transform=asked["transform"],
         calibration=asked["calibration"],
         max_time=asked["max_time"],
         seed=asked["seed"],
+        ground=ground_of(asked, problem),
     )
     return models.fit_problem(
         problem,
@@ -178,15 +181,14 @@ def rows_like_training(
     return rows
 
 
-def save_best(
+def best_fitted(
     comparison: "Comparison",
     problem: "Problem",
     asked: dict[str, Any],
     data: str,
     target: str,
-    path: Path,
-) -> None:
-    """Train the best loss of a comparison on all rows and write it to a file.
+) -> "Fitted":
+    """The best loss of a comparison, trained on all rows.
 
     Raises:
         ValueError: If no loss has a finite score.
@@ -197,20 +199,25 @@ def save_best(
     if best is None:
         raise ValueError("every loss has an infinite score; name another --metric")
     numbers = problem.kind == "number"
+    on_line = comparison.data.ground is None
+    names = {} if on_line else {"rps": "energy", "mae": "distance", "qwk": ""}
     scores = {
-        metric.key: value
+        name: value
         for metric in comparison.metrics
-        if metric.key in models.SCORES
+        if (name := names.get(metric.key, metric.key)) in models.SCORES
         and (value := comparison.mean(best, metric.key)) is not None
     }
     run = comparison.run
-    fitted = models.fit_problem(
+    return models.fit_problem(
         problem,
         models.Choice(
             loss=best,
             bins=(asked["bins"] or CompareConfig.bins) if numbers else None,
             strategy=asked["strategy"] if numbers else None,
+            bounds=asked["bounds"],
+            transform=asked["transform"] if numbers else None,
             seed=asked["seed"],
+            ground=ground_of(asked, problem),
         ),
         data=Path(data).name,
         target=target,
@@ -220,4 +227,3 @@ def save_best(
         scored_on="the held-out rows of offby compare "
         f"({run.folds} folds, {phrases.count(run.seeds, 'seed')})",
     )
-    write_model(fitted, path)

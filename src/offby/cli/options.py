@@ -7,8 +7,9 @@ from typing import Any, get_args
 
 import click
 
-from offby.bins.names import Strategy
-from offby.comparison.config import CompareConfig, Network, StopOn
+from offby.bins.names import DEFAULT_STRATEGY, Bounds, Strategy
+from offby.bins.support import checked_bounds
+from offby.comparison.config import CompareConfig, Network, StopOn, TransformChoice
 from offby.models.kinds import MODELS
 
 Decorator = Callable[[Any], Any]
@@ -33,12 +34,39 @@ def _models(ctx: click.Context, param: click.Parameter, value: str) -> Any:
     return "auto" if names == ["auto"] else names
 
 
+def _bounds(ctx: click.Context, param: click.Parameter, value: str) -> Bounds:
+    """The bounds of a number: a pair, "auto", or None for none."""
+    words = [word.strip().lower() for word in value.split(",")]
+    if words == ["auto"]:
+        return "auto"
+    if words == ["none"]:
+        return None
+    try:
+        low, high = (None if word in ("", "none") else float(word) for word in words)
+        return checked_bounds((low, high))
+    except ValueError as error:
+        raise click.BadParameter(
+            "must be two numbers in increasing order with a comma between them, as "
+            f"0,100, where none is no bound, as 0,none; or auto; or none; got {value}."
+        ) from error
+
+
 def _one_size(ctx: click.Context, param: click.Parameter, value: bool) -> bool:
     """Refuse --quick together with --full: neither is what the other asks for."""
     if value and ctx.meta.setdefault("offby.size", param.name) != param.name:
         raise click.UsageError("--quick and --full exclude each other; give one.")
     return value
 
+
+_transform_option = click.option(
+    "--transform",
+    type=click.Choice(get_args(TransformChoice)),
+    default=CompareConfig.transform,
+    show_default=True,
+    help="Scale on which a number is cut into bins and distances are measured: log for "
+    "positive numbers whose ratios matter, quantile for very skewed ones; auto chooses "
+    "one for a skewed target, on held-out training rows.",
+)
 
 output_options = _together(
     click.option(
@@ -70,10 +98,26 @@ output_options = _together(
         help="Train the best loss on all rows and write the model to this file, as "
         "wine.offby, for offby predict.",
     ),
+    click.option(
+        "--test",
+        metavar="FILE",
+        help="A table of other rows with the target: the best loss, trained on all "
+        "rows of DATA, is scored on it once, at the end.",
+    ),
     click.option("-q", "--quiet", is_flag=True, help="Show no progress and no table."),
     click.option(
         "--open/--no-open", "open_report", default=False, help="Show the report."
     ),
+)
+
+bounds_option = click.option(
+    "--bounds",
+    default=CompareConfig.bounds,
+    show_default=True,
+    metavar="LOW,HIGH|none|auto",
+    callback=_bounds,
+    help="Numbers beyond which no mass lies, as 0,100 or 0,none; auto finds 0 for "
+    "numbers that are never negative, and 1 or 100 for shares.",
 )
 
 target_options = _together(
@@ -91,6 +135,8 @@ target_options = _together(
         help="Bins around the means of nearby numbers, with equal numbers of rows, of "
         "equal width, or each wider by the same factor.",
     ),
+    bounds_option,
+    _transform_option,
 )
 
 reading_options = _together(
@@ -189,12 +235,7 @@ model_options = _together(
         show_default=True,
         help="Loss by name, or a sum as ce+0.3*emd1; see offby losses.",
     ),
-    click.option(
-        "--transform",
-        type=click.Choice(["none", "log", "yeo-johnson", "quantile"]),
-        help="Scale on which a number is cut into bins: log for positive numbers "
-        "whose ratios matter, quantile for very skewed ones.  [default: none]",
-    ),
+    _transform_option,
     click.option(
         "--bins",
         type=click.IntRange(min=2),
@@ -203,10 +244,11 @@ model_options = _together(
     ),
     click.option(
         "--strategy",
-        type=click.Choice(["quantile", "uniform", "log", "kmeans"]),
+        type=click.Choice(get_args(Strategy)),
         help="Bins with equal numbers of rows, of equal width, each wider by the same "
-        "factor, or around means.  [default: quantile]",
+        f"factor, or around means.  [default: {DEFAULT_STRATEGY}]",
     ),
+    bounds_option,
     click.option(
         "--calibration",
         type=click.Choice(["temperature", "isotonic"]),
@@ -313,7 +355,8 @@ run_options = _together(
     click.option(
         "--time-budget",
         metavar="TIME",
-        help="Begin no seed after the first that would not end in time: 90s, 2m, 1h.",
+        help="Begin no seed after the first, and no reference, that would not end in "
+        "time: 90s, 2m, 1h.",
     ),
     click.option(
         "--noise/--no-noise",

@@ -2,6 +2,8 @@
 
 from typing import TYPE_CHECKING, Any
 
+from offby.cli.grounds import flag_of, order_of
+
 if TYPE_CHECKING:
     from offby.tables import Problem, ReadOptions, Table
 
@@ -33,20 +35,31 @@ def prepared(
     """What there is to learn from a table, as the options ask."""
     from offby import tables
 
+    order, on_ground = tables.split_list(asked["order"]), flag_of(asked) is not None
+    if on_ground:
+        order = order_of(asked, tables.target_names(scanned, target))
     return tables.prepare(
         scanned,
         target,
-        order=tables.split_list(asked["order"]),
+        order=order,
         drop=tables.split_list(asked["drop"]),
         groups=asked["groups"],
         time=asked["time_"],
         weights=asked["weights"],
-        min_class=asked["min_class"],
+        # Which class is near is the ground's to say, so none joins another.
+        min_class=1 if on_ground else asked["min_class"],
         sample=asked["sample"],
         seed=asked["seed"],
         text=tables.split_list(asked["text"]),
-        kind="auto" if asked["bins"] is None else "number",
+        kind=_kind(asked),
         folds=folds,
         source=data,
         command=command,
     )
+
+
+def _kind(asked: dict[str, Any]) -> Any:
+    """Numbers on a ground are classes, however many."""
+    if asked["bins"] is not None:
+        return "number"
+    return "auto" if flag_of(asked) is None else "classes"

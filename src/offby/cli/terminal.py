@@ -3,7 +3,6 @@
 import os
 import shlex
 import sys
-import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -81,15 +80,8 @@ def progress() -> Progress:
 class _Lines:
     """A line for each finished group of fits."""
 
-    def __init__(self) -> None:
-        self._start = time.monotonic()
-
     def __call__(self, done: int, total: int, text: str) -> None:
-        left = ""
-        if 0 < done < total:
-            seconds = (time.monotonic() - self._start) / done * (total - done)
-            left = f"  about {duration(seconds)} left"
-        click.echo(f"{done}/{total}  {text}{left}", err=True)
+        click.echo(f"{done}/{total}  {text}", err=True)
 
 
 class Bar:
@@ -97,11 +89,14 @@ class Bar:
 
     def __init__(self) -> None:
         from rich.console import Console
-        from rich.progress import Progress, TimeRemainingColumn
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
+        # The text says how much time is left: fits of one method take as long as ten
+        # of another, so their number alone says little.
         self._bar = Progress(
-            *Progress.get_default_columns()[:-1],
-            TimeRemainingColumn(elapsed_when_finished=True),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("{task.description}"),
             console=Console(stderr=True),
         )
         self._task = None
@@ -170,6 +165,7 @@ def print_losses(entries: Sequence["Loss"]) -> None:
 def print_fitted(fitted: "Fitted", path: Path) -> None:
     """Where the model is, how good it is, and how to use it."""
     about = fitted.about
+    print_notes([fitted.scale] if fitted.scale else [])
     click.echo(
         f"{path}  {MODELS[about.model].title}, trained with {about.loss} on "
         f"{phrases.count(about.n_rows, 'row')} in {duration(fitted.seconds)}"

@@ -8,8 +8,10 @@ import numpy as np
 
 from offby.bins.support import Support
 from offby.comparison.config import CompareConfig
+from offby.comparison.grounds import places_on
 from offby.comparison.problem import Problem, rows_of
-from offby.comparison.scoring import CLASS_METRICS, NUMBER_METRICS
+from offby.comparison.scoring import CLASS_METRICS, GROUND_METRICS, NUMBER_METRICS
+from offby.grounds import Ground, Line
 from offby.results import Metric
 from offby.weighted import WeightedSample
 
@@ -23,6 +25,7 @@ def problem_of(
     config: CompareConfig,
     *,
     positions: Sequence[float] | None = None,
+    ground: Ground | None = None,
     labels: Sequence[str] | None = None,
     weights: Any = None,
     groups: Any = None,
@@ -44,7 +47,9 @@ def problem_of(
             "unseen_groups needs groups and time, because it tests on later rows of "
             "groups that were not trained on; give both"
         )
-    by_row = columns_by_row({"weight": weights, "groups": groups, "time": time}, len(y))
+    by_row: dict[str, Any] = columns_by_row(
+        {"weight": weights, "groups": groups, "time": time}, len(y)
+    )
     numbers = None
     if "weight" in by_row and (by_row["weight"] == 0).any():
         numbers = np.flatnonzero(by_row["weight"])
@@ -62,7 +67,13 @@ def problem_of(
         )
     if config.kind == "classes":
         y = _class_codes(y)
-        places = _positions(y, positions, labels)
+        if isinstance(ground, Line):
+            positions, ground = ground.positions.tolist(), None
+        if ground is None:
+            places = _positions(y, positions, labels)
+        else:
+            places = places_on(ground, y, labels, config)
+            _check_names(labels, len(places))
     else:
         y, places = _numbers(y, config.bins), ()
         # Of all rows: those beyond may be in one fold only.
@@ -80,6 +91,7 @@ def problem_of(
         bounds=config.bounds,
         numbers=numbers,
         encoding="plain" if config.network == "perceptron" else "table",
+        ground=ground,
         **by_row,
     )
 
@@ -116,9 +128,14 @@ def _positions(y: np.ndarray, positions, labels) -> tuple[float, ...]:
             f"positions must be finite and increase, got {places}; sort the classes "
             "by their position"
         )
-    if labels is not None and len(labels) != len(places):
+    _check_names(labels, len(places))
+    return places
+
+
+def _check_names(labels: Sequence[str] | None, n_classes: int) -> None:
+    if labels is not None and len(labels) != n_classes:
         raise ValueError(
-            f"labels must have one name for each of {len(places)} classes, got "
+            f"labels must have one name for each of {n_classes} classes, got "
             f"{len(labels)}; name every class once"
         )
     if labels is not None and len(set(labels)) < len(labels):
@@ -126,7 +143,6 @@ def _positions(y: np.ndarray, positions, labels) -> tuple[float, ...]:
             "labels must be different names, got some name twice; rename one of the "
             "classes"
         )
-    return places
 
 
 def _numbers(y: np.ndarray, n_bins: int) -> np.ndarray:
@@ -190,9 +206,12 @@ def columns_by_row(by_row: dict[str, Any], n_rows: int) -> dict[str, np.ndarray]
     return found
 
 
-def metrics_of(kind: str, target: str, first: str | None) -> tuple[Metric, ...]:
+def metrics_of(
+    kind: str, target: str, first: str | None, *, on_line: bool = True
+) -> tuple[Metric, ...]:
     """The metrics of this kind of target, the one that matters most first."""
-    metrics = CLASS_METRICS if kind == "classes" else NUMBER_METRICS
+    of_classes = CLASS_METRICS if on_line else GROUND_METRICS
+    metrics = of_classes if kind == "classes" else NUMBER_METRICS
     keys = [metric.key for metric in metrics]
     if first is not None and first not in keys:
         raise ValueError(

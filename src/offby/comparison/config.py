@@ -18,6 +18,7 @@ MODELS = ("network", "boosting")
 """What can learn by each loss."""
 Network = Literal["ensemble", "perceptron"]
 StopOn = Literal["score", "own"]
+TransformChoice = Literal["auto", "none", "log", "yeo-johnson", "quantile"]
 _SECONDS = {"": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0}
 
 
@@ -35,11 +36,12 @@ class CompareConfig:
     ValueError: seeds must be a whole number of 1 or more, got 0; use 1 or more
     """
 
-    losses: Sequence[str] = ("ce", "emd1", "emd2", "cce", "ce+emd2")
+    losses: Sequence[Any] = ("ce", "emd1", "emd2", "cce", "ce+emd2")
     kind: Kind = "classes"
     bins: int = 50
     strategy: Strategy = DEFAULT_STRATEGY
     bounds: Bounds = "auto"
+    transform: TransformChoice = "auto"
     folds: int = 5
     seeds: int = 3
     seed: int = 0
@@ -59,6 +61,12 @@ class CompareConfig:
         """Check every setting."""
         _check_choice("kind", self.kind, get_args(Kind))
         _check_choice("strategy", self.strategy, get_args(Strategy))
+        _check_choice("transform", self.transform, get_args(TransformChoice))
+        if self.kind == "classes" and self.transform not in ("auto", "none"):
+            raise ValueError(
+                f"the scale {self.transform} needs a target of numbers, got classes; "
+                "leave it out, or read the target as a number in bins"
+            )
         if isinstance(self.network, str):
             _check_choice("network", self.network, get_args(Network))
         elif not callable(self.network):
@@ -112,6 +120,7 @@ class CompareConfig:
     def named_losses(self) -> "list[NamedLoss]":
         """The losses by their names, each named once."""
         # The command line reads the defaults above without loading PyTorch.
+        from offby.comparison.own_losses import own_loss
         from offby.losses.registry import parse
 
         if isinstance(self.losses, str):
@@ -119,7 +128,10 @@ class CompareConfig:
                 "losses must be a list of names, got the text "
                 f"{self.losses!r}; put it in a list"
             )
-        named = [parse(text) for text in self.losses]
+        named = [
+            parse(given) if isinstance(given, str) else own_loss(given)
+            for given in self.losses
+        ]
         names = [str(loss) for loss in named]
         if not names:
             raise ValueError("a comparison needs a loss, got none; name one or more")

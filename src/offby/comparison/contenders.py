@@ -1,12 +1,17 @@
 """Which methods are compared, and the fits that they need."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from offby.comparison.config import MODELS, CompareConfig
 from offby.comparison.fits import Fit
-from offby.comparison.methods.boosted import NEEDS, boosted_jobs, boosting_is_here
+from offby.comparison.methods.boosted import (
+    NEEDS,
+    boosted_jobs,
+    boosting_is_here,
+    mean_of,
+)
 from offby.comparison.methods.jobs import (
     extra_jobs,
     loss_jobs,
@@ -39,6 +44,13 @@ class Contenders:
         """The fits of the methods, without those under perturbations."""
         keys = {method.key for method in self.methods}
         return {key: fit for key, fit in fits.items() if key[0] in keys}
+
+    def without(self, skipped: Collection[str]) -> "Contenders":
+        """Without the references for which there was no time, and means with them."""
+        gone = {*skipped, *(mean_of(name) for name in skipped)}
+        kept = tuple(method for method in self.methods if method.key not in gone)
+        jobs = [job for job in self.jobs if job.method not in gone]
+        return replace(self, methods=kept, jobs=jobs)
 
     def by_loss(self, fits: Fits) -> dict[str, list[Fit]]:
         """The fits of each loss."""

@@ -67,6 +67,8 @@ def data_of(problem: Problem, name, target, labels, notes) -> Data:
         sha256=hash_of_rows(X, problem.y),
         notes=(*notes, *_of_copies(problem)),
         n_copies=problem.n_copies,
+        scales=tuple(each or "none" for each in problem.transforms),
+        ground=None if problem.ground is None else problem.ground.to_dict(),
     )
 
 

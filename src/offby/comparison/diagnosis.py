@@ -93,6 +93,8 @@ def diagnosed(
     changed, share, taken = _noise(
         attempts, problem, config, contenders, judgment, fits
     )
+    # What is below a class, and what our study of lines found, is known on a line only.
+    cumulative = by_loss if problem.ground is None else {}
     return Diagnosis(
         rows=make(
             "The pictured rows",
@@ -100,8 +102,10 @@ def diagnosed(
             (),
         ),
         pushes=make("Gradients", lambda: _pushes(problem, contenders, by_loss), ()),
-        calibration=_of_each(attempts, "Calibration", problem, by_loss, _calibration),
-        reliability=_of_each(attempts, "Reliability", problem, by_loss, reliability),
+        calibration=_of_each(
+            attempts, "Calibration", problem, cumulative, _calibration
+        ),
+        reliability=_of_each(attempts, "Reliability", problem, cumulative, reliability),
         training=_of_each(attempts, "Training curves", problem, by_loss, _training),
         forecasts=_of_each(attempts, "Sharpness", problem, by_loss, _forecasts),
         noise=changed,
@@ -109,7 +113,11 @@ def diagnosed(
         takeovers=taken,
         reasons=make(
             "The reasons",
-            lambda: reasons(problem, judgment.scores, by_loss, share),
+            lambda: (
+                reasons(problem, judgment.scores, cumulative, share)
+                if cumulative
+                else ()
+            ),
             (),
         ),
         importances=make(
@@ -124,7 +132,7 @@ def diagnosed(
             lambda: findings.regions(problem, best, by_loss[best]),
             (),
         ),
-        coverage=_of_each(attempts, "Coverage", problem, by_loss, findings.coverage),
+        coverage=_of_each(attempts, "Coverage", problem, cumulative, findings.coverage),
         notes=tuple(attempts.notes),
     )
 
@@ -184,6 +192,8 @@ def _noise(
         lambda: takeovers(found, first, config.rope),
         (),
     )
+    if problem.ground is not None:  # A spread of the noise is of numbers.
+        return found, None, taken
     share = attempts.make(
         "The noise of the target",
         lambda: noise_share(

@@ -11,9 +11,11 @@ from torch import Tensor
 
 from offby.comparison.describe import grid_of
 from offby.comparison.fits import Fit, Forecaster, Tensors
+from offby.comparison.ground_scores import apart_on, spread_on
 from offby.comparison.networks import Design
 from offby.comparison.problem import Fold, Problem
 from offby.comparison.scoring import pit_reached, true_classes
+from offby.grounds import Circle, Ground
 from offby.losses.registry import Labels, NamedLoss
 from offby.results import Calibration, Grid, Pushes, Row
 
@@ -40,12 +42,14 @@ def telling_rows(
     probs = {name: found[0].probs for name, found in fits.items()}
     stack = np.stack(list(probs.values()))
     mean = stack.mean(0)
+    spread = _spread(mean, fold.ground)
     rules = {
-        "typical": -np.abs(_spread(mean) - np.median(_spread(mean))),
+        "typical": -np.abs(spread - np.median(spread)),
         "two peaks": _two_peaks(mean),
-        "most disputed": _disagreement(stack),
+        "most disputed": _disagreement(stack, fold.ground),
     }
-    if rules["two peaks"].max() < _A_VALLEY:
+    # Between which peaks a valley lies is known where classes have an order.
+    if fold.ground is not None or rules["two peaks"].max() < _A_VALLEY:
         del rules["two peaks"]
     picked, taken = [], set()
     for why, score in rules.items():
@@ -66,7 +70,9 @@ def telling_rows(
     return tuple(picked)
 
 
-def _spread(probs: np.ndarray) -> np.ndarray:
+def _spread(probs: np.ndarray, ground: Ground | None) -> np.ndarray:
+    if ground is not None:
+        return spread_on(ground, probs)
     place = np.arange(probs.shape[-1])
     return probs @ place**2 - (probs @ place) ** 2
 
@@ -78,16 +84,25 @@ def _two_peaks(probs: np.ndarray) -> np.ndarray:
     return (np.minimum(left, right) - probs).max(-1)
 
 
-def _disagreement(stack: np.ndarray) -> np.ndarray:
+def _disagreement(stack: np.ndarray, ground: Ground | None) -> np.ndarray:
     """Mean area between the distribution functions of every two losses."""
     below = stack.cumsum(-1)
     pairs = list(combinations(range(len(stack)), 2))
-    gaps = [np.abs(below[i] - below[j]).sum(-1) for i, j in pairs]
+    if ground is not None:  # There the energy distance.
+        gaps = [apart_on(ground, stack[i], stack[j]) for i, j in pairs]
+    else:
+        gaps = [np.abs(below[i] - below[j]).sum(-1) for i, j in pairs]
     return np.mean(gaps, 0) if pairs else np.zeros(stack.shape[1])
 
 
 def pushes(fold: Fold, loss: NamedLoss, fit: Fit, design: Design) -> tuple[Pushes, ...]:
-    """Mean push on each logit at three stages of one training, on held-out rows."""
+    """Mean push on each logit at three stages of one training, on held-out rows.
+
+    By the place of a class relative to the true one: on a circle, the shorter way
+    round. Classes of a tree, or at any costs, have no such places, so there is nothing.
+    """
+    if fold.ground is not None and not isinstance(fold.ground, Circle):
+        return ()
     start, middle = fit.earlier
     stages: dict[Stage, Tensors] = {
         "start": start,
@@ -113,6 +128,8 @@ def _pushes(fold: Fold, loss: NamedLoss, logits: Tensor, stage: Stage) -> Pushes
     grad = grad.mean(0)
     n_classes = logits.shape[-1]
     offset = (np.arange(n_classes) - labels.index.numpy()[:, None]).ravel()
+    if fold.ground is not None:
+        offset = (offset + n_classes // 2) % n_classes - n_classes // 2
     weight = np.repeat(fold.test.row_weights(), n_classes)
     push = -weight * grad.numpy().ravel()
     total = np.bincount(offset + n_classes, push, 2 * n_classes)

@@ -122,7 +122,9 @@ def paired(
         size = abs(ranking.mean(scores, lead, metric.key) or 0.0) or 1.0
         for loss in known:
             if loss != lead:
-                n = len({*known, lead})
+                # Each reference is a question of its own, beside the losses among
+                # which the leader was chosen.
+                n = len({*known, lead}) if loss in losses else len(losses) + 1
                 pair = _pair(metric, loss, lead, scored, folds, plan, size, n)
                 found.append(pair)
     return found

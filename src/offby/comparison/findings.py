@@ -58,7 +58,9 @@ def regions(problem: Problem, name: str, fits: Sequence[Fit]) -> tuple[Region, .
         mean, bias = (
             float(np.average(each[rows], weights=weight[rows])) for each in (score, off)
         )
-        return Region(name, by, label, int(rows.sum()), mean, bias)
+        # Where there is no higher and lower, no forecast is too high.
+        signed = None if problem.ground is not None else bias
+        return Region(name, by, label, int(rows.sum()), mean, signed)
 
     found = [region("target", label, rows) for label, rows in _parts(problem, y)]
     if problem.groups is not None:
@@ -130,8 +132,10 @@ def shuffled(X, column: int, order: np.ndarray):
 def row_scores(
     fold: Fold, probs: np.ndarray, rows: np.ndarray | slice = slice(None)
 ) -> np.ndarray:
-    """RPS or CRPS of each held-out row."""
+    """RPS, energy score or CRPS of each held-out row."""
     y = fold.test.y[rows]
+    if fold.ground is not None:
+        return metrics.rows.ranked_probability_score(y, probs, ground=fold.ground)
     if fold.bins is not None:
         return BinnedDistribution(probs, fold.bins).crps(y)
     places = np.asarray(fold.positions)

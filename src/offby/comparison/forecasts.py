@@ -6,10 +6,12 @@ import numpy as np
 
 from offby import metrics
 from offby.comparison.fits import Fit
+from offby.comparison.ground_scores import spread_on
 from offby.comparison.problem import Problem
 from offby.comparison.reliability import crps_parts
 from offby.distribution import BinnedDistribution
 from offby.results import Forecasts, Guess
+from offby.tabular.class_ground import least_expected
 
 
 def forecasts(problem: Problem, name: str, fits: Sequence[Fit]) -> Forecasts:
@@ -17,6 +19,8 @@ def forecasts(problem: Problem, name: str, fits: Sequence[Fit]) -> Forecasts:
     first = [fit for fit in fits if fit.seed == 0]
     rows = np.concatenate([problem.folds[f.fold].test.numbers for f in first])
     weight = np.ones(len(rows)) if problem.weight is None else problem.weight[rows]
+    if problem.ground is not None:
+        return _on_ground(problem, name, first, rows, weight)
     if problem.kind == "classes":
         y = np.asarray(problem.positions)[problem.y[rows]]
         parts, spread, guesses = _of_classes(problem, first, y, weight)
@@ -34,6 +38,29 @@ def forecasts(problem: Problem, name: str, fits: Sequence[Fit]) -> Forecasts:
                 float(np.sqrt(np.average((guess - y) ** 2, weights=weight))),
             )
             for rule, guess in guesses.items()
+        ),
+    )
+
+
+def _on_ground(problem: Problem, name: str, fits, rows, weight) -> Forecasts:
+    """Of classes on no line: errors are distances, and there is no mean class."""
+    ground = problem.ground
+    assert ground is not None
+    probs = np.concatenate([fit.probs for fit in fits])
+    cost, y = ground.cost.cpu().numpy(), problem.y[rows]
+    guesses = {"mode": probs.argmax(-1), "median": least_expected(probs, ground)}
+    off = {rule: cost[guess, y] for rule, guess in guesses.items()}
+    return Forecasts(
+        method=name,
+        sharpness=float(np.average(spread_on(ground, probs), weights=weight)),
+        corp=None,
+        guesses=tuple(
+            Guess(
+                rule,
+                float(np.average(each, weights=weight)),
+                float(np.sqrt(np.average(each**2, weights=weight))),
+            )
+            for rule, each in off.items()
         ),
     )
 

@@ -89,10 +89,10 @@ def moments(folds: Sequence[FoldScores]) -> Moments:
     means = np.stack([_means(fold) for fold in folds])
     n_folds, n_seeds = means.shape
     averaged = [replace(f, values=f.values.mean(0, keepdims=True)) for f in folds]
-    rows = float(np.mean([_row_variance(fold) for fold in averaged]))
+    rows = float(np.mean([row_variance(fold) for fold in averaged]))
     one = rows
     if n_seeds > 1:
-        one = float(np.mean([_row_variance(fold) for fold in folds]))
+        one = float(np.mean([row_variance(fold) for fold in folds]))
     # Averaging seeds leaves what they share, and a part of the rest for each seed.
     shared = (n_seeds * rows - one) / (n_seeds - 1) if n_seeds > 1 else 0.0
     return Moments(
@@ -112,7 +112,7 @@ def _means(fold: FoldScores) -> np.ndarray:
     return np.average(fold.values, axis=1, weights=fold.weight)
 
 
-def _row_variance(fold: FoldScores) -> float:
+def row_variance(fold: FoldScores) -> float:
     """Variance of the weighted mean of the rows, averaged over seeds."""
     n_rows = fold.values.shape[1]
     weight = np.ones(n_rows) if fold.weight is None else fold.weight

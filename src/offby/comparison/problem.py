@@ -1,7 +1,8 @@
 """The data of a comparison, and their folds: the same rows for every method."""
 
 import hashlib
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Literal
 
@@ -11,16 +12,19 @@ from torch import Tensor
 
 from offby.bins import Bins, Bounds, Strategy
 from offby.comparison.config import Kind
-from offby.comparison.copies import first_copies, united
 from offby.comparison.hashing import hash_of_rows
-from offby.comparison.splits import can_keep_together, cuts
-from offby.grounds import Line
+from offby.comparison.splits import cuts
+from offby.grounds import Ground
 from offby.losses.registry import Labels
+from offby.tabular.class_ground import class_ground
+from offby.tabular.copies import can_keep_together, first_copies, united
 from offby.tabular.data import TrainingData, balanced_line
 from offby.tabular.encoders.frames import read_table
 from offby.tabular.encoders.numbers import fitted_encoder
 from offby.tabular.encoders.table import TableEncoder
 from offby.tabular.splits import child_seed
+from offby.tabular.target_grid import make_grid, on_scale_of
+from offby.tabular.target_scales import Transform, fit_scale, to_scale
 from offby.weighted import WeightedSample
 
 
@@ -60,22 +64,45 @@ class Fold:
     """Standard deviation of the target over all rows, for numbers."""
     encoder: Any
     """What makes inputs of a network of the columns, fitted on the training rows."""
+    transform: Transform | None = None
+    """Scale on which losses measure distances between numbers, as in the estimators;
+    `bins` are in the units of the target all the same."""
+    scale: Any = None
+    """This scale as it was fitted on the training rows."""
+    ground: Ground | None = None
+    """How far apart the classes are, where they lie on no line."""
 
     @cached_property
-    def line(self) -> Line:
-        """Where the classes lie."""
-        if self.bins is None:
-            return Line(list(self.positions))
-        y = torch.tensor(self.train.y)
-        index = self.bins.index(y.double())
-        return balanced_line(self.bins, index, tensor(self.train.weight))
+    def training_bins(self) -> Bins | None:
+        """The bins on the scale on which networks are trained."""
+        if self.bins is None or self.scale is None:
+            return self.bins
+        return on_scale_of(self.scale, self.bins)
+
+    @cached_property
+    def line(self) -> Ground:
+        """Where the classes lie, in the unit in which networks are trained."""
+        if self.bins is None or self.training_bins is None:
+            n_classes = len(self.positions)
+            return class_ground(self.ground or list(self.positions), n_classes)
+        index = self.bins.index(torch.tensor(self.train.y).double())
+        return balanced_line(self.training_bins, index, tensor(self.train.weight))
 
     def labels(self, rows: Rows) -> Labels:
-        """What rows of this fold are judged against."""
+        """What losses are measured against in rows of this fold."""
         y = torch.tensor(rows.y)
         if self.bins is None:
             return Labels(y.long(), self.line)
-        return Labels(self.bins.index(y.double()), self.line, y.double(), self.bins)
+        index = self.bins.index(y.double())
+        return Labels(index, self.line, self._on_scale(y.double()), self.training_bins)
+
+    def _on_scale(self, y: Tensor) -> Tensor:
+        """Numbers on the scale; those below its lower end, as 0 of log, lie there."""
+        if self.scale is None or self.training_bins is None:
+            return y
+        with np.errstate(divide="ignore", invalid="ignore"):
+            z = torch.from_numpy(to_scale(self.scale, y.numpy()))
+        return torch.where(z.isfinite(), z, self.training_bins.edges[0])
 
     def inputs(self, rows: Rows) -> np.ndarray:
         """Rows of this fold as a network takes them."""
@@ -94,8 +121,8 @@ class Fold:
             torch.from_numpy(self.inputs(self.train)),
             labels.index,
             labels.value,
-            self.line,
-            self.bins,
+            labels.line,
+            labels.bins,
             tensor(self.train.weight),
             tensor(self.train.groups),
             tensor(self.train.time),
@@ -118,7 +145,18 @@ class Fold:
                     found.update(np.ascontiguousarray(part).tobytes())
         if self.bins is not None:
             found.update(self.bins.edges.numpy().tobytes())
+        if self.transform is not None:
+            found.update(self.transform.encode())
+        if self.ground is not None:
+            found.update(repr(self.ground.to_dict()).encode())
         return found.hexdigest()
+
+    def on_scale(self, transform: Transform | None, problem: "Problem") -> "Fold":
+        """The same rows with bins that are made on a scale."""
+        y, weight = self.train.y, self.train.weight
+        scale = None if transform is None else fit_scale(transform, y, weight)
+        bins = problem.grid(y, weight, scale)
+        return replace(self, bins=bins, transform=transform, scale=scale)
 
 
 @dataclass(frozen=True, eq=False)
@@ -146,6 +184,10 @@ class Problem:
     """Place of each row in the user's table, if rows of weight 0 were left out."""
     encoding: Literal["table", "plain"] = "table"
     """How networks get the columns: as the estimators' do, or standardized."""
+    transforms: tuple[Transform | None, ...] = ()
+    """Scale of the target in each fold; none at all by default."""
+    ground: Ground | None = None
+    """How far apart the classes are, where they lie on no line."""
 
     @cached_property
     def table(self) -> Any:
@@ -188,6 +230,29 @@ class Problem:
     @cached_property
     def folds(self) -> list[Fold]:
         """Training and held-out rows of every cut."""
+        if not any(self.transforms):
+            return self._cut
+        return [
+            fold.on_scale(transform, self)
+            for fold, transform in zip(self._cut, self.transforms, strict=True)
+        ]
+
+    def with_transforms(self, transforms: Sequence[Transform | None]) -> "Problem":
+        """The same folds, with a scale of the target for each."""
+        found = replace(self, transforms=tuple(transforms))
+        # Neither what was read nor the cuts depend on scales, and both take time.
+        kept = ("table", "copy_of", "_cut")
+        found.__dict__.update({k: vars(self)[k] for k in kept if k in vars(self)})
+        return found
+
+    @cached_property
+    def whole(self) -> Fold:
+        """All rows as training rows, and again as test rows: for a last model."""
+        every = np.arange(len(self.y))
+        return self._fold(self.n_folds, every, every)
+
+    @cached_property
+    def _cut(self) -> list[Fold]:
         made = cuts(
             self.y,
             self.kind,
@@ -225,6 +290,7 @@ class Problem:
             bins=None if classes else self.grid(self.y[train], sides[0].weight),
             spread=0.0 if classes else WeightedSample.of(self.y, self.weight).std(),
             encoder=self._encoder(sides[0]),
+            ground=self.ground,
         )
 
     def _encoder(self, train: Rows):
@@ -233,8 +299,10 @@ class Problem:
             return fitted_encoder(train.X, train.weight)
         return TableEncoder().fit(train.X, sample_weight=train.weight)
 
-    def grid(self, values: np.ndarray, weight: np.ndarray | None = None) -> Bins:
-        """Bins over the values.
+    def grid(
+        self, values: np.ndarray, weight: np.ndarray | None = None, scale: Any = None
+    ) -> Bins:
+        """Bins over the values, made on a scale if there is one.
 
         Raises:
             ValueError: If the values are all the same.
@@ -244,6 +312,10 @@ class Problem:
                 "the training rows of every fold must have different targets, got "
                 f"{values[0]:g} in all {len(values)} rows of one; use fewer folds, or "
                 "another --time or --groups"
+            )
+        if scale is not None:
+            return make_grid(
+                scale, values, self.n_bins, self.strategy, "none", weight, self.bounds
             )
         return Bins.around(
             values, self.n_bins, self.strategy, weights=weight, bounds=self.bounds

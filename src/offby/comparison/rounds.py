@@ -57,6 +57,8 @@ class Finished:
     ended: Ended
     has_refits: bool
     """Whether the fits under noise, if any were asked for, are there."""
+    skipped: frozenset[str] = frozenset()
+    """References for which the time budget left no room."""
 
 
 def plan_of(config: CompareConfig) -> Plan:
@@ -74,7 +76,9 @@ def in_rounds(
 ) -> Finished:
     """One seed on all folds; then another one for the losses that are not settled.
 
-    The first round is made whatever it takes. References need one seed.
+    The first seed of the losses is trained whatever it takes. References need one seed;
+    with a time budget, one whose first fold shows that it would not end in time is left
+    out.
     """
     names = [str(loss) for loss in contenders.losses]
     methods = {method.key for method in contenders.methods}
@@ -85,6 +89,7 @@ def in_rounds(
     fits: dict[FitKey, Fit] = {}
     board = Scoreboard({}, {})
     ended: Ended = "all"
+    skipped: frozenset[str] = frozenset()
     if config.all_fits and budget.seconds is None:
         # Nothing to look at between seeds, and larger batches train faster.
         first, more = [job for job in jobs if not job.seed or job.method in names], []
@@ -108,13 +113,45 @@ def in_rounds(
                 ended = "time"
                 break
         later = sum(job.seed > seed for job in more) + len(refits)
-        fits |= make(now, later)
+        if seed == 0 and budget.seconds is not None:
+            made, skipped = _within(now, names, make, budget, later)
+            fits |= made
+        else:
+            fits |= make(now, later)
         fits |= means_of(fits, contenders.losses)
         board = board.with_fits(problem.folds, fits, methods)
     has_refits = budget.allows(refits, fits)
     if has_refits:
         fits |= make(refits, 0)
-    return Finished(fits, board, ended, has_refits)
+    return Finished(fits, board, ended, has_refits, skipped)
+
+
+def _within(
+    jobs: Sequence[Job],
+    losses: Sequence[str],
+    make: Maker,
+    budget: Budget,
+    later: int,
+) -> tuple[dict[FitKey, Fit], frozenset[str]]:
+    """The fits of the losses, then of each reference that ends in time."""
+    of_losses = [job for job in jobs if job.method in losses]
+    waiting: dict[str, list[Job]] = defaultdict(list)
+    for job in jobs:
+        if job.method not in losses:
+            waiting[job.method].append(job)
+    left = sum(map(len, waiting.values())) + later
+    fits, skipped = make(of_losses, left), set()
+    for method, (first, *others) in waiting.items():
+        left -= 1 + len(others)
+        made: dict[FitKey, Fit] = {}
+        # Nobody knows what a fit takes before the first one is made.
+        if budget.allows([], fits):
+            made = make([first], left + len(others))
+        if made and budget.allows(others, made):
+            fits |= made | make(others, left)
+        else:
+            skipped.add(method)
+    return fits, frozenset(skipped)
 
 
 @dataclass(frozen=True)

@@ -10,16 +10,28 @@ from offby.bins.names import Bounds, Strategy
 from offby.comparison import export
 from offby.comparison.arguments import metrics_of, problem_of
 from offby.comparison.columns import columns_of
-from offby.comparison.config import CompareConfig, Kind, Network, StopOn
+from offby.comparison.config import (
+    CompareConfig,
+    Kind,
+    Network,
+    StopOn,
+    TransformChoice,
+)
 from offby.comparison.contenders import contenders_of
 from offby.comparison.describe import data_of
 from offby.comparison.diagnosis import diagnosed
+from offby.comparison.grounds import checked_ground, losses_on, notes_on
 from offby.comparison.judgment import judged
 from offby.comparison.networks import Design, Settings
 from offby.comparison.outcome import comparison_of
+from offby.comparison.own_losses import notes_on_own
+from offby.comparison.progress import Watch
 from offby.comparison.rounds import Budget, in_rounds, plan_of
 from offby.comparison.scheduler import Progress, maker
+from offby.comparison.target_scale import chosen_scales, sentence
+from offby.grounds import Ground, Line
 from offby.results import Comparison
+from offby.results.phrases import listed
 
 if TYPE_CHECKING:
     from offby.tabular.modules import Module
@@ -32,13 +44,15 @@ def compare(
     X,
     y,
     *,
-    losses: Sequence[str] = DEFAULT_LOSSES,
+    losses: Sequence[Any] = DEFAULT_LOSSES,
     kind: Kind = _DEFAULT.kind,
     labels: Sequence[str] | None = None,
     positions: Sequence[float] | None = None,
+    ground: Ground | None = None,
     bins: int = _DEFAULT.bins,
     strategy: Strategy = _DEFAULT.strategy,
     bounds: Bounds = _DEFAULT.bounds,
+    transform: TransformChoice = _DEFAULT.transform,
     folds: int = _DEFAULT.folds,
     seeds: int = _DEFAULT.seeds,
     seed: int = _DEFAULT.seed,
@@ -78,14 +92,23 @@ def compare(
     Args:
         X: Rows x features: a NumPy array of numbers, or a pandas or polars frame.
         y: Class codes 0 to K - 1 in their order, or numbers if `kind` is "number".
-        losses: Short names, as `offby losses` lists them, or sums of them.
+        losses: Short names, as `offby losses` lists them, or sums of them; or losses of
+            your own: functions `(logits, target) -> one value per row`, or criteria of
+            `offby.nn`. What is found by trying them is among the notes.
         kind: Whether `y` holds ordered classes or numbers to be cut into bins.
         labels: Name of each class; "0", "1", ... by default.
         positions: Where each class lies; 0, 1, ... by default.
+        ground: How far apart the classes are, in their order, where they lie on no
+            line: a `Circle`, a `Tree` or symmetric `Costs`. Losses, scores, best
+            guesses and the noise of labels are then those of the ground. `cce` needs a
+            line or a tree.
         bins: How many bins a number is cut into, on the training rows of each fold.
         strategy: How numbers are cut into bins, as in `Bins.around`.
         bounds: Numbers beyond which no mass lies, as in `Bins.around`; "auto" finds
             them on the training rows of each fold.
+        transform: Scale of a number on which bins are made and distances measured:
+            "none", "log", "yeo-johnson" or "quantile". "auto" chooses one for a skewed
+            target, on held-out rows among the training rows of each fold.
         folds: Number of folds; each row is held out once.
         seeds: Networks per fold and loss, at most: after each seed, losses that are
             settled as worse for every use get no more, and the run ends when no more
@@ -132,7 +155,8 @@ def compare(
             ["network"] leaves them out.
         all_fits: Whether every loss gets every seed, whatever is settled before.
         time_budget: Seconds, or a text such as "2m": no seed after the first is begun
-            that would not end in time. The first one is trained in any case.
+            that would not end in time, and references that would not are left out. The
+            first seed of the losses is trained in any case.
         settings: Size of the networks and rules of their training; those of the
             estimators by default.
         n_jobs: Fits made at the same time (one loss on one fold), as joblib counts:
@@ -152,11 +176,12 @@ def compare(
     """
     started = clock.perf_counter()
     config = CompareConfig(
-        losses=losses,
+        losses=losses_on(losses, ground),
         kind=kind,
         bins=bins,
         strategy=strategy,
         bounds=bounds,
+        transform=transform,
         folds=folds,
         seeds=seeds,
         seed=seed,
@@ -172,7 +197,9 @@ def compare(
         all_fits=all_fits,
         time_budget=time_budget,
     )
-    metrics = metrics_of(kind, target, metric)
+    ground = checked_ground(ground, positions, config)
+    on_line = ground is None or isinstance(ground, Line)
+    metrics = metrics_of(kind, target, metric, on_line=on_line)
     if predictions is not None:
         export.check(predictions)
     problem = problem_of(
@@ -180,12 +207,18 @@ def compare(
         y,
         config,
         positions=positions,
+        ground=ground,
         labels=labels,
         weights=weights,
         groups=groups,
         time=time,
     )
-    data = data_of(problem, name, target, labels, notes)
+    problem, scales = chosen_scales(problem, transform, metrics[0].key, n_jobs)
+    said = [sentence(scales, metrics[0].title)]
+    said += notes_on(problem.ground, losses, config.losses)
+    if any(not isinstance(given, str) for given in config.losses):
+        said += notes_on_own(config.named_losses(), problem.folds[0].line)
+    data = data_of(problem, name, target, labels, [*notes, *filter(None, said)])
     contenders = contenders_of(
         problem,
         config,
@@ -194,11 +227,17 @@ def compare(
         keyed=run_dir is not None,
     )
     plan, budget = plan_of(config), Budget(config.budget_seconds(), started, n_jobs)
-    with maker(run_dir, data.sha256, n_jobs, progress) as make:
+    watch = Watch(metrics[0], [str(loss) for loss in contenders.losses])
+    with maker(run_dir, data.sha256, n_jobs, progress, watch) as make:
         found = in_rounds(problem, config, contenders, metrics, make, budget)
     if predictions is not None:
         scored = contenders.scored(found.fits)
         export.write(predictions, problem, scored, data.labels)
+    if found.skipped:
+        titles = [m.title for m in contenders.methods if m.key in found.skipped]
+        no_room = f"The time budget left no room for {listed(titles)}."
+        data = replace(data, notes=(*data.notes, no_room))
+        contenders = contenders.without(found.skipped)
     if not found.has_refits:
         config = replace(config, noise=False)
     judgment = judged(found.board, config, contenders, metrics, problem.folds, plan)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from joblib import Parallel, delayed, effective_n_jobs
 from joblib.externals.loky.process_executor import BrokenProcessPool
@@ -58,6 +58,17 @@ def _versions() -> str:
     return " ".join(f"{name} {version(name)}" for name in names)
 
 
+class Watching(Protocol):
+    """What follows a run and says how it goes."""
+
+    def see(self, jobs: Sequence[Job], fits: Sequence[Fit]) -> None:
+        """Note what was just finished."""
+
+    def says(self, left: Sequence[Job], later: int) -> str:
+        """What there is to say of the fits that are left."""
+        ...
+
+
 Maker = Callable[[Sequence[Job], int], dict[FitKey, Fit]]
 """From jobs, and how many more may follow them, to their fits."""
 
@@ -68,8 +79,12 @@ def maker(
     data: str,
     n_jobs: int | None,
     progress: Progress | None,
+    watch: "Watching | None" = None,
 ) -> Iterator[Maker]:
-    """What makes the fits of a round, and keeps them in a directory if one is named."""
+    """What makes the fits of a round, and keeps them in a directory if one is named.
+
+    What `watch` says of the run is said beside the method that was just finished.
+    """
     say = progress or (lambda done, total, text: None)
     store = None if run_dir is None else Store(run_dir, data)
     before = 0
@@ -81,7 +96,13 @@ def maker(
         def say_of_all(done: int, _: int, text: str) -> None:
             say(start + done, total, text)
 
-        fits = finish(jobs, store, n_jobs=n_jobs, say=say_of_all)
+        def watched(batch: Sequence[Job], fits: list[Fit], left: list[Job]) -> str:
+            if watch is None or progress is None:
+                return batch[0].method
+            watch.see(batch, fits)
+            return f"{batch[0].method}  {watch.says(left, later)}".rstrip()
+
+        fits = finish(jobs, store, n_jobs=n_jobs, say=say_of_all, name=watched)
         before += len(jobs)
         return fits
 
@@ -92,9 +113,22 @@ def maker(
 
 
 def finish(
-    jobs: Sequence[Job], store: Store | None, *, n_jobs: int | None, say: Progress
+    jobs: Sequence[Job],
+    store: Store | None,
+    *,
+    n_jobs: int | None,
+    say: Progress,
+    name: Callable[[Sequence[Job], list[Fit], list[Job]], str] | None = None,
 ) -> dict[FitKey, Fit]:
     """The fits of all jobs: from the store where they are there, else made and kept.
+
+    Args:
+        jobs: What to make.
+        store: Where finished fits are kept, if anywhere.
+        n_jobs: Fits made at the same time.
+        say: Called with fits done, fits in all, and a word on the current ones.
+        name: That word, from the jobs just done, their fits and the jobs left; by
+            default the method.
 
     Raises:
         RuntimeError: If workers die over and over, or the store cannot be written.
@@ -116,7 +150,9 @@ def finish(
                 done |= {
                     job.key_of_fit: fit for job, fit in zip(batch, fits, strict=True)
                 }
-                say(len(done), len(jobs), batch[0].method)
+                rest = [job for job in jobs if job.key_of_fit not in done]
+                word = batch[0].method if name is None else name(batch, fits, rest)
+                say(len(done), len(jobs), word)
         except BrokenProcessPool as error:
             deaths = 1 if len(done) > before else deaths + 1
             if deaths == _TRIES:

@@ -4,6 +4,7 @@ import numpy as np
 
 from offby import metrics
 from offby.comparison.fits import Fit
+from offby.comparison.ground_scores import ground_rows
 from offby.comparison.methods.references import LEVELS
 from offby.comparison.problem import Fold
 from offby.distribution import BinnedDistribution
@@ -24,6 +25,22 @@ CLASS_METRICS = (
         False,
     ),
 )
+GROUND_METRICS = (
+    Metric("rps", "energy score", True, "distance", "the whole distribution"),
+    Metric("log_score", "log score", True, "nats", "probabilities of single classes"),
+    Metric("mae", "mean distance", True, "distance", "a single best guess"),
+    Metric("qwk", "weighted kappa", False, "", "agreement beyond chance"),
+    Metric("accuracy", "accuracy", False, "", "hitting the exact class", False),
+    Metric(
+        "far",
+        "far errors",
+        True,
+        "share beyond the neighbors",
+        "avoiding wild misses",
+        False,
+    ),
+)
+"""The same of classes that lie on no line; the ground says how far and who is next."""
 NUMBER_METRICS = (
     Metric("crps", "CRPS", True, "target", "the whole distribution"),
     Metric("log_score", "log score", True, "nats", "a density"),
@@ -75,6 +92,8 @@ def row_scores(fold: Fold, fit: Fit) -> RowScores:
 
 def _class_rows(fold: Fold, probs: np.ndarray) -> RowScores:
     """Scores of class probabilities, rows x classes."""
+    if fold.ground is not None:
+        return ground_rows(fold, probs)
     y = fold.test.y
     positions = np.asarray(fold.positions)
     median = metrics.median_class(probs)

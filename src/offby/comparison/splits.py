@@ -48,12 +48,6 @@ def cuts(
     return _at_random(y, kind, n_folds, seed)
 
 
-def can_keep_together(label: np.ndarray, n_folds: int) -> bool:
-    """Whether rows of one label can stay in one fold: enough labels, none too large."""
-    _, counts = np.unique(label, return_counts=True)
-    return len(counts) >= 2 * n_folds and 2 * counts.max() <= len(label)
-
-
 def _at_random(y: np.ndarray, kind: str, n_folds: int, seed: int) -> list[Cut]:
     """Each fold tests on rows drawn at random, of every class as many."""
     kfold = StratifiedKFold if kind == "classes" else KFold

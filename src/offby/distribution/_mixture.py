@@ -31,13 +31,10 @@ def mixture(
             f"{', '.join(map(repr, grids))}"
         )
     edges = np.unique(np.concatenate([grid.edges.cpu().numpy() for grid in grids]))
-    batch = (-1,) + (1,) * (parts[0].probs.ndim - 1)
     below = [
-        w * part.cdf(edges.reshape(batch))
-        for w, part in zip(shares, parts, strict=True)
+        w * part[..., None].cdf(edges) for w, part in zip(shares, parts, strict=True)
     ]
-    masses = np.diff(np.sum(below, axis=0), axis=0)
-    return np.moveaxis(masses, 0, -1), Bins(edges)
+    return np.diff(np.sum(below, axis=0)), Bins(edges)
 
 
 def _same(one: Bins, other: Bins) -> bool:

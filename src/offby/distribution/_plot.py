@@ -6,7 +6,7 @@ from offby.bins import Bins
 from offby.distribution._rows import Array
 
 
-def plot(probs: Array, bins: Bins, ax: Any, color: str) -> Any:
+def plot(probs: Array, bins: Bins, ax: Any, color: str, label: str) -> Any:
     """The density of one forecast as an area, of several as ridges."""
     try:
         from matplotlib import pyplot
@@ -26,5 +26,7 @@ def plot(probs: Array, bins: Bins, ax: Any, color: str) -> Any:
         ax.stairs(density + base, edges, fill=True, color=color, alpha=0.75, **area)
         ax.stairs(density + base, edges, color="white", linewidth=0.6, **area)
     ax.set_yticks([])
+    ax.set_xlabel(label)
+    ax.set_ylabel("density" if single else "density of each forecast")
     ax.spines[["left", "right", "top"]].set_visible(False)
     return ax

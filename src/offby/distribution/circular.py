@@ -36,6 +36,6 @@ def check_on_a_line(what: str, bins: Bins) -> None:
     if bins.wraps:
         raise ValueError(
             f"{what} needs bins on a line, got {bins}: on a circle no number is the "
-            "lowest; the mean, the mode, the density and the mass between two numbers "
-            "are known there, and `squared_emd` on `bins.circle()` is its score"
+            "lowest; the mean, the mode, the density, the mass between two numbers and "
+            "the CRPS are known there"
         )

@@ -1,5 +1,6 @@
 """`ClassDistribution`: masses of ordered classes."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +12,13 @@ from offby._checks import normalized
 from offby.distribution.decide_class import best_index, median_index
 from offby.distribution.decisions import Metric
 from offby.distribution.draws import RandomState, uniform
+from offby.distribution.given import (
+    Given,
+    checked_row_index,
+    chosen_row_index,
+    frame,
+    given,
+)
 
 
 @dataclass(frozen=True, eq=False, repr=False, init=False)
@@ -21,6 +29,8 @@ class ClassDistribution:
         probs: Mass of each class, classes on the last axis, in the order of `classes`.
             Rows that sum to 1 within 1e-3 are divided by their sum.
         classes: The classes from the lowest to the highest.
+        row_index: The index of the pandas frame that the forecasts are for; estimators
+            set it. `to_frame` has it, and scores of a series check it.
 
     Raises:
         ValueError: If rows do not fit the classes, are negative or NaN, or miss the
@@ -35,8 +45,11 @@ class ClassDistribution:
 
     probs: Float[np.ndarray, "*batch classes"]
     classes: np.ndarray
+    row_index: Any = None
 
-    def __init__(self, probs: ArrayLike, classes: ArrayLike) -> None:
+    def __init__(
+        self, probs: ArrayLike, classes: ArrayLike, *, row_index: Any = None
+    ) -> None:
         names = np.asarray(classes)
         if names.ndim != 1 or len(set(names.tolist())) < len(names):
             raise ValueError(
@@ -52,6 +65,8 @@ class ClassDistribution:
             "turn raw network output into probabilities with softmax first",
         )
         object.__setattr__(self, "probs", probs)
+        index = checked_row_index(row_index, probs.shape[:-1])
+        object.__setattr__(self, "row_index", index)
 
     @property
     def positions(self) -> Float[np.ndarray, " classes"]:
@@ -151,31 +166,36 @@ class ClassDistribution:
         >>> ClassDistribution([0.5, 0.5, 0.0], ["low", "mid", "high"]).rps("mid").item()
         0.25
         """
-        above = self.index(y)[..., None] <= np.arange(len(self.classes) - 1)
+        truth = self._given(y)
+        at = self.index(truth.values)
+        above = at[..., None] <= np.arange(len(self.classes) - 1)
         apart = (self.cumulative()[..., :-1] - above) ** 2
-        return apart @ np.diff(self.positions)
+        return truth.like(apart @ np.diff(self.positions), "rps")
 
     def log_score(self, y: ArrayLike) -> Float[np.ndarray, "*batch"]:
         """Minus the log of the mass on the true class, in nats."""
-        mass = np.take_along_axis(self.probs, self.index(y)[..., None], -1)[..., 0]
+        truth = self._given(y)
+        at = self.index(truth.values)[..., None]
+        mass = np.take_along_axis(self.probs, at, -1)[..., 0]
         with np.errstate(divide="ignore"):
-            return -np.log(mass)
+            return truth.like(-np.log(mass), "log_score")
+
+    def _given(self, y: ArrayLike) -> Given:
+        return given("y", y, self.probs.shape[:-1], self.row_index)
 
     def to_frame(self, backend: str = "pandas") -> Any:
         """A data frame: a row per forecast, a column per class, in their order.
 
         Args:
-            backend: The library of the frame: "pandas", "polars" or "pyarrow".
+            backend: The library of the frame: "pandas" (with the index of the frame
+                that the forecasts come from), "polars" or "pyarrow".
         """
-        import narwhals as nw
-
         rows = self.probs.reshape(-1, len(self.classes))
         columns = {
             str(name): column
             for name, column in zip(self.classes.tolist(), rows.T, strict=True)
         }
-        library: Any = backend
-        return nw.from_dict(columns, backend=library).to_native()
+        return frame(columns, backend, self.row_index)
 
     def plot(self, ax: Any = None, *, color: str = "#0072b2") -> Any:
         """Draw one forecast as bars in the order of the classes.
@@ -204,6 +224,7 @@ class ClassDistribution:
             ) from error
         ax = pyplot.subplots()[1] if ax is None else ax
         ax.bar([str(name) for name in self.classes.tolist()], self.probs, color=color)
+        ax.set_xlabel("class")
         ax.set_ylabel("probability")
         ax.spines[["right", "top"]].set_visible(False)
         return ax
@@ -212,7 +233,33 @@ class ClassDistribution:
         """The forecasts of some rows."""
         if self.probs.ndim == 1:
             raise IndexError("a single forecast has no rows to choose from")
-        return ClassDistribution(self.probs[rows], self.classes)
+        # Of rows only: the classes stay together, or they would not sum to 1.
+        batch = self.probs.shape[:-1]
+        place = np.arange(np.prod(batch, dtype=int)).reshape(batch)[rows]
+        kept = chosen_row_index(self.row_index, place)
+        masses = self.probs.reshape(-1, len(self.classes))[place]
+        return ClassDistribution(masses, self.classes, row_index=kept)
+
+    def __len__(self) -> int:
+        """How many there are along the first axis."""
+        if self.probs.ndim == 1:
+            raise TypeError("a single forecast has no length")
+        return len(self.probs)
+
+    def __iter__(self) -> Iterator["ClassDistribution"]:
+        """One forecast after the other, along the first axis."""
+        return (self[row] for row in range(len(self)))
+
+    def __eq__(self, other: object) -> bool:
+        """Whether both have the same masses, to the last bit, of the same classes."""
+        if not isinstance(other, ClassDistribution):
+            return NotImplemented
+        return self.classes.tolist() == other.classes.tolist() and np.array_equal(
+            self.probs, other.probs
+        )
+
+    def __hash__(self) -> int:
+        return hash((self.probs.shape, tuple(self.classes.tolist())))
 
     def __repr__(self) -> str:
         low, high = self.classes.tolist()[0], self.classes.tolist()[-1]

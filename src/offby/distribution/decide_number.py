@@ -109,12 +109,11 @@ def _best_window(forecast: Any, width: float) -> Array:
 
 def _best_of(forecast: Any, places: np.ndarray, width: float) -> Array:
     """The place of each row with the most mass around; the middle one of equals."""
-    inside = forecast.cdf((places + width)[:, None]) - forecast.cdf(
-        (places - width)[:, None]
-    )
-    best = inside >= inside.max(0) - 1e-12
-    middle = (best.cumsum(0) >= (best.sum(0) + 1) // 2) & best
-    return places[middle.argmax(0)]
+    all_pairs = forecast[:, None]
+    inside = all_pairs.cdf(places + width) - all_pairs.cdf(places - width)
+    best = inside >= inside.max(-1, keepdims=True) - 1e-12
+    middle = (best.cumsum(-1) >= (best.sum(-1, keepdims=True) + 1) // 2) & best
+    return places[middle.argmax(-1)]
 
 
 def _least_cost(forecast: Any, metric: Any) -> Array:

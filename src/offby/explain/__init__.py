@@ -71,6 +71,11 @@ def _rows_of(comparison: "Comparison") -> dict[str, Any]:
         raise ValueError(
             "the comparison must hold rows to show, got none; run offby compare again"
         )
+    if data.ground is not None:
+        raise ValueError(
+            "the page draws classes on a line, the classes of this comparison lie on a "
+            "circle, a tree or at costs; the report shows what its losses do"
+        )
     # The bins that the networks of these rows had, not those of the whole table.
     grid = comparison.rows[0].grid
     if any(row.grid != grid for row in comparison.rows):

@@ -5,6 +5,7 @@ from offby.grounds._costs import Costs
 from offby.grounds._cuts import Cuts, mass_on_both_sides
 from offby.grounds._ground import Ground, NegativeType, as_ground, n_classes_of
 from offby.grounds._line import Line
+from offby.grounds._neighbors import neighbors
 from offby.grounds._saved import from_dict
 from offby.grounds._tree import Tree
 
@@ -20,4 +21,5 @@ __all__ = [
     "from_dict",
     "mass_on_both_sides",
     "n_classes_of",
+    "neighbors",
 ]

@@ -37,6 +37,10 @@ class Ground(Protocol):
         """The same ground in units of its largest distance."""
         ...
 
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data, from which `offby.grounds.from_dict` makes it again."""
+        ...
+
 
 @overload
 def as_ground(ground: None) -> None: ...

@@ -135,7 +135,8 @@ def histogram_crps(
     """Mean continuous ranked probability score (CRPS) of histograms.
 
     It is exact for densities that are constant within each bin, for bins of any width
-    and for numbers outside the edges; see :func:`offby.losses.histogram_crps`.
+    and for numbers outside the edges; see :func:`offby.losses.histogram_crps`. Of bins
+    on a circle (`Bins.periodic`) it is the circular CRPS, with arcs for distances.
 
     Args:
         y_true: Number of each row.

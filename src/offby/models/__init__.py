@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from offby.models.about import About
     from offby.models.files import describe, load, save
     from offby.models.fitting import Choice, Fitted, fit_best, fit_problem
-    from offby.models.forecasts import Wanted, forecast_columns
+    from offby.models.forecasts import Wanted, forecast_columns, ground_of
     from offby.models.scores import SCORES, ScoreKind, scores_of
 
 # Imported on use: the command line asks for the names of the models before it knows
@@ -25,6 +25,7 @@ _HOME = {
     "fit_problem": "fitting",
     "Wanted": "forecasts",
     "forecast_columns": "forecasts",
+    "ground_of": "forecasts",
     "SCORES": "scores",
     "ScoreKind": "scores",
     "scores_of": "scores",
@@ -43,6 +44,7 @@ __all__ = [
     "fit_best",
     "fit_problem",
     "forecast_columns",
+    "ground_of",
     "load",
     "save",
     "scores_of",

@@ -3,22 +3,26 @@
 import time
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
 
+from offby.bins import Bounds
+from offby.comparison.arguments import problem_of
+from offby.comparison.config import CompareConfig, TransformChoice
 from offby.comparison.splits import cuts
+from offby.comparison.target_scale import FEWEST_ROWS, best_scale, sentence
+from offby.grounds import Ground, Line, from_dict
 from offby.losses.registry import parse
 from offby.models.about import About, today, versions
 from offby.models.kinds import MODELS
 from offby.models.scores import finite, scores_of
 from offby.tables import Problem, ReadOptions, with_dates
+from offby.tabular.class_ground import ground_of
 
 _PARTS = 5
 """One of so many parts of the rows is held out for the scores."""
-
-Transform = Literal["none", "log", "yeo-johnson", "quantile"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,10 +42,14 @@ class Choice:
     loss: str = "ce+emd2"
     bins: int | None = None
     strategy: str | None = None
-    transform: Transform | None = None
+    bounds: Bounds = "auto"
+    transform: TransformChoice | None = None
+    """ "auto" chooses a scale for a skewed target, on held-out rows."""
     calibration: Literal["temperature", "isotonic"] | None = None
     max_time: float | None = None
     seed: int = 0
+    ground: Ground | None = None
+    """How far apart classes are, in their order; None where their positions say it."""
 
     def __post_init__(self) -> None:
         if self.model not in MODELS:
@@ -61,21 +69,31 @@ class Choice:
             "strategy": self.strategy,
             "target_transform": self.transform,
         }
-        chosen = {name: value for name, value in numbers.items() if value is not None}
+        chosen: dict[str, Any] = {
+            name: value for name, value in numbers.items() if value is not None
+        }
+        if self.bounds != "auto":
+            chosen["bounds"] = self.bounds
         if kind == "classes" and (parse(self.loss).needs_bins or "n_bins" in chosen):
             what = f"loss {self.loss}" if "n_bins" not in chosen else "number of bins"
             raise ValueError(
                 f"the {what} needs a target of numbers, got classes; choose ce, emd2, "
                 "cce or a sum of them"
             )
-        if kind == "classes" and self.transform not in (None, "none"):
+        if kind == "classes" and self.transform not in (None, "none", "auto"):
             raise ValueError(
                 f"--transform {self.transform} needs a target of numbers, got classes; "
                 "leave it out, or use --bins to read the target as a number"
             )
+        check_bounds(kind, self.bounds)
+        if kind == "number" and self.ground is not None:
+            raise ValueError(
+                "a ground needs a target of classes, got numbers, whose bins lie on a "
+                "line; leave it out"
+            )
         if kind == "classes":
-            chosen = {}
-        if chosen.get("target_transform") == "none":
+            chosen = {} if self.ground is None else {"ground": self.ground}
+        if chosen.get("target_transform") in ("none", "auto"):
             chosen["target_transform"] = None
         own = {"calibration": self.calibration, "max_time": self.max_time}
         for name, value in own.items():
@@ -90,6 +108,16 @@ class Choice:
         return chosen
 
 
+def check_bounds(kind: Literal["classes", "number"], bounds: Bounds) -> None:
+    """Refuse bounds of classes."""
+    if kind == "classes" and bounds != "auto":
+        asked = "none" if bounds is None else ",".join(str(end) for end in bounds)
+        raise ValueError(
+            f"--bounds {asked.lower()} needs a target of numbers, got classes; leave "
+            "it out, or use --bins to read the target as a number"
+        )
+
+
 @dataclass(frozen=True, eq=False)
 class Fitted:
     """A fitted estimator, what is known of it, and how long it took."""
@@ -97,6 +125,8 @@ class Fitted:
     estimator: Any
     about: About
     seconds: float
+    scale: str = ""
+    """Which scale was chosen for the target, and why; empty where none was sought."""
 
 
 def fit_problem(
@@ -132,6 +162,9 @@ def fit_problem(
     """
     X: Any = with_dates(problem.X, problem.columns)
     y = targets_of(problem)
+    choice, scale = _with_scale(choice, problem, X)
+    if problem.kind == "classes" and choice.ground is None:
+        choice = replace(choice, ground=uneven_line(problem.positions))
     make = maker(problem.kind, choice, class_values(problem.labels, problem.positions))
     if scores is None and hold_out:
         scores, scored_on = _held_out_scores(
@@ -151,17 +184,57 @@ def fit_problem(
         labels=problem.labels,
         codes=problem.codes,
         unused=problem.unused,
-        settings=choice.settings(problem.kind) | {"seed": choice.seed},
+        settings=_settings_in_words(choice, problem.kind),
         missing=options.missing,
         dates=options.dates,
         scores=finite(scores or {}),
         scored_on=scored_on,
-        notes=problem.notes,
+        notes=(*problem.notes, *filter(None, [scale])),
         command=command,
         created=today(),
         versions=versions(),
     )
-    return Fitted(estimator, about, time.perf_counter() - begun)
+    return Fitted(estimator, about, time.perf_counter() - begun, scale)
+
+
+def _with_scale(choice: Choice, problem: Problem, X: Any) -> tuple[Choice, str]:
+    """The choice with a scale for the target where one is sought, and why this one."""
+    if choice.transform != "auto":
+        return choice, ""
+    if problem.kind == "classes" or len(problem.y) < FEWEST_ROWS:
+        return replace(choice, transform=None), ""
+    bins = choice.bins or CompareConfig.bins
+    config = CompareConfig(kind="number", seed=choice.seed, folds=2, bins=bins)
+    rows = problem_of(
+        X,
+        problem.y,
+        config,
+        weights=problem.weights,
+        groups=problem.groups,
+        time=problem.time,
+    )
+    found = best_scale(rows.whole, rows, "crps")
+    return replace(choice, transform=found.transform), sentence([found], "CRPS")
+
+
+def uneven_line(positions: Sequence[float]) -> Line | None:
+    """Where the classes lie; None if they are at equal distances, as by default.
+
+    >>> uneven_line([1, 2, 5])
+    Line(3 classes from 1 to 5, gaps 1 to 3)
+    """
+    gaps = np.diff(positions)
+    if len(gaps) < 2 or np.allclose(gaps, gaps[0], rtol=1e-9, atol=0):
+        return None
+    return Line(list(positions))
+
+
+def _settings_in_words(choice: Choice, kind: Any) -> dict[str, Any]:
+    """The settings as a model file says them."""
+    chosen = choice.settings(kind) | {"seed": choice.seed}
+    if choice.ground is not None:
+        chosen["ground"] = repr(choice.ground)
+    return chosen
 
 
 def class_values(labels: Sequence[str], positions: Sequence[float]) -> np.ndarray:
@@ -235,6 +308,7 @@ def _held_out_scores(
         model.predict_dist(X[test]),
         problem.y[test],
         None if weights is None else weights[test],
+        ground=ground_of(model),
     )
     if problem.time is not None:
         return scores, f"the last {len(test):,} rows in time"
@@ -288,6 +362,10 @@ def fit_best(
             "their order"
         )
     classes = class_values(data.labels, data.positions)
-    chosen = {"categories": classes.tolist(), "loss": loss} | settings
+    chosen = {"categories": classes.tolist(), "loss": loss}
+    ground = from_dict(data.ground) if data.ground else uneven_line(data.positions)
+    if ground is not None:
+        chosen["ground"] = ground
+    chosen |= settings
     estimator = MODELS["network"].estimator("classes")(**chosen)
     return estimator.fit(X, classes[codes], sample_weight=sample_weight)

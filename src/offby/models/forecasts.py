@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 
 from offby.distribution import BinnedDistribution, ClassDistribution
+from offby.grounds import Ground, Line
+from offby.tabular.class_ground import ground_of, least_expected
 
 _ROWS_AT_ONCE = 20_000
 """So that a million rows of a hundred bins need no gigabytes."""
@@ -44,35 +46,51 @@ class Wanted:
 
 def forecast_columns(estimator: Any, X: Any, wanted: Wanted) -> dict[str, np.ndarray]:
     """The columns of the forecasts of all rows, in their order."""
-    parts = [
-        _columns(estimator.predict_dist(X[start : start + _ROWS_AT_ONCE]), wanted)
-        for start in range(0, len(X), _ROWS_AT_ONCE)
-    ]
+    ground = ground_of(estimator)
+    if isinstance(ground, Line):  # Its classes have an order, as they have by default.
+        ground = None
+
+    def columns(rows: Any) -> dict[str, np.ndarray]:
+        return _columns(estimator.predict_dist(rows), wanted, ground)
+
+    starts = range(0, len(X), _ROWS_AT_ONCE)
+    parts = [columns(X[start : start + _ROWS_AT_ONCE]) for start in starts]
     if wanted.decide == "qwk" and len(parts) > 1:  # about all rows at once
-        return _columns(estimator.predict_dist(X), wanted)
+        return columns(X)
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
 
 def _columns(
-    forecast: ClassDistribution | BinnedDistribution, wanted: Wanted
+    forecast: ClassDistribution | BinnedDistribution,
+    wanted: Wanted,
+    ground: Ground | None,
 ) -> dict[str, np.ndarray]:
     guess = {}
     if wanted.decide is not None:
         name = f"best_{wanted.decide.replace('-', '_')}"
         guess = {name: np.asarray(forecast.decide(wanted.decide))}
     if isinstance(forecast, ClassDistribution):
-        return guess | _of_classes(forecast, wanted)
+        return guess | _of_classes(forecast, wanted, ground)
     return guess | _of_numbers(forecast, wanted)
 
 
-def _of_classes(forecast: ClassDistribution, wanted: Wanted) -> dict[str, np.ndarray]:
+def _of_classes(
+    forecast: ClassDistribution, wanted: Wanted, ground: Ground | None
+) -> dict[str, np.ndarray]:
     if wanted.quantiles:
         raise ValueError(
             "--quantiles needs a model of numbers, got one of classes; its forecast is "
             "a probability for each class, and the median"
         )
     names = [str(name) for name in forecast.classes.tolist()]
+    if ground is not None and wanted.above:
+        raise ValueError(
+            "--above needs classes of which some lie above others, got a model on "
+            f"{ground!r}; add up the columns of the classes that you mean"
+        )
     columns = {"median": forecast.median()}
+    if ground is not None:
+        columns = {"guess": forecast.classes[least_expected(forecast.probs, ground)]}
     columns |= {f"p_{name}": forecast.probs[:, k] for k, name in enumerate(names)}
     cumulative = forecast.cumulative()
     for threshold in wanted.above:

@@ -8,6 +8,8 @@ import numpy as np
 
 from offby import metrics
 from offby.distribution import BinnedDistribution, ClassDistribution
+from offby.grounds import Ground, Line, neighbors
+from offby.tabular.class_ground import least_expected
 
 Forecast = ClassDistribution | BinnedDistribution
 
@@ -19,8 +21,9 @@ class ScoreKind:
     title: str
     better: str
     """lower, higher, or where the best value lies, as "near 90 %"."""
-    score: Callable[[Any, np.ndarray, np.ndarray], float]
-    """From forecast, truth and weights; classes are codes 0 to K - 1."""
+    score: Callable[[Any, np.ndarray, np.ndarray], float] | None = None
+    """From forecast, truth and weights; classes are codes 0 to K - 1. None where it
+    needs a ground too."""
     is_share: bool = False
 
 
@@ -102,14 +105,22 @@ SCORES = {
     "inside_90": ScoreKind(
         "inside of 90 % intervals", "near 90 %", _inside(0.9), is_share=True
     ),
+    "energy": ScoreKind("energy score", "lower"),
+    "distance": ScoreKind("mean distance", "lower"),
+    "near": ScoreKind("the class or a neighbor", "higher", is_share=True),
 }
+"""The last three are of classes on a ground, which `scores_of` is given."""
 
 OF_CLASSES = ("rps", "log_score", "mae", "accuracy", "within_1", "qwk")
 OF_NUMBERS = ("crps", "log_score", "mae", "rmse", "inside_50", "inside_90")
 
 
 def scores_of(
-    forecast: Forecast, y: np.ndarray, weights: np.ndarray | None = None
+    forecast: Forecast,
+    y: np.ndarray,
+    weights: np.ndarray | None = None,
+    *,
+    ground: Ground | None = None,
 ) -> dict[str, float]:
     """The scores of forecasts by their key in `SCORES`.
 
@@ -117,14 +128,41 @@ def scores_of(
         forecast: The forecasts of some rows.
         y: Class codes 0 to K - 1, or numbers.
         weights: Weight of each row; equal by default.
+        ground: How far apart the classes are, where their positions do not say it.
 
     >>> sure = ClassDistribution([[0.0, 1.0], [1.0, 0.0]], ["low", "high"])
     >>> scores_of(sure, np.array([1, 0]))["accuracy"]
     1.0
     """
     w = np.ones(len(y)) if weights is None else weights
+    if ground is not None and isinstance(forecast, ClassDistribution):
+        return _on_ground(forecast, y, w, ground)
     keys = OF_CLASSES if isinstance(forecast, ClassDistribution) else OF_NUMBERS
-    return {key: SCORES[key].score(forecast, y, w) for key in keys}
+    return _scored(keys, forecast, y, w)
+
+
+def _scored(keys, forecast: Forecast, y: np.ndarray, w: np.ndarray) -> dict[str, float]:
+    return {
+        key: score(forecast, y, w)
+        for key in keys
+        if (score := SCORES[key].score) is not None
+    }
+
+
+def _on_ground(
+    forecast: ClassDistribution, y: np.ndarray, w: np.ndarray, ground: Ground
+) -> dict[str, float]:
+    """The scores by the distances of a ground; on a line they have their usual keys."""
+    probs = forecast.probs
+    guess = least_expected(probs, ground)
+    whole = metrics.rows.ranked_probability_score(y, probs, ground=ground)
+    energy, distance = _mean(whole, w), _mean(ground.cost.cpu().numpy()[guess, y], w)
+    same = _scored(("log_score", "accuracy"), forecast, y, w)
+    if isinstance(ground, Line):
+        others = _scored(("within_1", "qwk"), forecast, y, w)
+        return {"rps": energy, "mae": distance} | same | others
+    near = (guess == y) | neighbors(ground).numpy()[y, guess]
+    return {"energy": energy, "distance": distance} | same | {"near": _mean(near, w)}
 
 
 def finite(scores: Mapping[str, float]) -> dict[str, float]:

@@ -20,6 +20,8 @@ from offby.nn._numbers import (
     HistogramWassersteinLoss,
 )
 from offby.nn._ordinal import BrierLoss, CDWCrossEntropyLoss, SLACELoss
+from offby.nn._processes import mean_over_processes
+from offby.nn._subset import SubsetLoss
 
 __all__ = [
     "BrierLoss",
@@ -36,7 +38,9 @@ __all__ = [
     "SinkhornLoss",
     "SquaredEMDLoss",
     "SquaredMassLoss",
+    "SubsetLoss",
     "WassersteinLoss",
     "WeightedKappaLoss",
     "first_push",
+    "mean_over_processes",
 ]

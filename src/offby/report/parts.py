@@ -91,5 +91,7 @@ class Board:
     references: Sequence[Line] = field(default_factory=list)
     card: Sequence[str] = ()
     """The answer at a glance, in sentences."""
+    uses: Sequence[tuple[str, str, str]] = ()
+    """For each use: what it is, the answer in a line, and all of it in sentences."""
     how: str = ""
     """The command or the line of Python that trains the best loss on all rows."""

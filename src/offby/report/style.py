@@ -162,7 +162,17 @@ class Look:
     def unit(self) -> str:
         """What distances on the target are counted in."""
         data = self.comparison.data
+        if data.ground is not None:
+            return "units of distance"
         return "classes" if data.kind == "classes" else data.target
+
+    @property
+    def score(self) -> str:
+        """The score of whole forecasts that regions and columns are judged by."""
+        data = self.comparison.data
+        if data.ground is not None:
+            return "energy score"
+        return "RPS" if data.kind == "classes" else "CRPS"
 
     @property
     def has_edges(self) -> bool:

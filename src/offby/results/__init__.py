@@ -1,7 +1,14 @@
 """What a comparison found, as plain data: it loads without PyTorch."""
 
 from offby.results.comparison import Comparison
-from offby.results.findings import Column, Coverage, Importance, Region
+from offby.results.findings import (
+    Column,
+    Coverage,
+    FinalScore,
+    FinalTest,
+    Importance,
+    Region,
+)
 from offby.results.json import SCHEMA_VERSION
 from offby.results.records import (
     Answer,
@@ -39,6 +46,8 @@ __all__ = [
     "Data",
     "Difference",
     "Ended",
+    "FinalScore",
+    "FinalTest",
     "Forecasts",
     "Grid",
     "Guess",

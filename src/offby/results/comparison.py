@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from offby.results import json, ranking
-from offby.results.findings import Column, Coverage, Importance, Region
+from offby.results.findings import Column, Coverage, FinalTest, Importance, Region
 from offby.results.leaderboard import leaderboard
 from offby.results.records import (
     Answer,
@@ -64,6 +64,8 @@ class Comparison:
     regions: tuple[Region, ...] = ()
     """Where the forecasts of the best loss are good, and where not."""
     coverage: tuple[Coverage, ...] = ()
+    test: FinalTest | None = None
+    """Scores on a separate test table, if there was one."""
     schema_version: int = json.SCHEMA_VERSION
 
     def to_json(self) -> str:

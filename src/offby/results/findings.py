@@ -46,9 +46,38 @@ class Region:
     label: str
     n_rows: int
     score: float
-    """Mean RPS or CRPS of these rows."""
-    bias: float
-    """Mean of median forecast minus truth, in the units of the target."""
+    """Mean RPS, energy score or CRPS of these rows."""
+    bias: float | None
+    """Mean of median forecast minus truth, in the units of the target; None of classes
+    without an order."""
+
+
+@dataclass(frozen=True)
+class FinalScore:
+    """A score on a separate test table."""
+
+    metric: str
+    value: float | None
+    """Mean over the finite rows; None if there are none."""
+    low: float | None
+    """95 % interval for new rows like these, under this very model."""
+    high: float | None
+    infinite_rows: int = 0
+
+
+@dataclass(frozen=True)
+class FinalTest:
+    """How the best loss, trained on all rows of the comparison, forecasts a test table.
+
+    The test table had no part in the choice of the loss, and is scored once.
+    """
+
+    name: str
+    n_rows: int
+    method: str
+    trained_on: int
+    """Rows of the comparison, on all of which the model was trained."""
+    scores: tuple[FinalScore, ...]
 
 
 @dataclass(frozen=True)

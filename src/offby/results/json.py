@@ -60,7 +60,7 @@ def _typed(kind: Any, value: Any) -> Any:
     if origin is tuple:
         inner = [parts[0]] * len(value) if parts[-1] is Ellipsis else parts
         return tuple(_typed(k, part) for k, part in zip(inner, value, strict=True))
-    if origin is dict:
+    if origin is dict and parts[1] is not Any:
         return {key: _typed(parts[1], part) for key, part in value.items()}
     return value
 

@@ -1,7 +1,7 @@
 """The parts of a comparison: frozen dataclasses of numbers, text and tuples."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 Kind = Literal["classes", "number"]
 """What a target holds: ordered classes, or a number that is cut into bins."""
@@ -40,6 +40,11 @@ class Data:
     """What was dropped, merged or filled, a sentence each."""
     n_copies: int = 0
     """Rows with the same inputs as an earlier row; earlier offby did not count them."""
+    scales: tuple[str, ...] = ()
+    """Scale of the target in each fold, as "log" or "none"; empty for classes."""
+    ground: dict[str, Any] | None = None
+    """How far apart the classes are, as `Circle`, `Tree` or `Costs` save themselves
+    (`offby.grounds.from_dict` reads it); None where `positions` say it."""
 
 
 @dataclass(frozen=True)
@@ -264,11 +269,13 @@ class Noise:
     levels: tuple[float, ...]
     """Strength: a share of bin width, inputs' spread or labels, or a factor of bins."""
     moved: tuple[float, ...]
-    """Mean Wasserstein-1 distance from the forecast without noise, in target units."""
+    """Mean Wasserstein-1 distance from the forecast without noise, in target units;
+    the energy distance where classes lie on no line."""
     scores: dict[str, tuple[float | None, ...]]
     """Metric -> its mean on held-out rows at each level; None where it is infinite."""
     miscalibration: tuple[float, ...]
-    """Largest distance of the share of PIT values from their level."""
+    """Largest distance of the share of PIT values from their level; empty where classes
+    lie on no line."""
 
 
 @dataclass(frozen=True)

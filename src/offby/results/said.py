@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from offby.results.phrases import count, minus
-from offby.results.records import Difference
+from offby.results.records import Answer, Difference
 
 _MOST_PERCENT = 200
 """A larger share of a score says that the score is near zero, and no more."""
@@ -72,6 +72,24 @@ def size(d: Difference) -> str:
         return "∞"
     (by,), unit = sizes(d, abs(d.worse_by))
     return number(by, unit)
+
+
+def in_a_line(answer: Answer, differences: Sequence[Difference]) -> str:
+    """The answer for one use: what is best, and how the others compare with it."""
+    if not answer.best:
+        return "no loss can be called best"
+    worse = [
+        f"{d.method} {size(d)}"
+        for d in differences
+        if d.metric == answer.metric and d.other == answer.best and d.verdict == "worse"
+    ]
+    parts = (
+        ("practically equal", answer.ties),
+        ("not settled", answer.unsure),
+        ("worse", worse),
+    )
+    others = [f"{what}: {', '.join(names)}" for what, names in parts if names]
+    return "; ".join([f"{answer.best} is best", *others])
 
 
 def what_settles(open_: Sequence[Difference]) -> str:

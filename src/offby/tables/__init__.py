@@ -5,7 +5,7 @@ from offby.tables._files import FORMATS, read, scan
 from offby.tables._memory import check_room
 from offby.tables._new_rows import Column, NewRows, new_rows, with_dates
 from offby.tables._options import ReadOptions
-from offby.tables._prepare import Problem, prepare, split_list
+from offby.tables._prepare import Problem, prepare, split_list, target_names
 from offby.tables._table import Table, in_memory
 
 __all__ = [
@@ -24,5 +24,6 @@ __all__ = [
     "read",
     "scan",
     "split_list",
+    "target_names",
     "with_dates",
 ]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from offby.tables._cells import converted
-from offby.tables._classes import classes, kind_of, merged
+from offby.tables._classes import class_names, classes, kind_of, merged
 from offby.tables._columns import (
     check_column,
     features,
@@ -161,6 +161,17 @@ def prepare(
         **others,
         codes=dict(zip(words, codes.tolist(), strict=True)),
     )
+
+
+def target_names(table: Table, target: str) -> list[str]:
+    """The different values of a target as names of classes, as they come in the table.
+
+    Raises:
+        ValueError: If there is no such column.
+    """
+    check_column(table.columns, target)
+    frame, _ = converted(table.take([target], None), table.options, [])
+    return list(dict.fromkeys(class_names(known_rows(frame, target, [])[target])))
 
 
 def _check_enough(n_rows: int) -> None:

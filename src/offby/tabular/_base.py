@@ -130,7 +130,9 @@ class TabularNetwork(Learner):
         n_bags = self.network_.n_runs if continues else self._n_bags(data)
         check_n_bags(n_bags, n_rows)
         generator = torch.Generator().manual_seed(seed)
-        splits = bag_splits(n_rows, n_bags, self.validation_fraction, generator)
+        splits = bag_splits(
+            n_rows, n_bags, self.validation_fraction, generator, groups=data.groups
+        )
         if not continues:
             self.network_ = self._new_network(_runs(data, splits, seed))
         network, settings = self.network_, self._trainer()

@@ -1,21 +1,31 @@
 """`BinnedForecaster`: a number's distribution over bins, whatever learns it."""
 
 from dataclasses import dataclass
+from numbers import Real
 from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 import torch
 from sklearn.base import RegressorMixin
-from sklearn.utils._param_validation import StrOptions
+from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
 from offby.bins import DEFAULT_STRATEGY, Bins, Bounds, Strategy
 from offby.bins.support import checked_bounds
 from offby.distribution import BinnedDistribution
+from offby.distribution.around import shortest_arcs
+from offby.distribution.given import index_of
 from offby.tabular._estimator import AT_LEAST_ONE, HeldOut, TabularEstimator
+from offby.tabular.circular import (
+    balanced_circle,
+    check_circular,
+    circular_grid,
+    circular_r2,
+    on_turn,
+)
 from offby.tabular.conformal import conformal_coverage
 from offby.tabular.data import TrainingData, balanced_line
-from offby.tabular.rows import Rows, check_rows
+from offby.tabular.rows import Rows, check_rows, groups_of
 from offby.tabular.target_columns import check_numeric_target
 from offby.tabular.target_grid import make_grid, on_scale_of
 from offby.tabular.target_scales import Transform, fit_scale, to_scale
@@ -37,6 +47,7 @@ class BinnedForecaster(RegressorMixin, TabularEstimator):
     tails: Literal["half-normal", "none"] = "half-normal"
     bounds: Bounds = "auto"
     target_transform: Transform | None = None
+    period: float | None = None
 
     _parameter_constraints: ClassVar[dict[str, Any]] = {
         **TabularEstimator._parameter_constraints,
@@ -45,6 +56,7 @@ class BinnedForecaster(RegressorMixin, TabularEstimator):
         "tails": [StrOptions({"half-normal", "none"})],
         "bounds": [tuple, list, StrOptions({"auto"}), None],
         "target_transform": [StrOptions({"log", "yeo-johnson", "quantile"}), None],
+        "period": [Interval(Real, 0, None, closed="neither"), None],
     }
 
     def fit(self, X, y, sample_weight=None) -> Self:
@@ -59,21 +71,29 @@ class BinnedForecaster(RegressorMixin, TabularEstimator):
     def predict_dist(self, X) -> BinnedDistribution:
         """The predicted distribution of each row."""
         probs = self._probabilities(X)
-        return BinnedDistribution(probs, self.bins_)
+        return BinnedDistribution(probs, self.bins_, row_index=index_of(X))
 
     def predict(self, X) -> np.ndarray:
-        """Mean of the predicted distribution, in the units of the target."""
-        return self.predict_dist(X).mean()
+        """Mean of the predicted distribution, in the units of the target.
+
+        With `period` the direction of the mean, on one turn.
+        """
+        mean = self.predict_dist(X).mean()
+        if self.period is None:
+            return mean
+        return on_turn(mean, self.turn_start_, float(self.period))
 
     def predict_quantiles(self, X, alpha: list[float]) -> np.ndarray:
         """Quantiles at the levels `alpha`: rows x levels."""
-        predicted = self.predict_dist(X)
-        return np.stack([predicted.ppf(level) for level in alpha], -1)
+        return self.predict_dist(X).quantiles(alpha)
 
     def predict_interval(
         self, X, coverage: float = 0.9, *, conformal: bool = False
     ) -> np.ndarray:
         """Central interval that holds the number with this probability: rows x 2.
+
+        With `period` the shortest arc, from its start upward to its end; the end is
+        below the start where the arc passes the seam.
 
         Args:
             X: The rows.
@@ -88,8 +108,21 @@ class BinnedForecaster(RegressorMixin, TabularEstimator):
         """
         if not 0 <= coverage <= 1:
             raise ValueError(f"coverage must lie between 0 and 1, got {coverage}")
+        if self.period is not None and not conformal:
+            predicted = self.predict_dist(X)
+            arcs = shortest_arcs(predicted.probs, self.bins_, coverage)
+            ends = np.stack(arcs, -1)
+            whole = np.isclose(ends[:, 1] - ends[:, 0], float(self.period))
+            turned = on_turn(ends, self.turn_start_, float(self.period))
+            turned[whole] = self.turn_start_ + np.array([0, float(self.period)])
+            return turned
         if conformal:
             check_is_fitted(self)
+            if self.period is not None:
+                raise ValueError(
+                    "conformal intervals need a lowest number, and on a circle there "
+                    "is none; use conformal=False"
+                )
             if not hasattr(self, "held_out_pit_"):
                 raise ValueError(
                     "conformal intervals need validation rows, and partial_fit holds "
@@ -104,6 +137,17 @@ class BinnedForecaster(RegressorMixin, TabularEstimator):
         """Variance of the predicted distribution."""
         return self.predict_dist(X).var()
 
+    def score(self, X, y, sample_weight=None) -> float:
+        """R² of `predict`; with `period` that of the chords.
+
+        On a circle it is 1 minus the mean of 1 - cos of the angle between guess and
+        truth, over that of the mean direction of `y`.
+        """
+        if self.period is None:
+            return float(super().score(X, y, sample_weight))
+        truth = np.asarray(y, np.float64)
+        return circular_r2(truth, self.predict(X), float(self.period), sample_weight)
+
     def _fit(self, X, y, sample_weight) -> HeldOut:
         """Train, and forecast the validation rows."""
         fresh = not self._continues()
@@ -115,6 +159,8 @@ class BinnedForecaster(RegressorMixin, TabularEstimator):
     def _note_held_out(self, held_out: HeldOut) -> None:
         """How far from its median each validation row lies, for conformal intervals."""
         labels = held_out.labels
+        if self.period is not None:
+            return
         assert labels.value is not None
         assert labels.bins is not None
         validation = BinnedDistribution(held_out.probs, labels.bins)
@@ -127,23 +173,47 @@ class BinnedForecaster(RegressorMixin, TabularEstimator):
         self, X, y, sample_weight, *, reset: bool, fresh: bool
     ) -> TrainingData:
         self._check_settings()
+        if self.period is not None:
+            check_circular(self)
         if self.bounds is not None and not isinstance(self.bounds, str):
             checked_bounds(self.bounds)
         check_numeric_target(y)
         rows = check_rows(self, X, y, sample_weight, y_numeric=True, reset=reset)
         if fresh:
             self._make_grid(rows)
+        if self.period is not None:
+            return self._on_circle(rows, fresh=fresh)
         _warn_if_outside(self.bins_, rows, "bins_" if not fresh else "n_bins")
         inputs = self._encoded(rows, fresh=fresh)
         value = torch.tensor(to_scale(self.scale_, rows.y.astype(np.float64)))
         bins = on_scale_of(self.scale_, self.bins_)
         index, weights = bins.index(value), torch.tensor(rows.weights)
         line = balanced_line(bins, index, weights)
-        return TrainingData(inputs, index, value, line, bins, weights)
+        together = groups_of(rows)
+        return TrainingData(inputs, index, value, line, bins, weights, together)
+
+    def _on_circle(self, rows: Rows, *, fresh: bool) -> TrainingData:
+        """The bins as classes on a circle: losses of numbers are of a line."""
+        inputs = self._encoded(rows, fresh=fresh)
+        weights = torch.tensor(rows.weights)
+        index = self.bins_.index(torch.tensor(rows.y.astype(np.float64)))
+        circle = balanced_circle(self.bins_, index, weights)
+        together = groups_of(rows)
+        return TrainingData(inputs, index, None, circle, None, weights, together)
 
     def _make_grid(self, rows: Rows) -> None:
         """The bins, in the units of the target."""
         y = rows.y.astype(np.float64)
+        if self.period is not None:
+            self.scale_ = fit_scale(None, y, rows.weights)
+            if isinstance(self.n_bins, Bins):
+                self.bins_ = self.n_bins
+                self.turn_start_ = float(self.bins_.edges[0])
+            else:
+                self.bins_, self.turn_start_ = circular_grid(
+                    y, self.n_bins, float(self.period)
+                )
+            return
         self.scale_ = fit_scale(self.target_transform, y, rows.weights)
         if isinstance(self.n_bins, Bins):
             self.bins_ = self.n_bins

@@ -11,12 +11,13 @@ from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets
 
 from offby.distribution import ClassDistribution
+from offby.distribution.given import index_of
 from offby.grounds import Circle, Costs, Ground, Line, Tree
 from offby.tabular._estimator import HeldOut, TabularEstimator
 from offby.tabular.class_ground import class_ground, least_expected
 from offby.tabular.criteria import loss_name, training_loss
 from offby.tabular.data import TrainingData
-from offby.tabular.rows import Rows, check_rows
+from offby.tabular.rows import Rows, check_rows, groups_of
 from offby.tabular.warned import warn_caller
 
 
@@ -52,7 +53,7 @@ class OrdinalForecaster(ClassifierMixin, TabularEstimator):
     def predict_dist(self, X) -> ClassDistribution:
         """The predicted distribution of each row, in the order of `categories_`."""
         probs = self._probabilities(X)
-        return ClassDistribution(probs, self.categories_)
+        return ClassDistribution(probs, self.categories_, row_index=index_of(X))
 
     def predict_proba(self, X) -> np.ndarray:
         """Probability of each class: rows x classes, in the order of `classes_`.
@@ -127,7 +128,8 @@ class OrdinalForecaster(ClassifierMixin, TabularEstimator):
         inputs = self._encoded(rows, fresh=fresh)
         index = torch.tensor(_codes(rows.y, self.categories_))
         weights = torch.tensor(rows.weights * self._weights_of_classes(rows))
-        return TrainingData(inputs, index, None, self._ground(), None, weights)
+        ground, together = self._ground(), groups_of(rows)
+        return TrainingData(inputs, index, None, ground, None, weights, together)
 
     def _weights_of_classes(self, rows: Rows) -> np.ndarray:
         if self.class_weight is None:

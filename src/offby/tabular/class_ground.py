@@ -34,7 +34,11 @@ def class_ground(given: Any, n_classes: int) -> Ground:
             "asymmetric costs; train on symmetric ones, and decide by "
             "predict_proba(X) @ costs"
         )
-    return _times(ground.normalized(), max(1, n_classes - 1))
+    widest = max(1, n_classes - 1)
+    # Rounding must not change classes that are in this unit already.
+    if isinstance(ground, Line) and float(ground.positions.diff().sum()) == widest:
+        return ground
+    return scaled(ground.normalized(), widest)
 
 
 def least_expected(probs: np.ndarray, ground: Ground) -> np.ndarray:
@@ -48,7 +52,14 @@ def least_expected(probs: np.ndarray, ground: Ground) -> np.ndarray:
     return (expected <= near).argmax(-1)
 
 
-def _times(ground: Ground, factor: float) -> Ground:
+def ground_of(estimator: Any) -> Ground | None:
+    """How far apart the classes of an estimator are, if that was said by a ground."""
+    given = getattr(estimator, "ground", None)
+    return given if isinstance(given, Line | Circle | Tree | Costs) else None
+
+
+def scaled(ground: Ground, factor: float) -> Line | Circle | Tree | Costs:
+    """The ground with all distances times a factor."""
     match ground:
         case Line():
             return Line(ground.positions * factor)

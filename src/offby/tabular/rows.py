@@ -5,6 +5,7 @@ from typing import Any
 
 import narwhals as nw
 import numpy as np
+import torch
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import (
     _check_sample_weight,
@@ -13,6 +14,7 @@ from sklearn.utils.validation import (
     validate_data,
 )
 
+from offby.tabular.copies import rows_together
 from offby.tabular.encoders.frames import is_frame, read_table, rows_of
 from offby.tabular.encoders.table import TableEncoder, holds_only_numbers
 from offby.tabular.target_columns import read_target
@@ -57,6 +59,12 @@ def check_rows(
         if len(kept) < len(weights):
             X, y, weights = rows_of(X, kept), y[kept], weights[kept]
     return Rows(X, y, _in_rows(weights), order)
+
+
+def groups_of(rows: Rows) -> torch.Tensor | None:
+    """Which rows are never in both training and validation rows."""
+    together = rows_together(rows.X, rows.weights)
+    return None if together is None else torch.from_numpy(together)
 
 
 def check_new_rows(model: BaseEstimator, encoder: TableEncoder, X) -> Any:

@@ -43,6 +43,12 @@ def mean_key(loss: NamedLoss | str) -> str:
     return f"mean {loss}"
 
 
+def mean_of(method: str) -> str | None:
+    """The mean in which boosting under a loss takes part."""
+    prefix = boosted_key("")
+    return mean_key(method.removeprefix(prefix)) if method.startswith(prefix) else None
+
+
 def boosted_jobs(problem: Problem, named: Sequence[NamedLoss]) -> list[Job]:
     """One fit for each loss and fold: boosting is sure of itself, so of one seed."""
     library = version("lightgbm")
@@ -69,10 +75,12 @@ def boosted(fold: Fold, loss: str) -> Forecast:
     settings = {"loss": loss, "n_bags": 1, "random_state": seed}
     if fold.bins is None:
         order = list(range(fold.line.n_classes))
-        places = list(fold.positions)
-        model = BoostedOrdinalClassifier(categories=order, ground=places, **settings)
+        ground = fold.ground or list(fold.positions)
+        model = BoostedOrdinalClassifier(categories=order, ground=ground, **settings)
     else:
-        model = BoostedBinnedRegressor(n_bins=fold.bins, **settings)
+        model = BoostedBinnedRegressor(
+            n_bins=fold.bins, target_transform=fold.transform, **settings
+        )
     model.fit(fold.train.X, fold.train.y, sample_weight=fold.train.weight)
     return "probs", np.asarray(model.predict_dist(fold.test.X).probs)
 

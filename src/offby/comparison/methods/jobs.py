@@ -15,9 +15,10 @@ from offby.comparison.hashing import hash_of_rows
 from offby.comparison.methods.boosted import boosted_methods
 from offby.comparison.methods.references import BASELINES, each, user_estimator
 from offby.comparison.networks import Design
+from offby.comparison.own_losses import OwnRows
 from offby.comparison.problem import Problem
 from offby.comparison.scheduler import Fitter, Job
-from offby.losses.registry import NamedLoss
+from offby.losses.registry import Loss, NamedLoss
 from offby.results import Method
 
 _TITLES = {baseline.name: baseline.title for baseline in BASELINES}
@@ -36,9 +37,15 @@ def fitter(
     loss: NamedLoss, design: Design, stop_on: StopOn, *, keyed: bool
 ) -> tuple[Fitter, str]:
     """What fits the networks of a loss, and all that it depends on as text."""
-    terms = [(factor, entry.name) for factor, entry in loss.terms]
+    terms = [(factor, _text_of(entry)) for factor, entry in loss.terms]
     recipe = f"{terms} {design.text()} {stop_on}" if keyed else ""
     return partial(fit_loss, loss=loss, design=design, stop_on=stop_on), recipe
+
+
+def _text_of(entry: Loss) -> str:
+    """The name of a loss; one of the user's own with what it does."""
+    own = entry.rows
+    return f"{entry.name} {own.text()}" if isinstance(own, OwnRows) else entry.name
 
 
 def _jobs(method: str, problem: Problem, seeds, fit: Fitter, recipe: str) -> list[Job]:

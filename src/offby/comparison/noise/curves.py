@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 
 from offby.comparison.fits import Fit, Forecaster
+from offby.comparison.ground_scores import apart_on
 from offby.comparison.networks import Design
 from offby.comparison.noise.perturb import (
     FOLDS,
@@ -57,8 +58,9 @@ def curves(
 
 
 Pair = tuple[Fold, Fit]
-Point = tuple[float, dict[str, float | None], float]
-"""How far predictions moved, the scores, and the largest distance of the PIT."""
+Point = tuple[float, dict[str, float | None], float | None]
+"""How far predictions moved, the scores, and the largest distance of the PIT, if there
+is one."""
 
 
 def _point(base: Sequence[Pair], now: Sequence[Pair]) -> Point:
@@ -76,11 +78,17 @@ def _point(base: Sequence[Pair], now: Sequence[Pair]) -> Point:
         known = [value for value, infinite in values if value is not None]
         finite = len(known) == len(values) and not sum(n for _, n in values)
         scores[key] = float(np.mean(known)) if finite else None
+    # On a circle, a tree or at costs nothing lies below a class.
+    gap = _largest_gap(now) if base[0][0].ground is None else None
+    return float(np.mean(moved)), scores, gap
+
+
+def _largest_gap(now: Sequence[Pair]) -> float:
+    """Largest distance of the share of PIT values from their level."""
     levels = np.linspace(0, 1, 41)
     reached = np.concatenate([pit_reached(fold, f.probs, levels) for fold, f in now])
     weights = np.concatenate([fold.test.row_weights() for fold, _ in now])
-    gap = np.abs(np.average(reached, axis=0, weights=weights) - levels).max()
-    return float(np.mean(moved)), scores, float(gap)
+    return float(np.abs(np.average(reached, axis=0, weights=weights) - levels).max())
 
 
 def _noise(kind, loss, levels, points: Sequence[Point], keys) -> Noise:
@@ -92,14 +100,19 @@ def _noise(kind, loss, levels, points: Sequence[Point], keys) -> Noise:
         levels=tuple(float(levels[i]) for i in order),
         moved=tuple(moved for moved, _, _ in ordered),
         scores={key: tuple(scores[key] for _, scores, _ in ordered) for key in keys},
-        miscalibration=tuple(gap for _, _, gap in ordered),
+        miscalibration=tuple(gap for _, _, gap in ordered if gap is not None),
     )
 
 
 def wasserstein_rows(
     fold: Fold, probs: np.ndarray, other: Fold, others: np.ndarray
 ) -> np.ndarray:
-    """Wasserstein-1 distance of two forecasts of each row, in units of the target."""
+    """Wasserstein-1 distance of two forecasts of each row, in units of the target.
+
+    Off the line it is the energy distance, which needs no solver.
+    """
+    if fold.ground is not None:
+        return apart_on(fold.ground, probs, others)
     if fold.bins is None or other.bins is None:
         gaps = np.diff(fold.positions)
         return np.abs((probs - others).cumsum(-1)[:, :-1]) @ gaps

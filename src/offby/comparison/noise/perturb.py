@@ -12,6 +12,7 @@ from offby.comparison.methods.jobs import fitter
 from offby.comparison.networks import Design
 from offby.comparison.problem import Fold, Problem
 from offby.comparison.scheduler import Job
+from offby.grounds import neighbors
 from offby.losses.registry import NamedLoss
 from offby.tabular.encoders.numbers import columns
 from offby.tabular.splits import child_seed
@@ -100,7 +101,9 @@ def _jittered(fold: Fold, level: float) -> Fold:
 
 def _regrid(problem: Problem, fold: Fold, factor: float) -> Fold:
     n_bins = max(2, round(factor * problem.n_bins))
-    grid = replace(problem, n_bins=n_bins).grid(fold.train.y, fold.train.weight)
+    grid = replace(problem, n_bins=n_bins).grid(
+        fold.train.y, fold.train.weight, fold.scale
+    )
     return replace(fold, bins=grid)
 
 
@@ -109,6 +112,12 @@ def moved_to_neighbor(fold: Fold, share: float) -> Fold:
     rng = np.random.default_rng(child_seed(fold.seed, fold.number, 102))
     y = fold.train.y.copy()
     chosen = rng.random(len(y)) < share
+    if fold.ground is not None:
+        # Any of the neighbors, each as likely.
+        near = neighbors(fold.ground).numpy()[y]
+        drawn = (near * rng.uniform(1, 2, near.shape)).argmax(-1)
+        y[chosen] = drawn[chosen]
+        return replace(fold, train=replace(fold.train, y=y))
     step = rng.choice([-1, 1], len(y))
     index = fold.labels(fold.train).index.numpy()
     last = fold.line.n_classes - 1

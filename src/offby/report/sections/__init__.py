@@ -14,6 +14,7 @@ from offby.report.sections import (
     columns,
     data,
     differences,
+    final_test,
     method,
     noise,
     pushes,
@@ -51,6 +52,7 @@ SECTIONS = (
         "The intervals hold for new rows and new training runs, for all losses at "
         "once, and they allow for a run that stops as soon as it knows.",
     ),
+    Section("test", "Test", "On the test table", final_test.content),
     Section("why", "Why", "Why on your data", why.content),
     Section(
         "rows",

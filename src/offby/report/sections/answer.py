@@ -2,20 +2,34 @@
 
 from offby.report.parts import Board, Cell, Line
 from offby.report.style import Look
-from offby.results import Comparison, Metric, phrases
+from offby.results import Answer, Comparison, Metric, phrases, said
 from offby.results.card import card
 
 
 def content(look: Look) -> Board:
     """What answer.html shows beside the verdicts."""
-    found = card(look.comparison)
+    c = look.comparison
+    found = card(c)
     return Board(
         _heads(look.comparison),
         _lines(look, reference=False),
         _lines(look, reference=True),
         found.sentences if found else (),
+        [
+            (use, said.in_a_line(answer, c.differences), rest)
+            for answer, use, rest in _uses(c)
+        ],
         found.how if found else "",
     )
+
+
+def _uses(c: Comparison) -> list[tuple[Answer, str, str]]:
+    """Each answer, its use, and its sentences without it."""
+    parted = [(each, each.sentence.partition("), ")) for each in c.verdicts]
+    return [
+        (each, f"{use})", f"{rest[:1].upper()}{rest[1:]}") if rest else (each, use, "")
+        for each, (use, _, rest) in parted
+    ]
 
 
 def _heads(comparison: Comparison) -> list[dict[str, str]]:

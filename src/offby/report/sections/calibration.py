@@ -10,6 +10,11 @@ from offby.report.sections.reliability import reliability
 from offby.report.style import PLUS, Look, drawn, panels
 from offby.results import Calibration, phrases
 
+_NO_LINE = (
+    "The classes lie on no line, so that none is below another. Whether the "
+    "probabilities of a class or less come true, and intervals, are left out."
+)
+
 
 def content(look: Look) -> list[Block]:
     """What the section shows."""
@@ -22,6 +27,7 @@ def content(look: Look) -> list[Block]:
         blocks += [Heading("Single events"), events]
     if (parts := _forecasts(look)) is not None:
         blocks += [
+            *([Paragraph(_NO_LINE)] if look.comparison.data.ground else []),
             Heading("How sharp are the forecasts?"),
             Paragraph(_explained(look), soft=True),
             parts,
@@ -55,6 +61,13 @@ def _intervals(look: Look) -> Table:
 
 def _explained(look: Look) -> str:
     """How to read the table of forecasts."""
+    if look.comparison.data.ground is not None:
+        return (
+            "Sharpness is the root of half the mean squared distance of two draws from "
+            "a forecast; on a line that is its standard deviation. The last columns "
+            "are the distances of one guess per forecast from the truth. The median is "
+            "the class of the least expected distance, the best guess for the MAE."
+        )
     classes = look.comparison.data.kind == "classes"
     score, base = (
         ("RPS", "the class frequencies")
@@ -175,7 +188,8 @@ def _forecasts(look: Look) -> Table | None:
         )
         for item in items
     ]
+    number = look.comparison.data.kind == "number"
     caption = "Over all held-out rows, first seed; sharpness and errors in " + (
-        "units of the target" if look.comparison.data.kind == "number" else "classes"
+        "units of the target" if number else look.unit
     )
     return Table(caption, tuple(head), tuple(rows))

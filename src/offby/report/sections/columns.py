@@ -65,7 +65,7 @@ def _cells(column: Column, importance: Importance | None) -> tuple[str, ...]:
 def _sentence(look: Look) -> str:
     """What matters most, and what it means."""
     found = look.comparison.importances
-    score = "RPS" if look.comparison.data.kind == "classes" else "CRPS"
+    score = look.score
     top = [one for one in found[:3] if one.increase > 0.01]
     explained = (
         f"“Worse without it” is how much the {score} of held-out rows grows when the "

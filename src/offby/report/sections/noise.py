@@ -59,7 +59,7 @@ def content(look: Look) -> list[Block]:
             f"the first seed on the first {min(3, c.run.folds)} folds. Noise in the "
             "inputs is given to the trained networks of all folds. Each picture shows "
             "the score on held-out rows, and how far the forecasts move: the mean "
-            "Wasserstein-1 distance from the forecasts without noise, in the unit of "
+            f"{_moved(look)} distance from the forecasts without noise, in the unit of "
             "the target.",
             soft=True,
         ),
@@ -67,16 +67,22 @@ def content(look: Look) -> list[Block]:
     ]
 
 
+def _moved(look: Look) -> str:
+    """The distance of two forecasts; energy distance where classes are on no line."""
+    return "Wasserstein-1" if look.comparison.data.ground is None else "energy"
+
+
 def _of(look: Look, kind: str, metric: Metric) -> Figure:
     noises = [noise for noise in look.comparison.noise if noise.kind == kind]
     title = _NOISES[kind] + _finding(kind, noises, metric)
     shown = [m for m in look.comparison.metrics if m.key in noises[0].scores]
+    calibrated = any(noise.miscalibration for noise in noises)
     rows = [
         (
             noise.method,
             f"{100 * level:g} %",
             phrases.number(noise.moved[i], 4),
-            phrases.number(noise.miscalibration[i], 4),
+            *([phrases.number(noise.miscalibration[i], 4)] if calibrated else []),
             *(phrases.number(noise.scores[m.key][i], 4) for m in shown),
         )
         for noise in noises
@@ -88,7 +94,7 @@ def _of(look: Look, kind: str, metric: Metric) -> Figure:
             "loss",
             "level",
             "forecasts move",
-            "miscalibration",
+            *(["miscalibration"] if calibrated else []),
             *(m.title for m in shown),
         ),
         tuple(rows),

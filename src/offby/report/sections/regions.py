@@ -22,32 +22,35 @@ def content(look: Look) -> list[Block]:
 
 
 def _figure(look: Look, by: str, found: Sequence[Region]) -> Figure:
-    score = "RPS" if look.comparison.data.kind == "classes" else "CRPS"
+    score = look.score
     what = look.comparison.data.target if by == "target" else by
     names = _names(look, by, found)
     worst = max(range(len(found)), key=lambda place: found[place].score)
     title = f"The errors are largest where {what} is {names[worst]}"
     digits = phrases.digits([one.score for one in found])
+    signed = all(one.bias is not None for one in found)
     table = Table(
-        f"Mean {score} and bias of {found[0].method} by {what}",
-        (what, "rows", score, "bias"),
+        f"Mean {score}{' and bias' if signed else ''} of {found[0].method} by {what}",
+        (what, "rows", score, *(["bias"] if signed else [])),
         tuple(
             (
                 name,
                 f"{one.n_rows:,}",
                 phrases.number(one.score, digits),
-                phrases.signed(one.bias, digits),
+                *([] if one.bias is None else [phrases.signed(one.bias, digits)]),
             )
             for name, one in zip(names, found, strict=True)
         ),
         (what,),
     )
-    note = (
-        "The bias is the mean of the median forecast minus the truth: above zero, the "
-        f"forecasts are too high. Forecasts of {found[0].method} for held-out rows."
-    )
+    note = f"Forecasts of {found[0].method} for held-out rows."
+    if signed:
+        note = (
+            "The bias is the mean of the median forecast minus the truth: above zero, "
+            f"the forecasts are too high. {note}"
+        )
     # Forecasts lie between the extremes, so rows at the ends always look worse.
-    if by == "target":
+    if by == "target" and signed:
         note += (
             " Rows at the ends of the target are harder for every model, because a "
             "forecast can only be too low or only too high there."

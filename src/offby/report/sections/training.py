@@ -23,7 +23,7 @@ def content(look: Look) -> list[Block]:
         title = f"Every loss is at its best after about {fast.epochs:.0f} epochs"
     by = "validation score"
     if look.comparison.run.stop_on == "score":
-        by = "CRPS" if look.comparison.data.kind == "number" else "RPS"
+        by = look.score
         by = f"{by} of the validation rows"
     seconds = look.comparison.timing.fits
     table = Table(

@@ -88,6 +88,7 @@ class BoostedTrees(Learner):
             n_bags,
             self.validation_fraction,
             np.random.default_rng(self._seed()),
+            groups=rows.groups,
         )
         learning = self._learning(data, rows)
         self.outputs_ = learning.outputs

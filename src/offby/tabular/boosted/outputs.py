@@ -9,6 +9,7 @@ from jaxtyping import Float
 from numpy.typing import ArrayLike
 
 from offby.boosting import Objective, Target, bind, objective, score_of
+from offby.grounds import Circle
 from offby.tabular.boosted.forest import Derivatives
 
 
@@ -26,6 +27,8 @@ class Outputs:
     log_frequencies: Float[np.ndarray, " classes"]
     """The forecast before the first tree."""
     scale: Float[np.ndarray, " outputs"]
+    circle: Circle | None = None
+    """Where the classes lie, if on a circle: cosines are then those of whole turns."""
 
     @classmethod
     def of(cls, learned: Objective) -> "Outputs":
@@ -40,7 +43,8 @@ class Outputs:
         raw = np.zeros((len(each), learned.n_outputs))
         curvature = unsure.gradient_and_curvature(raw, each)[1].mean(0)
         scale = 1 / np.sqrt(np.where(curvature > 1e-12, curvature, 1.0))
-        return cls(learned.basis.name, learned.log_frequencies, scale)
+        circle = learned.ground if isinstance(learned.ground, Circle) else None
+        return cls(learned.basis.name, learned.log_frequencies, scale, circle)
 
     @classmethod
     def certain(cls) -> "Outputs":
@@ -58,7 +62,7 @@ class Outputs:
         """Forecasts."""
         if len(self.log_frequencies) == 1:
             return np.ones((len(raw), 1))
-        form = _form(self.basis, len(self.log_frequencies))
+        form = _form(self.basis, self.circle or len(self.log_frequencies))
         here = replace(form, log_frequencies=self.log_frequencies)
         return here.probabilities(raw * self.scale)
 
@@ -103,6 +107,6 @@ class Learning:
 
 
 @lru_cache(maxsize=16)
-def _form(basis: str, n_classes: int) -> Objective:
+def _form(basis: str, classes: int | Circle) -> Objective:
     """An objective of this basis: forecasts do not depend on its loss."""
-    return objective("ce", n_classes, basis=basis)
+    return objective("ce", classes, basis=basis)

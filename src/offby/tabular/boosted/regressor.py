@@ -11,8 +11,8 @@ from offby.tabular.boosted._base import BoostedTrees
 class BoostedBinnedRegressor(BinnedForecaster, BoostedTrees):
     """Regression by boosted trees that predict a whole distribution over bins.
 
-    `n_bins`, `strategy`, `tails`, `bounds`, `target_transform` and the attributes of
-    bins are those of `BinnedRegressor`; the other settings are those of
+    `n_bins`, `strategy`, `tails`, `bounds`, `target_transform`, `period` and the
+    attributes of bins are those of `BinnedRegressor`; the other settings are those of
     `offby.tabular.BoostedTrees`, and the same for `BoostedOrdinalClassifier`. Needs
     LightGBM.
 

@@ -4,9 +4,11 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 
+from offby.tabular.copies import united
 from offby.tabular.data import TrainingData
+from offby.tabular.splits import drawn_groups, even_parts
 from offby.weighted import distinct_rows
 
 _MOST_UNITS = 2e8
@@ -26,6 +28,8 @@ class WeightedRows:
     code: Int[np.ndarray, " table"]
     """Which of them each row of the table is."""
     weights: Float[np.ndarray, " rows"]
+    groups: Int[np.ndarray, " rows"] | None = None
+    """Group of each of them: a group is never in both training and validation rows."""
 
     @classmethod
     def of(cls, data: TrainingData) -> "WeightedRows":
@@ -34,7 +38,12 @@ class WeightedRows:
         columns = [data.inputs.numpy(), target.double().numpy()[:, None]]
         first, code = distinct_rows(np.concatenate(columns, 1))
         weights = data.row_weights().double().numpy()
-        return cls(first, code, np.bincount(code, weights))
+        groups = None
+        if data.groups is not None:
+            # Different inputs may be the same for trees: rare categories.
+            label = united(data.groups.numpy(), first[code])[first]
+            groups = _numbered_as_they_come(label)
+        return cls(first, code, np.bincount(code, weights), groups)
 
 
 def held_out_weights(
@@ -42,23 +51,34 @@ def held_out_weights(
     n_bags: int,
     validation_fraction: float,
     rng: np.random.Generator,
+    *,
+    groups: Int[np.ndarray, " rows"] | None = None,
 ) -> Float[np.ndarray, "bags rows"]:
     """The weight of each row that each bag holds out for validation.
 
     Units are drawn, not rows: of a row of weight 3, one bag may hold out 2 and another
     1, as if it came three times. A single bag holds out the share asked for; of several
-    bags, each holds out other units, so that every unit is held out once.
+    bags, each holds out other units, so that every unit is held out once. With groups
+    these are drawn as a whole, if there are as many of them as bags.
 
     Args:
         weights: In rows.
         n_bags: Number of bags; no more than there are units.
         validation_fraction: Share that a single bag holds out.
         rng: Draws the units.
+        groups: Numbers from 0; None if any row may be held out.
 
     >>> rng = np.random.default_rng(0)
     >>> held_out_weights(np.array([3.0, 1.0, 2.0]), 2, 0.15, rng).sum(0).tolist()
     [3.0, 1.0, 2.0]
     """
+    if groups is not None and 1 < groups.max() + 1 >= n_bags:
+        return (
+            weights
+            * _held_out_groups(
+                np.bincount(groups, weights), n_bags, validation_fraction, rng
+            )[:, groups]
+        )
     size = max(1.0, weights.sum() / _MOST_UNITS)
     units = np.ceil(weights / size).astype(np.int64)
     total = int(units.sum())
@@ -74,3 +94,25 @@ def held_out_weights(
         left -= drawn
         held.append(drawn / units * weights)
     return np.stack(held)
+
+
+def _held_out_groups(
+    sizes: Float[np.ndarray, " groups"],
+    n_bags: int,
+    validation_fraction: float,
+    rng: np.random.Generator,
+) -> Bool[np.ndarray, "bags groups"]:
+    """Which groups each bag holds out."""
+    order = rng.permutation(len(sizes))
+    if n_bags == 1:
+        wanted = math.ceil(validation_fraction * sizes.sum())
+        return drawn_groups(sizes, wanted, order)[None]
+    return even_parts(sizes, n_bags, order) == np.arange(n_bags)[:, None]
+
+
+def _numbered_as_they_come(
+    label: Int[np.ndarray, " rows"],
+) -> Int[np.ndarray, " rows"]:
+    """Labels from 0 in the order of the first row of each."""
+    _, first, code = np.unique(label, return_index=True, return_inverse=True)
+    return first.argsort().argsort()[code]

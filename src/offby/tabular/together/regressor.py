@@ -16,8 +16,8 @@ from offby.tabular.together._base import WeightedMean
 class BinnedEnsemble(WeightedMean, BinnedForecaster):
     """Regression by the mean of the distributions of a network and boosted trees.
 
-    `n_bins`, `strategy`, `tails`, `bounds`, `target_transform` and the attributes of
-    bins are those of `BinnedRegressor`; the other settings are those of
+    `n_bins`, `strategy`, `tails`, `bounds`, `target_transform`, `period` and the
+    attributes of bins are those of `BinnedRegressor`; the other settings are those of
     `offby.tabular.WeightedMean`. Needs LightGBM.
 
     >>> import numpy as np
@@ -40,7 +40,14 @@ class BinnedEnsemble(WeightedMean, BinnedForecaster):
         return [BinnedRegressor(), BoostedBinnedRegressor()]
 
     def _own_settings(self) -> dict[str, Any]:
-        names = ("n_bins", "strategy", "tails", "bounds", "target_transform")
+        names = (
+            "n_bins",
+            "strategy",
+            "tails",
+            "bounds",
+            "target_transform",
+            "period",
+        )
         return {name: getattr(self, name) for name in names}
 
     def _shared(self, first: Any) -> dict[str, Any]:
@@ -50,5 +57,7 @@ class BinnedEnsemble(WeightedMean, BinnedForecaster):
         held_out = super()._fit(X, y, sample_weight)
         first = self.estimators_[0]
         self.bins_, self.scale_ = first.bins_, first.scale_
+        if self.period is not None:
+            self.turn_start_ = first.turn_start_
         self._note_held_out(held_out)
         return held_out

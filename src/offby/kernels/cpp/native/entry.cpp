@@ -42,9 +42,13 @@ const Level levels[] = {
 #if defined(__x86_64__)
     {"sse2", offby_run_base, offby_boost_base, 16, [] { return true; }},
     {"avx2", offby_run_avx2, offby_boost_avx2, 32,
-     [] { return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"); }},
+     [] {
+       __builtin_cpu_init();  // Not every compiler does this when the library is loaded.
+       return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+     }},
     {"avx512", offby_run_avx512, offby_boost_avx512, 64,
      [] {
+       __builtin_cpu_init();
        return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
               __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") &&
               __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");

@@ -1,4 +1,4 @@
-"""Rows that are exact copies of each other in all inputs."""
+"""Rows that belong together: copies of each other in all inputs, rows of a group."""
 
 import narwhals as nw
 import numpy as np
@@ -6,6 +6,9 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from offby.tabular.encoders.frames import is_frame, is_number, numbers_of, objects_of
+
+_PARTS = 5
+"""Twice as many rows must differ, that validation rows stand for new ones."""
 
 
 def first_copies(X) -> np.ndarray:
@@ -35,6 +38,35 @@ def united(groups: np.ndarray, first: np.ndarray) -> np.ndarray:
     columns = np.concatenate([code, code[first]])
     links = coo_array((np.ones(2 * n_rows), (rows, columns)), (n_groups, n_groups))
     return connected_components(links, directed=False)[1][code].astype(np.int64)
+
+
+def can_keep_together(
+    label: np.ndarray, n_parts: int, weights: np.ndarray | None = None
+) -> bool:
+    """Whether rows of one label can stay in one part: enough labels, none too large."""
+    counts = np.bincount(np.unique(label, return_inverse=True)[1], weights)
+    return len(counts) >= 2 * n_parts and 2 * counts.max() <= counts.sum()
+
+
+def rows_together(
+    X, weights: np.ndarray, groups: np.ndarray | None = None
+) -> np.ndarray | None:
+    """Group of each row for the choice of validation rows; None if any row may be one.
+
+    Copies of a row tell the answer to each other: with some in training and some held
+    out, learning by heart looks like learning. Where so few rows differ that new rows
+    have inputs seen before, nothing is told that new rows are not told as well.
+
+    Args:
+        X: The inputs of the rows.
+        weights: Weight of each row; of weight 2 it counts as two copies.
+        groups: Group of each row, if there are any: these are never cut.
+    """
+    first = first_copies(X)
+    if groups is not None:
+        return united(groups, first)
+    alone = len(np.unique(first)) == len(first) and (weights <= 1).all()
+    return first if not alone and can_keep_together(first, _PARTS, weights) else None
 
 
 def _codes_of_columns(X):
