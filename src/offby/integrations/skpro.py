@@ -187,7 +187,7 @@ class BinnedProbaRegressor(BaseProbaRegressor):
         del parameter_set
         from offby.tabular import BinnedRegressor
 
-        small = {"n_bins": 8, "max_iter": 3, "random_state": 0}
+        small: dict[str, Any] = {"n_bins": 8, "max_iter": 3, "random_state": 0}
         return [
             {"estimator": BinnedRegressor(tails=tails, **small)}
             for tails in ("half-normal", "none")
