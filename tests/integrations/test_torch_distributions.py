@@ -96,7 +96,6 @@ def test_gradients_are_finite_where_there_is_no_mass(given):
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_draws_follow_the_distribution_and_lie_in_its_support(tails, dtype):
     torch.manual_seed(0)
-    # Edges that float32 rounds beyond themselves.
     bins = Bins([0.1, 0.3, 0.7, 0.9], tails=tails)
     histogram = Histogram(bins, probs=torch.tensor([[0.2, 0.5, 0.3]], dtype=dtype))
     draws = histogram.sample((20_000,))
@@ -108,6 +107,19 @@ def test_draws_follow_the_distribution_and_lie_in_its_support(tails, dtype):
     level = histogram.cdf(draws)[:, 0].sort().values
     even = torch.linspace(0, 1, len(level), dtype=dtype)
     assert (level - even).abs().max() < math.sqrt(math.log(2e6) / 2 / 20_000) + 1e-4
+
+
+def test_rounding_to_float32_draws_no_number_beyond_the_support():
+    # Both outer edges are rounded outward, and half of the draws are next to them.
+    bins = Bins([0.7, 0.7 + 1e-8, 0.8 - 1e-8, 0.8])
+    assert torch.tensor(0.7).item() < 0.7
+    assert torch.tensor(0.8).item() > 0.8
+    torch.manual_seed(0)
+    histogram = Histogram(bins, probs=torch.tensor([0.25, 0.5, 0.25]))
+    draws = histogram.sample((200,)).double()
+    assert draws.min() >= 0.7
+    assert draws.max() <= 0.8
+    assert histogram.log_prob(draws.float()).isfinite().all()
 
 
 def test_the_ends_in_float32_lie_in_the_support_of_float64():
