@@ -26,6 +26,7 @@ PAGES = {
 RUN = [name for name, blocks in PAGES.items() if blocks and name not in ELSEWHERE]
 
 
+@pytest.mark.filterwarnings("ignore::FutureWarning")  # Lightning's, of PyTorch
 @pytest.mark.parametrize("name", RUN)
 def test_the_python_of_a_page_runs(name: str, tmp_path, monkeypatch) -> None:
     monkeypatch.chdir(tmp_path)  # a page may save a model

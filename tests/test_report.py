@@ -353,7 +353,8 @@ def test_contents_name_every_section_that_is_there(case):
     _, page = case
     contents = re.findall(r'<li><a href="#(\w+)">', page)
     assert contents == re.findall(r'<section id="(\w+)">', page)
-    assert contents == [section.id for section in SECTIONS]
+    # No comparison here has a table of its own to test on.
+    assert contents == [section.id for section in SECTIONS if section.id != "test"]
 
 
 def test_report_and_explainer_need_no_torch():
