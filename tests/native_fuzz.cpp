@@ -8,10 +8,15 @@
 #include <utility>
 #include <vector>
 
+#include "boosting_job.hpp"
 #include "job.hpp"
 
 extern "C" void offby_run(const Job*);
 extern "C" void offby_rescale(const Job*);
+extern "C" int64_t offby_boost_single(const BoostingJob<float>*);
+extern "C" int64_t offby_boost_double(const BoostingJob<double>*);
+static int64_t boost(const BoostingJob<float>* job) { return offby_boost_single(job); }
+static int64_t boost(const BoostingJob<double>* job) { return offby_boost_double(job); }
 extern "C" const char* offby_level(int32_t);
 
 static std::mt19937 dice(7);
@@ -75,6 +80,82 @@ struct Cuts {
     grow(middle, to);
   }
 };
+
+// One job of the trees, in float or double; false if a hostile one was not refused.
+template <class C> static bool grown(int32_t level) {
+  BoostingJob<C> job{};
+  job.level = level;
+  const int64_t K = job.classes = pick({2, 3, 5, 8, 17, 40});
+  job.held = pick({0, 1, 2, 7, 16, 33});
+  job.shapes = int32_t(dice() % 3);
+  job.line = dice() % 2;
+  const int64_t waves = job.shapes ? pick({0, 1, 3}) : pick({1, 3, 5});
+  job.outputs = job.shapes + waves;
+  auto some = [](int64_t n, bool positive = false) {
+    std::vector<C> made(n);
+    for (C& x : made) x = positive ? C(0.5 + double(dice() % 4)) : C(number());
+    return made;
+  };
+  Cuts cuts(K);
+  if (job.line) {
+    cuts.start.assign(K - 1, 0);
+    cuts.end.resize(K - 1);
+    for (int64_t k = 0; k < K; k++) cuts.order[k] = k;
+    for (int64_t k = 1; k < K; k++) cuts.end[k - 1] = k;
+  }
+  const int64_t E = job.runs = int64_t(cuts.end.size());
+  std::vector<int64_t> rank(K), index(job.held), picked;
+  for (int64_t k = 0; k < K; k++) rank[cuts.order[k]] = k;
+  auto raw = some(job.held * job.outputs), moves = some(waves * K), base = some(K, true);
+  for (int64_t k = 1; k < K; k++) base[k] += base[k - 1];
+  auto before = some(job.held), after = some(job.held), weight = some(job.held, true);
+  auto squares = some(E, true), between = some(E, true), logs = some(E + 1, true), pairs = some(K * K, true);
+  logs[E] = C(dice() % 2);
+  std::vector<C> slopes(raw.size()), bends(raw.size()), loss(job.held), masses(job.held * K);
+  std::vector<uint8_t> again(job.held);
+  job.raw = raw.data(), job.base = base.data(), job.waves = moves.data();
+  job.order = cuts.order.data(), job.rank = rank.data(), job.start = cuts.start.data(), job.end = cuts.end.data();
+  job.squares = squares.data(), job.between = between.data(), job.logs = logs.data();
+  if (dice() % 4 == 0) job.distance = job.convex = pairs.data();
+  job.weight = dice() % 2 ? weight.data() : nullptr;
+  job.again = again.data();
+  job.cross_entropy = C(dice() % 2), job.floor = C(1e-6);
+  // Between the runs of a line alone: a histogram.
+  job.numbers = C(job.line && dice() % 2);
+  job.kind = int32_t(dice() % 3);
+  job.whole = !job.line && dice() % 2;
+  const bool beside = dice() % 2;
+  job.raw_row = job.out_row = beside ? 1 : job.outputs;
+  job.raw_output = job.out_output = beside ? job.held : 1;
+  job.probabilities = dice() % 2 ? masses.data() : nullptr;
+  job.loss = dice() % 2 ? loss.data() : nullptr;
+  if (dice() % 4) job.gradient = slopes.data(), job.curvature = bends.data();
+  for (int64_t& y : index) y = int64_t(dice() % K);
+  if (dice() % 8) job.index = index.data();
+  if (dice() % 8) job.before = before.data(), job.after = after.data();
+  job.rows = job.held;
+  if (dice() % 2) {
+    for (int64_t i = 0; i < job.held; i++)
+      if (dice() % 2) picked.push_back(i);
+    job.rows = int64_t(picked.size());
+    job.picked = picked.data();
+  }
+  int64_t why = 0;
+  if (job.rows && !job.index) why = job.gradient || job.loss ? -2 : 0;
+  else if (job.rows && job.numbers != 0 && !job.before) why = -2;
+  else if (job.rows && dice() % 3 == 0) {
+    const int64_t at = int64_t(dice() % job.rows), odd = pick({-1, K, -100, INT64_MAX, INT64_MIN});
+    if (job.picked && dice() % 2) {
+      picked[at] = pick({-1, job.held, INT64_MAX, INT64_MIN});
+      why = -1;
+    } else {
+      const int64_t row = job.picked ? picked[at] : at;
+      index[row] = odd;
+      why = row + 1;
+    }
+  }
+  return boost(&job) == why;
+}
 
 int main() {
   int runs = 0;
@@ -145,5 +226,11 @@ int main() {
       }
       runs++;
     }
+  for (int32_t level = 0; offby_level(level); level++)
+    for (int round = 0; *offby_level(level) && round < 700; round++, runs++)
+      if (!(round % 2 ? grown<float>(level) : grown<double>(level))) {
+        std::fprintf(stderr, "a job of the trees should have been refused, or not\n");
+        return 1;
+      }
   std::printf("%d runs\n", runs);
 }

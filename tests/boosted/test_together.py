@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from offby import BinnedEnsemble, OrdinalEnsemble
 from offby.grounds import Line
@@ -20,10 +21,44 @@ from offby.tabular.together.weights import common_rows, fit_weights, mean_of
 
 NETWORK: dict[str, Any] = {"max_iter": 2, "n_members": 2, "hidden_layer_sizes": (8,)}
 TREES: dict[str, Any] = {"max_iter": 8, "min_samples_leaf": 5}
+CHECKED: dict[str, Any] = {
+    "max_iter": 20,
+    "n_members": 2,
+    "n_bags": 1,
+    "hidden_layer_sizes": (16,),
+    "learning_rate_init": 0.01,
+}
 RNG = np.random.default_rng(0)
 X = RNG.uniform(-2, 2, (80, 2))
 Y = X[:, 0] ** 2 + 0.2 * RNG.normal(size=80)
 CLASSES = np.array(["low", "mid", "top"])[np.digitize(Y, [0.5, 1.5])]
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:the classes are text")
+@parametrize_with_checks(
+    [
+        OrdinalEnsemble(
+            [
+                OrdinalClassifier(**CHECKED, random_state=0),
+                BoostedOrdinalClassifier(**TREES, n_bags=1, random_state=0),
+            ],
+            decision="mode",
+        ),
+        BinnedEnsemble(
+            [
+                BinnedRegressor(**CHECKED, random_state=0),
+                BoostedBinnedRegressor(**TREES, n_bags=1, random_state=0),
+            ],
+            n_bins=10,
+        ),
+    ],
+    expected_failed_checks=lambda _: {
+        "check_sample_weight_equivalence_on_dense_data": "the network's is random"
+    },
+)
+def test_keeps_the_scikit_learn_contract(estimator, check):
+    check(estimator)
 
 
 def held_out(probs, rows, weights=None, index=None) -> HeldOut:

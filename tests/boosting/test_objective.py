@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from offby import Bins, Circle, Costs, Line, Tree, losses
-from offby.boosting import Objective, objective
+from offby.boosting import Objective, Target, bind, objective
 from offby.kernels import boosting as kernel
 from offby.kernels import using
 
@@ -226,6 +226,38 @@ def test_a_row_has_the_same_bits_whatever_its_company():
                 np.testing.assert_array_equal(one[0], other[i])
 
 
+@pytest.mark.parametrize("far", [1, 60])
+@pytest.mark.parametrize(
+    ("ground", "loss", "basis"),
+    [
+        ("line", "ce+cce", "location-scale-2"),
+        ("arc", "emd2", "cosines-3"),
+        ("chord", "ce+emd2", "identity"),
+        ("tails", "crps", "location-scale-2"),
+        ("bins", "nll", "location-scale-2"),
+    ],
+)
+def test_bound_rows_are_as_any_in_their_units(ground, loss, basis, far):
+    made, raw, target = case(ground, loss, basis)
+    weight = np.array([2.0, 0, 1, 1, 0, 3, 0.5])
+    scale = np.linspace(0.5, 2, made.n_outputs)
+    with using("torch"):
+        slopes, curved = made.gradient_and_curvature(raw * far * scale, target, weight)
+        total = made.loss(raw * far * scale, target, weight).sum()
+        alone = bind(made, target, weight, scale=scale).loss(raw * far)
+    assert alone == pytest.approx(total, rel=1e-5)
+    rows = bind(made, target, weight, scale=scale)
+    for _ in range(2):  # The memory of a call before leaves no trace.
+        rows.gradient_and_curvature(raw[::-1])
+        rows.loss(raw[::-1])
+        found = rows.gradient_and_curvature(raw * far)
+        for one, whole in zip(found, (slopes * scale, curved * scale**2), strict=True):
+            np.testing.assert_allclose(one, whole, 2e-3, 2e-4 * np.abs(whole).max())
+        assert rows.loss(raw * far) == pytest.approx(total, rel=1e-4)
+    with pytest.raises(ValueError, match="7 bound rows"):
+        rows.loss(raw[:3])
+
+
 def test_weights_multiply_and_raw_zero_is_the_frequencies():
     y = np.array([0, 1, 1, 2, 3, 3, 3, 3])
     plain = objective("ce+emd2", 4)
@@ -288,3 +320,32 @@ def test_classes_in_place_of_numbers_are_refused_before_the_kernel_reads_them():
     for ask in (learned.loss, learned.gradient_and_curvature):
         with pytest.raises(ValueError, match="must hold numbers"):
             ask(raw, classes)
+
+
+@pytest.mark.skipif(not kernel.available(), reason="no C++ library")
+@pytest.mark.parametrize("dtype", ["f4", "f8"])
+@pytest.mark.parametrize("odd", [-1, K, 2**62, -(2**63)])
+def test_the_kernel_itself_refuses_classes_that_are_not_there(odd, dtype):
+    made, raw, _ = case("line", "ce+emd2", "location-scale-2")
+    index = np.array([0, 1, 2, odd, 4, 5, 0])
+    given = raw.astype(dtype)
+    for ask in (kernel.loss, kernel.gradient_and_curvature):
+        more: Any = () if ask is kernel.loss else (None,)
+        with pytest.raises(ValueError, match="another in row 3"):
+            ask(made.call, given, index, None, None, *more)
+    with pytest.raises(ValueError, match="prepare it with this objective"):
+        made.loss(given, Target(index))
+
+
+@pytest.mark.skipif(not kernel.available(), reason="no C++ library")
+def test_the_kernel_itself_refuses_rows_and_numbers_that_are_not_there():
+    made, raw, target = case("bins", "crps", "location-scale-2")
+    known = made.prepared(target)
+    with pytest.raises(ValueError, match="must hold numbers"):
+        kernel.loss(made.call, raw, known.index, None, None)
+    out = np.zeros(ROWS)
+    truth = {"before": known.before, "after": known.after, "index": known.index}
+    for rows in ([0, ROWS], [-1]):
+        with pytest.raises(ValueError, match="rows to compute"):
+            kernel.job_of(made.call, raw, np.array(rows), loss=out, **truth)()
+    assert not out.any()

@@ -46,8 +46,8 @@ class BoostedTrees(Learner):
         validation_fraction: Share of the rows that a single bag holds out for early
             stopping.
         n_iter_no_change: Rounds without a better validation score before a bag stops.
-        n_jobs: Number of CPU threads. With None (one thread), results are the same to
-            the last bit on every CPU.
+        n_jobs: Number of CPU threads; None is one. Results are the same to the last bit
+            from run to run on one kind of CPU.
         verbose: Whether to show a progress bar.
         random_state: Seed of everything random.
 
