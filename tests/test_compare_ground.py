@@ -45,7 +45,7 @@ def run(ground, **rules) -> Comparison:
 def fold_on(ground, y: np.ndarray, k: int) -> Fold:
     rows = Rows(np.arange(len(y)), np.zeros((len(y), 1)), y, None)
     places = tuple(map(float, range(k)))
-    return Fold(0, 0, rows, rows, places, None, 0.0, None, ground)
+    return Fold(0, 0, rows, rows, places, None, 0.0, None, ground=ground)
 
 
 def test_on_a_line_the_scores_of_a_ground_are_those_of_the_line():
@@ -130,7 +130,8 @@ def test_losses_scores_and_pages_are_of_the_ground(ground, rules):
     assert "The classes lie on no line" in page
     assert "RPS" not in page
     assert "could not" not in page
-    explain.render(found)
+    with pytest.raises(ValueError, match="draws classes on a line"):
+        explain.render(found)
 
 
 def test_far_is_beyond_a_neighbor_and_never_around_the_circle():
