@@ -10,9 +10,11 @@ BRINGS = {
     "boosting": "boosted trees (BoostedBinnedRegressor, --model boosted)",
     "files": "tables in Excel, DuckDB, SPSS, Stata and SAS files",
     "text": "columns of free text in the estimators",
+    "onnx": "serving without offby: model.export('model.onnx')",
     "ot": "exact transport to soft targets on any costs",
     "dask": "offby compare on several machines (--dask)",
     "lightning": "training with Lightning (offby.integrations.lightning)",
+    "skpro": "forecasts and regressors for skpro (offby.integrations.skpro)",
     "torchmetrics": "metrics of training loops (offby.integrations.torchmetrics)",
     "transformers": "heads of language models (offby.integrations.transformers)",
 }

@@ -20,6 +20,7 @@ from offby.losses.registry import Labels
 from offby.tabular import archive
 from offby.tabular.criteria import Loss, training_loss
 from offby.tabular.data import TrainingData
+from offby.tabular.onnx.export import export as write_graph
 from offby.tabular.rows import Rows
 
 _FEW = 5000
@@ -56,6 +57,19 @@ class TabularEstimator(BaseEstimator):
     def save(self, path: str | Path) -> None:
         """Write the fitted estimator to one file, without pickle, for `load`."""
         archive.save(self, path)
+
+    def export(self, path: str | Path) -> None:
+        """Write the fitted network as an ONNX graph, which needs no offby to run.
+
+        Encoder, network, mean over its members and the correction are all in it;
+        docs/models.md names its inputs and outputs. Needs `offby[onnx]`.
+
+        Raises:
+            TypeError: If the estimator is not a network.
+            ValueError: If a part of it cannot be written, as columns of text.
+            RuntimeError: If onnx is not installed.
+        """
+        write_graph(self, path)
 
     @classmethod
     def load(cls, path: str | Path) -> Self:

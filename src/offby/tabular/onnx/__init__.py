@@ -1,0 +1,1 @@
+"""Estimators as ONNX graphs, for serving without offby."""
