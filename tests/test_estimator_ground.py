@@ -97,6 +97,18 @@ def test_neighbors_at_distance_one_change_nothing():
     np.testing.assert_array_equal(plain.predict(X), same.predict(X))
 
 
+def test_refuses_a_tree_whose_names_are_in_another_order():
+    tree = Tree.from_paths(["pet/dog", "pet/cat", "tree/oak"])
+    X, classes = np.arange(30.0)[:, None], ["cat", "dog", "oak"]
+    model = OrdinalClassifier("emd2", categories=classes, ground=tree, **QUICK)
+    with pytest.raises(ValueError, match=r"class 0 is 'cat' .* and 'pet/dog' of the"):
+        model.fit(X, np.repeat(classes, 10))
+    for fits in ["dog", "cat", "oak"], ["pet/dog", "pet/cat", "tree/oak"], [5, 6, 7]:
+        assert class_ground(tree, 3, fits).n_classes == 3
+    with pytest.raises(ValueError, match=r"tree\.ordered"):
+        class_ground(tree, 3, ["pet/cat", "pet/dog", "tree/oak"])
+
+
 def test_refuses_grounds_that_do_not_fit():
     X, y = hours(40)
     with pytest.raises(ValueError, match=r"8 classes, one for each .*got 3"):

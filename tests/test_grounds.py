@@ -1,3 +1,5 @@
+import json
+
 import numpy as np
 import pytest
 import torch
@@ -369,3 +371,73 @@ def test_paths_with_dots_are_a_tree_as_those_with_slashes():
 def test_odd_paths_are_refused(paths, error, message):
     with pytest.raises(error, match=message):
         Tree.from_paths(paths)
+
+
+PATHS = ["plant/tree/oak", "animal/dog", "plant/moss", "animal/cat"]
+
+
+def test_a_tree_keeps_its_names_and_sums_a_branch():
+    on = Tree.from_paths(PATHS)
+    assert on.leaves == tuple(PATHS)
+    assert on.branches == ("animal", "plant", "plant/tree")
+    assert on.classes_of("plant") == [0, 2]
+    assert on.classes_of("") == [0, 1, 2, 3]  # the root
+    probs = torch.tensor([[0.1, 0.2, 0.3, 0.4]], dtype=torch.float64)
+    for name, expected in {"plant": 0.4, "plant/tree": 0.1, "animal/cat": 0.4}.items():
+        assert on.mass(probs, name).tolist() == pytest.approx([expected])
+    bare = Tree(on.parents, on.lengths)
+    assert bare.leaves == bare.branches == ()
+    assert bare != on
+    assert torch.equal(bare.cost, on.cost)
+
+
+def test_names_live_in_a_configuration_and_through_normalizing():
+    on = Tree.from_paths(PATHS, lengths={"plant": 3})
+    again = Tree.from_dict(json.loads(json.dumps(on.to_dict())))
+    assert again == on
+    assert hash(again) == hash(on)
+    assert on.normalized().leaves == on.leaves
+    earlier = {k: v for k, v in on.to_dict().items() if k != "names"}
+    assert Tree.from_dict(earlier).leaves == ()
+
+
+def test_lengths_by_level_and_by_name():
+    by_level = Tree.from_paths(PATHS, lengths=[10, 2, 1])
+    assert by_level.cost[0].tolist() == [0, 25, 5, 25]
+    by_name = Tree.from_paths(PATHS, lengths={"plant/tree": 7, "animal/dog": 0.5})
+    assert by_name.cost[0].tolist() == [0, 10.5, 9, 11]
+
+
+def test_a_tree_is_put_in_the_order_of_the_codes():
+    on = Tree.from_paths(PATHS, lengths=[10, 2, 1])
+    codes = sorted(PATHS)
+    ordered = on.ordered(codes)
+    assert ordered.leaves == tuple(codes)
+    place = [PATHS.index(name) for name in codes]
+    assert torch.equal(ordered.cost, on.cost[place][:, place])
+    assert ordered.cost.ne(on.cost).any()
+    assert on.ordered(PATHS).leaves == on.leaves
+    assert ordered == ordered.ordered(codes)
+    assert Tree.from_paths(["one"]).ordered(["one"]).n_classes == 1
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda on: on.mass(torch.ones(4) / 4, "fungus"), "got 'fungus'; there are"),
+        (lambda on: on.mass(torch.ones(3) / 3, "plant"), "4 classes on the last axis"),
+        (lambda on: Tree(on.parents).mass(torch.ones(4), "plant"), "have no names"),
+        (lambda on: Tree(on.parents).ordered(PATHS), "must have names"),
+        (lambda on: on.ordered(PATHS[:3]), "there is no 'animal/cat'"),
+        (lambda on: on.ordered([*PATHS[:3], "x"]), "'x' is no class"),
+        (lambda on: on.ordered([*PATHS, PATHS[0]]), "each of them once"),
+        (lambda on: Tree(on.parents, names=["a"]), "one for each of 8 nodes"),
+        (lambda on: Tree([1, -1], names=["a", "a"]), "'a' comes twice"),
+        (lambda on: Tree.from_paths(PATHS, lengths=[1, 2]), "each of 3 levels"),
+        (lambda on: Tree.from_paths(PATHS, lengths={"moss": 1}), "one for 'moss'"),
+        (lambda on: Tree.from_paths(PATHS, lengths=[1, -1, 1]), "not negative"),
+    ],
+)
+def test_what_a_tree_by_names_refuses(make, message):
+    with pytest.raises(ValueError, match=message):
+        make(Tree.from_paths(PATHS))

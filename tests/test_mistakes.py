@@ -9,7 +9,7 @@ import pytest
 import torch
 
 import offby
-from offby import Bins, Circle, Costs, Line, decode
+from offby import Bins, Circle, Costs, Line, Tree, decode
 
 PAGE = (Path(__file__).parents[1] / "docs/mistakes.md").read_text(encoding="utf-8")
 nn: Any = offby.nn  # much of this is what its signatures forbid
@@ -17,6 +17,7 @@ Z = torch.linspace(-1, 1, 20).reshape(4, 5)
 Y = torch.tensor([0, 1, 4, 2])
 Q = Z.softmax(1)
 BINS = Bins.uniform(0, 1, 5)
+TREE = Tree.from_paths(["animal/dog", "animal/cat", "plant/oak"])
 
 
 class Mistake(NamedTuple):
@@ -228,6 +229,62 @@ MISTAKES = [
         lambda: decode.mean(Z, Circle.regular(5)),  # pyright: ignore[reportArgumentType]
         TypeError,
         "use `circular_mean`",
+    ),
+    refuses(
+        "a mask as target",
+        lambda: emd(Z, Y > 1),
+        TypeError,
+        r"got dtype torch.bool; convert it with `.long\(\)`",
+    ),
+    refuses(
+        "numbers in a column of their own",
+        lambda: nn.HistogramCRPSLoss(BINS)(Z, torch.rand(4, 1)),
+        ValueError,
+        r"one number for each row of logits, shape \(4,\).*got shape \(4, 1\)",
+    ),
+    refuses(
+        "class indices where numbers are meant",
+        lambda: nn.HistogramCRPSLoss(BINS)(Z, Y),
+        TypeError,
+        "must hold real numbers, got dtype torch.int64",
+    ),
+    refuses(
+        "a grid of another size",
+        lambda: nn.HistogramCRPSLoss(Bins.uniform(0, 1, 4))(Z, torch.rand(4)),
+        ValueError,
+        "logits must have 4 classes",
+    ),
+    refuses(
+        "label smoothing in percent",
+        lambda: nn.CrossEntropyLoss(label_smoothing=10),
+        ValueError,
+        "between 0 and 1, got 10",
+    ),
+    refuses(
+        "quantiles in percent",
+        lambda: decode.quantiles(Z, BINS, [50.0]),
+        ValueError,
+        "levels must lie between 0 and 1",
+    ),
+    refuses(
+        "names that differ by capitals in a tree",
+        lambda: Tree.from_paths(["animal/dog", "Animal/cat"]),
+        ValueError,
+        "must be spelled alike",
+    ),
+    refuses(
+        "a group that the tree does not have",
+        lambda: TREE.mass(torch.tensor([0.5, 0.25, 0.25]), "animals"),
+        ValueError,
+        "that of a class or branch of the tree, got 'animals'",
+    ),
+    refuses(
+        "categories in another order than the tree",
+        lambda: offby.OrdinalClassifier(
+            "emd2", ground=TREE, categories=["cat", "dog", "oak"]
+        ).fit(np.arange(6.0)[:, None], ["cat", "dog", "oak"] * 2),
+        ValueError,
+        r"class 0 is 'cat' of categories and 'animal/dog' of the tree",
     ),
     refuses(
         "one output and two grids",

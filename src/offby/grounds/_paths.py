@@ -1,10 +1,15 @@
-"""Names of classes with the branches they lie in, as parents of the nodes of a tree."""
+"""Names of classes with the branches they lie in, as the nodes of a tree."""
 
 from collections.abc import Sequence
 
 
-def parents_of(paths: Sequence[str], separator: str | None) -> list[int]:
-    """Parent of each node: the classes in their order, the branches, and the root."""
+def nodes_of(
+    paths: Sequence[str], separator: str | None
+) -> tuple[list[int], list[str], list[int]]:
+    """Parent, name and level of each node.
+
+    The classes in their order, then the branches, and the root, which has no name.
+    """
     if isinstance(paths, str) or not all(isinstance(path, str) for path in paths):
         raise TypeError(
             "paths must be a list of strings, one for each class, got "
@@ -34,7 +39,9 @@ def parents_of(paths: Sequence[str], separator: str | None) -> list[int]:
     # Leaves first, so that they are numbered as they came; then the branches.
     nodes = [*steps, *sorted(branches)]
     number = {path: k for k, path in enumerate(nodes)} | {(): len(nodes)}
-    return [*(number[path[:-1]] for path in nodes), -1]
+    parents = [*(number[path[:-1]] for path in nodes), -1]
+    names = [*(separator.join(path) for path in nodes), ""]
+    return parents, names, [*map(len, nodes), 0]
 
 
 def _check_parts(

@@ -1,6 +1,6 @@
 """`Tree`: a hierarchy of classes. Theory: docs/maths/grounds.md."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,9 +13,9 @@ from offby._checks import as_numbers
 from offby.grounds import settings
 from offby.grounds._cuts import Cuts
 from offby.grounds._ground import NegativeType
-from offby.grounds._paths import parents_of
-
-_ROOT = -1
+from offby.grounds._names import checked_names, lengths_of, order_of, place_of
+from offby.grounds._nodes import ROOT, check_tree, walk
+from offby.grounds._paths import nodes_of
 
 
 @dataclass(frozen=True, eq=False, repr=False, init=False)
@@ -33,10 +33,13 @@ class Tree:
             nobody's parent are the classes, numbered in the order of the nodes.
         lengths: Length of the edge from each node to its parent, in any one unit; 1 by
             default. The root has no such edge, its entry is ignored.
+        names: A name for each node, all different; none by default. Trees of the same
+            nodes under other names differ.
 
     Raises:
-        ValueError: If parents are no tree or a length is negative or not finite.
-        TypeError: If parents are no integers.
+        ValueError: If parents are no tree, a length is negative or not finite, or two
+            nodes have one name.
+        TypeError: If parents are no integers, or names no strings.
 
     >>> animals = Tree([4, 4, 5, 5, 5, -1], lengths=[1, 1, 3, 4, 2, 0])
     >>> animals
@@ -52,9 +55,13 @@ class Tree:
     start: Int[Tensor, " cuts"]
     end: Int[Tensor, " cuts"]
     weights: Float[Tensor, " cuts"]
+    names: tuple[str, ...] | None = None  # files of earlier versions lack it
 
     def __init__(
-        self, parents: Tensor | ArrayLike, lengths: Tensor | ArrayLike | None = None
+        self,
+        parents: Tensor | ArrayLike,
+        lengths: Tensor | ArrayLike | None = None,
+        names: Sequence[str] | None = None,
     ) -> None:
         above = as_numbers("parents", parents, None)
         if above.is_floating_point() or above.is_complex() or above.dtype == torch.bool:
@@ -65,8 +72,8 @@ class Tree:
             if lengths is None
             else as_numbers("lengths", lengths)
         )
-        _check_tree(above, along)
-        order, runs = _walk(above.tolist())
+        check_tree(above, along)
+        order, runs = walk(above.tolist())
         lengths_of_runs: dict[tuple[int, int], float] = {}
         for node, length in enumerate(along.tolist()):
             # The root's run holds every class: nothing lies on its other side. And runs
@@ -86,32 +93,141 @@ class Tree:
             ("weights", torch.tensor(weights, dtype=torch.float64, device="cpu")),
         ):
             object.__setattr__(self, name, value.to(above.device))
+        object.__setattr__(self, "names", checked_names(names, len(above)))
 
     @classmethod
     def from_paths(
-        cls, paths: Sequence[str], *, separator: str | None = None
+        cls,
+        paths: Sequence[str],
+        *,
+        separator: str | None = None,
+        lengths: Sequence[float] | Mapping[str, float] | None = None,
     ) -> "Tree":
         """The tree of such names as "animal/dog"; class `i` is the `i`-th path.
 
-        Every edge has length 1: two classes of one branch are at distance 2.
+        It keeps the names: a class is called by its path, a branch by the path that
+        leads to it.
 
         Args:
             paths: One name per class, the branches it lies in first.
             separator: What parts the names of branches. By default "/", or "." if no
                 path has a "/".
+            lengths: Length of the edge above each class or branch, in any one unit. A
+                list has one for each level, from the root down; a mapping one for each
+                name, and 1 for names that it lacks. 1 by default: two classes of one
+                branch are at distance 2.
 
         Raises:
             TypeError: If paths are not several strings.
             ValueError: If a path is also a branch, comes twice, or has an odd part: an
-                empty one, blanks at its ends, or other capitals than elsewhere.
+                empty one, blanks at its ends, or other capitals than elsewhere; if
+                lengths name what is no class or branch, or are not one for each level.
 
-        >>> animals = ["animal/dog", "animal/cat", "plant/tree/oak"]
-        >>> Tree.from_paths(animals).cost
+        >>> paths = ["animal/dog", "animal/cat", "plant/tree/oak"]
+        >>> Tree.from_paths(paths).cost
         tensor([[0., 2., 5.],
                 [2., 0., 5.],
                 [5., 5., 0.]], dtype=torch.float64)
+        >>> Tree.from_paths(paths, lengths=[10, 1, 1]).cost[0]
+        tensor([ 0.,  2., 23.], dtype=torch.float64)
+        >>> Tree.from_paths(paths, lengths={"animal": 4, "animal/cat": 2}).cost[0]
+        tensor([0., 3., 8.], dtype=torch.float64)
         """
-        return cls(parents_of(paths, separator))
+        parents, names, depths = nodes_of(paths, separator)
+        return cls(parents, lengths_of(lengths, names, depths), names)
+
+    @property
+    def leaves(self) -> tuple[str, ...]:
+        """Names of the classes, in their order; none if the nodes have no names.
+
+        >>> Tree.from_paths(["animal/dog", "animal/cat", "oak"]).leaves
+        ('animal/dog', 'animal/cat', 'oak')
+        """
+        inner = set(self.parents.tolist())
+        named = enumerate(self.names or ())
+        return tuple(name for node, name in named if node not in inner)
+
+    @property
+    def branches(self) -> tuple[str, ...]:
+        """Names of the inner nodes but the root; none if the nodes have no names.
+
+        >>> Tree.from_paths(["animal/dog", "animal/cat", "oak"]).branches
+        ('animal',)
+        """
+        parents = self.parents.tolist()
+        inner = set(parents) - {parents.index(ROOT)}
+        named = enumerate(self.names or ())
+        return tuple(name for node, name in named if node in inner)
+
+    def classes_of(self, name: str) -> list[int]:
+        """Numbers of the classes in a branch; of a class, its own.
+
+        >>> Tree.from_paths(["animal/dog", "oak", "animal/cat"]).classes_of("animal")
+        [0, 2]
+        """
+        first, last = walk(self.parents.tolist())[1][place_of(name, self.names)]
+        return sorted(self.order[first:last].tolist())
+
+    def mass(
+        self, probs: Float[Tensor, "*batch classes"], name: str
+    ) -> Float[Tensor, "*batch"]:
+        """Probability of a branch: that of all its classes together.
+
+        Args:
+            probs: Probabilities, the classes on the last axis.
+            name: Of a branch or a class, as in `branches` and `leaves`.
+
+        Raises:
+            ValueError: If no node has this name, the nodes have no names, or probs have
+                another number of classes.
+
+        >>> tree = Tree.from_paths(["animal/dog", "animal/cat", "plant/oak"])
+        >>> tree.mass(torch.tensor([[0.25, 0.5, 0.25], [0.0, 0.0, 1.0]]), "animal")
+        tensor([0.7500, 0.0000])
+        """
+        if probs.ndim == 0 or probs.shape[-1] != self.n_classes:
+            raise ValueError(
+                f"probs must have {self.n_classes} classes on the last axis, as the "
+                f"tree has, got shape {tuple(probs.shape)}"
+            )
+        below = torch.tensor(self.classes_of(name), device=probs.device)
+        return probs.index_select(-1, below).sum(-1)
+
+    def ordered(self, names: Sequence[str]) -> "Tree":
+        """The same tree, its classes numbered as these names are.
+
+        The classes of a data set have their own order, that of the alphabet for one;
+        a tree in another order would give each class the distances of another.
+
+        Args:
+            names: Name of every class, as in `leaves`, in the order of the codes.
+
+        Raises:
+            ValueError: If the names are not those of the classes.
+
+        >>> tree = Tree.from_paths(["plant/oak", "animal/dog", "animal/cat"])
+        >>> classes = ["animal/cat", "animal/dog", "plant/oak"]
+        >>> tree.ordered(classes).leaves
+        ('animal/cat', 'animal/dog', 'plant/oak')
+        >>> tree.leaves == tuple(classes)
+        False
+        """
+        if self.names is None:
+            raise ValueError(
+                "the tree must have names to be ordered by them, got a tree without; "
+                "pass names=[...], or make it by Tree.from_paths"
+            )
+        own = self.leaves
+        place = {name: node for node, name in enumerate(self.names)}
+        wanted = [place[own[k]] for k in order_of(own, names)]
+        parents = self.parents.tolist()
+        nodes = [*wanted, *(node for node in range(len(parents)) if node in parents)]
+        number = {node: k for k, node in enumerate(nodes)} | {ROOT: ROOT}
+        return Tree(
+            self.parents.new_tensor([number[parents[node]] for node in nodes]),
+            self.lengths[nodes],
+            [self.names[node] for node in nodes],
+        )
 
     @property
     def n_classes(self) -> int:
@@ -149,7 +265,7 @@ class Tree:
         tops = set()
         for node in leaves:
             top = node
-            while parents[top] != _ROOT and lengths[top] == 0:
+            while parents[top] != ROOT and lengths[top] == 0:
                 top = parents[top]
             tops.add(top)
         return "strict" if len(tops) == len(leaves) else "weak"
@@ -157,7 +273,9 @@ class Tree:
     def normalized(self) -> "Tree":
         """The same tree in units of the largest distance of two classes."""
         largest = self._largest()
-        return Tree(self.parents, self.lengths / largest) if largest > 0 else self
+        if largest == 0:
+            return self
+        return Tree(self.parents, self.lengths / largest, self.names)
 
     def _largest(self) -> float:
         # From the class farthest from any one, the farthest is the farthest of all.
@@ -192,75 +310,4 @@ class Tree:
         return (
             f"Tree({self.n_classes} classes, {inner} inner node{'s' * (inner > 1)}, "
             f"largest distance {self._largest():g})"
-        )
-
-
-def _walk(parents: list[int]) -> tuple[list[int], list[tuple[int, int]]]:
-    """Classes in the order of a walk around the tree, and the run below each node."""
-    children: list[list[int]] = [[] for _ in parents]
-    for node, parent in enumerate(parents):
-        if parent != _ROOT:
-            children[parent].append(node)
-    leaves = [node for node, below in enumerate(children) if not below]
-    class_of = {node: k for k, node in enumerate(leaves)}
-    order: list[int] = []
-    first, last = [0] * len(parents), [0] * len(parents)
-    todo = [(parents.index(_ROOT), False)]
-    while todo:
-        node, done = todo.pop()
-        if done:
-            last[node] = len(order)
-            continue
-        first[node] = len(order)
-        if node in class_of:
-            order.append(class_of[node])
-        todo.append((node, True))
-        todo += [(child, False) for child in reversed(children[node])]
-    return order, list(zip(first, last, strict=True))
-
-
-def _check_tree(parents: Tensor, lengths: Tensor) -> None:
-    if parents.ndim != 1 or len(parents) < 1:
-        raise ValueError(
-            "parents must hold one number for each of at least one node, "
-            f"got shape {tuple(parents.shape)}"
-        )
-    if lengths.shape != parents.shape:
-        raise ValueError(
-            f"lengths must hold one number for each of {len(parents)} nodes, the root "
-            f"included, got shape {tuple(lengths.shape)}"
-        )
-    above = parents.tolist()
-    roots = [node for node, parent in enumerate(above) if parent == _ROOT]
-    if len(roots) != 1:
-        raise ValueError(
-            f"a tree must have one root, with parent -1, got {len(roots)} "
-            f"({', '.join(map(str, roots[:5])) or 'none'})"
-        )
-    for node, parent in enumerate(above):
-        if node != roots[0] and not 0 <= parent < len(above):
-            raise ValueError(
-                f"parents must be nodes, 0 to {len(above) - 1}, "
-                f"but parents[{node}] = {parent}"
-            )
-    reached = [node == roots[0] for node in range(len(above))]
-    for node in range(len(above)):
-        way = []
-        while not reached[node]:
-            if len(way) > len(above):
-                raise ValueError(
-                    f"every node must lie below the root, but node {way[0]} comes back "
-                    "to itself"
-                )
-            way.append(node)
-            node = above[node]
-        for passed in way:
-            reached[passed] = True
-    wrong = ~(lengths.isfinite() & (lengths >= 0))
-    wrong[roots[0]] = False
-    if bool(wrong.any()):
-        at = int(wrong.nonzero()[0])
-        raise ValueError(
-            f"lengths must be finite and not negative, but lengths[{at}] = "
-            f"{lengths[at]:g}"
         )

@@ -42,7 +42,9 @@ def to_dict(one: Any) -> dict[str, Any]:
     saved: dict[str, Any] = {"kind": type(one).__name__}
     for name in _arguments(type(one)):
         value = getattr(one, name)
-        saved[name] = value.tolist() if isinstance(value, Tensor) else value
+        if isinstance(value, Tensor):
+            value = value.tolist()
+        saved[name] = list(value) if isinstance(value, tuple) else value
     return saved
 
 

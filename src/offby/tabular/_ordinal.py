@@ -122,7 +122,9 @@ class OrdinalForecaster(ClassifierMixin, TabularEstimator):
 
     def _ground(self) -> Ground:
         """How far apart the classes are."""
-        return class_ground(self.ground, len(self.categories_))
+        return class_ground(
+            self.ground, len(self.categories_), self.categories_.tolist()
+        )
 
     def _training_data(self, rows: Rows, *, fresh: bool) -> TrainingData:
         inputs = self._encoded(rows, fresh=fresh)

@@ -1,5 +1,6 @@
 """How far apart the classes of an `OrdinalClassifier` are, and decisions by it."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -7,7 +8,9 @@ import numpy as np
 from offby.grounds import Circle, Costs, Ground, Line, Tree
 
 
-def class_ground(given: Any, n_classes: int) -> Ground:
+def class_ground(
+    given: Any, n_classes: int, labels: Sequence[Any] | None = None
+) -> Ground:
     """The ground that a setting stands for, in the unit of neighboring classes.
 
     The largest distance becomes K - 1, as it is of classes at 0, 1, 2, ...: so a sum
@@ -16,9 +19,11 @@ def class_ground(given: Any, n_classes: int) -> Ground:
     Args:
         given: A ground, positions of the classes, or None.
         n_classes: How many classes there are.
+        labels: What they are called, in the order of their codes, if known.
 
     Raises:
-        ValueError: If the number of classes differs.
+        ValueError: If the number of classes differs, or a tree names the same classes
+            in another order.
     """
     if given is None:
         return Line.regular(n_classes)
@@ -28,6 +33,8 @@ def class_ground(given: Any, n_classes: int) -> Ground:
             f"ground must hold {n_classes} classes, one for each of categories in "
             f"their order, got {ground.n_classes}"
         )
+    if isinstance(ground, Tree) and labels is not None:
+        _check_order(ground, labels)
     if isinstance(ground, Costs) and not bool((ground.cost == ground.cost.T).all()):
         raise ValueError(
             "ground must have the same cost for both directions of a mistake, got "
@@ -39,6 +46,28 @@ def class_ground(given: Any, n_classes: int) -> Ground:
     if isinstance(ground, Line) and float(ground.positions.diff().sum()) == widest:
         return ground
     return scaled(ground.normalized(), widest)
+
+
+def _check_order(tree: Tree, labels: Sequence[Any]) -> None:
+    """Refuse a tree that holds the same names in another order.
+
+    A label may be the whole path of a class, or the end of it.
+    """
+    leaves, found = tree.leaves, []
+    for label in map(str, labels):
+        ends = (f"/{label}", f".{label}")
+        fits = [leaf for leaf in leaves if leaf == label or leaf.endswith(ends)]
+        if len(fits) != 1:
+            return  # named otherwise: the order is the user's word
+        found += fits
+    for k, (leaf, own) in enumerate(zip(found, leaves, strict=True)):
+        if leaf != own:
+            raise ValueError(
+                f"ground must hold the classes in the order of categories, but class "
+                f"{k} is {str(labels[k])!r} of categories and {own!r} of the tree; "
+                f"pass ground=tree.ordered([{found[0]!r}, ...]), or "
+                "categories=[...] in the order of the tree"
+            )
 
 
 def least_expected(probs: np.ndarray, ground: Ground) -> np.ndarray:
@@ -67,6 +96,6 @@ def scaled(ground: Ground, factor: float) -> Line | Circle | Tree | Costs:
             at, period = ground.positions * factor, ground.period * factor
             return Circle(at, period, ground.distance)
         case Tree():
-            return Tree(ground.parents, ground.lengths * factor)
+            return Tree(ground.parents, ground.lengths * factor, ground.names)
         case _:
             return Costs(ground.cost * factor)

@@ -91,8 +91,9 @@ def two_hot(
     # NaN where the number is, and written over in place: half of the time is memory's.
     rows = (0 * share).expand(*values.shape, n).clone()
     rows.scatter_(-1, before, 1 - share)
-    # Added: the only bin of a grid of one gets both.
-    return rows.scatter_add_(-1, after, share)
+    if n > 1:
+        return rows.scatter_(-1, after, share)
+    return rows.scatter_add_(-1, after, share)  # the only bin gets both
 
 
 def _between_centers(y: Tensor, bins: Bins) -> tuple[Tensor, Tensor, Tensor]:
@@ -103,10 +104,10 @@ def _between_centers(y: Tensor, bins: Bins) -> tuple[Tensor, Tensor, Tensor]:
     n, edges = bins.n_bins, bins.edges.to(y.device)
     n_centers = n + 2 if bins.wraps else n
     if bins.even:
-        step = (edges[-1] - edges[0]) / n
-        way = (y - edges[0]) / step + (0.5 if bins.wraps else -0.5)
+        low = edges[0]
+        way = (y - low) * (n / (edges[-1] - low)) + (0.5 if bins.wraps else -0.5)
         way = way.clamp(0, n_centers - 1)
-        place = way.detach().long().clamp(0, max(n_centers - 2, 0))
+        place = way.detach().long().clamp_(0, max(n_centers - 2, 0))
         share = way - place
     else:
         x = edges[:-1] + edges.diff() / 2
@@ -119,7 +120,7 @@ def _between_centers(y: Tensor, bins: Bins) -> tuple[Tensor, Tensor, Tensor]:
         share = ((y - x[place]) / gap).clamp(0, 1)
     if bins.wraps:
         return (place - 1).remainder(n), place.remainder(n), share
-    return place, (place + 1).clamp(max=n - 1), share
+    return place, place + (n > 1), share
 
 
 def hl_gauss(
