@@ -149,7 +149,7 @@ def test_values_that_fill_a_bin_get_one_of_their_own():
     assert 15 <= bins.n_bins <= 20
 
 
-@pytest.mark.parametrize("strategy", ["quantile", "kmeans"])
+@pytest.mark.parametrize("strategy", ["quantile", "kmeans", "blend"])
 def test_heavy_values_stay_apart_and_bins_stay_few(strategy):
     rng = np.random.default_rng(0)
     # Every other value is heavy, so that light ones between them would need bins too.
@@ -166,12 +166,17 @@ def test_kmeans_bins_hold_far_values_tighter_than_quantiles():
     """The largest hundredth of skewed numbers shares one quantile, but not one mean."""
     values = np.random.default_rng(0).lognormal(0, 1.5, 3000)
     top = np.quantile(values, 0.99)
-    inside = {
-        strategy: int((Bins.around(values, 100, strategy).edges > top).sum())
-        for strategy in ("quantile", "kmeans")
+    grids = {
+        strategy: Bins.around(values, 100, strategy)
+        for strategy in ("quantile", "kmeans", "blend")
     }
+    inside = {name: int((bins.edges > top).sum()) for name, bins in grids.items()}
     assert inside["quantile"] <= 2
     assert inside["kmeans"] >= 10
+    # Of the bins of a blend, the mean of the shares of both.
+    share = {name: inside[name] / bins.n_bins for name, bins in grids.items()}
+    halfway = (share["quantile"] + share["kmeans"]) / 2
+    assert share["blend"] == pytest.approx(halfway, abs=0.02)
 
 
 def test_whole_numbers_become_classes():
@@ -179,7 +184,7 @@ def test_whole_numbers_become_classes():
     assert Bins.around(stars, 100).edges.tolist() == [0.5, 1.5, 2.5, 3.5, 4.5, 5.5]
 
 
-@pytest.mark.parametrize("strategy", ["quantile", "uniform", "log", "kmeans"])
+@pytest.mark.parametrize("strategy", ["quantile", "uniform", "log", "kmeans", "blend"])
 def test_every_strategy_holds_all_values_inside_its_margin(strategy):
     values = np.random.default_rng(0).lognormal(size=200)
     bins = Bins.around(values, 10, strategy)

@@ -53,7 +53,7 @@ def test_numbers_beyond_their_bounds_are_refused():
         Bins.around([1.0, 2.0], 2, bounds=(1.5, None))
 
 
-@pytest.mark.parametrize("strategy", ["quantile", "uniform", "log", "kmeans"])
+@pytest.mark.parametrize("strategy", ["quantile", "uniform", "log", "kmeans", "blend"])
 @pytest.mark.parametrize("tails", ["none", "half-normal"])
 @pytest.mark.parametrize(
     ("bounds", "low", "high"),
@@ -121,7 +121,7 @@ def test_an_estimator_forecasts_within_the_bounds_on_every_scale(transform):
 @given(
     st.integers(0, 2**31),
     st.sampled_from([None, "log", "yeo-johnson", "quantile"]),
-    st.sampled_from(["quantile", "uniform", "kmeans"]),
+    st.sampled_from(["quantile", "uniform", "kmeans", "blend"]),
     st.floats(0.1, 2.5),
     st.sampled_from([None, "auto"]),
 )

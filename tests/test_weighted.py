@@ -60,7 +60,11 @@ def test_a_tiny_weight_changes_next_to_nothing(odd):
     assert junk.mean() == pytest.approx(values.mean(), abs=1e-3)
 
 
-@given(ROWS, st.integers(2, 12), st.sampled_from(["quantile", "uniform", "kmeans"]))
+@given(
+    ROWS,
+    st.integers(2, 12),
+    st.sampled_from(["quantile", "uniform", "kmeans", "blend"]),
+)
 def test_grids_take_weights_as_repetitions_to_the_last_bit(rows, n_bins, strategy):
     values, weights, copies = repeated(rows)
     found = Bins.around(values, n_bins, strategy, weights=weights)

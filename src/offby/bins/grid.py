@@ -195,18 +195,18 @@ class Bins(Intervals):
         The next number may lie a little beyond any seen so far; without the margin its
         density would be zero and its log score infinite.
 
-        Under "kmeans" and "quantile" a value that alone would fill a bin gets one of
-        its own, with edges halfway to the values beside it; if no more than `n_bins`
-        different values there are, each of them does. So whole numbers, zeros of rain
-        and capped prices are classes, and their densities depend on the values'
+        Under "kmeans", "quantile" and "blend" a value that alone would fill a bin gets
+        one of its own, with edges halfway to the values beside it; if no more than
+        `n_bins` different values there are, each of them does. So whole numbers, zeros
+        of rain and capped prices are classes, and their densities depend on the values'
         spacing, not on chance.
 
         Args:
             values: Numbers, at least two of them different.
             n_bins: How many bins, at most.
             strategy: Bins of the values nearest to a mean ("kmeans"), of equal counts,
-                of equal widths, or ("log", of positive numbers) each wider by the same
-                factor.
+                halfway between these two ("blend"), of equal widths, or ("log", of
+                positive numbers) each wider by the same factor.
             weights: Weight of each number; a weight means repetition, and numbers of
                 weight 0 change nothing.
             tails: What the bins at the ends look like, as in `Bins`; at a bound there

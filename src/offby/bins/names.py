@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-Strategy = Literal["quantile", "uniform", "log", "kmeans"]
+Strategy = Literal["quantile", "uniform", "log", "kmeans", "blend"]
 """How numbers are cut into bins."""
 
 DEFAULT_STRATEGY: Strategy = "kmeans"

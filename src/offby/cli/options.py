@@ -132,8 +132,8 @@ target_options = _together(
         type=click.Choice(get_args(Strategy)),
         default=CompareConfig.strategy,
         show_default=True,
-        help="Bins around the means of nearby numbers, with equal numbers of rows, of "
-        "equal width, or each wider by the same factor.",
+        help="Bins around the means of nearby numbers, with equal numbers of rows, "
+        "halfway between these two, of equal width, or each wider by the same factor.",
     ),
     bounds_option,
     _transform_option,
@@ -245,8 +245,9 @@ model_options = _together(
     click.option(
         "--strategy",
         type=click.Choice(get_args(Strategy)),
-        help="Bins with equal numbers of rows, of equal width, each wider by the same "
-        f"factor, or around means.  [default: {DEFAULT_STRATEGY}]",
+        help="Bins around the means of nearby numbers, with equal numbers of rows, "
+        "halfway between these two, of equal width, or each wider by the same factor.  "
+        f"[default: {DEFAULT_STRATEGY}]",
     ),
     bounds_option,
     click.option(

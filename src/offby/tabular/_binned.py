@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from numbers import Real
-from typing import Any, ClassVar, Literal, Self
+from typing import Any, ClassVar, Literal, Self, get_args
 
 import numpy as np
 import torch
@@ -52,7 +52,7 @@ class BinnedForecaster(RegressorMixin, TabularEstimator):
     _parameter_constraints: ClassVar[dict[str, Any]] = {
         **TabularEstimator._parameter_constraints,
         "n_bins": [AT_LEAST_ONE, Bins],
-        "strategy": [StrOptions({"quantile", "uniform", "log", "kmeans"})],
+        "strategy": [StrOptions(set(get_args(Strategy)))],
         "tails": [StrOptions({"half-normal", "none"})],
         "bounds": [tuple, list, StrOptions({"auto"}), None],
         "target_transform": [StrOptions({"log", "yeo-johnson", "quantile"}), None],

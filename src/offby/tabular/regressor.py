@@ -20,8 +20,9 @@ class BinnedRegressor(BinnedForecaster, TabularNetwork):
             `n_bins` has.
         n_bins: Largest number of bins, without the two tails; or a grid of your own.
         strategy: Bins of the numbers nearest to a mean ("kmeans"), of equal counts
-            ("quantile"), of equal widths ("uniform"), or each wider by the same factor
-            ("log"); as `Bins.around` makes them.
+            ("quantile"), halfway between these two ("blend"), of equal widths
+            ("uniform"), or each wider by the same factor ("log"); as `Bins.around`
+            makes them.
         tails: "half-normal" adds a bin on either side that reaches to infinity, so that
             no number has density zero; "none" ends the forecasts at the last edges.
         bounds: Numbers beyond which no mass lies, in the units of the target, as
