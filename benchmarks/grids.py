@@ -115,6 +115,10 @@ GRIDS: dict[str, dict[str, Any]] = {
     "log": {"strategy": "log", "bounds": None},
     "kmeans, bounds": {"strategy": "kmeans", "bounds": "auto"},
 }
+NETWORK_GRIDS = {"blend": {"strategy": "blend", "bounds": None}, **GRIDS}
+"""A blend shares bins between two others, so a forest in it says nothing new."""
+ON_ALL_SETS = "kmeans", "blend", "quantile"
+"""Grids on which networks were trained for every set; these come first."""
 SKEWED = [
     "diamonds",
     "ames",
@@ -276,7 +280,8 @@ def run(data: str, names: list[str]) -> None:
         wanted = {DEFAULT: GRIDS[DEFAULT.removeprefix("grid ")]}
         if name in SKEWED:
             wanted |= {f"scale {key}": each for key, each in TRANSFORMS.items()}
-        wanted |= {f"grid {key}": each for key, each in GRIDS.items()}
+        order = sorted(NETWORK_GRIDS, key=lambda key: key not in ON_ALL_SETS)
+        wanted |= {f"grid {key}": NETWORK_GRIDS[key] for key in order}
         done = known[f"{name}, split {number}"]
         for key, settings in wanted.items():
             if key in done:
@@ -348,8 +353,13 @@ def tables(known: Scores) -> str:
         (title, measure, [start + key for key in GRIDS], None)
         for title, measure, start in [
             *forests,
-            *((f"{unit}, a network in 100 bins", m, "grid ") for unit, m in UNITS),
+            *((f"{unit}, a network, more grids", m, "grid ") for unit, m in UNITS),
         ]
+    ]
+    three = [f"grid {key}" for key in ON_ALL_SETS]
+    wanted[-2:-2] = [
+        (f"{unit}, a network in 100 bins", measure, three, None)
+        for unit, measure in UNITS
     ]
     wanted += [
         (f"{unit}, a network on a scale, relative to none", measure, scales, DEFAULT)

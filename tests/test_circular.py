@@ -179,6 +179,7 @@ def test_the_score_is_1_of_the_truth_and_0_of_the_mean_direction():
         ({"n_bins": Bins.uniform(0, 360, 4)}, "must lie on a circle of period 360"),
         ({"n_bins": Bins.periodic(0, 24, 4)}, "must lie on a circle of period 360"),
         ({"period": -1}, "period"),
+        ({"period": None, "n_bins": Bins.periodic(0, 360, 9)}, "give period=360"),
     ],
     ids=str,
 )

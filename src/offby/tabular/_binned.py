@@ -175,6 +175,11 @@ class BinnedForecaster(RegressorMixin, TabularEstimator):
         self._check_settings()
         if self.period is not None:
             check_circular(self)
+        elif isinstance(self.n_bins, Bins) and self.n_bins.wraps:
+            raise ValueError(
+                f"bins on a circle need its period, got {self.n_bins} without; give "
+                f"period={float(self.n_bins.period):g}"
+            )
         if self.bounds is not None and not isinstance(self.bounds, str):
             checked_bounds(self.bounds)
         check_numeric_target(y)
