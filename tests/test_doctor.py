@@ -1,5 +1,6 @@
 """`offby doctor` tells the truth about packages, extras, kernels and what to do."""
 
+import re
 import tomllib
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from click.testing import CliRunner, Result
 from offby import kernels
 from offby.cli import doctor, main
 from offby.cli.installed import BRINGS, FOR_DEVELOPERS, Package, packages
+from offby.models.kinds import MODELS
 
 ROOT = Path(__file__).parents[1]
 OFF = kernels.Check("cpp", False, "it was not built")
@@ -28,6 +30,12 @@ def test_it_says_what_runs_and_why_not_the_rest(monkeypatch):
     result = call()
     assert result.exit_code == 2
     assert "must be one of auto, torch, cpp, triton" in result.stderr
+
+
+def test_the_options_that_extras_name_are_there():
+    named = re.findall(r"--model (\w+)", " ".join(BRINGS.values()))
+    assert named
+    assert set(named) <= set(MODELS)
 
 
 def test_it_fails_if_what_is_asked_for_cannot_run(monkeypatch):

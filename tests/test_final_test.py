@@ -1,6 +1,7 @@
 """A separate test table: scored once, by the best loss trained on all other rows."""
 
 import json
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -13,6 +14,7 @@ from offby.comparison.final_test import scored_once
 from offby.comparison.scoring import CLASS_METRICS, NUMBER_METRICS
 from offby.distribution import BinnedDistribution, ClassDistribution
 from offby.models import scores_of
+from offby.results import FinalScore, FinalTest, phrases
 from offby.results import test as words
 
 from .report_data import comparison
@@ -80,6 +82,17 @@ def test_rows_of_weight_zero_change_nothing_and_infinite_ones_are_counted() -> N
 
 def test_a_comparison_without_a_test_table_says_nothing_of_one() -> None:
     assert words.rows(comparison()) == []
+
+
+def test_the_folds_say_infinite_scores_as_the_leaderboard_does() -> None:
+    one = FinalScore("log_score", 1.0, 0.5, 1.5)
+    made = replace(comparison(), test=FinalTest("later", 9, "ce", 90, (one,)))
+    assert not made.infinite_rows("ce", "log_score")
+    assert words.rows(made)[0][3] == "0.956"
+    beyond = tuple(replace(score, infinite_rows=2) for score in made.scores)
+    made = replace(made, scores=beyond)
+    rows = made.infinite_rows("ce", "log_score")
+    assert words.rows(made)[0][3] == phrases.infinite(rows)
 
 
 def test_the_command_scores_the_table_once_and_refuses_a_wrong_one_first(

@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 import torch
 
-from offby import Circle, losses, nn, settles_at
+from offby import Circle, Line, losses, nn, settles_at
 from offby.comparison import compare
 from offby.comparison.networks import Settings
+from offby.comparison.own_losses import OwnRows
 from offby.theory.examination import examine
 
 PAGE = (Path(__file__).parents[1] / "docs/own-loss.md").read_text(encoding="utf-8")
@@ -76,6 +77,26 @@ def focal(logits, target):
 
 def sharper(logits, target):
     return focal(logits, target) ** 2
+
+
+def test_a_kept_fit_knows_what_a_loss_holds():
+    def raised(power, more=1):
+        def loss(logits, target, more=more):
+            return focal(logits, target) ** power * more
+
+        return OwnRows(loss).text()
+
+    assert raised(2) == raised(2)
+    assert len({raised(2), raised(3), raised(2, more=4)}) == 3
+    criteria = (
+        nn.CrossEntropyLoss(),
+        nn.CrossEntropyLoss(label_smoothing=0.1),
+        nn.CrossEntropyLoss(weight=[1.0, 2.0, 3.0]),
+        nn.SquaredEMDLoss(Line([0, 1, 3])),
+        nn.SquaredEMDLoss(Line([0, 2, 3])),
+    )
+    assert OwnRows(criteria[0]).text() == OwnRows(nn.CrossEntropyLoss()).text()
+    assert len({OwnRows(each).text() for each in criteria}) == len(criteria)
 
 
 def test_compare_takes_functions_and_criteria_and_knows_their_fits(tmp_path):

@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from offby.comparison import target_scale
 from offby.comparison.arguments import problem_of
 from offby.comparison.config import CompareConfig
 from offby.comparison.problem import Problem
@@ -72,6 +73,19 @@ def test_the_scale_is_chosen_without_a_look_at_the_held_out_rows() -> None:
     said = sentence([found, found], "log score")
     assert "the scale log was chosen" in said
     assert "held-out training rows" in said
+
+
+def test_infinite_scores_choose_no_scale(monkeypatch) -> None:
+    y, X = powers()
+    whole = problem(y, X)
+
+    def beyond(fold, fit):
+        rows = np.zeros(len(fold.test.y))
+        rows[0] = np.inf
+        return {"log_score": rows}
+
+    monkeypatch.setattr(target_scale, "row_scores", beyond)
+    assert best_scale(whole.folds[0], whole, "log_score").transform is None
 
 
 def test_nothing_is_tried_on_a_target_that_is_not_skewed() -> None:

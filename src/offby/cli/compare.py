@@ -91,16 +91,18 @@ def compare(
                 progress=None if quiet else terminal.progress(),
             )
 
+        # The comparison is not lost for what fails after it.
         fitted, failed = None, ""
         if save is not None or rows is not None:
             try:
                 fitted = models.best_fitted(comparison, problem, asked, data, target)
-                if rows is not None:
-                    comparison = testing.with_test(
-                        comparison, fitted, problem, rows, asked
-                    )
-            except Exception as error:  # The comparison is not lost for it.
+            except Exception as error:
                 failed = f"the best loss could not be trained on all rows: {error}"
+        if rows is not None and fitted is not None:
+            try:
+                comparison = testing.with_test(comparison, fitted, problem, rows, asked)
+            except Exception as error:
+                failed = f"the test table could not be scored: {error}"
         written = write_all(
             comparison,
             outputs,

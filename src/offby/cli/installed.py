@@ -5,9 +5,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, requires, version
 
+from packaging.requirements import Requirement
+from packaging.version import Version
+
 BRINGS = {
     "compare": "offby compare, fit, predict, evaluate and explain; reports; tables",
-    "boosting": "boosted trees (BoostedBinnedRegressor, --model boosted)",
+    "boosting": "boosted trees (BoostedBinnedRegressor, --model boosting)",
     "files": "tables in Excel, DuckDB, SPSS, Stata and SAS files",
     "text": "columns of free text in the estimators",
     "onnx": "serving without offby: model.export('model.onnx')",
@@ -16,17 +19,12 @@ BRINGS = {
     "lightning": "training with Lightning (offby.integrations.lightning)",
     "skpro": "forecasts and regressors for skpro (offby.integrations.skpro)",
     "torchmetrics": "metrics of training loops (offby.integrations.torchmetrics)",
-    "transformers": "heads of language models (offby.integrations.transformers)",
+    "transformers": "language models on numbers (offby.integrations.transformers)",
 }
 """The extras that a user may want, with what each of them brings."""
 
 FOR_DEVELOPERS = ("bench", "rivals", "dev")
 """The extras that only work on offby itself needs; the doctor leaves them out."""
-
-_REQUIREMENT = re.compile(
-    r"(?P<name>[A-Za-z0-9._-]+)(?P<bounds>[^;]*)"
-    r"(?:;.*extra\s*==\s*['\"](?P<extra>.+?)['\"])?"
-)
 
 
 @dataclass(frozen=True)
@@ -44,7 +42,7 @@ class Package:
         """What is wrong with it, in words; empty if nothing is."""
         if not self.version:
             return f"{self.name} is missing"
-        if self.floor and _numbers(self.version) < _numbers(self.floor):
+        if self.floor and Version(self.version) < Version(self.floor):
             return f"{self.name} {self.version} is older than {self.floor}"
         return ""
 
@@ -57,14 +55,11 @@ def packages(requirements: Iterable[str] | None = None) -> dict[str, list[Packag
     """
     found: dict[str, list[Package]] = {}
     for text in requires("offby") or [] if requirements is None else requirements:
-        parts = _REQUIREMENT.match(text)
-        if parts is None:
-            continue
-        floor = re.search(r">=\s*([\w.]+)", parts["bounds"])
-        package = Package(
-            parts["name"], floor[1] if floor else "", installed(parts["name"])
-        )
-        found.setdefault(parts["extra"] or "", []).append(package)
+        needed = Requirement(text)
+        floors = [bound.version for bound in needed.specifier if bound.operator == ">="]
+        package = Package(needed.name, next(iter(floors), ""), installed(needed.name))
+        extra = re.search(r"extra == \"(.+?)\"", str(needed.marker or ""))
+        found.setdefault(extra[1] if extra else "", []).append(package)
     return found
 
 
@@ -78,12 +73,3 @@ def installed(name: str) -> str:
         return version(name)
     except PackageNotFoundError:
         return ""
-
-
-def _numbers(text: str) -> tuple[int, ...]:
-    """The leading numbers of a version, as 2, 13 of 2.13.0+cpu; no zeros at the end."""
-    head = re.match(r"\d+(\.\d+)*", text)
-    numbers = [int(n) for n in head[0].split(".")] if head else []
-    while numbers and not numbers[-1]:
-        numbers.pop()
-    return tuple(numbers)

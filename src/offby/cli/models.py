@@ -206,6 +206,7 @@ def best_fitted(
         for metric in comparison.metrics
         if (name := names.get(metric.key, metric.key)) in models.SCORES
         and (value := comparison.mean(best, metric.key)) is not None
+        and not comparison.infinite_rows(best, metric.key)
     }
     run = comparison.run
     return models.fit_problem(

@@ -99,20 +99,20 @@ def notes_on(
     if ground is None:
         return ()
     notes = [
-        f"The distances of the classes are those of {said_of(ground)}. Scores that "
-        "need a line (calibration of the cumulative probabilities, intervals, the bias "
-        "of regions, what our study of lines tells) are left out."
+        f"The distances of the classes are those of {said_of(ground)}. What needs "
+        "classes in a row is left out: calibration of cumulative probabilities, "
+        "intervals, bias by region, and the reasons from our study."
     ]
     if ground.negative_type == "no":
         notes.append(
-            "No map of points has these distances (they are not of negative type), so "
-            "the energy score and emd2 may reward a forecast that is not honest. Judge "
-            "by the log score and the mean distance."
+            "These distances are not of negative type. The energy score and emd2 may "
+            "therefore prefer a forecast other than the true probabilities. Compare by "
+            "the log score and the mean distance."
         )
     elif ground.negative_type == "weak" and not isinstance(ground, Tree):
         notes.append(
-            "Some different forecasts have the same energy score on this ground (it is "
-            "proper, but not strictly); the log score tells them apart."
+            "With these distances the energy score is proper, but not strictly: some "
+            "different forecasts have the same score. The log score tells them apart."
         )
     if len(losses) < len(asked):
         notes.append("The loss cce was left out: it needs a line or a tree.")

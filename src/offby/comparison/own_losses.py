@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from offby.losses.registry import TABLE, Labels, Loss, NamedLoss
 from offby.tabular.criteria import loss_name, training_loss
@@ -27,12 +27,33 @@ class OwnRows:
         return training_loss(self.given).rows(logits, labels)
 
     def text(self) -> str:
-        """What a kept fit knows it by: its source, or else its bytecode."""
-        try:
-            return inspect.getsource(self.given)
-        except (OSError, TypeError):
-            code = getattr(self.given, "__code__", None)
-            return repr(self.given) if code is None else f"{code.co_code.hex()}"
+        """What a kept fit knows it by: its source, and the settings that it holds."""
+        given = self.given
+        if isinstance(given, nn.Module):
+            return f"{_source(type(given))} {_settings(given)!r}"
+        if not inspect.isfunction(given):
+            return f"{_source(type(given))} {given!r}"
+        closure = [cell.cell_contents for cell in given.__closure__ or ()]
+        held = (given.__defaults__, given.__kwdefaults__, closure)
+        return f"{_source(given)} {held!r}"
+
+
+def _settings(module: nn.Module) -> list[Any]:
+    """All that a criterion and its parts hold; what they print is not all of it."""
+    plain = [
+        {name: value for name, value in vars(part).items() if name[0] != "_"}
+        for part in module.modules()
+    ]
+    tensors = [*module.named_parameters(), *module.named_buffers()]
+    return [plain, [(name, tensor.tolist()) for name, tensor in tensors]]
+
+
+def _source(given: Any) -> str:
+    try:
+        return inspect.getsource(given)
+    except (OSError, TypeError):  # as of a function that was typed into a session
+        code = getattr(given, "__code__", None)
+        return "" if code is None else f"{code.co_code.hex()} {code.co_consts!r}"
 
 
 def own_loss(given: Any) -> NamedLoss:

@@ -114,9 +114,13 @@ def best_scale(fold: Fold, problem: Problem, metric: str) -> ScaleChoice:
     means = [float(np.average(each, weights=weight)) for each in rows]
     names = ["none", *map(str, tried)]
     best = int(np.argmin(means))
-    gain = rows[0] - rows[best]
-    error = WeightedSample.of(gain, weight).std() / np.sqrt(len(gain))
-    chosen = None if means[0] - means[best] <= 2 * error else tried[best - 1]
+    chosen = None
+    # Infinite scores tell nothing: log scores are, of one number beyond the bins.
+    if best and np.isfinite((means[0], means[best])).all():
+        gain = rows[0] - rows[best]
+        error = WeightedSample.of(gain, weight).std() / np.sqrt(len(gain))
+        if means[0] - means[best] > 2 * error:
+            chosen = tried[best - 1]
     return ScaleChoice(chosen, found, dict(zip(names, means, strict=True)))
 
 

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from offby.bins import Bounds
+from offby.bins import Bounds, Strategy
 from offby.comparison.arguments import problem_of
 from offby.comparison.config import CompareConfig, TransformChoice
 from offby.comparison.splits import cuts
@@ -41,7 +41,7 @@ class Choice:
     model: str = "network"
     loss: str = "ce+emd2"
     bins: int | None = None
-    strategy: str | None = None
+    strategy: Strategy | None = None
     bounds: Bounds = "auto"
     transform: TransformChoice | None = None
     """ "auto" chooses a scale for a skewed target, on held-out rows."""
@@ -203,8 +203,14 @@ def _with_scale(choice: Choice, problem: Problem, X: Any) -> tuple[Choice, str]:
         return choice, ""
     if problem.kind == "classes" or len(problem.y) < FEWEST_ROWS:
         return replace(choice, transform=None), ""
-    bins = choice.bins or CompareConfig.bins
-    config = CompareConfig(kind="number", seed=choice.seed, folds=2, bins=bins)
+    config = CompareConfig(
+        kind="number",
+        seed=choice.seed,
+        folds=2,
+        bins=choice.bins or CompareConfig.bins,
+        strategy=choice.strategy or CompareConfig.strategy,
+        bounds=choice.bounds,
+    )
     rows = problem_of(
         X,
         problem.y,

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from offby.results.phrases import count, minus
 from offby.results.records import Answer, Difference
 
-_MOST_PERCENT = 200
+_MOST_PERCENT = 1000
 """A larger share of a score says that the score is near zero, and no more."""
 
 

@@ -23,6 +23,7 @@ def rows(comparison: Comparison) -> list[tuple[str, str, str, str]]:
         if score.metric not in by_key:
             continue
         before = comparison.mean(test.method, score.metric)
+        beyond = comparison.infinite_rows(test.method, score.metric)
         known = [each for each in (score.value, before) if each is not None]
         decimals = digits(known)
         text = number(score.value, decimals)
@@ -32,7 +33,8 @@ def rows(comparison: Comparison) -> list[tuple[str, str, str, str]]:
         if score.infinite_rows:
             text, between = infinite(score.infinite_rows), "–"
         title = by_key[score.metric].title
-        found.append((title, text, between, number(before, decimals)))
+        folds = infinite(beyond) if beyond else number(before, decimals)
+        found.append((title, text, between, folds))
     return found
 
 

@@ -8,7 +8,7 @@ from scipy.sparse.csgraph import connected_components
 from offby.tabular.encoders.frames import is_frame, is_number, numbers_of, objects_of
 
 _PARTS = 5
-"""Twice as many rows must differ, that validation rows stand for new ones."""
+"""At least twice as many rows must differ, or none are kept together."""
 
 
 def first_copies(X) -> np.ndarray:
@@ -53,9 +53,9 @@ def rows_together(
 ) -> np.ndarray | None:
     """Group of each row for the choice of validation rows; None if any row may be one.
 
-    Copies of a row tell the answer to each other: with some in training and some held
-    out, learning by heart looks like learning. Where so few rows differ that new rows
-    have inputs seen before, nothing is told that new rows are not told as well.
+    With some copies of a row in training and some held out, learning by heart would
+    look like learning. Where only few rows differ, new rows have inputs that were seen
+    before too, so copies need not stay together.
 
     Args:
         X: The inputs of the rows.

@@ -73,12 +73,9 @@ def held_out_weights(
     [3.0, 1.0, 2.0]
     """
     if groups is not None and 1 < groups.max() + 1 >= n_bags:
-        return (
-            weights
-            * _held_out_groups(
-                np.bincount(groups, weights), n_bags, validation_fraction, rng
-            )[:, groups]
-        )
+        sizes = np.bincount(groups, weights)
+        held_groups = _held_out_groups(sizes, n_bags, validation_fraction, rng)
+        return weights * held_groups[:, groups]
     size = max(1.0, weights.sum() / _MOST_UNITS)
     units = np.ceil(weights / size).astype(np.int64)
     total = int(units.sum())

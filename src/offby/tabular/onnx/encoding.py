@@ -8,7 +8,7 @@ from offby.tabular.encoders.categories import CategoryEncoder
 from offby.tabular.encoders.dates import DateEncoder
 from offby.tabular.encoders.numbers import PiecewiseLinear
 from offby.tabular.encoders.table import TableEncoder
-from offby.tabular.onnx.graph import Graph
+from offby.tabular.onnx.graph import DOUBLE, FLOAT, Graph
 
 GAP = ""
 """What stands for a gap among strings, which ONNX has no gaps for."""
@@ -112,8 +112,8 @@ def numbers(graph: Graph, X: str, fitted: PiecewiseLinear) -> str:
     had_gaps = np.flatnonzero(fitted.gaps_)
     if len(had_gaps):
         kept = graph("Gather", missing, graph.constant(had_gaps, np.int64), axis=1)
-        parts.append(graph("Cast", kept, to=_DOUBLE))
-    return graph("Cast", graph("Concat", *parts, axis=1), to=_FLOAT)
+        parts.append(graph("Cast", kept, to=DOUBLE))
+    return graph("Cast", graph("Concat", *parts, axis=1), to=FLOAT)
 
 
 def categories(graph: Graph, name: str, values: list[Any], has_rare: bool) -> str:
@@ -157,7 +157,3 @@ def kind_of(name: str, values: list[Any]) -> tuple[str, list[str]]:
         f"export needs categories that are strings, or whole numbers without gaps, but "
         f"column {name!r} holds {odd!r}; make the column text before fitting"
     )
-
-
-_FLOAT, _DOUBLE = 1, 11
-"""TensorProto.FLOAT and TensorProto.DOUBLE."""

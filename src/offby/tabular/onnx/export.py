@@ -12,7 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 from offby.distribution.half_normal import moments
 from offby.tabular.class_ground import class_ground
 from offby.tabular.onnx.encoding import GAP, encoded
-from offby.tabular.onnx.graph import Graph
+from offby.tabular.onnx.graph import INT32, Graph
 from offby.tabular.onnx.network import corrected, cumulative, probabilities
 
 
@@ -87,7 +87,7 @@ def _evidence(graph: Graph, probs: str, model: Any) -> str:
         least = graph("ReduceMin", expected, axis, keepdims=1)
         near = graph("Add", least, graph.constant(1e-12 * float(cost.max())))
         reached = graph("LessOrEqual", expected, near)
-    return graph("Cast", reached, to=6)  # TensorProto.INT32
+    return graph("Cast", reached, to=INT32)
 
 
 def _numbers(graph: Graph, probs: str, model: Any, n_bins: int) -> dict[str, str]:

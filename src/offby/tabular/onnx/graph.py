@@ -5,6 +5,8 @@ from typing import Any
 
 import numpy as np
 
+FLOAT, INT32, INT64, DOUBLE = 1, 6, 7, 11
+"""Types as `onnx.TensorProto` numbers them: onnx is imported on use."""
 OUTPUTS = ("probabilities", "label", "mean")
 """What the outputs of a graph may be named."""
 

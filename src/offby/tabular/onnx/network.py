@@ -7,9 +7,7 @@ import numpy as np
 from offby.tabular.calibration import Correction, Isotonic, Temperature
 from offby.tabular.layers import ColumnLinear, SharedLinear
 from offby.tabular.networks import Ensemble, NetworkBatch
-from offby.tabular.onnx.graph import Graph
-
-_DOUBLE = 11  # TensorProto.DOUBLE
+from offby.tabular.onnx.graph import DOUBLE, INT64, Graph
 
 
 def probabilities(graph: Graph, inputs: str, network: NetworkBatch) -> str:
@@ -39,7 +37,7 @@ def probabilities(graph: Graph, inputs: str, network: NetworkBatch) -> str:
     waves = graph("Add", waves, graph.constant(_array(head.bias)))
     logits = graph("MatMul", waves, graph.constant(_array(network.basis)))
     logits = graph("Add", logits, graph.constant(_array(network.prior)))
-    each = graph("Cast", graph("Softmax", logits, axis=-1), to=_DOUBLE)
+    each = graph("Cast", graph("Softmax", logits, axis=-1), to=DOUBLE)
     axes = graph.constant([0, 1], np.int64)
     return _normalized(graph, graph("ReduceSum", each, axes, keepdims=0))
 
@@ -101,7 +99,7 @@ def _isotonic(
     inside = graph("Clip", cuts, graph.constant(0.0), graph.constant(1.0))
     place = graph("Floor", graph("Div", inside, graph.constant(step)))
     last = graph.constant(float(len(levels) - 2))
-    at = graph("Cast", graph("Min", place, last), to=7)  # TensorProto.INT64
+    at = graph("Cast", graph("Min", place, last), to=INT64)
     start = graph("Gather", graph.constant(levels[:-1]), at)
     low = graph("Gather", graph.constant(mapped[:-1]), at)
     slope = graph("Gather", graph.constant(np.diff(mapped) / np.diff(levels)), at)
