@@ -134,8 +134,8 @@ def bind(
         objective: What is learned.
         target: Class of each row, 0 to K - 1; with bins, its number.
         sample_weight: Weight of each row.
-        scale: Raw outputs come in these units, one for all or one for each output:
-            they are multiplied by it, and derivatives are by what comes.
+        scale: The unit of the raw outputs that will be given, one for all or one for
+            each output. The derivatives are with respect to the outputs as given.
         order: How the library lays out raw outputs.
 
     >>> import numpy as np
