@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from offby.cli import answers
-from offby.results import Answer, Difference, Method
+from offby.results import Answer, Difference, Method, said
 from offby.results.card import card
 from tests.report_data import comparison
 
@@ -127,3 +127,22 @@ def test_the_terminal_begins_with_the_card_and_ranks_losses_and_models(capsys):
     assert "worse by 30 % (25 to 35 %)" in lines[head + 1]
     best = next(line for line in lines[head + 1 :] if "best loss" in line)
     assert best.split()[0] == made.best()
+
+
+@pytest.mark.parametrize(
+    ("needed", "says"),
+    [
+        ([(9, None), (4, 100)], "About 9 seeds would settle this."),
+        ([(None, 800), (None, 300)], "More seeds will not settle this; about 800 rows"),
+        ([(None, 800), (None, None)], "More seeds will not settle this; many more"),
+        ([(9, None), (None, 800)], "9 seeds would settle ce; for emd1, about 800 rows"),
+        ([(9, None), (None, None)], "settle ce; for emd1, many more rows might."),
+    ],
+)
+def test_what_would_settle_it_is_said_of_each_loss(needed, says):
+    """The command that settles a part of it is printed below this sentence."""
+    open_ = [
+        difference(name, "not settled", seeds_needed=seeds, rows_needed=rows)
+        for name, (seeds, rows) in zip(("ce", "emd1"), needed, strict=True)
+    ]
+    assert says in said.what_settles(open_)

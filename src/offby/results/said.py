@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from offby.results.phrases import count, minus
+from offby.results.phrases import count, listed, minus
 from offby.results.records import Answer, Difference
 
 _MOST_PERCENT = 1000
@@ -93,12 +93,19 @@ def in_a_line(answer: Answer, differences: Sequence[Difference]) -> str:
 
 
 def what_settles(open_: Sequence[Difference]) -> str:
-    """What would settle the answers that are open, in a sentence."""
-    seeds = [d.seeds_needed for d in open_]
-    if seeds and None not in seeds:
-        return f"About {max(filter(None, seeds))} seeds would settle this."
-    rows = [d.rows_needed for d in open_]
-    if rows and None not in rows:
-        most = max(filter(None, rows))
-        return f"More seeds will not settle this; about {most:,} rows would."
+    """What would settle the answers that are open, in a sentence or two."""
+    by_seeds = [d for d in open_ if d.seeds_needed]
+    others = [d for d in open_ if not d.seeds_needed]
+    most = max((d.seeds_needed or 0 for d in by_seeds), default=0)
+    if not others:
+        return f"About {most} seeds would settle this."
+    rows = [d.rows_needed or 0 for d in others]
+    known = all(rows)
+    if by_seeds:
+        what = listed([d.method for d in by_seeds])
+        rest = listed([d.method for d in others])
+        needed = f"about {max(rows):,} rows would" if known else "many more rows might"
+        return f"About {most} seeds would settle {what}; for {rest}, {needed}."
+    if known:
+        return f"More seeds will not settle this; about {max(rows):,} rows would."
     return "More seeds will not settle this; many more rows might."
