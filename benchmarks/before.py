@@ -124,12 +124,17 @@ def tables() -> str:
         "",
         f"Geometric mean of the {len(ratios)} ratios: {gmean(ratios):.3f}; worst "
         f"{max(ratios):.3f}; above 1.02 on {above}.",
+    ]
+    known = json.loads(OUT.read_text()) if OUT.exists() else {}
+    if not known:
+        return "\n".join(lines)
+    lines += [
         "",
         "| set, first fold | CPU seconds before | today | ratio |",
         "|---|---|---|---|",
     ]
     ratios = []
-    for cells in json.loads(OUT.read_text()).values():
+    for cells in known.values():
         for name, both in cells.items():
             old, new = (both[each]["CPU seconds"] for each in (BEFORE, NOW))
             ratios.append(new / old)

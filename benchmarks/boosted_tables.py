@@ -150,8 +150,8 @@ def coverage(kind: str) -> list[str]:
             kind_of = ", conformal" if name.startswith("conformal") else ""
             texts.append(f"{level:.0%}{kind_of} {sum(near)} of {len(near)}")
         lines.append(
-            f"- Sets on which intervals of {model} hold within {100 * SLACK:.0f} points of "
-            f"what they say: {'; '.join(texts)}."
+            f"- Sets on which intervals of {model} hold within {100 * SLACK:.0f} "
+            f"points of what they say: {'; '.join(texts)}."
         )
     return lines
 
@@ -183,8 +183,8 @@ def parts(kind: str) -> list[str]:
     return [*lines, *goals(kind), *coverage(kind), ""]
 
 
-def write_tables() -> None:
-    """The tables, between the markers of the page."""
+def made(page: str) -> str:
+    """The page with its tables made anew, between the markers."""
     made_with = known_folds().get("made with", {})
     lines = ["## Results", ""]
     for kind in SCORES:
@@ -192,7 +192,11 @@ def write_tables() -> None:
     lines.append(
         "Made with " + ", ".join(f"{k} {v}" for k, v in made_with.items()) + "."
     )
-    before, rest = PAGE.read_text().split(MARKERS[0])
+    before, rest = page.split(MARKERS[0])
     after = rest.split(MARKERS[1])[1]
-    made = "\n".join(lines)
-    PAGE.write_text(f"{before}{MARKERS[0]}\n{made}\n{MARKERS[1]}{after}")
+    return f"{before}{MARKERS[0]}\n" + "\n".join(lines) + f"\n{MARKERS[1]}{after}"
+
+
+def write_tables() -> None:
+    """Write them."""
+    PAGE.write_text(made(PAGE.read_text()))
