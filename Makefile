@@ -78,6 +78,7 @@ evidence: .venv/stamp
 	.venv/bin/python benchmarks/boosted.py $(DATA) numbers $(FOLDS)
 	for part in uci losses bins time; do \
 		.venv/bin/python benchmarks/estimators.py $(DATA) $$part || exit 1; done
+	.venv/bin/python benchmarks/decide.py $(DATA)
 	.venv/bin/python benchmarks/choosing.py $(DATA)
 	.venv/bin/python benchmarks/atlas.py $(DATA)
 	$(MAKE) evidence-pages

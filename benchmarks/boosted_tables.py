@@ -37,8 +37,13 @@ Cells = dict[str, dict[str, Scores]]
 
 
 def rivals(kind: str) -> list[str]:
-    """The models of other libraries."""
-    return [name for name in MODELS[kind] if name != ENSEMBLE]
+    """The models of other libraries that have run."""
+    cells_of = known_folds().get(kind, {}).values()
+    return [
+        name
+        for name in MODELS[kind]
+        if name != ENSEMBLE and any(name in cells for cells in cells_of)
+    ]
 
 
 def common(cells: Cells, models: Sequence[str]) -> list[str]:
@@ -171,9 +176,9 @@ def parts(kind: str) -> list[str]:
         lines += [*table(kind, shown, every, all_folds), ""]
     cells_of = known_folds().get(kind, {}).values()
     slow = [
-        m
-        for m in rivals(kind)
-        if any(all_folds(c) != common(c, [m, ENSEMBLE, BASE]) for c in cells_of)
+        model
+        for model in rivals(kind)
+        if any(set(cells.get(model, {})) < set(all_folds(cells)) for cells in cells_of)
     ]
     if slow:
         some = [*OURS, BASE, *(model for model in slow if model != BASE)]

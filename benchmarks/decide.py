@@ -218,16 +218,15 @@ def main(arguments: list[str]) -> None:
         print(table(json.loads(OUT.read_text(encoding="utf-8"))))
         return
     folder, *names = arguments
-    found: list[dict] = []
-    for name in OF_CLASSES:
-        if not names or name in names:
-            found += of_classes(folder, name)
-    for name in OF_NUMBERS:
-        if not names or name in names:
-            found += of_numbers(folder, name)
-    print(table(found))
-    if not names:
-        OUT.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+    for kind, sets, measure in (
+        ("classes", OF_CLASSES, of_classes),
+        ("numbers", OF_NUMBERS, of_numbers),
+    ):
+        for name in [name for name in sets if not names or name in names]:
+            known = json.loads(OUT.read_text(encoding="utf-8")) if OUT.exists() else []
+            kept = [row for row in known if (row["kind"], row["data"]) != (kind, name)]
+            found = [*kept, *measure(folder, name)]
+            OUT.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":
