@@ -116,14 +116,13 @@ def seconds() -> str:
     """Seconds and memory of fits and forecasts."""
     keys = {
         "fit, CPU s": "fit, CPU s",
-        "forecast, s on 2 threads": "forecast of 20,000 rows, s",
-        "forecast, CPU s": "CPU s",
+        "forecast, CPU s": "forecast of 20,000 rows, CPU s",
         "forecast, MiB of the result": "MiB of the result",
         "forecast, MiB at the peak": "MiB more at the peak",
     }
     lines = [
         f"| learned from | {' | '.join(keys.values())} |",
-        "|---|---|---|---|---|---|",
+        "|---|---|---|---|---|",
     ]
     for row in _measured("time"):
         cells = [

@@ -20,6 +20,8 @@ METRICS = {
 ON_TWO_TABLES = {
     "wine-red": "red wine quality, 6 classes",
     "concrete": "strength of concrete, 50 bins",
+    "wine-red, perceptron": "red wine quality, a plain perceptron",
+    "concrete, perceptron": "strength of concrete, an earlier perceptron",
 }
 PAGES = {
     "choosing": "which loss when",
@@ -78,7 +80,7 @@ def _two_tables(name: str) -> Iterator[Row]:
 
 def _plain(said: str) -> str:
     """A verdict in words that fit after 'the loss is ...'."""
-    undecided = ("can't tell", "no clear difference")
+    undecided = ("can't tell", "no clear difference", "not settled")
     return "not clearly different from the best" if said in undecided else said
 
 
