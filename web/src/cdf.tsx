@@ -68,7 +68,7 @@ function Cdf({ name, p, ground, truth, width, pair }: OneProps) {
   const ticks = x.ticks(Math.max(Math.floor(width / 90), 2));
   const words = number
     ? "the CRPS is the gap, squared, over the axis"
-    : `the area between is ${amount(size)}${truth.kind === "noisy" ? "" : ", the Wasserstein distance"}`;
+    : `the area between is ${amount(size)}${truth.kind === "noisy" ? "" : `, the Wasserstein distance${ground.trained ? " in the unit of the target" : ""}`}`;
   return (
     <figure class="cdf">
       <figcaption>

@@ -3,7 +3,7 @@
 import { path, type Curve } from "./shapes";
 import { type Track } from "./descent";
 import { middle, ordinal, type Frame } from "./frame";
-import { binOf, type Ground } from "./grounds";
+import { binOf, judged, type Ground } from "./grounds";
 import { judge, parse, refusal, softmax, sum, targetOf, type Judgment, type Loss, type Truth } from "./maths";
 import { underNoise } from "./noise";
 import type { State } from "./state";
@@ -93,7 +93,7 @@ function SlopeStrip({ state, ground, frame, name, loss }: StripProps) {
   const slopes = push ? found.pushes : found.weights;
   const most = Math.max(...slopes.map(Math.abs));
   // A strip fills its height, but for what is too small to move anything.
-  const unit = loss.every(([, part]) => part === "ce" || part === "nll") ? 1 : typicalGap(ground);
+  const unit = loss.every(([, part]) => part === "ce" || part === "nll") ? 1 : typicalGap(judged(ground));
   const [up, down] = [Math.max(...slopes, 0), Math.max(...slopes.map((x) => -x), 0)];
   const size = (STRIP - 28) / Math.max(up + down, 0.04 * unit);
   const zero = up + down < 0.04 * unit ? STRIP / 2 : 14 + up * size;

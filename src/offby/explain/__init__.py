@@ -115,16 +115,33 @@ def _rows_of(comparison: "Comparison") -> dict[str, Any]:
         "labels": grid.labels,
         "positions": grid.positions,
         "edges": grid.edges,
+        "measure": _measure_of(comparison),
         "rows": [
             {
                 "why": row.why,
                 "number": row.number,
                 "true": row.true,
                 "value": row.value,
+                "onScale": row.on_scale,
                 "probs": row.probs,
             }
             for row in comparison.rows
         ],
+    }
+
+
+def _measure_of(comparison: "Comparison") -> dict[str, Any] | None:
+    """How training measured distances, so that the page shows losses as trained."""
+    measure = comparison.rows[0].grid.measure
+    if measure is None:  # of an earlier offby
+        return None
+    # The rows are of the first fold.
+    scale = comparison.data.scales[0] if comparison.data.scales else "none"
+    return {
+        "unit": measure.unit,
+        "edges": measure.edges,
+        "tails": measure.tails,
+        "scale": "" if scale == "none" else scale,
     }
 
 
