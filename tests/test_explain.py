@@ -77,10 +77,15 @@ def test_a_column_named_like_a_tag_stays_text():
     assert data_of(page)["target"] == "</script><script>alert(1)</script>"
 
 
-def on_a_circle():
+def on(ground):
     made = comparison()
-    around = offby.Circle(range(6), 6).to_dict()
-    return replace(made, data=replace(made.data, ground=around))
+    return replace(made, data=replace(made.data, ground=ground.to_dict()))
+
+
+def test_classes_on_a_circle_go_into_the_page():
+    data = data_of(explain.render(on(offby.Circle(range(6), 8, "chord"))))
+    assert data["circle"] == {"period": 8, "distance": "chord"}
+    assert data_of(explain.render(comparison()))["circle"] is None
 
 
 def with_row(**changes):
@@ -96,7 +101,7 @@ def with_row(**changes):
         (with_row(probs={"ce": (float("nan"),) * 6}), "prediction of ce .* nan"),
         (with_row(probs={"ce": (1.0,)}), "must be 6 probabilities"),
         (with_row(true=6), "truth of row"),
-        (on_a_circle(), "the report shows"),
+        (on(offby.Costs.equal(6)), "lie on Costs; the report shows"),
     ],
 )
 def test_rows_that_cannot_be_drawn_are_refused(made, says):

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from offby import Bins, explain
+from offby import Bins, Circle, explain
 from offby.comparison.describe import data_of
 from offby.comparison.diagnostics import telling_rows
 from offby.comparison.fits import Fit
@@ -27,6 +27,7 @@ from offby.theory import anatomy
 
 OF_CLASSES = ("ce", "emd1", "emd2", "cce", "ce+emd2")
 OF_NUMBERS = (*OF_CLASSES, "crps", "nll", "ce+crps", "0.5*nll+2*emd1")
+ON_A_CIRCLE = ("ce", "emd1", "emd2", "ce+emd2")
 MODELS = ("ce", "emd2")
 
 
@@ -45,6 +46,23 @@ def problems() -> Iterator[tuple[str, Problem]]:
         vars(tailed)["folds"] = [_with_tails(fold, tails) for fold in tailed.folds]
         yield f"log prices, {tails}", tailed
     codes = np.searchsorted([-1.0, 0.2, 0.9], X[:, 0] + 0.3 * rng.normal(size=240))
+    hours = rng.permutation(np.arange(240) % 24)
+    places = tuple(map(float, range(24)))
+    for way in ("arc", "chord"):
+        yield (
+            f"hours, {way}",
+            Problem(
+                X,
+                hours,
+                "classes",
+                places,
+                0,
+                "quantile",
+                3,
+                5,
+                ground=Circle(list(places), 24, way),
+            ),
+        )
     yield (
         "ages",
         Problem(X, codes, "classes", (0.0, 18.0, 30.0, 65.0), 0, "quantile", 3, 5),
@@ -90,7 +108,8 @@ def _trained(fold: Fold, number: int, probs: tuple[float, ...]) -> dict[str, Any
     labels = fold.labels(Rows(fold.test.numbers[at], None, fold.test.y[at], None))
     logits = torch.tensor([probs], dtype=torch.float64).log()
     found = {}
-    for name in OF_CLASSES if fold.bins is None else OF_NUMBERS:
+    names = OF_CLASSES if fold.bins is None else OF_NUMBERS
+    for name in names if fold.ground is None else ON_A_CIRCLE:
         loss = parse(name)
         taken = anatomy.anatomy(
             lambda z, _, loss=loss: loss.rows(z, labels), logits, labels.index

@@ -1,6 +1,6 @@
 /** The rows of a comparison that `offby explain` put into the page. */
 
-import { binned, classes, scaled, type Ground, type Trained } from "./grounds";
+import { binned, circle, classes, scaled, type Ground, type Trained } from "./grounds";
 import { parse } from "./maths";
 import { amount } from "./text";
 
@@ -59,10 +59,10 @@ function need(holds: boolean, sentence: string): void {
 /** How the losses measured distances in training; null if that is not known, or as shown. */
 function trainedOf(raw: any, ground: Ground): Trained | null {
   if (!raw.measure) return null;
-  const { unit, edges, tails, scale } = raw.measure;
+  const { unit, edges, scale } = raw.measure;
   need(Number.isFinite(unit) && unit > 0, "The unit of the training must be a positive number.");
   if (ground.ticks !== "edges") {
-    const knots: [number, number][] = [ground.edges[0], ground.edges[ground.edges.length - 1]].map((y) => [y, y * unit]);
+    const knots: [number, number][] = [0, 1].map((y) => [y, y * unit]);
     return unit === 1 ? null : { ground: scaled(ground, unit), scale: "", knots };
   }
   need(isNumbers(edges) && edges.length === ground.edges.length && rises(edges), "Edges on the scale of the training must be increasing numbers, one for each edge.");
@@ -72,7 +72,7 @@ function trainedOf(raw: any, ground: Ground): Trained | null {
     if (Number.isFinite(onScale) && value > known[0][0] && value < known[edges.length - 1][0] && !known.some(([y]) => y === value)) known.push([value, onScale]);
   known.sort(([a], [b]) => a - b);
   need(rises(known.map(([, place]) => place)), "Numbers on the scale of the training must increase with those of the target.");
-  const bins: Ground = { ...binned(edges), tails: [/^(lower-)?half/.test(tails), /^(upper-)?half/.test(tails)] };
+  const bins: Ground = { ...binned(edges), tails: ground.tails };
   return { ground: scaled(bins, unit), scale, knots: known.map(([y, place]) => [y, place * unit]) };
 }
 
@@ -92,6 +92,16 @@ function noteOn(trained: Trained | null, known: boolean, target: string): string
   return `In training, a distance of ${about.toLocaleString("en")} in ${target} counted as ${amount(unit * about)}, so that the terms of a sum weigh alike; ${same}`;
 }
 
+/** Where the classes lie: on a line, or around a circle. */
+function groundOf({ labels, positions, edges, tails, circle: around }: any, numbers: boolean): Ground {
+  if (around) {
+    need(Number.isFinite(around.period) && around.period > positions[positions.length - 1] - positions[0], "The period must be longer than the way from the first class to the last.");
+    return circle(positions, around.period, labels, around.distance === "chord");
+  }
+  if (!numbers) return classes(positions, labels);
+  return { ...classes(positions, labels), edges, ticks: "edges", tails: [/^(lower-)?half/.test(tails), /^(upper-)?half/.test(tails)] };
+}
+
 function checked(raw: any): Data {
   const { labels, positions, edges } = raw;
   const k = labels.length;
@@ -99,9 +109,7 @@ function checked(raw: any): Data {
   need(k <= MOST_BINS, `This page draws up to ${MOST_BINS} bins; the data have ${k.toLocaleString("en")}.`);
   need(isNumbers(positions) && positions.length === k && rises(positions), "Positions of classes must be increasing numbers, one per class.");
   const numbers = raw.kind === "number" && isNumbers(edges) && edges.length === k + 1 && rises(edges);
-  const ground: Ground = numbers
-    ? { ...classes(positions, labels), edges, ticks: "edges" }
-    : classes(positions, labels);
+  const ground = groundOf(raw, numbers);
   ground.trained = trainedOf(raw, ground);
   need(raw.rows.length > 0, "The data must hold a row, and hold none.");
   const rows: Row[] = raw.rows.map((row: any) => {

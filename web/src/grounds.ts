@@ -76,11 +76,16 @@ export function regular(k: number): Ground {
 /** Hours of the day, `n` classes; distance along the shorter way round. */
 export function hours(n: number): Ground {
   const at = Array.from({ length: n }, (_, i) => (24 * i) / n);
-  const arc = (a: number, b: number) => Math.min(Math.abs(a - b), 24 - Math.abs(a - b));
+  return circle(at, 24, at.map((h) => `${plain(h)} h`));
+}
+
+/** Classes around a circle, at the arc between them, or the chord through it. */
+export function circle(at: number[], period: number, labels: string[], chord = false): Ground {
+  const length = (apart: number) => (chord ? (period / Math.PI) * Math.sin((Math.PI * apart) / period) : Math.min(apart, period - apart));
   return {
     kind: "circle",
-    labels: at.map((h) => `${plain(h)} h`),
-    cost: at.map((a) => at.map((b) => arc(a, b))),
+    labels,
+    cost: at.map((a) => at.map((b) => length(Math.abs(a - b)))),
     positions: [],
     edges: [],
     ticks: "labels",

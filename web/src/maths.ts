@@ -212,7 +212,7 @@ interface Tail {
 }
 
 /** Median of the half-normal distribution of scale 1: half of a tail lies within its outer edge. */
-const MEDIAN = 0.6744897501960817;
+export const MEDIAN = 0.6744897501960817;
 
 function tailsOf({ edges, tails: [lower, upper] }: Ground, y: number): Tail[] {
   const last = edges.length - 2;

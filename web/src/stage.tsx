@@ -73,6 +73,7 @@ export function Stage({ state, ground, width, note, tracks, running, onChange, o
           <Rows state={state} ground={ground} frame={frame} tracks={tracks} />
         </>
       )}
+      {ground.kind === "circle" && <p class="explains">The dashed ends are one place: on a circle, the mass takes the shorter way round.</p>}
       {state.place === "data" && note && <p class="explains">{note}</p>}
       <Cdfs
         ground={ground}

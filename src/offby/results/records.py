@@ -167,8 +167,6 @@ class Measure:
     """
     edges: tuple[float, ...] = ()
     """Bin edges on the scale of the training, as log prices; empty for classes."""
-    tails: str = "none"
-    """Which of the outer bins reach to infinity, as in `Bins`."""
 
 
 @dataclass(frozen=True)
@@ -181,6 +179,9 @@ class Grid:
     """Where each class or bin center lies, in the units of the target."""
     edges: tuple[float, ...]
     """Bin edges, one more than bins; empty for classes."""
+    tails: str = "none"
+    """Which of the end bins reach to infinity, as in `Bins`: half of their mass lies
+    within their outer edge. Comparisons of earlier offby had none."""
     measure: Measure | None = None
     """How training measured distances on it; unknown in comparisons of earlier offby.
     """
