@@ -38,7 +38,7 @@ for (const [number, state] of JSON.parse(golden).entries()) {
     const found = judge(parse(name), state.logits, state.truth, ground);
     near(found.value, wanted.value, `${where}, value`);
     wanted.pushes.forEach((push, j) => near(found.pushes[j], push, `${where}, push ${j}`));
-    wanted.weights.forEach((weight, j) => near(found.weights[j], weight, `${where}, weight ${j}`));
+    wanted.weights?.forEach((weight, j) => near(found.weights[j], weight, `${where}, weight ${j}`));
     if (wanted.end) {
       ends++;
       let logits = state.logits;

@@ -25,9 +25,9 @@ from offby.comparison.problem import Fold, Problem, Rows
 from offby.losses.registry import parse
 from offby.theory import anatomy
 
-OF_CLASSES = ("ce", "emd1", "emd2", "cce", "ce+emd2")
+ON_A_CIRCLE = ("ce", "emd1", "emd2", "ce+emd2", "brier", "cdw-ce", "slace")
+OF_CLASSES = (*ON_A_CIRCLE, "cce")
 OF_NUMBERS = (*OF_CLASSES, "crps", "nll", "ce+crps", "0.5*nll+2*emd1")
-ON_A_CIRCLE = ("ce", "emd1", "emd2", "ce+emd2")
 MODELS = ("ce", "emd2")
 
 

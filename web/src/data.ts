@@ -85,11 +85,11 @@ function noteOn(trained: Trained | null, known: boolean, target: string): string
   const same = "the losses here count the same way.";
   if (trained.scale) {
     const scale = trained.scale === "quantile" ? "scale of normal scores" : `${trained.scale} scale`;
-    return `Training measured distances on the ${scale} of ${target}, where a distance of 1 counted as ${amount(unit)}, so that the terms of a sum weigh alike; ${same}`;
+    return `Training measured distances on the ${scale} of ${target}, where a distance of 1 counted as ${amount(unit)}, so that the terms of a sum such as ce+emd2 weigh alike; ${same}`;
   }
   // A distance that counts as about 1: one dollar says little of prices.
   const about = 10 ** Math.round(-Math.log10(unit));
-  return `In training, a distance of ${about.toLocaleString("en")} in ${target} counted as ${amount(unit * about)}, so that the terms of a sum weigh alike; ${same}`;
+  return `In training, a distance of ${about.toLocaleString("en")} in ${target} counted as ${amount(unit * about)}, so that a sum such as ce+emd2 means the same in every unit; ${same}`;
 }
 
 /** Where the classes lie: on a line, or around a circle. */

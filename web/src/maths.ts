@@ -5,6 +5,7 @@
 
 import { binOf, branchesOf, cutsOf, placeOf, type Ground } from "./grounds";
 import { erf, erfc } from "./normal";
+import { brier, brierOfAll, cdwCrossEntropy, slace, type Slopes } from "./ordinal";
 
 export type Truth =
   | { kind: "one"; at: number }
@@ -22,7 +23,7 @@ export interface Judgment {
   pushes: number[];
 }
 
-export const NAMES = ["ce", "emd1", "emd2", "cce", "crps", "nll"] as const;
+export const NAMES = ["ce", "emd1", "emd2", "cce", "brier", "cdw-ce", "slace", "crps", "nll"] as const;
 export type Name = (typeof NAMES)[number];
 export type Term = [factor: number, name: Name];
 export type Loss = Term[];
@@ -102,6 +103,8 @@ function pushed(p: number[], weights: number[]): number[] {
 function judged(p: number[], value: number, weights: number[]): Judgment {
   return { value, weights, pushes: pushed(p, weights) };
 }
+
+const sloping = (p: number[], { value, weights, pushes }: Slopes): Judgment => ({ value, weights, pushes: pushes ?? pushed(p, weights) });
 
 function crossEntropy({ p, logP }: Masses, q: number[]): Judgment {
   // No mass on a class costs nothing, however small its probability.
@@ -313,6 +316,12 @@ function term(name: Name, masses: Masses, truth: Truth, ground: Ground): Judgmen
       return squaredEmd(masses, q, ground);
     case "cce":
       return cumulative(masses, q, ground);
+    case "brier":
+      return sloping(masses.p, (truth.kind === "soft" ? brierOfAll : brier)(masses, q));
+    case "cdw-ce":
+      return sloping(masses.p, cdwCrossEntropy(masses, q, ground));
+    case "slace":
+      return sloping(masses.p, slace(masses, q, ground));
     case "crps":
       return histogramCrps(masses, y, ground);
     case "nll": {

@@ -9,16 +9,19 @@ import { underNoise } from "./noise";
 import type { State } from "./state";
 import { amount, percent, short } from "./text";
 
-const COLORS: Record<string, string> = { ce: "0", emd1: "1", emd2: "2", cce: "3", "ce+emd2": "4", crps: "5" };
+const COLORS: Record<string, string> = { ce: "0", emd1: "1", emd2: "2", cce: "3", "ce+emd2": "4", crps: "5", brier: "6", "cdw-ce": "7", slace: "8" };
 
 /** One color per loss, the same everywhere on the page. */
-export const colorOf = (name: string): string => `var(--loss-${COLORS[name] ?? "6"})`;
+export const colorOf = (name: string): string => `var(--loss-${COLORS[name] ?? "9"})`;
 
 const TITLES: Record<string, string> = {
   ce: "cross-entropy",
   emd1: "Wasserstein",
   emd2: "squared EMD",
   cce: "cumulative CE",
+  brier: "Brier score",
+  "cdw-ce": "CE by distance",
+  slace: "SLACE",
   crps: "CRPS",
   nll: "log density",
 };

@@ -160,6 +160,11 @@ def print_losses(entries: Sequence["Loss"]) -> None:
         table.add_row(*map(plain, cells))
     screen.print(table)
     click.echo("\nSums work as well: --losses ce,emd2,ce+0.3*emd1")
+    click.echo(
+        "Not in this list, because they give no loss for a row of class logits: "
+        "weighted_kappa (one number for a batch) and the losses of levels (K - 1 "
+        "outputs), both in offby.losses."
+    )
 
 
 def print_fitted(fitted: "Fitted", path: Path) -> None:

@@ -59,7 +59,15 @@ class Items:
     kind: ClassVar = "items"
 
 
-Block = Table | Figure | Heading | Paragraph | Items
+@dataclass(frozen=True)
+class Code:
+    """Lines of Python."""
+
+    text: str
+    kind: ClassVar = "code"
+
+
+Block = Table | Figure | Heading | Paragraph | Items | Code
 
 
 @dataclass(frozen=True)

@@ -29,6 +29,7 @@ def content(look: Look) -> list[Block]:
         by = look.score
         by = f"{by} of the validation rows"
     seconds = look.comparison.timing.fits
+    digits = phrases.digits([min(item.curve) for item in items])
     table = Table(
         "Training, mean over the fits",
         ("loss", "best epoch", "seconds in all", f"best {by}", "last"),
@@ -37,8 +38,8 @@ def content(look: Look) -> list[Block]:
                 item.method,
                 f"{item.epochs:.1f}",
                 f"{seconds.get(item.method, 0.0):.2f}",
-                f"{min(item.curve):.4f}",
-                f"{item.curve[-1]:.4f}",
+                phrases.number(min(item.curve), digits),
+                phrases.number(item.curve[-1], digits),
             )
             for item in items
         ),
