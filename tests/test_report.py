@@ -30,6 +30,7 @@ pytest.importorskip("jinja2")
 import offby.report
 from offby.notebook import Comparison
 from offby.report import frame, render
+from offby.report.parts import Figure
 from offby.report.sections import SECTIONS, scores
 from offby.report.sections.data import cut_bars
 from offby.report.style import Look, unique
@@ -388,15 +389,17 @@ def test_heaps_of_very_different_heights_are_all_cut():
 def test_a_loss_that_is_far_off_goes_off_at_an_arrow():
     made = comparison()
     (plain,) = scores.content(Look(made))
+    assert isinstance(plain, Figure)
     assert not re.search(r">[\d.]+ →<", plain.svg)
     far = [
-        replace(score, value=10 * score.value)
+        replace(score, value=10 * (score.value or 0))
         if (score.method, score.metric) == ("emd1", "rps")
         else score
         for score in made.scores
     ]
     made = replace(made, scores=tuple(far))
     (cut,) = scores.content(Look(made))
+    assert isinstance(cut, Figure)
     mean = made.mean("emd1", "rps")
     assert f">{mean:.3f} →<" in cut.svg
     ends = [float(x) for x in re.findall(r">(0\.\d+|\d\.\d+)<", cut.svg)]

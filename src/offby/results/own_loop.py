@@ -109,7 +109,8 @@ def _ground(
     first = grid.positions[0]
     places = [(place - first) * unit for place in grid.positions]
     regular = all(abs(place - k) < 1e-9 for k, place in enumerate(places))
-    return ("", "") if regular else (f"line = Line({_listed(places)})", "line")
+    listed = ", ".join(f"{place:.12g}" for place in places)
+    return ("", "") if regular else (f"line = Line([{listed}])", "line")
 
 
 def _scaled(ground: dict[str, Any], unit: float) -> dict[str, Any]:
@@ -118,7 +119,8 @@ def _scaled(ground: dict[str, Any], unit: float) -> dict[str, Any]:
     def times(value: Any) -> Any:
         if isinstance(value, list | tuple):
             return [times(one) for one in value]
-        return float(_number(value * unit))
+        # Distances that are equal must stay equal: SLACE asks for that.
+        return float(f"{value * unit:.12g}")
 
     lengths = ("positions", "period", "lengths", "matrix")
     return {k: times(v) if k in lengths else v for k, v in ground.items()}
