@@ -172,13 +172,13 @@ def test_links_to_code_lead_to_a_page_of_it(website, tmp_path):
     stage = website("stage")
     (tmp_path / "x.md").touch()
     linked: set[Path] = set()
-    text = "[code](../src/offby/decode.py) [page](heads.md#links) [out](https://a.b)"
+    text = "[code](../src/offby/notebook.py) [page](heads.md#links) [out](https://a.b)"
     page, to = ROOT / "docs/x.md", tmp_path / "x.md"
     found = stage._relinked(text, page, to, tmp_path, linked)
     assert found == (
-        "[code](code/src/offby/decode.py.md) [page](heads.md#links) [out](https://a.b)"
+        "[code](code/src/offby/notebook.py.md) [page](heads.md#links) [out](https://a.b)"
     )
-    assert linked == {ROOT / "src/offby/decode.py"}
+    assert linked == {ROOT / "src/offby/notebook.py"}
 
 
 def test_the_version_is_the_same_everywhere():

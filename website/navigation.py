@@ -17,6 +17,7 @@ SECTIONS: dict[str, list[str]] = {
         "pytorch.md",
         "training-loops.md",
         "language-models.md",
+        "foundation-models.md",
         "integrations.md",
         "models.md",
         "boosting.md",
