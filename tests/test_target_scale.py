@@ -36,7 +36,7 @@ def test_bins_are_made_and_trained_on_the_scale_of_the_estimators() -> None:
     found = problem(y, X).with_transforms(["log", "log"])
     fold = found.folds[0]
     model = BinnedRegressor(
-        n_bins=12, target_transform="log", tails="none", max_iter=1, n_bags=1
+        n_bins=12, target_transform="log", max_iter=1, n_bags=1
     ).fit(X[fold.train.numbers], fold.train.y)
     assert fold.bins is not None
     assert fold.training_bins is not None

@@ -35,10 +35,14 @@ def not_tested(problem: Problem, noise: bool) -> tuple[str, ...]:
 
 
 def grid_of(bins: Bins) -> Grid:
-    """The bins as a reader sees them: named by their edges."""
+    """The bins as a reader sees them: named by their edges, tails by their only one."""
     edges = tuple(map(float, bins.edges))
-    names = tuple(f"{low:.4g} to {high:.4g}" for low, high in pairwise(edges))
-    return Grid(names, tuple(map(float, bins.centers)), edges)
+    names = [f"{low:.4g} to {high:.4g}" for low, high in pairwise(edges)]
+    if bins.lower_tail:
+        names[0] = f"below {edges[1]:.4g}"
+    if bins.upper_tail:
+        names[-1] = f"above {edges[-2]:.4g}"
+    return Grid(tuple(names), tuple(map(float, bins.centers)), edges, bins.tails)
 
 
 def data_of(problem: Problem, name, target, labels, notes) -> Data:
@@ -50,7 +54,8 @@ def data_of(problem: Problem, name, target, labels, notes) -> Data:
         names = tuple(labels) if labels is not None else tuple(map(str, range(n)))
         grid = Grid(names, problem.positions, ())
     else:
-        bins = problem.grid(problem.y, problem.weight)
+        # No row lies in a tail of bins over all rows.
+        bins = problem.grid(problem.y, problem.weight, tails="none")
         grid = grid_of(bins)
         index = bins.index(torch.tensor(problem.y)).numpy()
         counts = np.bincount(index, minlength=bins.n_bins)

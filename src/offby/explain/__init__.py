@@ -9,6 +9,8 @@ from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from offby.explain.ends import without_tails
+
 if TYPE_CHECKING:
     from offby.results import Comparison
 
@@ -77,8 +79,9 @@ def _rows_of(comparison: "Comparison") -> dict[str, Any]:
             "circle, a tree or at costs; the report shows what its losses do"
         )
     # The bins that the networks of these rows had, not those of the whole table.
-    grid = comparison.rows[0].grid
-    if any(row.grid != grid for row in comparison.rows):
+    rows = [without_tails(row) for row in comparison.rows]
+    grid = rows[0].grid
+    if any(row.grid != grid for row in rows):
         raise ValueError(
             "the page draws rows that share their bins, got rows of different folds; "
             "run offby compare again"
@@ -89,7 +92,7 @@ def _rows_of(comparison: "Comparison") -> dict[str, Any]:
             f"the page draws 2 to {MOST_BINS} bins, the comparison has {n_bins:,}; "
             f"compare with --bins {MOST_BINS} or fewer"
         )
-    for row in comparison.rows:
+    for row in rows:
         for method, probs in row.probs.items():
             if len(probs) != n_bins or not all(0 <= p <= 1 for p in probs):
                 raise ValueError(
@@ -123,7 +126,7 @@ def _rows_of(comparison: "Comparison") -> dict[str, Any]:
                 "value": row.value,
                 "probs": row.probs,
             }
-            for row in comparison.rows
+            for row in rows
         ],
     }
 

@@ -164,6 +164,9 @@ class Grid:
     """Where each class or bin center lies, in the units of the target."""
     edges: tuple[float, ...]
     """Bin edges, one more than bins; empty for classes."""
+    tails: str = "none"
+    """Which of the end bins reach to infinity, as in `Bins`: half of their mass lies
+    within their outer edge. Comparisons of earlier offby had none."""
 
 
 @dataclass(frozen=True)
