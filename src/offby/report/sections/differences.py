@@ -24,7 +24,7 @@ def _from_best(comparison: Comparison) -> list[Difference]:
     return [
         difference
         for metric in comparison.metrics
-        if (best := comparison.best(metric)) is not None
+        if (best := comparison.best_loss(metric)) is not None
         for difference in ranking.from_best(comparison.differences, metric.key, best)
     ]
 
