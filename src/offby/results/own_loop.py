@@ -39,12 +39,12 @@ class OwnLoop:
 
 
 def own_loop(comparison: Comparison) -> OwnLoop | None:
-    """The best loss by the first use; None if it is none of `offby.nn`.
+    """The best loss on the network by the first use; None if it is none of `offby.nn`.
 
     Also None for a comparison of an earlier offby, which did not keep how training
     measured distances.
     """
-    best, data = comparison.best(), comparison.data
+    best, data = comparison.best_loss(), comparison.data
     measure = comparison.rows[0].grid.measure if comparison.rows else None
     if best is None or measure is None:
         return None
