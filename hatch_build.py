@@ -88,6 +88,7 @@ def _units() -> dict[str, tuple[str, list[str]]]:
             "BYTES": n_bytes,
             "RUN": f"offby_run_{name}",
             "BOOST": f"offby_boost_{name}",
+            "TARGETS": f"offby_targets_{name}",
         }
         named = [f"-DOFFBY_{key}={value}" for key, value in defines.items()]
         return "level.cpp", [*named, *flags]

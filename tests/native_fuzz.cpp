@@ -10,9 +10,11 @@
 
 #include "boosting_job.hpp"
 #include "job.hpp"
+#include "targets_job.hpp"
 
 extern "C" void offby_run(const Job*);
 extern "C" void offby_rescale(const Job*);
+extern "C" void offby_targets(const TargetsJob*);
 extern "C" int64_t offby_boost_single(const BoostingJob<float>*);
 extern "C" int64_t offby_boost_double(const BoostingJob<double>*);
 static int64_t boost(const BoostingJob<float>* job) { return offby_boost_single(job); }
@@ -157,6 +159,32 @@ template <class C> static bool grown(int32_t level) {
   return boost(&job) == why;
 }
 
+// One job of soft targets, on lines and circles, with odd numbers and deviations.
+static void blurred(int32_t level) {
+  TargetsJob job{};
+  job.level = level;
+  job.kind = int32_t(dice() % 2);
+  job.bins = pick({1, 2, 3, 7, 16, 17, 64, 101});
+  job.rows = pick({0, 1, 5, 33});
+  job.even = dice() % 2;
+  job.wraps = dice() % 2;
+  std::vector<float> values(job.rows), masses(job.rows * job.bins);
+  std::vector<double> edges(job.bins + 1), sigma(job.rows);
+  double at = number() > 0 ? -3 : 1e6;
+  for (double& x : edges) x = at += job.even ? 0.25 : 0.01 + double(dice() % 100) / 50;
+  for (float& y : values) {
+    y = float(number());
+    if (dice() % 4 == 0) y = float(edges[dice() % edges.size()]);
+  }
+  for (double& s : sigma) s = std::fabs(number()) + (dice() % 9 ? 1e-3 : 0);
+  job.values = values.data(), job.edges = edges.data(), job.masses = masses.data();
+  job.spread = double(pick({1, 3, 900})) / 100;
+  if (dice() % 20 == 0) job.spread = INFINITY;
+  if (dice() % 3 == 0) job.widths = 0.75;
+  else if (dice() % 2) job.sigma = sigma.data();
+  offby_targets(&job);
+}
+
 int main() {
   int runs = 0;
   for (int32_t level = 0; offby_level(level); level++)
@@ -232,5 +260,7 @@ int main() {
         std::fprintf(stderr, "a job of the trees should have been refused, or not\n");
         return 1;
       }
+  for (int32_t level = 0; offby_level(level); level++)
+    for (int round = 0; *offby_level(level) && round < 400; round++, runs++) blurred(level);
   std::printf("%d runs\n", runs);
 }

@@ -46,14 +46,14 @@ def stop_of(loss: Loss) -> str:
     state = f"#stop={number}&losses={losses.replace('+', '%2B')}"
     return (
         f'<a href="../{STATIC}{state}">Stop {number} of the explainer, "{title}"</a>, '
-        "opens with this loss: drag the mass and see what it pushes."
+        "opens with this loss."
     )
 
 
 def stop_titles() -> list[str]:
     """The seven steps of the explainer, as docs/choosing.md lists them."""
     text = (stage.DOCS / "choosing.md").read_text(encoding="utf-8")
-    return re.findall(r"^\d\. \*\*([^*]+?)[.?]?\*\*", _section(text), re.M)
+    return re.findall(r"^\d\. \*\*([^*]+?)\.?\*\*", _section(text), re.M)
 
 
 def _section(text: str) -> str:

@@ -62,7 +62,8 @@ def page(loss: Loss, pages: Path) -> str:
         where = stage.link(source, pages / "losses" / "x.md", pages)
         parts += [
             "## Arguments, source and example",
-            f"::: {loss.function.__module__}.{loss.function.__name__}",
+            f"::: {loss.function.__module__}.{loss.function.__name__}\n"
+            "    options:\n      heading_level: 3",
             f"The code is in [{source.name}]({where}).",
         ]
         criterion = criterion_of(loss)
@@ -70,7 +71,7 @@ def page(loss: Loss, pages: Path) -> str:
             parts += [
                 "## As a criterion",
                 f"::: {criterion.__module__}.{criterion.__name__}\n"
-                "    options:\n      members: []",
+                "    options:\n      heading_level: 3\n      members: []",
             ]
     else:
         parts += [
@@ -110,7 +111,7 @@ def _facts(loss: Loss) -> str:
         "Kernels": "C++ on the CPU, Triton on CUDA" if loss.kernel else "plain PyTorch",
     }
     lines = [f"| {name} | {text} |" for name, text in rows.items() if text]
-    return "\n".join(["| | |", "|---|---|", *lines])
+    return "\n".join(["| field | value |", "|---|---|", *lines])
 
 
 def _pushes(loss: Loss) -> str:

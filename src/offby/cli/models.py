@@ -78,7 +78,7 @@ def problem_of(
     scanned = tables.scan(data, reading(asked))
     problem = prepared(scanned, data, target, asked, folds=_FOLDS, command="fit")
     if not quiet:
-        terminal.print_problem(data, scanned, target, problem)
+        terminal.print_problem(data, scanned, target, problem, asked)
     return problem
 
 

@@ -4,6 +4,7 @@
 
 #include "block.hpp"
 #include "boosting.hpp"
+#include "targets.hpp"
 
 namespace OFFBY_LEVEL {
 
@@ -103,4 +104,8 @@ extern "C" void OFFBY_BOOST(const void* job, int single, int64_t begin, int64_t 
     if (single) boosting::boost(*(const BoostingJob<float>*)job, u);
     else boosting::boost(*(const BoostingJob<double>*)job, u);
   }
+}
+
+extern "C" void OFFBY_TARGETS(const void* job, int64_t begin, int64_t end) {
+  targets::rows(*(const TargetsJob*)job, begin, end);
 }
