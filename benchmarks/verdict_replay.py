@@ -22,7 +22,9 @@ EMD1 = 1
 ROPE = 0.01
 Scores = dict[str, np.ndarray]
 """Metric -> losses x seeds x rows."""
-Play = tuple[list[Paired], int]
+Said = dict[tuple[str, int], tuple[Paired, int]]
+"""By metric and loss: the answer, and the leader that it is an answer to."""
+Play = tuple[Said, int]
 """The answers at the end of a run, and the fits that it took."""
 
 

@@ -52,7 +52,7 @@ def _truth(said, leads, key, loss, lead) -> str:
     """What all seeds say of a loss, as an answer to the leader of the short run."""
     if loss == leads[key]:
         pair = said.get((key, lead, loss))
-        turned = {"worse": "better", "better": "worse"}
+        turned: dict[str, str] = {"worse": "better", "better": "worse"}
         return turned.get(pair.verdict, pair.verdict) if pair else "not settled"
     pair = said.get((key, loss, leads[key]))
     return pair.verdict if pair else "not settled"
