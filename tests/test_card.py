@@ -214,3 +214,10 @@ def test_what_would_settle_it_is_said_of_each_loss(needed, says):
         for name, (seeds, rows) in zip(("ce", "emd1"), needed, strict=True)
     ]
     assert says in said.what_settles(open_)
+
+
+def test_a_difference_has_one_unit_with_its_interval_and_without():
+    """The end of an interval above 1,000 % does not make the other numbers another."""
+    wide = replace(difference("emd1", "worse", 8.45), worse_by_high=11.0)
+    assert said.size(wide) == "845 %"
+    assert said.answer(wide).startswith("worse by 845 % (")

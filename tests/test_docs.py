@@ -184,7 +184,8 @@ def test_pages_of_the_estimators_show_what_was_measured(name, monkeypatch) -> No
 # docs/verdict.md and the study it tells of
 
 
-def test_the_page_of_the_verdicts_shows_what_was_measured() -> None:
+def test_the_page_of_the_verdicts_shows_what_was_measured(monkeypatch) -> None:
+    monkeypatch.syspath_prepend(ROOT / "benchmarks")
     script = runpy.run_path(str(ROOT / "benchmarks/verdict.py"))
     found = json.loads((ROOT / "docs/verdict.json").read_text(encoding="utf-8"))
     text = (ROOT / "docs/verdict.md").read_text(encoding="utf-8")

@@ -381,6 +381,7 @@ def test_compare_saves_its_winner_and_says_how_to_use_it():
         method.key for method in comparison.ranked
     ]
     assert "2 folds, 1 seed" in about.scored_on
+    assert f"Training {said.model(best)} on all" in made.output
     predicted("best.offby", "houses.csv")
     board = comparison.leaderboard("polars")
     rps = board["rps"].to_list()

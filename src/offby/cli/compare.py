@@ -94,6 +94,9 @@ def compare(
         # The comparison is not lost for what fails after it.
         fitted, failed = None, ""
         if save is not None or rows is not None:
+            if not quiet:
+                says = models.refit_in_words(comparison, problem, asked["time_budget"])
+                click.echo(says, err=True)
             try:
                 fitted = models.best_fitted(comparison, problem, asked, data, target)
             except Exception as error:

@@ -53,7 +53,7 @@ def folds_and_seeds(asked: dict[str, Any]) -> tuple[int, int]:
     return asked["folds"] or folds, asked["seeds"] or seeds
 
 
-_FEW_ROWS = 12_000
+_FEW_ROWS = 6_000
 """Training rows over all fits below which workers take longer to start than to help."""
 
 

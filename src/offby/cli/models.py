@@ -13,7 +13,7 @@ from offby.cli.files import check_writable, plain, stem
 from offby.cli.grounds import ground_of
 from offby.cli.reading import prepared, reading
 from offby.comparison.config import CompareConfig
-from offby.results import phrases, ranking
+from offby.results import phrases, ranking, said
 
 if TYPE_CHECKING:
     from offby.models import About, Fitted
@@ -229,4 +229,22 @@ def best_fitted(
         scores=scores,
         scored_on="the held-out rows of offby compare "
         f"({run.folds} folds, {phrases.count(seeds, 'seed')})",
+    )
+
+
+def refit_in_words(
+    comparison: "Comparison", problem: "Problem", budget: Any = None
+) -> str:
+    """What is trained after a comparison, and about how long that takes."""
+    from offby import models
+
+    best = comparison.best()
+    if best is None:
+        return "No model has a finite score, so none is trained on all rows."
+    seconds = models.refit_seconds(comparison, len(problem.y))
+    beyond = "" if budget is None else ", beyond the time budget"
+    what = said.model(comparison.method(best))
+    return (
+        f"Training {what} on all {len(problem.y):,} rows takes about "
+        f"{phrases.duration(max(1.0, seconds))}{beyond}."
     )

@@ -357,7 +357,7 @@ run_options = _together(
         "--time-budget",
         metavar="TIME",
         help="Begin no seed after the first, and no reference, that would not end in "
-        "time: 90s, 2m, 1h.",
+        "time: 90s, 2m, 1h. What --save and --test train comes after it.",
     ),
     click.option(
         "--noise/--no-noise",

@@ -7,7 +7,7 @@ from offby.models.kinds import MODELS, ModelKind
 
 if TYPE_CHECKING:
     from offby.models.about import About
-    from offby.models.best import fit_best
+    from offby.models.best import fit_best, refit_seconds
     from offby.models.files import describe, load, save
     from offby.models.fitting import Choice, Fitted, fit_problem
     from offby.models.forecasts import Wanted, forecast_columns, ground_of
@@ -23,6 +23,7 @@ _HOME = {
     "Choice": "fitting",
     "Fitted": "fitting",
     "fit_best": "best",
+    "refit_seconds": "best",
     "fit_problem": "fitting",
     "Wanted": "forecasts",
     "forecast_columns": "forecasts",
@@ -47,6 +48,7 @@ __all__ = [
     "forecast_columns",
     "ground_of",
     "load",
+    "refit_seconds",
     "save",
     "scores_of",
 ]

@@ -74,7 +74,9 @@ def _worth(c: Comparison, best: Method, answer: Answer, metric: Metric) -> str:
         own = answer.best
         parts.append(f"The network with {own}, its best loss, {_differs(found[own])}.")
     usual = found.get(_usual(c, best))
-    if usual is not None and usual.verdict != "practically equal":
+    # Of a network this is the first question; of another model, only if it is told.
+    open_ = ("practically equal", "not settled" if parts else "")
+    if usual is not None and usual.verdict not in open_:
         name = said.model(c.method(usual.method))
         name = f"{name[:1].upper()}{name[1:]}" if usual.method != COMMON else name
         verb = "are" if c.method(usual.method).model == "boosting" else "is"
@@ -180,11 +182,10 @@ def _sure_of_models(c: Comparison, metric: Metric) -> str:
 
 
 def _names(models: Sequence[Method]) -> str:
-    """The models if they are two at most, else the first and how many there are."""
-    names = [said.model(each) for each in models]
-    if len(names) > 2:
-        names = [names[0], f"{len(names) - 1} other models"]
-    return listed(names)
+    """The models if they are two at most, else how many there are."""
+    if len(models) > 2:
+        return f"{len(models)} other models"
+    return listed([said.model(each) for each in models])
 
 
 def _cost(c: Comparison, best: Method) -> str:

@@ -34,6 +34,7 @@ class Comparison:
 
     data: Data
     methods: tuple[Method, ...]
+    """The best one first, as in every table."""
     metrics: tuple[Metric, ...]
     scores: tuple[Score, ...]
     differences: tuple[Difference, ...]

@@ -22,9 +22,7 @@ from offby.tabular.criteria import Loss, training_loss
 from offby.tabular.data import TrainingData
 from offby.tabular.onnx.export import export as write_graph
 from offby.tabular.rows import Rows
-
-_FEW = 5000
-"""With fewer rows, "auto" trains five bags."""
+from offby.tabular.splits import usual_bags
 
 AT_LEAST_ONE = Interval(Integral, 1, None, closed="left")
 
@@ -157,8 +155,7 @@ class Learner(TabularEstimator):
         """Number of models to train."""
         if self.n_bags != "auto":
             return self.n_bags
-        weight = float(data.row_weights().double().sum())
-        return 5 if 25 <= weight < _FEW and len(data.index) >= 5 else 1
+        return usual_bags(float(data.row_weights().double().sum()), len(data.index))
 
     @contextmanager
     def _progress(self) -> Iterator[Callable[[int, float], None]]:
