@@ -3,10 +3,10 @@
     python benchmarks/adapters.py docs/adapters.json --only series
     python benchmarks/adapters.py docs/adapters.json --only cartpole
 
-"series" is examples/forecast_series.py (docs/forecasting.md; needs gluonts[torch] 0.17
-and vega_datasets, three minutes), "cartpole" is examples/cartpole_values.py (docs/jobs.md;
-needs gymnasium 1.4, five minutes), "toy" and "facial" are the reproductions of
-examples/published_*.py. Each keeps every score of every seed.
+"series" is examples/forecast_series.py (docs/forecasting.md; three minutes; needs
+gluonts[torch] 0.17 and vega_datasets), "cartpole" is examples/cartpole_values.py
+(docs/jobs.md; five minutes; needs gymnasium 1.4), "toy" and "facial" are the
+reproductions of examples/published_*.py. Each keeps every score of every seed.
 """
 
 import argparse

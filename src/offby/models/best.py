@@ -1,5 +1,6 @@
 """From a comparison in Python to its best model, trained on all rows."""
 
+from collections import Counter
 from typing import Any
 
 import numpy as np
@@ -29,8 +30,9 @@ def fit_best(
         metric: Key of the metric that decides; the first one by default.
         model: "network" for the best loss on the network, whatever scores better; so it
             is with a loss of your own, by which trees cannot learn.
-        settings: Further settings of the estimator, as `random_state=0`. Those that a
-            mean of network and trees does not know itself go to both of them.
+        settings: Further settings of the estimator, as `random_state=0`, and `strategy`
+            and `bounds` if `compare` was given them. Those that a mean of network and
+            trees does not know itself go to both of them.
 
     Returns:
         A fitted estimator: `OrdinalClassifier` or `BinnedRegressor` if a loss on the
@@ -58,7 +60,10 @@ def fit_best(
     kind = method.model or "network"
     chosen = {"loss": method.loss or best} | settings
     if data.kind == "number":
-        chosen = {"n_bins": max(2, len(data.edges) - 1)} | chosen
+        # Each fold chose its scale; all rows get the one that most folds chose.
+        scale = Counter(data.scales).most_common(1)[0][0] if data.scales else "none"
+        on_scale = {} if scale == "none" else {"target_transform": scale}
+        chosen = {"n_bins": max(2, len(data.edges) - 1)} | on_scale | chosen
         return _made(kind, "number", chosen).fit(X, y, sample_weight=sample_weight)
     codes = np.asarray(y)
     if (
