@@ -84,10 +84,14 @@ def test_stops_of_the_explainer_are_those_of_its_page(website):
     assert len(titles) >= 7
     assert [title for title in titles if title not in page] == []
     named = {loss.name: loss for loss in LOSSES}
-    for name, (number, losses) in embedded.STOPS.items():
-        assert titles[number - 1] in embedded.stop_of(named[name])
-        assert name in losses.split(",")
-    assert embedded.stop_of(named["slace"]) == ""
+    for name, stops in embedded.STOPS.items():
+        for number, losses in stops.items():
+            assert titles[number - 1] in embedded.stops_of(named[name])
+            assert name in losses.split(",")
+    assert {number for stops in embedded.STOPS.values() for number in stops} == {
+        *range(1, 7)
+    }
+    assert embedded.stops_of(named["slace"]) == ""
 
 
 def test_an_adapter_in_a_folder_has_a_page_of_reference(website, tmp_path):

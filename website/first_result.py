@@ -18,7 +18,7 @@ from stage import DOCS
 from offby.report import render
 from offby.results import Comparison
 
-WIDTH, HEIGHT = 1000, 508
+WIDTH, HEIGHT = 1000, 502
 PICTURE = DOCS / "first-result.png"
 
 

@@ -37,7 +37,9 @@ def write(pages: Path) -> None:
         )
     head = (
         "# All losses\n\nEvery loss has a page with the same fields. "
-        "[Which loss when](../choosing.md) says which one to take.\n\n"
+        "[Which loss when](../choosing.md) says which one to take; the last stop of "
+        f'the explainer, <a href="../{embedded.STATIC}#stop=7">'
+        f"{embedded.stop_titles()[6]}</a>, shows why.\n\n"
         "| name | title | formula | feels distance | proper |\n|---|---|---|---|---|\n"
     )
     (folder / "index.md").write_text(head + "\n".join(rows) + "\n", encoding="utf-8")
@@ -125,7 +127,7 @@ def _pushes(loss: Loss) -> str:
         f"logit (minus the gradient): {found}. [What a loss does to a "
         "prediction](../maths/anatomy.md) has the theory, and in [the explainer]"
         "(../explainer/index.md) you can drag the mass yourself. "
-        f"{embedded.stop_of(loss)}"
+        f"{embedded.stops_of(loss)}"
     )
 
 
