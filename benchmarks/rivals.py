@@ -1,15 +1,16 @@
-"""The estimators beside gradient boosting, with the defaults of everything.
+"""Gradient boosting of other libraries, with the defaults of everything.
 
     pip install -e '.[rivals]'
     python benchmarks/rivals.py DATA classes [SET ...]    RPS on 5 folds
     python benchmarks/rivals.py DATA numbers [SET ...]    CRPS, log likelihood, coverage
-    python benchmarks/rivals.py table                     these, for docs/estimators.md
+    python benchmarks/rivals.py table                     beside offby, for a page
 
 DATA is a folder with winequality.csv.gz, diamonds.csv.gz and the like. A set of more
 than 5,000 rows is cut to a random 5,000. Every rival that can stop early does, on a
 random 15 % of its training rows, and is else untuned; so are the estimators. A number
 restricts the run to the first folds. Each fold is added to docs/rivals.json as it is
-done, and is not done again.
+done, and is not done again. `table` puts the network of offby beside them, as
+benchmarks/boosted.py has measured it; each row is of the folds that all models have.
 """
 
 import json
@@ -28,7 +29,6 @@ from sets import CLASSES, NUMBERS, read
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.model_selection import KFold, train_test_split
 
-from offby import BinnedRegressor, OrdinalClassifier
 from offby.metrics import ranked_probability_score
 
 OUT = Path(__file__).parents[1] / "docs" / "rivals.json"
@@ -39,6 +39,7 @@ TABLES = (
     ("numbers", "coverage"),
 )
 MOST_ROWS = 5_000
+OFFBY = "offby"
 Rows = dict[str, np.ndarray]
 """Scores of each row."""
 LEVELS = np.arange(1, 20) / 20
@@ -81,12 +82,6 @@ def spread(probs: np.ndarray, known: np.ndarray, classes: np.ndarray) -> np.ndar
     whole = np.zeros((len(probs), len(classes)))
     whole[:, np.searchsorted(classes, known)] = probs
     return whole
-
-
-def offby_classes(fold: Fold, classes: np.ndarray) -> np.ndarray:
-    model = OrdinalClassifier(categories=list(classes), random_state=0)
-    model.fit(fold.X[fold.learned.tolist()], fold.y[fold.learned])
-    return model.predict_proba(fold.X[fold.new.tolist()])
 
 
 def sklearn_classes(fold: Fold, classes: np.ndarray) -> np.ndarray:
@@ -170,19 +165,6 @@ def ordboost_classes(fold: Fold, classes: np.ndarray) -> np.ndarray:
     return spread(model.predict_proba(fold.codes(fold.new)), known, classes)
 
 
-def offby_numbers(fold: Fold) -> Rows:
-    model = BinnedRegressor(random_state=0)
-    model.fit(fold.X[fold.learned.tolist()], fold.y[fold.learned])
-    predicted = model.predict_dist(fold.X[fold.new.tolist()])
-    y = fold.y[fold.new]
-    low, high = predicted.interval(0.9)
-    return {
-        "CRPS": predicted.crps(y),
-        "log likelihood": predicted.log_pdf(y),
-        "coverage": (low <= y) & (y <= high),
-    }
-
-
 def lightgbm_numbers(fold: Fold) -> Rows:
     import lightgbm
 
@@ -260,14 +242,12 @@ def _normal(mean, deviation, y) -> Rows:
 
 MODELS: dict[str, dict[str, Callable]] = {
     "classes": {
-        "offby": offby_classes,
         "scikit-learn": sklearn_classes,
         "LightGBM": lightgbm_classes,
         "CatBoost": catboost_classes,
         "ordboost": ordboost_classes,
     },
     "numbers": {
-        "offby": offby_numbers,
         "LightGBM, 19 quantiles": lightgbm_numbers,
         "CatBoost, 19 quantiles": catboost_numbers,
         "CatBoost, normal": catboost_normal,
@@ -278,7 +258,7 @@ MODELS: dict[str, dict[str, Callable]] = {
 
 def judged(part: str, model: str, fold: Fold) -> dict[str, float]:
     """Scores of one model on one fold."""
-    begun = time.perf_counter()
+    begun = time.process_time()
     if part == "classes":
         classes = np.unique(fold.y)
         probs = MODELS[part][model](fold, classes)
@@ -289,7 +269,7 @@ def judged(part: str, model: str, fold: Fold) -> dict[str, float]:
         rows = MODELS[part][model](fold)
         found = {score: values.mean() for score, values in rows.items()}
     return {k: float(v) for k, v in found.items()} | {
-        "seconds": round(time.perf_counter() - begun, 1)
+        "CPU seconds": round(time.process_time() - begun, 2)
     }
 
 
@@ -318,11 +298,25 @@ def means(done: list[dict[str, float]]) -> dict[str, float]:
     return {key: float(np.mean([each[key] for each in done])) for key in done[0]}
 
 
+def with_offby(known: dict, part: str) -> dict:
+    """The folds of all models by set, with the network of offby first."""
+    networks = json.loads(OUT.with_name("boosted.json").read_text())[part]
+    found = {}
+    for name, cells in known[part].items():
+        of_offby = networks.get(name, {}).get("offby network", {})
+        rows = [of_offby[place] for place in sorted(of_offby)]
+        rows = [row | {"log likelihood": -row["log score"]} for row in rows]
+        found[name] = {OFFBY: rows} | {m: cells[m] for m in MODELS[part] if m in cells}
+    return found
+
+
 def table(known: dict, part: str, score: str) -> str:
     """A score of every model on every set, in Markdown; the best is bold."""
-    models = MODELS[part].keys()
+    models = [OFFBY, *MODELS[part]]
     whole = {
-        name: cells for name, cells in known[part].items() if models <= cells.keys()
+        name: cells
+        for name, cells in with_offby(known, part).items()
+        if all(cells.get(model) for model in models)
     }
     models = [m for m in models if any(score in means(c[m]) for c in whole.values())]
     best = {"log likelihood": max, "coverage": _nearest}.get(score, min)
@@ -331,12 +325,12 @@ def table(known: dict, part: str, score: str) -> str:
         "|---" * (len(models) + 1) + "|",
     ]
     for name, cells in whole.items():
-        row = [means(cells[model])[score] for model in models]
+        n_folds = min(len(cells[model]) for model in models)
+        row = [means(cells[model][:n_folds])[score] for model in models]
         texts = [
             f"**{value:.4g}**" if value == best(row) else f"{value:.4g}"
             for value in row
         ]
-        n_folds = len(cells[models[0]])
         folds_of = "1 fold" if n_folds == 1 else f"{n_folds} folds"
         lines.append(f"| {name}, {folds_of} | " + " | ".join(texts) + " |")
     return "\n".join(lines)

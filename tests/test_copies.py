@@ -4,6 +4,8 @@ import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
+from hypothesis import assume, example, given
+from hypothesis import strategies as st
 
 from offby.comparison import Comparison, compare
 from offby.comparison.config import Kind
@@ -15,7 +17,7 @@ from offby.tabular import (
     BoostedOrdinalClassifier,
     OrdinalClassifier,
 )
-from offby.tabular.copies import first_copies, united
+from offby.tabular.copies import are_copies, first_copies, united
 from offby.tabular.splits import even_parts
 
 TINY = Settings(max_iter=1, hidden_layer_sizes=(4,))
@@ -150,8 +152,8 @@ def sides_of(monkeypatch, model, X, y) -> list[tuple[np.ndarray, np.ndarray]]:
 def test_no_estimator_learns_from_copies_of_its_validation_rows(
     monkeypatch, estimator, n_bags
 ):
-    X, y, number = table()
-    y = y + 0.1 * number if "Binned" in estimator.__name__ else y
+    X, _, number = table()
+    y = number / 7.0 if "Binned" in estimator.__name__ else number % 3
     model = estimator(n_bags=n_bags, random_state=0)
     sides = sides_of(monkeypatch, model, X, y)
     assert len(sides) == n_bags
@@ -172,6 +174,32 @@ def test_where_few_rows_differ_any_row_may_validate(monkeypatch, estimator):
     X, y = np.arange(120.0)[:, None] % 6, np.arange(120) % 5 // 2
     sides = sides_of(monkeypatch, estimator(random_state=0), X, y)
     assert any(set(X[a, 0]) & set(X[b, 0]) for a, b in sides)
+
+
+@pytest.mark.parametrize("estimator", [OrdinalClassifier, BoostedOrdinalClassifier])
+def test_where_the_same_inputs_have_other_targets_any_row_may_validate(
+    monkeypatch, estimator
+):
+    X, y, _ = table()
+    sides = sides_of(monkeypatch, estimator(random_state=0), X, y)
+    assert any(set(X[a, 0]) & set(X[b, 0]) for a, b in sides)
+
+
+@given(st.lists(st.tuples(st.integers(0, 4), st.integers(0, 2), st.integers(1, 3)),
+                min_size=1, max_size=30))  # fmt: skip
+@example([(i, i % 3, 2) for i in range(18)] + [(i, j, 1) for i in (18, 19)
+                                              for j in (0, 1)])  # fmt: skip
+def test_rows_of_a_weight_are_copies_as_rows_that_come_again_are(rows):
+    inputs, target, weight = np.array(rows).T
+    again = [np.repeat(each, weight) for each in (inputs, target)]
+    once = are_copies(inputs, target, weight.astype(float))
+    assert once == are_copies(*again, np.ones(weight.sum()))
+    # By the definition: two rows of the same inputs, and any two, one after the other.
+    same, y = (each[:, None] == each for each in again)
+    pairs = max(1, same.sum() - len(same))
+    margin = 0.1 * (~y).mean() - (same & ~y).sum() / pairs
+    assume(not 0 < abs(margin) < 1e-12)
+    assert once == (margin >= 0)
 
 
 def test_rows_of_few_groups_are_in_as_even_parts_as_can_be():

@@ -5,6 +5,7 @@ import importlib
 import json
 import re
 import runpy
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -22,13 +23,14 @@ LINK = re.compile(r"\]\(([^)\s]+)\)")
 every_page = pytest.mark.parametrize("page", PAGES, ids=lambda p: p.name)
 
 
-def names_of_tests() -> set[str]:
+@cache
+def names_of_tests() -> frozenset[str]:
     found = set()
     for file in (ROOT / "tests").glob("test_*.py"):
         for node in ast.parse(file.read_text(encoding="utf-8")).body:
             if isinstance(node, ast.FunctionDef) and node.name.startswith("test_"):
                 found.add(f"{file.name}::{node.name}")
-    return found
+    return frozenset(found)
 
 
 @every_page
@@ -170,38 +172,13 @@ def test_confident_and_wrong_learns_where_the_page_says_so(entry: Loss) -> None:
 
 # docs/estimators.md and the measurements it tells of
 
-REACHED = json.loads((ROOT / "docs/estimators.json").read_text())
 
-
-def test_estimators_page_tells_what_was_measured() -> None:
-    text = (ROOT / "docs/estimators.md").read_text(encoding="utf-8")
-    lines = []
-    for row in REACHED["uci"]:
-        cells = (
-            f"{row[key]:.3f} ± {row[f'{key}, standard error']:.3f}"
-            for key in ("RMSE", "log likelihood", "CRPS")
-        )
-        lines.append(f"| {row['data']} | {row['splits']} | {' | '.join(cells)} |")
-    for row in REACHED["coverage"]:
-        inside = f"{row['plain']:.3f} | {row['conformal']:.3f}"
-        lines.append(f"| {row['data']} | {row['rows']} | {inside} |")
-    for row in REACHED.get("bins", []):
-        cells = (f"{row[f'{n} bins']:.2f}" for n in (10, 30, 100, 300))
-        boosting = f"{row['boosting, 19 quantiles']:.2f}"
-        lines.append(f"| {row['data']} | {' | '.join(cells)} | {boosting} |")
-    assert [line for line in lines if line not in text] == []
-    (took,) = REACHED["time"]
-    assert f"take {took['fit, s']:.0f} s on two cores" in text
-    assert f"100,000 rows {took['forecast of 100,000, s']:.1f} s" in text
-
-
-def test_estimators_page_shows_the_rivals_as_measured(monkeypatch) -> None:
+@pytest.mark.parametrize("name", ["estimators", "boosted"])
+def test_pages_of_the_estimators_show_what_was_measured(name, monkeypatch) -> None:
     monkeypatch.syspath_prepend(ROOT / "benchmarks")
-    rivals = importlib.import_module("rivals")
-    known = json.loads((ROOT / "docs/rivals.json").read_text())
-    text = (ROOT / "docs/estimators.md").read_text(encoding="utf-8")
-    for part, score in rivals.TABLES:
-        assert rivals.table(known, part, score) in text
+    page = (ROOT / f"docs/{name}.md").read_text(encoding="utf-8")
+    module = "estimators_page" if name == "estimators" else "boosted_tables"
+    assert importlib.import_module(module).made(page) == page
 
 
 # docs/verdict.md and the study it tells of

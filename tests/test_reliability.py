@@ -82,9 +82,17 @@ def numbers(spread=1.0):
     return y, probs / probs.sum(-1, keepdims=True), bins
 
 
+@pytest.mark.parametrize("tails", ["none", "half-normal", "upper-half-normal"])
 @pytest.mark.parametrize("rounded", [False, True], ids=["real", "whole numbers"])
-def test_parts_of_the_crps_add_up_to_it(rounded):
+def test_parts_of_the_crps_add_up_to_it(rounded, tails):
     y, probs, bins = numbers(spread=0.5)
+    if tails != "none":
+        y[:3] = [-15.0, 13.0, 40.0]
+        bins = Bins(bins.edges[10:-10], tails=tails)
+        kept = probs[:, 10:-10]
+        kept[:, 0] += probs[:, :10].sum(-1)
+        kept[:, -1] += probs[:, -10:].sum(-1)
+        probs = kept
     if rounded:
         y = np.rint(y)
     parts = crps_parts(problem("number", y, bins=bins), fits(probs))

@@ -4,12 +4,15 @@
 """
 
 import importlib
+import json
 import re
+import shutil
 import tomllib
 from pathlib import Path
 
 import pytest
 
+from offby import explain
 from offby.cli.installed import BRINGS
 from offby.losses.registry import LOSSES
 
@@ -32,6 +35,8 @@ def test_a_loss_has_a_page_with_the_same_fields(loss, website, tmp_path):
     assert f"| Proper | {loss.proper} |" in page
     assert f"](../maths/{loss.page}.md)" in page
     assert "## Arguments" in page
+    assert "## Cost" in page
+    assert "## Where it wins" in page
     assert ("## What it pushes" in page) == (loss.takes != "batch")
     if loss.function is not None:
         assert f"::: {loss.function.__module__}.{loss.function.__name__}" in page
@@ -44,6 +49,103 @@ def test_the_pushes_of_a_page_are_those_of_the_theory(website):
     (ce,) = (loss for loss in LOSSES if loss.name == "ce")
     assert float(pictures.pushes(ce)[4]) == pytest.approx(0.92)
     assert float(pictures.pushes(ce).sum()) == pytest.approx(0, abs=1e-12)
+
+
+def test_where_a_loss_wins_is_what_was_measured(website):
+    wins = website("wins")
+    found = json.loads((ROOT / "docs/choosing.json").read_text())
+    for metric, verdict in found["concrete"]["verdicts"].items():
+        winner = wins.where_it_wins(verdict["best"])
+        line = next(row for row in winner.splitlines() if "strength of" in row)
+        best, _, _ = line.partition(";")
+        assert wins.METRICS[metric] in best.partition("best by")[2]
+    assert "| best by" not in wins.where_it_wins("two-hot")
+    assert "so we cannot say" in wins.where_it_wins("sinkhorn")
+
+
+def test_wins_over_problems_are_counted_by_the_lowest_score(website, monkeypatch):
+    wins = website("wins")
+    problems = [
+        {"kind": "classes", "scores": {"ce": {"rps": a}, "emd2": {"rps": b}}}
+        for a, b in [(1.0, 0.5), (1.0, 0.9), (1.0, 1.2)]
+    ]
+    monkeypatch.setattr(wins, "_measured", lambda file: problems)
+    ((_, ce, _),) = wins._many_problems("ce")
+    ((_, emd2, _),) = wins._many_problems("emd2")
+    assert ce == "lowest RPS in 1 of 3, against `emd2`"
+    assert emd2.startswith("lowest RPS in 2 of 3, against `ce`")
+    assert emd2.endswith("median gain over `ce`: +10.0 %")
+
+
+def test_stops_of_the_explainer_are_those_of_its_page(website):
+    embedded = website("embedded")
+    page = explain.render()
+    titles = embedded.stop_titles()
+    assert len(titles) >= 7
+    assert [title for title in titles if title not in page] == []
+    named = {loss.name: loss for loss in LOSSES}
+    for name, (number, losses) in embedded.STOPS.items():
+        assert titles[number - 1] in embedded.stop_of(named[name])
+        assert name in losses.split(",")
+    assert embedded.stop_of(named["slace"]) == ""
+
+
+def test_an_adapter_in_a_folder_has_a_page_of_reference(website, tmp_path):
+    website("catalog")._integrations(tmp_path)
+    (folder,) = importlib.import_module("offby.integrations").__path__
+    adapters = {
+        found.stem
+        for found in Path(folder).glob("[!_]*")
+        if found.suffix == ".py" or (found / "__init__.py").exists()
+    }
+    pages = {page.stem for page in (tmp_path / "reference").glob("*.md")}
+    assert pages == {f"offby.integrations.{name}" for name in adapters}
+    text = (tmp_path / "reference/offby.integrations.transformers.md").read_text()
+    assert "::: offby.integrations.transformers._trainer.compute_loss_func" in text
+    assert "(../language-models.md)" in text
+
+
+def test_what_the_theme_leaves_without_a_name_gets_one(website):
+    theme = website("theme")
+    made = theme.mended_page(f"{theme.SEARCH}</div>")
+    assert 'role="dialog" aria-label="Search"></div>' in made
+    with pytest.raises(ValueError, match="Material has changed"):
+        theme.mended_page("<p>another theme</p>")
+    assert (
+        theme.mended_script(f"x({theme.BUTTONS})") == 'x("div",{class:"md-code__nav"})'
+    )
+
+
+def test_roles_of_docstrings_are_plain_words(website):
+    made = website("formulas").in_docstring("As :func:`offby.losses.slace` does.")
+    assert made == "As `offby.losses.slace` does."
+
+
+def test_the_search_of_the_site_needs_no_server(tmp_path):
+    """Browsers refuse a worker from a file: iframe-worker.js stands in for it."""
+    sync_api = pytest.importorskip("playwright.sync_api")
+    chromium = shutil.which("chromium") or shutil.which("chromium-browser")
+    if chromium is None:
+        pytest.skip("needs Chromium, which is not on this machine")
+    shutil.copy(ROOT / "website/iframe-worker.js", tmp_path)
+    (tmp_path / "twice.js").write_text(
+        'addEventListener("message", (event) => postMessage(2 * event.data));'
+    )
+    page = tmp_path / "page.html"
+    page.write_text(
+        "<!doctype html><script src=iframe-worker.js></script><script>"
+        'const worker = new Worker("twice.js");'
+        'worker.addEventListener("message", (event) => (document.title = event.data));'
+        "worker.postMessage(21);</script>"
+    )
+    with sync_api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=chromium, args=["--no-sandbox", "--disable-gpu"]
+        )
+        view = browser.new_page()
+        view.goto(page.as_uri())
+        view.wait_for_function("document.title === '42'")
+        browser.close()
 
 
 def test_every_page_is_in_the_navigation(website, tmp_path):
@@ -60,7 +162,7 @@ def test_every_page_is_in_the_navigation(website, tmp_path):
 def test_pages_named_by_the_navigation_exist(website):
     stage = website("stage")
     names = [n for listed in website("navigation").SECTIONS.values() for n in listed]
-    made = {"maths/README.md", *stage.AT_THE_TOP.values()}
+    made = {"maths/README.md", "explainer/index.md", *stage.AT_THE_TOP.values()}
     plain = [name for name in names if "*" not in name and name not in made]
     assert [name for name in plain if not (ROOT / "docs" / name).exists()] == []
     assert [name for name in stage.AT_THE_TOP if not (ROOT / name).exists()] == []

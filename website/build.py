@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 import catalog
+import embedded
 import losses
 import navigation
 import stage
@@ -24,6 +25,7 @@ def main() -> None:
     pages.mkdir(parents=True)
     losses.write(pages)
     catalog.write(pages)
+    embedded.write(pages)
     theory = sorted((stage.DOCS / "maths").glob("*.md"))
     titles = [
         (f.name, f.read_text(encoding="utf-8").splitlines()[0][2:]) for f in theory

@@ -1,6 +1,8 @@
 """Pages of grounds, estimators, metrics and the reference, from their docstrings."""
 
+import ast
 import inspect
+import re
 from collections.abc import Iterable
 from importlib import import_module
 from importlib.util import find_spec
@@ -106,19 +108,49 @@ def _integrations(pages: Path) -> None:
     if find_spec("offby.integrations") is None:
         return
     (folder,) = import_module("offby.integrations").__path__
-    for file in sorted(Path(folder).glob("[!_]*.py")):
-        module = f"offby.integrations.{file.stem}"
-        _save(pages / f"reference/{module}.md", f"# {module}\n\n::: {module}\n")
+    for found in sorted(Path(folder).glob("[!_]*")):
+        module = f"offby.integrations.{found.stem}"
+        if found.suffix == ".py":
+            text = f"# {module}\n\n::: {module}\n"
+        elif (found / "__init__.py").exists():
+            text = _adapter_in_a_folder(module, found)
+        else:
+            continue
+        _save(pages / f"reference/{module}.md", text)
+
+
+def _adapter_in_a_folder(module: str, folder: Path) -> str:
+    """Its reference, read without running it: the library need not be installed."""
+    tree = ast.parse((folder / "__init__.py").read_text(encoding="utf-8"))
+    defined = {
+        name.name: f"{node.module}.{name.name}"
+        for node in tree.body
+        if isinstance(node, ast.ImportFrom)
+        for name in node.names
+    }
+    names = next(
+        ast.literal_eval(node.value)
+        for node in tree.body
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__all__"
+    )
+    parts = [f"# {module}", _linked(ast.get_docstring(tree))]
+    parts += [f"::: {defined.get(name, f'{module}.{name}')}" for name in names]
+    return "\n\n".join(parts) + "\n"
 
 
 def _reference(module: str, names: Iterable[str]) -> str:
     parent = import_module(module)
-    parts = [f"# {module}", inspect.getdoc(parent) or ""]
+    parts = [f"# {module}", _linked(inspect.getdoc(parent))]
     for name in names:
         found = getattr(parent, name)
         if not inspect.ismodule(found):
             parts.append(f"::: {_path_of(found, module, name)}")
     return "\n\n".join(parts) + "\n"
+
+
+def _linked(docstring: str | None) -> str:
+    """A docstring whose pages of docs/ are links from a page one folder deep."""
+    return re.sub(r"docs/([\w./-]+\.md)", r"[\1](../\1)", docstring or "")
 
 
 def _path_of(found: object, module: str, name: str) -> str:

@@ -1,12 +1,14 @@
 """A page for each loss, from its record, its docstring and what its code computes."""
 
-import json
 import re
 from pathlib import Path
 
+import cost
+import embedded
 import pictures
 import stage
 import torch
+import wins
 
 from offby import nn
 from offby.losses.registry import LOSSES, Loss
@@ -54,13 +56,14 @@ def page(loss: Loss, pages: Path) -> str:
     ]
     if loss.takes != "batch":
         parts += [_pushes(loss), _scale(loss)]
-    parts += [_cost(loss), _choosing(loss)]
+    parts += [cost.cost(loss), _choosing(loss), wins.where_it_wins(loss.name)]
     if loss.function is not None:
         source = Path(loss.function.__code__.co_filename)
         where = stage.link(source, pages / "losses" / "x.md", pages)
         parts += [
             "## Arguments, source and example",
-            f"::: {loss.function.__module__}.{loss.function.__name__}",
+            f"::: {loss.function.__module__}.{loss.function.__name__}\n"
+            "    options:\n      heading_level: 3",
             f"The code is in [{source.name}]({where}).",
         ]
         criterion = criterion_of(loss)
@@ -68,7 +71,7 @@ def page(loss: Loss, pages: Path) -> str:
             parts += [
                 "## As a criterion",
                 f"::: {criterion.__module__}.{criterion.__name__}\n"
-                "    options:\n      members: []",
+                "    options:\n      heading_level: 3\n      members: []",
             ]
     else:
         parts += [
@@ -108,7 +111,7 @@ def _facts(loss: Loss) -> str:
         "Kernels": "C++ on the CPU, Triton on CUDA" if loss.kernel else "plain PyTorch",
     }
     lines = [f"| {name} | {text} |" for name, text in rows.items() if text]
-    return "\n".join(["| | |", "|---|---|", *lines])
+    return "\n".join(["| field | value |", "|---|---|", *lines])
 
 
 def _pushes(loss: Loss) -> str:
@@ -120,8 +123,9 @@ def _pushes(loss: Loss) -> str:
         "The upper bars are a forecast of seven classes at distance 1 from each other; "
         "the truth is class 5. The lower bars show how one step of training moves each "
         f"logit (minus the gradient): {found}. [What a loss does to a "
-        "prediction](../maths/anatomy.md) has the theory, and `offby explain` writes a "
-        "page on which you can drag the mass."
+        "prediction](../maths/anatomy.md) has the theory, and in [the explainer]"
+        "(../explainer/index.md) you can drag the mass yourself. "
+        f"{embedded.stop_of(loss)}"
     )
 
 
@@ -148,22 +152,6 @@ def _peak(at: int) -> torch.Tensor:
     p = torch.full((len(pictures.FORECAST),), 0.001, dtype=torch.float64)
     p[at - 1] = 1 - 0.001 * (len(pictures.FORECAST) - 1)
     return p
-
-
-def _cost(loss: Loss) -> str:
-    known = json.loads((stage.ROOT / "benchmarks/results/cpu.json").read_text())
-    name = loss.function.__name__ if loss.function else ""
-    measured = {shape: of[name] for shape, of in known["ratios"].items() if name in of}
-    if name == "cross_entropy" or not measured:
-        return ""
-    shapes = " | ".join(measured)
-    times = " | ".join(f"{of['ratio']:.2f}" for of in measured.values())
-    return (
-        "## Cost\n\nTime of the loss and its gradient on the CPU, divided by that of "
-        f"`torch.nn.functional.cross_entropy`:\n\n| rows x classes | {shapes} |\n"
-        f"|---|{'---|' * len(measured)}\n| time | {times} |\n\n"
-        "`benchmarks/cpu.py` measured it; see [the kernels](../kernels.md)."
-    )
 
 
 def _choosing(loss: Loss) -> str:

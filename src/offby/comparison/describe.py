@@ -8,8 +8,9 @@ import torch
 
 from offby.bins import Bins
 from offby.comparison.hashing import hash_of_rows
-from offby.comparison.problem import Problem
-from offby.results import Data, Grid
+from offby.comparison.problem import Fold, Problem
+from offby.grounds import Ground, Line
+from offby.results import Data, Grid, Measure
 
 
 def split_of(problem: Problem) -> str:
@@ -35,10 +36,28 @@ def not_tested(problem: Problem, noise: bool) -> tuple[str, ...]:
 
 
 def grid_of(bins: Bins) -> Grid:
-    """The bins as a reader sees them: named by their edges."""
+    """The bins as a reader sees them: named by their edges, tails by their only one."""
     edges = tuple(map(float, bins.edges))
-    names = tuple(f"{low:.4g} to {high:.4g}" for low, high in pairwise(edges))
-    return Grid(names, tuple(map(float, bins.centers)), edges)
+    names = [f"{low:.4g} to {high:.4g}" for low, high in pairwise(edges)]
+    if bins.lower_tail:
+        names[0] = f"below {edges[1]:.4g}"
+    if bins.upper_tail:
+        names[-1] = f"above {edges[-2]:.4g}"
+    return Grid(tuple(names), tuple(map(float, bins.centers)), edges, bins.tails)
+
+
+def measure_of(fold: Fold) -> Measure:
+    """How far apart the losses took the classes or bins of a fold to be."""
+    bins = fold.training_bins
+    if bins is None:
+        plain = fold.ground or Line(fold.positions)
+        return Measure(_longest(fold.line) / _longest(plain))
+    unit = _longest(fold.line) / _longest(bins.line())
+    return Measure(unit, tuple(map(float, bins.edges)))
+
+
+def _longest(ground: Ground) -> float:
+    return float(ground.cost.max()) or 1.0
 
 
 def data_of(problem: Problem, name, target, labels, notes) -> Data:
@@ -50,7 +69,8 @@ def data_of(problem: Problem, name, target, labels, notes) -> Data:
         names = tuple(labels) if labels is not None else tuple(map(str, range(n)))
         grid = Grid(names, problem.positions, ())
     else:
-        bins = problem.grid(problem.y, problem.weight)
+        # No row lies in a tail of bins over all rows.
+        bins = problem.grid(problem.y, problem.weight, tails="none")
         grid = grid_of(bins)
         index = bins.index(torch.tensor(problem.y)).numpy()
         counts = np.bincount(index, minlength=bins.n_bins)

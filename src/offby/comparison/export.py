@@ -43,7 +43,8 @@ def write(
 
     The columns p_low, p_high, ... are probabilities of the classes by their labels.
     For numbers, p0, p1, ... are probabilities of bins, whose edges edge0, edge1, ...
-    differ from fold to fold. q05 ... q95 are quantiles, `point` is a single guess.
+    differ from fold to fold; `tails` says which end bins reach to infinity, as in
+    `Bins(edges, tails=...)`. q05 ... q95 are quantiles, `point` is a single guess.
     """
     import polars
 
@@ -70,6 +71,7 @@ def write(
                 else:
                     columns |= _numbered("p", fit.probs.T)
                     columns |= _numbered("edge", fold.bins.edges.numpy())
+                    columns["tails"] = fold.bins.tails
         frames.append(polars.DataFrame(columns))
     whole = polars.concat(frames, how="diagonal")
     if Path(path).suffix == ".csv":

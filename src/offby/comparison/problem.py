@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from offby.bins import Bins, Bounds, Strategy
+from offby.bins import Bins, Bounds, Strategy, Tails
 from offby.comparison.config import Kind
 from offby.comparison.hashing import hash_of_rows
 from offby.comparison.splits import cuts
@@ -145,6 +145,7 @@ class Fold:
                     found.update(np.ascontiguousarray(part).tobytes())
         if self.bins is not None:
             found.update(self.bins.edges.numpy().tobytes())
+            found.update(self.bins.tails.encode())
         if self.transform is not None:
             found.update(self.transform.encode())
         if self.ground is not None:
@@ -300,9 +301,13 @@ class Problem:
         return TableEncoder().fit(train.X, sample_weight=train.weight)
 
     def grid(
-        self, values: np.ndarray, weight: np.ndarray | None = None, scale: Any = None
+        self,
+        values: np.ndarray,
+        weight: np.ndarray | None = None,
+        scale: Any = None,
+        tails: Tails = "half-normal",
     ) -> Bins:
-        """Bins over the values, made on a scale if there is one.
+        """Bins over the values, made on a scale if there is one: as the estimators do.
 
         Raises:
             ValueError: If the values are all the same.
@@ -313,12 +318,10 @@ class Problem:
                 f"{values[0]:g} in all {len(values)} rows of one; use fewer folds, or "
                 "another --time or --groups"
             )
-        if scale is not None:
-            return make_grid(
-                scale, values, self.n_bins, self.strategy, "none", weight, self.bounds
-            )
-        return Bins.around(
-            values, self.n_bins, self.strategy, weights=weight, bounds=self.bounds
+        if scale is None:
+            scale = fit_scale(None, values)
+        return make_grid(
+            scale, values, self.n_bins, self.strategy, tails, weight, self.bounds
         )
 
 

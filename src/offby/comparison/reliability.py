@@ -12,6 +12,7 @@ from sklearn.isotonic import isotonic_regression
 
 from offby.comparison.fits import Fit
 from offby.comparison.problem import Problem
+from offby.comparison.tails import evened
 from offby.results import Reliability
 from offby.weighted import WeightedSample
 
@@ -78,7 +79,7 @@ class _Forecasts:
     """In the units of the target."""
     weight: np.ndarray
     places: tuple[np.ndarray, ...]
-    """Of each fold: where the classes lie, or the edges of the bins."""
+    """Of each fold: where the classes lie, or edges between which mass is even."""
     shares: tuple[np.ndarray, ...]
     """Of each fold: rows x places, the mass at or below a place."""
     continuous: bool
@@ -90,19 +91,22 @@ class _Forecasts:
         folds = [problem.folds[fit.fold] for fit in first]
         rows = np.concatenate([fold.test.numbers for fold in folds])
         weight = np.ones(len(rows)) if problem.weight is None else problem.weight[rows]
-        shares = [np.minimum(fit.probs.cumsum(-1), 1) for fit in first]
         y = problem.y[rows]
         if problem.kind == "classes":
+            shares = [np.minimum(fit.probs.cumsum(-1), 1) for fit in first]
             positions = np.asarray(problem.positions, np.float64)
             places = (positions,) * len(folds)
             return cls(positions[y], weight, places, tuple(shares), False)
         grids = [fold.bins for fold in folds if fold.bins is not None]
-        assert all(grid.tails == "none" for grid in grids)
+        even = [evened(bins, fit.probs) for bins, fit in zip(grids, first, strict=True)]
         return cls(
             y,
             weight,
-            tuple(grid.edges.numpy() for grid in grids),
-            tuple(np.pad(share, ((0, 0), (1, 0))) for share in shares),
+            tuple(edges for edges, _ in even),
+            tuple(
+                np.pad(np.minimum(probs.cumsum(-1), 1), ((0, 0), (1, 0)))
+                for _, probs in even
+            ),
             True,
         )
 
@@ -137,9 +141,13 @@ class _Forecasts:
         borders = np.unique(self.y)
         # Between two targets no event changes: with few rows each of them is a border.
         if len(borders) > 4 * _CELLS:
-            borders = np.quantile(self.y, np.linspace(0, 1, 41))
-        ends = [edge for places in self.places for edge in places[[0, -1]]]
-        borders = np.unique([*borders, *ends])
+            # So are those far out, between which there is much room.
+            apart = np.argsort(-np.diff(borders), kind="stable")[: _CELLS // 8]
+            far = borders[np.r_[apart, apart + 1]]
+            borders = np.r_[np.quantile(self.y, np.linspace(0, 1, 41)), far]
+        # Forecasts reach beyond the targets.
+        edges = np.quantile(np.concatenate(self.places), np.linspace(0, 1, 41))
+        borders = np.unique([*borders, *edges])
         # Several parts of each: whole numbers make few.
         parts = -(-_CELLS // (len(borders) - 1))
         at = np.arange(parts * (len(borders) - 1) + 1) / parts

@@ -71,14 +71,16 @@ def _rows_of(comparison: "Comparison") -> dict[str, Any]:
         raise ValueError(
             "the comparison must hold rows to show, got none; run offby compare again"
         )
-    if data.ground is not None:
+    ground = data.ground
+    if ground is not None and ground["kind"] != "Circle":
         raise ValueError(
-            "the page draws classes on a line, the classes of this comparison lie on a "
-            "circle, a tree or at costs; the report shows what its losses do"
+            "the page draws classes on a line or a circle, the classes of this "
+            f"comparison lie on {ground['kind']}; the report shows what its losses do"
         )
     # The bins that the networks of these rows had, not those of the whole table.
-    grid = comparison.rows[0].grid
-    if any(row.grid != grid for row in comparison.rows):
+    rows = comparison.rows
+    grid = rows[0].grid
+    if any(row.grid != grid for row in rows):
         raise ValueError(
             "the page draws rows that share their bins, got rows of different folds; "
             "run offby compare again"
@@ -89,7 +91,7 @@ def _rows_of(comparison: "Comparison") -> dict[str, Any]:
             f"the page draws 2 to {MOST_BINS} bins, the comparison has {n_bins:,}; "
             f"compare with --bins {MOST_BINS} or fewer"
         )
-    for row in comparison.rows:
+    for row in rows:
         for method, probs in row.probs.items():
             if len(probs) != n_bins or not all(0 <= p <= 1 for p in probs):
                 raise ValueError(
@@ -115,16 +117,34 @@ def _rows_of(comparison: "Comparison") -> dict[str, Any]:
         "labels": grid.labels,
         "positions": grid.positions,
         "edges": grid.edges,
+        "tails": grid.tails,
+        "circle": ground and {key: ground[key] for key in ("period", "distance")},
+        "measure": _measure_of(comparison),
         "rows": [
             {
                 "why": row.why,
                 "number": row.number,
                 "true": row.true,
                 "value": row.value,
+                "onScale": row.on_scale,
                 "probs": row.probs,
             }
-            for row in comparison.rows
+            for row in rows
         ],
+    }
+
+
+def _measure_of(comparison: "Comparison") -> dict[str, Any] | None:
+    """How training measured distances, so that the page shows losses as trained."""
+    measure = comparison.rows[0].grid.measure
+    if measure is None:  # of an earlier offby
+        return None
+    # The rows are of the first fold.
+    scale = comparison.data.scales[0] if comparison.data.scales else "none"
+    return {
+        "unit": measure.unit,
+        "edges": measure.edges,
+        "scale": "" if scale == "none" else scale,
     }
 
 

@@ -63,7 +63,7 @@ def check_rows(
 
 def groups_of(rows: Rows) -> torch.Tensor | None:
     """Which rows are never in both training and validation rows."""
-    together = rows_together(rows.X, rows.weights)
+    together = rows_together(rows.X, rows.y, rows.weights)
     return None if together is None else torch.from_numpy(together)
 
 

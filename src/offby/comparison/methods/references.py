@@ -48,9 +48,16 @@ def each(
 
 
 def class_frequencies(fold: Fold) -> Forecast:
-    """The same forecast for every row: how often each class or bin came in training."""
+    """The same forecast for every row: how often each class or bin came in training.
+
+    Of numbers, one row more is shared by the bins that hold none, tails among them:
+    the next number may well lie where none was before.
+    """
     index = fold.labels(fold.train).index.numpy()
-    count = np.bincount(index, fold.train.weight, minlength=fold.line.n_classes)
+    weight = fold.train.row_weights()
+    count = np.bincount(index, weight, minlength=fold.line.n_classes)
+    if fold.bins is not None and not count.all():
+        count[count == 0] = weight.mean() / (count == 0).sum()
     return "probs", np.tile(count / count.sum(), (len(fold.test.y), 1))
 
 

@@ -18,6 +18,7 @@ from offby.comparison.noise.perturb import (
 from offby.comparison.problem import Fold, Problem
 from offby.comparison.scheduler import FitKey
 from offby.comparison.scoring import judge, pit_reached
+from offby.comparison.tails import evened
 from offby.losses.registry import NamedLoss
 from offby.results import Metric, Noise
 
@@ -116,11 +117,11 @@ def wasserstein_rows(
     if fold.bins is None or other.bins is None:
         gaps = np.diff(fold.positions)
         return np.abs((probs - others).cumsum(-1)[:, :-1]) @ gaps
-    ends = [bins.edges.numpy() for bins in (fold.bins, other.bins)]
-    x = np.union1d(*ends)
+    even = [evened(fold.bins, probs), evened(other.bins, others)]
+    x = np.union1d(*(edges for edges, _ in even))
     below = [
-        np.stack([np.interp(x, edges, row) for row in _cumulative(p)])
-        for edges, p in zip(ends, (probs, others), strict=True)
+        np.stack([np.interp(x, edges, row) for row in _cumulative(masses)])
+        for edges, masses in even
     ]
     gap = below[0] - below[1]
     left, right = gap[:, :-1], gap[:, 1:]

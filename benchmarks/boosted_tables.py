@@ -1,0 +1,202 @@
+"""The tables of docs/boosted.md, made of docs/boosted.json.
+
+    python benchmarks/boosted.py table
+
+A row compares its models on the same folds: those that offby's and LightGBM have run.
+A model that has run fewer of them is compared on the first fold, in tables of its own.
+"""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+from boosted import (
+    ENSEMBLE,
+    INTERVALS,
+    MODELS,
+    NETWORK,
+    OURS,
+    TREES,
+    Scores,
+    known_folds,
+    sets_of,
+)
+from scipy.stats import gmean
+
+PAGE = Path(__file__).parents[1] / "docs" / "boosted.md"
+MARKERS = (
+    "<!-- results: benchmarks/boosted.py table -->",
+    "<!-- end of results -->",
+)
+SCORES = {"classes": "RPS", "numbers": "CRPS"}
+BASE = "LightGBM"
+SLACK = 0.02
+"""How far off the coverage of an interval may be."""
+Cells = dict[str, dict[str, Scores]]
+"""Model -> fold -> scores."""
+
+
+def rivals(kind: str) -> list[str]:
+    """The models of other libraries."""
+    return [name for name in MODELS[kind] if name != ENSEMBLE]
+
+
+def common(cells: Cells, models: Sequence[str]) -> list[str]:
+    """Numbers of the folds that all of them have run."""
+    found = [set(cells.get(model, {})) for model in models]
+    return sorted(set.intersection(*found)) if found else []
+
+
+def mean(cells: Cells, model: str, score: str, folds: Sequence[str]) -> float | None:
+    """Over these folds; None where the model has no such score in one of them."""
+    values = [cells.get(model, {}).get(fold, {}).get(score) for fold in folds]
+    return float(np.mean(values)) if values and None not in values else None
+
+
+def table(
+    kind: str, score: str, models: Sequence[str], folds_of: Callable[[Cells], list[str]]
+) -> list[str]:
+    """A score of every model on every set, in Markdown; the least is bold."""
+    rows = {}
+    for name in sets_of(kind):
+        cells = known_folds().get(kind, {}).get(name, {})
+        folds = folds_of(cells)
+        if folds:
+            rows[name, len(folds)] = [mean(cells, m, score, folds) for m in models]
+    shown = [
+        place
+        for place in range(len(models))
+        if any(row[place] is not None for row in rows.values())
+    ]
+    heads = " | ".join(models[place] for place in shown)
+    lines = [f"| {score} | {heads} |", "|---" * (len(shown) + 1) + "|"]
+    for (name, n_folds), row in rows.items():
+        numbers = [value for value in row if value is not None]
+        least = min(numbers, default=None) if score in {*SCORES.values()} else None
+        texts = " | ".join(_cell(row[place], least) for place in shown)
+        folds = "1 fold" if n_folds == 1 else f"{n_folds} folds"
+        lines.append(f"| {name}, {folds} | {texts} |")
+    return lines
+
+
+def _cell(value: float | None, least: float | None) -> str:
+    if value is None:
+        return "–"
+    return f"**{value:.4g}**" if value == least else f"{value:.4g}"
+
+
+def ratios(
+    kind: str, score: str, ours: str, others: Sequence[str]
+) -> dict[tuple[str, int], float]:
+    """Of each set and its number of folds: our score to the least of the others."""
+    found = {}
+    for name, cells in known_folds().get(kind, {}).items():
+        folds = common(cells, [ours, *others])
+        pairs = [mean(cells, model, score, folds) for model in (ours, *others)]
+        if folds and None not in pairs:
+            found[name, len(folds)] = pairs[0] / min(pairs[1:])
+    return found
+
+
+def goals(kind: str) -> list[str]:
+    """How offby's trees and its mean of both stand beside the others."""
+    score, lines = SCORES[kind], []
+    questions = [
+        (TREES, [BASE], BASE),
+        (TREES, rivals(kind), "the best other boosting"),
+        (NETWORK, rivals(kind), "the best boosting of other libraries"),
+        (ENSEMBLE, [BASE], BASE),
+        (ENSEMBLE, [NETWORK, TREES], "the better of the two"),
+        (ENSEMBLE, [*rivals(kind), TREES, NETWORK], "the best of all others"),
+    ]
+    for ours, others, named in questions:
+        found = ratios(kind, score, ours, others)
+        if found:
+            values, n_folds = list(found.values()), [n for _, n in found]
+            lines.append(
+                f"- {score} of {ours} to {named}: {gmean(values):.3f} (geometric mean "
+                f"over {len(values)} sets of {_range(n_folds)}, {min(values):.3f} to "
+                f"{max(values):.3f}); lower on {sum(v < 1 for v in values)}."
+            )
+    for ours in OURS:
+        found = list(ratios(kind, "CPU seconds", ours, [BASE]).values())
+        if found:
+            lines.append(f"- CPU seconds of {ours} to {BASE}'s: {gmean(found):.2f}.")
+    return lines
+
+
+def _range(n_folds: Sequence[int]) -> str:
+    low, high = min(n_folds), max(n_folds)
+    if low == high:
+        return "1 fold" if low == 1 else f"{low} folds"
+    return f"{low} to {high} folds"
+
+
+def coverage(kind: str) -> list[str]:
+    """How many sets have intervals that hold about as often as they say."""
+    names = list(INTERVALS)
+    if kind == "numbers":
+        names += [name.replace("coverage", "conformal") for name in INTERVALS]
+    lines = []
+    for model in OURS:
+        texts = []
+        for name in names:
+            level = INTERVALS[name.replace("conformal", "coverage")]
+            shares = [
+                mean(cells, model, name, common(cells, [model]))
+                for cells in known_folds().get(kind, {}).values()
+            ]
+            near = [abs(s - level) <= SLACK for s in shares if s is not None]
+            kind_of = ", conformal" if name.startswith("conformal") else ""
+            texts.append(f"{level:.0%}{kind_of} {sum(near)} of {len(near)}")
+        lines.append(
+            f"- Sets on which intervals of {model} hold within {100 * SLACK:.0f} "
+            f"points of what they say: {'; '.join(texts)}."
+        )
+    return lines
+
+
+def parts(kind: str) -> list[str]:
+    """All tables and sentences of a kind of target."""
+    every = [*OURS, *rivals(kind)]
+
+    def all_folds(cells: Cells) -> list[str]:
+        return common(cells, [ENSEMBLE, BASE])
+
+    def first_fold(cells: Cells) -> list[str]:
+        return ["0"] if "0" in cells.get(ENSEMBLE, {}) else []
+
+    score, lines = SCORES[kind], []
+    for shown in (score, "log score", "CPU seconds", "coverage"):
+        lines += [*table(kind, shown, every, all_folds), ""]
+    cells_of = known_folds().get(kind, {}).values()
+    slow = [
+        m
+        for m in rivals(kind)
+        if any(all_folds(c) != common(c, [m, ENSEMBLE, BASE]) for c in cells_of)
+    ]
+    if slow:
+        some = [*OURS, BASE, *(model for model in slow if model != BASE)]
+        lines += [f"The first fold, beside {' and '.join(slow)}:", ""]
+        for shown in (score, "CPU seconds"):
+            lines += [*table(kind, shown, some, first_fold), ""]
+    return [*lines, *goals(kind), *coverage(kind), ""]
+
+
+def made(page: str) -> str:
+    """The page with its tables made anew, between the markers."""
+    made_with = known_folds().get("made with", {})
+    lines = ["## Results", ""]
+    for kind in SCORES:
+        lines += parts(kind)
+    lines.append(
+        "Made with " + ", ".join(f"{k} {v}" for k, v in made_with.items()) + "."
+    )
+    before, rest = page.split(MARKERS[0])
+    after = rest.split(MARKERS[1])[1]
+    return f"{before}{MARKERS[0]}\n" + "\n".join(lines) + f"\n{MARKERS[1]}{after}"
+
+
+def write_tables() -> None:
+    """Write them."""
+    PAGE.write_text(made(PAGE.read_text()))
