@@ -7,7 +7,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from offby.bins import Bins
-from offby.decode._rows import Of, by_rows, check_grid, on_device, refuse_circle
+from offby.decode._rows import Of, by_rows, check_given, on_device, refuse_circle
 from offby.distribution.circular import mean_direction
 from offby.distribution.half_normal import densest, moments
 from offby.grounds import Circle, Line
@@ -42,6 +42,7 @@ def mean(
     ...      of="probs")
     tensor(6.3482)
     """
+    check_given(outputs, grid)
     if transform is not None:
         refuse_circle("a mean of transformed numbers", grid)
     elif isinstance(grid, Bins) and grid.wraps:
@@ -68,6 +69,7 @@ def variance(
     >>> variance(torch.zeros(2), Line([0, 2]))
     tensor(1.)
     """
+    check_given(outputs, grid)
     refuse_circle("variance", grid)
     means, within = _means(grid, outputs.device), None
     if isinstance(grid, Bins):
@@ -93,6 +95,7 @@ def mode(
     >>> mode(torch.tensor([0.4, 0.6]), Bins([0, 1, 9]), of="probs")
     tensor(0.5000)
     """
+    check_given(outputs, grid)
     if isinstance(grid, Bins):
         places, densities = densest(on_device(grid, outputs.device))
         return by_rows(
@@ -102,7 +105,6 @@ def mode(
             dim,
             of,
         )
-    check_grid(grid)
     return by_rows(
         lambda p: grid.positions.to(p)[p.argmax(-1)], outputs.detach(), grid, dim, of
     )
@@ -179,7 +181,6 @@ def symexp(numbers: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
 
 def _means(grid: Bins | Line, device: torch.device) -> Tensor:
     """Where the mass of each bin lies on average, in float64."""
-    check_grid(grid)
     if isinstance(grid, Bins):
         return moments(on_device(grid, device))[0]
     if isinstance(grid, Line):

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from offby._checks import bins_last
 from offby.bins import Bins
-from offby.decode._rows import Of, by_rows, on_device, refuse_circle
+from offby.decode._rows import Of, by_rows, check_given, on_device, refuse_circle
 from offby.distribution.half_normal import number_at, share_below
 from offby.grounds import Line
 
@@ -39,6 +39,7 @@ def quantiles(
     >>> quantiles(torch.zeros(4), Bins.uniform(0, 8, 4), [0.25, 0.5])
     tensor([2., 4.])
     """
+    check_given(outputs, grid)
     refuse_circle("a quantile", grid)
     several = torch.as_tensor(levels, dtype=torch.float64, device=outputs.device)
     if several.ndim > 1:
@@ -123,6 +124,7 @@ def chance_above(
     >>> chance_above(torch.zeros(4), Bins.uniform(0, 8, 4), 5.0)
     tensor(0.3750)
     """
+    check_given(outputs, grid)
     refuse_circle("the chance above a number", grid)
     given = torch.as_tensor(threshold, dtype=torch.float64, device=outputs.device)
 

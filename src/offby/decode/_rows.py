@@ -6,7 +6,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from offby._checks import at_least_float32, bins_last
+from offby._checks import at_least_float32, bins_last, check_tensor
 from offby.bins import Bins
 from offby.distribution.circular import check_on_a_line
 from offby.grounds import Circle, Line
@@ -30,7 +30,7 @@ def by_rows(
     It is called for some rows after the others where no derivative is asked for: then
     it needs no memory for the masses of all.
     """
-    check_grid(grid)
+    check_given(outputs, grid)
     n = grid.n_bins if isinstance(grid, Bins) else grid.n_classes
     outputs = bins_last(outputs, dim)
     if outputs.ndim == 0 or outputs.shape[-1] != n:
@@ -76,8 +76,9 @@ def _in_parts(of_some: Callable[..., Tensor], *tensors: Tensor) -> Tensor:
     return found.view(*batch, *found.shape[1:])
 
 
-def check_grid(grid: Bins | Line | Circle) -> None:
-    """Refuse what says nothing about the outputs."""
+def check_given(outputs: Tensor, grid: Bins | Line | Circle) -> None:
+    """Refuse outputs that are no tensor, and what says nothing about them."""
+    check_tensor("outputs", outputs)
     if not isinstance(grid, Bins | Line | Circle):
         raise TypeError(
             f"grid must be Bins or a Line, got {type(grid).__name__}; Bins(edges) and "

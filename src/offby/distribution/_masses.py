@@ -12,6 +12,7 @@ from torch import Tensor
 
 from offby._checks import at_least_float32, normalized, on_host
 from offby.bins import Bins
+from offby.bins.intervals import check_bins
 from offby.distribution._rows import Array, in_chunks, within_bins
 from offby.distribution.given import (
     Given,
@@ -36,6 +37,7 @@ class Masses:
     def __init__(
         self, probs: Tensor | ArrayLike, bins: Bins, *, row_index: Any = None
     ) -> None:
+        check_bins(bins)
         masses = normalized(
             "probs",
             probs,
@@ -63,6 +65,7 @@ class Masses:
         >>> BinnedDistribution.from_logits([0.0, 0.0], Bins([0, 1, 3])).probs
         array([0.5, 0.5])
         """
+        check_bins(bins)
         if not isinstance(logits, Tensor):
             given = np.asarray(logits)
             if given.dtype != np.float32:

@@ -34,7 +34,7 @@ def class_ground(
             f"their order, got {ground.n_classes}"
         )
     if isinstance(ground, Tree) and labels is not None:
-        _check_order(ground, labels)
+        check_order(ground, labels, "categories")
     if isinstance(ground, Costs) and not bool((ground.cost == ground.cost.T).all()):
         raise ValueError(
             "ground must have the same cost for both directions of a mistake, got "
@@ -48,10 +48,15 @@ def class_ground(
     return scaled(ground.normalized(), widest)
 
 
-def _check_order(tree: Tree, labels: Sequence[Any]) -> None:
+def check_order(tree: Tree, labels: Sequence[Any], argument: str) -> None:
     """Refuse a tree that holds the same names in another order.
 
     A label may be the whole path of a class, or the end of it.
+
+    Args:
+        tree: The ground of the classes.
+        labels: What they are called, in the order of their codes.
+        argument: Where these names were given.
     """
     leaves, found = tree.leaves, []
     for label in map(str, labels):
@@ -63,10 +68,10 @@ def _check_order(tree: Tree, labels: Sequence[Any]) -> None:
     for k, (leaf, own) in enumerate(zip(found, leaves, strict=True)):
         if leaf != own:
             raise ValueError(
-                f"ground must hold the classes in the order of categories, but class "
-                f"{k} is {str(labels[k])!r} of categories and {own!r} of the tree; "
+                f"ground must hold the classes in the order of {argument}, but class "
+                f"{k} is {str(labels[k])!r} of {argument} and {own!r} of the tree; "
                 f"pass ground=tree.ordered([{found[0]!r}, ...]), or "
-                "categories=[...] in the order of the tree"
+                f"{argument}=[...] in the order of the tree"
             )
 
 

@@ -10,12 +10,14 @@ from torch import Tensor
 from offby._checks import (
     check_floating,
     check_index,
+    check_tensor,
     clamped,
     float_dtype,
     is_class,
 )
 from offby.bins import Bins
-from offby.grounds import Ground
+from offby.bins.intervals import check_bins
+from offby.grounds import Ground, as_ground
 from offby.kernels import targets as kernels
 
 _WIDTHS = 0.75
@@ -85,6 +87,7 @@ def two_hot(
     tensor([[0.2500, 0.7500, 0.0000]])
     """
     check_floating("values", values)
+    check_bins(bins)
     if outside not in ("clip", "raise"):
         raise ValueError(f'outside must be "clip" or "raise", got {outside!r}')
     if outside == "raise":
@@ -177,6 +180,7 @@ def hl_gauss(
     tensor([[0.2790, 0.4420, 0.2790]])
     """
     check_floating("values", values)
+    check_bins(bins)
     if outside not in ("clip", "raise", "spread"):
         raise ValueError(
             f'outside must be "clip", "raise" or "spread", got {outside!r}'
@@ -297,6 +301,8 @@ def smoothed(
     >>> smoothed(torch.tensor([0]), Line.regular(3), temperature=1.0)
     tensor([[0.6652, 0.2447, 0.0900]])
     """
+    ground = as_ground(ground)
+    check_tensor("target", target)
     if not 0 < temperature < math.inf:
         raise ValueError(f"temperature must be positive, got {temperature:g}")
     # The cost of predicting each class where y is true: costs may be asymmetric.
