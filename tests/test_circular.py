@@ -259,6 +259,7 @@ def test_the_score_is_1_of_the_truth_and_0_of_the_mean_direction():
         ({"strategy": "quantile"}, "bins of equal width will do, got strategy"),
         ({"bounds": (0, 360)}, "a circle has no ends"),
         ({"n_bins": 2}, "at least 3 bins"),
+        ({"calibration": "isotonic"}, "no bin is the lowest"),
         ({"n_bins": Bins.uniform(0, 360, 4)}, "must lie on a circle of period 360"),
         ({"n_bins": Bins.periodic(0, 24, 4)}, "must lie on a circle of period 360"),
         ({"period": -1}, "period"),
