@@ -87,3 +87,8 @@ def test_the_table_of_products_is_that_which_was_measured():
         for loss, found in errors.items()
     }
     assert nearer == {"ce": 0, "ce+emd1": 3, "ce+emd2": 1, "ce+cce": 2}
+
+
+def test_the_table_of_ratings_is_that_which_was_measured():
+    runs = FOUND["reviews"]["runs"]
+    assert measured.score_table(runs, measured.RATINGS) in page("language-models.md")
