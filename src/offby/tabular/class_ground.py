@@ -98,11 +98,11 @@ def expected_distances(probs: np.ndarray, ground: Ground) -> np.ndarray:
     below = sums[:, end] - sums[:, start]
     # From outside an edge all that is below it, from below all that is not.
     gained = weights * (sums[:, -1:] - 2 * below)
-    steps = np.zeros_like(sums)
-    np.add.at(steps, (slice(None), start), gained)
-    np.add.at(steps, (slice(None), end), -gained)
+    steps = np.zeros(sums.shape[::-1])
+    np.add.at(steps, start, gained.T)
+    np.add.at(steps, end, -gained.T)
     expected = np.empty_like(probs)
-    expected[:, order] = steps.cumsum(-1)[:, :-1] + (below @ weights)[:, None]
+    expected[:, order] = steps.cumsum(0)[:-1].T + (below @ weights)[:, None]
     return expected
 
 
