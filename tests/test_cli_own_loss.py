@@ -55,7 +55,7 @@ def test_a_function_of_a_module_stands_beside_the_others():
     assert done.exit_code == 0, done.stderr
     found = json.loads(done.stdout)
     keys = [each["key"] for each in found["methods"] if not each["reference"]]
-    assert keys == ["ce", "focal"]
+    assert set(keys) == {"ce", "focal"}
     assert any(note.startswith("focal: ") for note in found["data"]["notes"])
 
 
