@@ -86,6 +86,6 @@ def main(rows: int, seeds: int, epochs: int = 200, folds: int = 5) -> None:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--rows", type=int, default=2000)
+    parser.add_argument("--rows", type=int, default=1500)
     parser.add_argument("--seeds", type=int, default=1)
     main(**vars(parser.parse_args()))

@@ -18,6 +18,7 @@ from ground_table import show
 
 import offby
 from offby.comparison.networks import Settings
+from offby.metrics import interval_coverage, interval_width
 
 HOURS = offby.Circle.regular(24)
 
@@ -55,6 +56,25 @@ def main(rows: int, seeds: int, epochs: int = 200, folds: int = 5) -> None:
     around = HOURS.cost.numpy()[guess, y[:tested]].mean()
     along = line[guess, y[:tested]].mean()
     print(f"off by {around:.2f} hours around the circle, {along:.2f} on a line")
+    arcs(X, y, epochs)
+
+
+def arcs(X: pl.DataFrame, y: np.ndarray, epochs: int) -> None:
+    """Intervals of the hour as a number on a circle, for half of the rows."""
+    half = len(y) // 2
+    model = offby.BinnedRegressor(
+        "ce", period=24, n_bags=1, max_iter=epochs, random_state=0
+    ).fit(X[half:], y[half:])
+    for conformal in (False, True):
+        ends = model.predict_interval(X[:half], 0.9, conformal=conformal)
+        held = interval_coverage(y[:half], *ends.T, period=24)
+        wide = interval_width(*ends.T, period=24)
+        passing = (ends[:, 1] < ends[:, 0]).mean()
+        print(
+            f"arcs of 90 %{', conformal' if conformal else ''}: {100 * held:.0f} % of "
+            f"new rows inside, {wide:.1f} hours long; {100 * passing:.0f} % of them "
+            "pass midnight"
+        )
 
 
 if __name__ == "__main__":

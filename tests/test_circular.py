@@ -199,13 +199,13 @@ def test_learns_directions_through_north(kind, tmp_path):
 @pytest.mark.parametrize("kind", [BinnedRegressor, BoostedBinnedRegressor])
 def test_conformal_arcs_hold_the_share_they_promise(kind: Any):
     X, y = directions(400)
-    rules: dict[str, Any] = QUICK
+    rules: Any = QUICK
     if kind is BoostedBinnedRegressor:
         pytest.importorskip("lightgbm")
         rules = {"max_iter": 20, "n_bags": 1, "random_state": 0}
     # Few rounds: forecasts that are much too wide, and arcs that must be narrowed.
-    model: Any = kind(period=360, n_bins=36, **rules | {"max_iter": 8})
-    model.set_params(validation_fraction=0.5).fit(X, y)
+    settings: Any = rules | {"max_iter": 8, "validation_fraction": 0.5}
+    model: Any = kind(period=360, n_bins=36, **settings).fit(X, y)
     new, truth = directions(2000, seed=1)
     for coverage in (0.5, 0.8, 0.95):
         low, high = model.predict_interval(new, coverage, conformal=True).T
@@ -259,6 +259,7 @@ def test_the_score_is_1_of_the_truth_and_0_of_the_mean_direction():
         ({"strategy": "quantile"}, "bins of equal width will do, got strategy"),
         ({"bounds": (0, 360)}, "a circle has no ends"),
         ({"n_bins": 2}, "at least 3 bins"),
+        ({"calibration": "isotonic"}, "no bin is the lowest"),
         ({"n_bins": Bins.uniform(0, 360, 4)}, "must lie on a circle of period 360"),
         ({"n_bins": Bins.periodic(0, 24, 4)}, "must lie on a circle of period 360"),
         ({"period": -1}, "period"),

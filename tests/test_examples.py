@@ -48,7 +48,7 @@ def test_a_job_prints_its_table(job, capsys, monkeypatch):
 
 
 GROUNDS = {
-    "hours": ({"rows": 360}, "around the circle,"),
+    "hours": ({"rows": 360}, "pass midnight"),
     "oils": ({"rows": 240}, "Southern Italy"),
     "cities": ({"rows": 400}, "of least expected distance"),
 }

@@ -226,7 +226,7 @@ def labels_of_dlordinal(family: str) -> torch.Tensor:
 def test_cross_entropy_to_the_labels_of_dlordinal(family, published):
     """Who wants their labels gives them as the target."""
     found = losses.cross_entropy(THREE, labels_of_dlordinal(family)).mean()
-    assert found.item() == pytest.approx(published, rel=2e-5)
+    assert found.item() == pytest.approx(published, abs=1e-4)
 
 
 RPS_ROWS = torch.tensor(

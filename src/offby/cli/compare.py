@@ -21,6 +21,7 @@ from offby.cli.options import (
     target_options,
     text_options,
 )
+from offby.cli.own_losses import own_names, with_own_losses
 
 if TYPE_CHECKING:
     from offby.models import Fitted
@@ -71,8 +72,17 @@ def compare(
         _check_options(asked)
         if save is not None:
             models.check_model_path(save, overwrite=overwrite)
-        losses = [name.strip() for name in asked["losses"].split(",") if name.strip()]
-        check_losses(losses)
+        names = [name.strip() for name in asked["losses"].split(",") if name.strip()]
+        own = own_names(names)
+        if len(own) < len(names) or not names:
+            check_losses([name for name in names if name not in own])
+        if own and (save is not None or test is not None):
+            raise ValueError(
+                f"--save and --test train a model for a file, which cannot hold a loss "
+                f"of your own, got {own[0]}; leave them out, and train it in Python: "
+                "comparison.fit_best(X, y, loss=...)"
+            )
+        losses = with_own_losses(names)
 
         from offby.cli import comparing
 

@@ -281,7 +281,7 @@ run_options = _together(
         "--losses",
         default=",".join(CompareConfig.losses),
         show_default=True,
-        help="Losses by name, or sums as ce+0.3*emd1.",
+        help="Losses by name, or sums as ce+0.3*emd1; your own as module:function.",
     ),
     click.option(
         "--metric",

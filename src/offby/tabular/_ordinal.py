@@ -14,7 +14,11 @@ from offby.distribution import ClassDistribution
 from offby.distribution.given import index_of
 from offby.grounds import Circle, Costs, Ground, Line, Tree
 from offby.tabular._estimator import HeldOut, TabularEstimator
-from offby.tabular.class_ground import class_ground, least_expected
+from offby.tabular.class_ground import (
+    check_calibration,
+    class_ground,
+    least_expected,
+)
 from offby.tabular.conformal import (
     class_range,
     reach,
@@ -150,7 +154,9 @@ class OrdinalForecaster(ClassifierMixin, TabularEstimator):
 
     def _check_settings(self) -> None:
         super()._check_settings()
-        loss = self.get_params(deep=False).get("loss")
+        settings = self.get_params(deep=False)
+        check_calibration(settings.get("calibration"), self.ground)
+        loss = settings.get("loss")
         if loss is not None and training_loss(loss).needs_bins:
             raise ValueError(
                 f"the loss {loss_name(loss)!r} needs numbers, and y holds classes; "

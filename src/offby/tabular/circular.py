@@ -39,6 +39,11 @@ def check_circular(estimator: Any) -> None:
         refused = f"strategy={estimator.strategy!r}", "the default, bins of equal width"
     elif not (estimator.bounds is None or isinstance(estimator.bounds, str)):
         refused = f"bounds={estimator.bounds!r}", "none: a circle has no ends"
+    elif estimator.get_params(deep=False).get("calibration") == "isotonic":
+        refused = (
+            'calibration="isotonic"',
+            '"temperature" or none: no bin is the lowest',
+        )
     if refused:
         raise ValueError(f"with period, only {refused[1]} will do, got {refused[0]}")
     loss = estimator.get_params(deep=False).get("loss")
