@@ -1,4 +1,4 @@
-.PHONY: demo test test-oldest torch-suite mutants lint docs wheel bench reports page clean
+.PHONY: demo test test-oldest torch-suite mutants lint docs wheel bench reports evidence evidence-pages page clean
 
 # The lock holds the build backend too: nothing is fetched beside what it names.
 # The editable install compiles the kernels too.
@@ -65,6 +65,29 @@ bench: .venv/stamp
 # DATA=FOLDER takes the tables from elsewhere, CASES="wine-red abalone" makes these only.
 reports: .venv/stamp
 	.venv/bin/python benchmarks/reports.py $(if $(DATA),--data $(DATA)) $(CASES)
+
+# The evidence of docs/estimators.md, boosted.md, choosing.md and atlas.md: hours on one
+# core. What a JSON file of docs/ has already is not measured again, so it may be stopped
+# and continued. DATA=FOLDER holds the tables; rivals come with the extra "rivals".
+FOLDS = 5
+evidence: .venv/stamp
+	@test -n "$(DATA)" || { echo "make evidence needs DATA=FOLDER with the tables"; exit 2; }
+	.venv/bin/python benchmarks/rivals.py $(DATA) classes
+	.venv/bin/python benchmarks/rivals.py $(DATA) numbers
+	.venv/bin/python benchmarks/boosted.py $(DATA) classes $(FOLDS)
+	.venv/bin/python benchmarks/boosted.py $(DATA) numbers $(FOLDS)
+	for part in uci losses bins time; do \
+		.venv/bin/python benchmarks/estimators.py $(DATA) $$part || exit 1; done
+	.venv/bin/python benchmarks/choosing.py $(DATA)
+	.venv/bin/python benchmarks/atlas.py $(DATA)
+	$(MAKE) evidence-pages
+
+# Their tables, of what is measured already.
+evidence-pages: .venv/stamp
+	.venv/bin/python benchmarks/boosted.py table
+	.venv/bin/python benchmarks/estimators_page.py
+	.venv/bin/python benchmarks/choosing.py table
+	.venv/bin/python benchmarks/atlas.py page
 
 # Needed after a change in web/ only: the built page is committed.
 page:

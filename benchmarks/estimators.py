@@ -2,14 +2,13 @@
 
     python benchmarks/estimators.py DATA uci        20 splits of wine red and concrete
     python benchmarks/estimators.py DATA bins       CRPS with 10, 30, 100 and 300 bins
-    python benchmarks/estimators.py DATA coverage   of 90 % intervals
     python benchmarks/estimators.py DATA losses     which loss to train on
     python benchmarks/estimators.py DATA time       of fits and forecasts, by rows
 
 DATA is a folder with winequality.csv.gz, concrete.csv.gz and the like. Names of data
-sets after the part restrict it to them, a number says how many splits.
-Each part prints its rows and puts them into docs/estimators.json. No setting was tuned
-on these splits.
+sets after the part restrict it to them, a number says how many splits. Each part prints
+its rows and puts them into docs/estimators.json; what is there is not measured again,
+unless --again says so. No setting was tuned on these splits.
 """
 
 import json
@@ -32,7 +31,7 @@ OUT = Path(__file__).parents[1] / "docs" / "estimators.json"
 
 def uci(folder: str, names: list[str], n_splits: int) -> Iterator[dict]:
     """Splits of Hernandez-Lobato and Adams (2015), as Gal published them."""
-    for name in names or UCI:
+    for name in names:
         X, y = read(folder, UCI[name])
         draws = np.random.RandomState(1)
         found = []
@@ -60,7 +59,7 @@ def uci(folder: str, names: list[str], n_splits: int) -> Iterator[dict]:
 
 def bins(folder: str, names: list[str], _) -> Iterator[dict]:
     """CRPS on 5 folds, by number of bins, beside gradient boosting's 19 quantiles."""
-    for name in names or ("concrete", "ames", "abalone"):
+    for name in names:
         X, y = read(folder, NUMBERS[name])
         row: dict = {"data": name, "rows": len(y)}
         for n_bins in (10, 30, 100, 300):
@@ -96,33 +95,9 @@ def boosting(X, y, X_new, y_new) -> np.ndarray:
     return 2 * np.maximum(levels * short, (levels - 1) * short).sum(-1) / 20
 
 
-def coverage(folder: str, names: list[str], _) -> Iterator[dict]:
-    """Share of held-out rows inside their central 90 % interval, on 5 folds."""
-    sets = UCI | NUMBERS
-    for name in names or sets:
-        X, y = read(folder, sets[name])
-
-        def inside(X, y, X_new, y_new):
-            model = BinnedRegressor(random_state=0).fit(X, y)
-            return np.stack(
-                [
-                    (low <= y_new) & (y_new <= high)
-                    for conformal in (False, True)
-                    for low, high in [
-                        model.predict_interval(X_new, 0.9, conformal=conformal).T
-                    ]
-                ],
-                -1,
-            )
-
-        plain, conformal = over_folds(X, y, inside, axis=0)
-        row = {"data": name, "rows": len(y), "plain": plain, "conformal": conformal}
-        yield show(row)
-
-
 def losses(folder: str, names: list[str], n_splits: int) -> Iterator[dict]:
     """Scores by the loss trained on; half of at most 2,000 rows is held out."""
-    for name in names or ("SWD", "LEV", "anes", "concrete", "bikes", "ames"):
+    for name in names:
         is_class = name in CLASSES
         X, y = read(folder, (CLASSES if is_class else NUMBERS)[name], 2000)
         words = ["ce", "emd2", "ce+emd2", "cce"] + ["crps+nll"] * (not is_class)
@@ -159,18 +134,17 @@ def number_scores(loss: str, X, y, X_new, y_new) -> tuple[float, float]:
     return float(predicted.crps(y_new).mean()), float(-predicted.log_pdf(y_new).mean())
 
 
-def over_folds(X, y: np.ndarray, rows: Callable, axis: int | None = None):
+def over_folds(X, y: np.ndarray, rows: Callable) -> float:
     """Mean of a value per row over 5 folds that hold out every row once."""
     found = []
     for learned, new in KFold(5, shuffle=True, random_state=0).split(y):
         parts = X[learned.tolist()], y[learned], X[new.tolist()], y[new]
         found.append(rows(*parts))
-    mean = np.concatenate(found).mean(axis)
-    return float(mean) if axis is None else tuple(map(float, mean))
+    return float(np.concatenate(found).mean())
 
 
-SIZES = (1_000, 50_000)
 COLUMNS = 20
+SIZES = {f"{n:,} rows x {COLUMNS} columns": n for n in (1_000, 50_000)}
 FORECASTS = 100_000
 
 
@@ -182,13 +156,14 @@ def duration(folder: str, names: list[str], _) -> Iterator[dict]:
     rng = np.random.default_rng(0)
     X = rng.normal(size=(FORECASTS, COLUMNS))
     y = X[:, 0] * X[:, 1] + np.sin(3 * X[:, 2]) + rng.normal(size=len(X)) / 2
-    for n_rows in SIZES:
+    for name in names:
+        n_rows = SIZES[name]
         torch.set_num_threads(1)
         model = BinnedRegressor(random_state=0, n_jobs=1)
         begun = time.process_time()
         model.fit(X[:n_rows], y[:n_rows])
         row = {
-            "data": f"{n_rows:,} rows x {COLUMNS} columns",
+            "data": name,
             "fit, CPU s": time.process_time() - begun,
             "epochs": model.n_iter_,
         }
@@ -202,7 +177,7 @@ def duration(folder: str, names: list[str], _) -> Iterator[dict]:
         row["forecast, CPU s"] = time.process_time() - begun
         row["forecast, MiB of the result"] = predicted.probs.nbytes / 2**20
         row["forecast, MiB at the peak"] = _memory("VmHWM") - held
-        row["CRPS of new rows"] = float(predicted.crps(y)[SIZES[-1] :].mean())
+        row["CRPS of new rows"] = float(predicted.crps(y)[max(SIZES.values()) :].mean())
         yield show(row | {"CRPS of the truth": 0.5 / np.pi**0.5})
 
 
@@ -228,23 +203,32 @@ def _text(value) -> str:
     return str(value)
 
 
-def main(folder: str, part: str, *only: str) -> None:
-    """Measure one part and remember it."""
-    measure = {
-        "uci": uci,
-        "bins": bins,
-        "coverage": coverage,
-        "losses": losses,
-        "time": duration,
-    }[part]
-    names = [word for word in only if not word.isdigit()]
-    n_splits = next((int(word) for word in only if word.isdigit()), 20)
-    for row in measure(folder, names, n_splits):
+PARTS = {
+    "uci": (uci, tuple(UCI)),
+    "bins": (bins, ("concrete", "ames", "abalone")),
+    "losses": (losses, ("SWD", "LEV", "anes", "concrete", "bikes", "ames")),
+    "time": (duration, tuple(SIZES)),
+}
+"""What measures a part, and the names of its rows."""
+
+
+def main(folder: str, part: str, *words: str) -> None:
+    """Measure what is not known of one part, and remember it."""
+    measure, names = PARTS[part]
+    asked = [word for word in words if not word.isdigit() and word != "--again"]
+    n_splits = next((int(word) for word in words if word.isdigit()), 20)
+    done = {} if "--again" in words else {row["data"] for row in _known().get(part, [])}
+    wanted = [name for name in asked or names if name not in done]
+    for row in measure(folder, wanted, n_splits):
         # Row by row: each may have taken minutes.
-        known = json.loads(OUT.read_text()) if OUT.exists() else {}
+        known = _known()
         rows = {each["data"]: each for each in [*known.get(part, []), row]}
         text = json.dumps(known | {part: list(rows.values())}, indent=1)
         OUT.write_text(text + "\n")
+
+
+def _known() -> dict[str, list[dict]]:
+    return json.loads(OUT.read_text()) if OUT.exists() else {}
 
 
 if __name__ == "__main__":

@@ -29,6 +29,7 @@ SECTIONS: dict[str, list[str]] = {
     "Evidence": [
         "verdict.md",
         "why.md",
+        "atlas.md",
         "estimators.md",
         "boosted.md",
         "grids.md",

@@ -1,13 +1,13 @@
 /** Gradient descent on the logits: where a loss takes a prediction, and how fast. */
 
-import { largest, type Ground } from "./grounds";
+import { judged, largest, type Ground } from "./grounds";
 import { judge, softmax, type Loss, type Truth } from "./maths";
 
 export const MOST_STEPS = 2 ** 17;
 
 /** Step size: one over the steepest a loss can be, so that its unit favors none. */
 export function stepSize(loss: Loss, ground: Ground): number {
-  const far = largest(ground) || 1;
+  const far = largest(judged(ground)) || 1;
   const steepest = loss.map(([factor, name]) =>
     factor * (name === "ce" || name === "nll" ? 1 : far),
   );

@@ -72,4 +72,4 @@ function start(): void {
 
 if (typeof document !== "undefined") start();
 // For `check.mjs`, which runs the built page's own script in Node.
-else Object.assign(globalThis, { offby: { descend, MOST_STEPS, groundOf, judge, parse, softmax, STOPS, toHash, fromHash, readData } });
+else Object.assign(globalThis, { offby: { descend, MOST_STEPS, groundOf, judge, parse, softmax, STOPS, stateOfData, toHash, fromHash, readData } });

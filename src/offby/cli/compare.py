@@ -97,7 +97,7 @@ def compare(
             try:
                 fitted = models.best_fitted(comparison, problem, asked, data, target)
             except Exception as error:
-                failed = f"the best loss could not be trained on all rows: {error}"
+                failed = f"the best model could not be trained on all rows: {error}"
         if rows is not None and fitted is not None:
             try:
                 comparison = testing.with_test(comparison, fitted, problem, rows, asked)
@@ -178,7 +178,7 @@ class Written:
         if predictions is not None:
             lines.append(f"Rows     {predictions}")
         if self.model is not None:
-            lines.append(f"Model    {self.model}   the best loss, trained on all rows")
+            lines.append(f"Model    {self.model}   the best model, trained on all rows")
             lines.append(f"         {terminal.predict_command(self.model)}")
         return lines
 
@@ -198,7 +198,7 @@ def write_all(
         comparison: What was found.
         outputs: The files to write.
         overwrite: Whether to replace files of other data.
-        save: The file for the best loss, trained on all rows.
+        save: The file for the best model, trained on all rows.
         fitted: What is written there.
         failed: What could not be done before.
     """

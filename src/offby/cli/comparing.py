@@ -94,7 +94,7 @@ def problem_of(
     )
     problem = prepared(scanned, data, target, asked, folds=folds)
     if not quiet:
-        terminal.print_problem(data, scanned, target, problem)
+        terminal.print_problem(data, scanned, target, problem, asked)
     return problem
 
 

@@ -95,13 +95,13 @@ output_options = _together(
     click.option(
         "--save",
         type=click.Path(path_type=Path),
-        help="Train the best loss on all rows and write the model to this file, as "
+        help="Train the best model on all rows and write the model to this file, as "
         "wine.offby, for offby predict.",
     ),
     click.option(
         "--test",
         metavar="FILE",
-        help="A table of other rows with the target: the best loss, trained on all "
+        help="A table of other rows with the target: the best model, trained on all "
         "rows of DATA, is scored on it once, at the end.",
     ),
     click.option("-q", "--quiet", is_flag=True, help="Show no progress and no table."),

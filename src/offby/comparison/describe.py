@@ -8,8 +8,9 @@ import torch
 
 from offby.bins import Bins
 from offby.comparison.hashing import hash_of_rows
-from offby.comparison.problem import Problem
-from offby.results import Data, Grid
+from offby.comparison.problem import Fold, Problem
+from offby.grounds import Ground, Line
+from offby.results import Data, Grid, Measure
 
 
 def split_of(problem: Problem) -> str:
@@ -43,6 +44,20 @@ def grid_of(bins: Bins) -> Grid:
     if bins.upper_tail:
         names[-1] = f"above {edges[-2]:.4g}"
     return Grid(tuple(names), tuple(map(float, bins.centers)), edges, bins.tails)
+
+
+def measure_of(fold: Fold) -> Measure:
+    """How far apart the losses took the classes or bins of a fold to be."""
+    bins = fold.training_bins
+    if bins is None:
+        plain = fold.ground or Line(fold.positions)
+        return Measure(_longest(fold.line) / _longest(plain))
+    unit = _longest(fold.line) / _longest(bins.line())
+    return Measure(unit, tuple(map(float, bins.edges)))
+
+
+def _longest(ground: Ground) -> float:
+    return float(ground.cost.max()) or 1.0
 
 
 def data_of(problem: Problem, name, target, labels, notes) -> Data:

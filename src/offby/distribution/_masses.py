@@ -12,7 +12,7 @@ from torch import Tensor
 
 from offby._checks import at_least_float32, normalized, on_host
 from offby.bins import Bins
-from offby.distribution._rows import ROWS_AT_ONCE, Array, in_chunks, within_bins
+from offby.distribution._rows import Array, in_chunks, within_bins
 from offby.distribution.given import (
     Given,
     checked_row_index,
@@ -145,22 +145,6 @@ class Masses:
         """
         found = [function(p.astype(np.float64)) for _, p in in_chunks(self._rows)]
         return np.concatenate(found or [np.empty(0)]).reshape(self.probs.shape[:-1])[()]
-
-    def _is_long(self, numbers: np.ndarray) -> bool:
-        """Whether there are many rows, and no more than one number for each."""
-        batch = self.probs.shape[:-1]
-        fits = np.broadcast_shapes(numbers.shape, batch) == batch
-        return fits and len(self._rows) > ROWS_AT_ONCE
-
-    def _in_parts(self, method: Callable[..., Array], numbers: np.ndarray) -> Array:
-        """A method of one number for each row, from some rows at a time."""
-        batch = self.probs.shape[:-1]
-        each = np.broadcast_to(numbers, batch).reshape(-1)
-        found = [
-            method(self._of(rows, self.bins), each[i : i + len(rows)])
-            for i, rows in in_chunks(self._rows)
-        ]
-        return np.concatenate(found).reshape(batch)
 
     @property
     def _edges(self) -> Array:

@@ -3,10 +3,25 @@
 from collections.abc import Sequence
 
 from offby.results.phrases import count, listed, minus
-from offby.results.records import Answer, Difference
+from offby.results.records import Answer, Difference, Method
 
 _MOST_PERCENT = 1000
 """A larger share of a score says that the score is near zero, and no more."""
+
+
+def model(method: Method) -> str:
+    """A method as a sentence names it: "ce", "boosted trees with ce".
+
+    >>> model(Method("mean ce", "", True, "both", "ce"))
+    'the mean of network and boosted trees with ce'
+    """
+    match method.model:
+        case "boosting":
+            return f"boosted trees with {method.loss}"
+        case "both":
+            return f"the mean of network and boosted trees with {method.loss}"
+        case _:
+            return method.title if method.reference else method.key
 
 
 def sizes(d: Difference, *shares: float) -> tuple[list[float], str]:

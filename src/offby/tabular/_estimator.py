@@ -41,6 +41,21 @@ class HeldOut:
     """How much of each row was held out, in rows."""
     labels: Labels
     """What is true of them."""
+    around: np.ndarray | None = None
+    """The numbers, if they lie on a circle."""
+
+    @classmethod
+    def of(
+        cls,
+        data: TrainingData,
+        probs: np.ndarray,
+        rows: np.ndarray,
+        weights: np.ndarray,
+    ) -> "HeldOut":
+        """Forecasts of these rows of the data."""
+        at = torch.from_numpy(rows)
+        around = None if data.around is None else data.around[at].cpu().numpy()
+        return cls(probs, rows, weights, data.labels(at), around)
 
 
 @dataclass(eq=False, repr=False)

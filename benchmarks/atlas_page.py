@@ -1,0 +1,236 @@
+"""The tables of docs/atlas.md, made of docs/atlas.parquet.
+
+python benchmarks/atlas.py page
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+from atlas import LOSSES, MODELS, known_rows
+from sklearn.tree import DecisionTreeRegressor, export_text
+
+PAGE = Path(__file__).parents[1] / "docs" / "atlas.md"
+MARKERS = ("<!-- results: benchmarks/atlas.py page -->", "<!-- end of results -->")
+SCORE = {"classes": "rps", "numbers": "crps"}
+TITLES = {"classes": "Ordered classes, RPS", "numbers": "Numbers in bins, CRPS"}
+PROBLEM = ["set", "kind", "rows", "bins", "noise", "model"]
+FEATURES = (
+    "rows",
+    "bins",
+    "rows per bin",
+    "columns",
+    "imbalance",
+    "skewness",
+    "distinct",
+    "is boosting",
+    "is perceptron",
+)
+DRAWS = 1_000
+Regrets = pl.DataFrame
+"""A row for each problem: its keys, its features, and the regret of each loss in %."""
+
+
+def regrets(rows: pl.DataFrame, kind: str) -> Regrets:
+    """How much worse each loss is than the best of its problem, in percent."""
+    some = rows.filter(pl.col("kind") == kind)
+    wide = some.pivot(
+        on="loss", index=PROBLEM, values=SCORE[kind], aggregate_function="first"
+    )
+    losses = [loss for loss in LOSSES[kind] if loss in wide.columns]
+    best = pl.min_horizontal(losses)
+    known = ("columns", "imbalance", "skewness", "distinct")
+    features = some.group_by(PROBLEM, maintain_order=True).first()
+    return wide.with_columns(
+        [(100 * (pl.col(loss) / best - 1)).alias(loss) for loss in losses]
+    ).join(
+        features.select(
+            *PROBLEM,
+            *known,
+            (pl.col("rows") / pl.col("bins")).alias("rows per bin"),
+            (pl.col("model") == "boosting").cast(float).alias("is boosting"),
+            (pl.col("model") == "perceptron").cast(float).alias("is perceptron"),
+        ),
+        on=PROBLEM,
+        maintain_order="left",
+    )
+
+
+def shared(found: Regrets, kind: str) -> list[str]:
+    """The losses that every model of the atlas has learned by."""
+    return [
+        loss
+        for loss in LOSSES[kind]
+        if loss in found.columns and found[loss].null_count() == 0
+    ]
+
+
+def by_model(found: Regrets, kind: str) -> list[str]:
+    """Mean regret of each loss by model, the least in bold."""
+    models = [m for m in MODELS if m in found["model"]]
+    heads = [f"{m} ({found.filter(pl.col('model') == m).height})" for m in models]
+    lines = [f"| loss | {' | '.join(heads)} |", "|---" * (len(models) + 1) + "|"]
+    means = {
+        loss: [found.filter(pl.col("model") == m)[loss].mean() for m in models]
+        for loss in LOSSES[kind]
+        if loss in found.columns
+    }
+    least = [
+        min(row[place] for row in means.values() if row[place] is not None)
+        for place in range(len(models))
+    ]
+    for loss, row in means.items():
+        cells = [_cell(value, best) for value, best in zip(row, least, strict=True)]
+        lines.append(f"| {loss} | {' | '.join(cells)} |")
+    return lines
+
+
+def by_setting(found: Regrets, kind: str) -> list[str]:
+    """Mean regret under the ensemble by rows, bins and noise."""
+    some = found.filter(pl.col("model") == "ensemble")
+    losses = [loss for loss in LOSSES[kind] if loss in found.columns]
+    lines = [f"| ensemble | {' | '.join(losses)} |", "|---" * (len(losses) + 1) + "|"]
+    for name in ("rows", "noise", *(["bins"] if kind == "numbers" else [])):
+        for value in sorted(some[name].unique()):
+            part = some.filter(pl.col(name) == value)
+            row = [part[loss].mean() for loss in losses]
+            cells = " | ".join(_cell(mean, min(row)) for mean in row)
+            lines.append(f"| {name} {value:g} ({part.height}) | {cells} |")
+    return lines
+
+
+def _cell(value: float | None, least: float) -> str:
+    if value is None:
+        return "–"
+    return f"**{value:.2f}**" if value == least else f"{value:.2f}"
+
+
+def chosen_by_trees(found: Regrets, losses: list[str]) -> np.ndarray:
+    """Regret of the loss that a shallow tree chooses, which has not seen the set."""
+    X, costs = found.select(FEATURES).to_numpy(), found.select(losses).to_numpy()
+    sets = found["set"].to_numpy()
+    regret = np.empty(len(costs))
+    for name in np.unique(sets):
+        away = sets == name
+        chosen = tree().fit(X[~away], costs[~away]).predict(X[away]).argmin(1)
+        regret[away] = costs[away][np.arange(away.sum()), chosen]
+    return regret
+
+
+def tree() -> DecisionTreeRegressor:
+    """A tree of at most four leaves, which predicts the regret of every loss."""
+    return DecisionTreeRegressor(max_depth=2, min_samples_leaf=0.1, random_state=0)
+
+
+def policies(found: Regrets, kind: str) -> list[str]:
+    """Mean regret of rules, with intervals over sets drawn anew, whole."""
+    losses = shared(found, kind)
+    rules = {f"always {loss}": found[loss].to_numpy() for loss in losses}
+    rules["the tree, left-out sets"] = chosen_by_trees(found, losses)
+    rules["a loss drawn at random"] = found.select(losses).to_numpy().mean(1)
+    n_sets = found["set"].n_unique()
+    lines = [
+        f"| rule ({found.height} problems of {n_sets} sets) | mean regret | "
+        "95 % interval | within 1 % of the best |",
+        "|---|---|---|---|",
+    ]
+    for name, regret in rules.items():
+        low, high = interval(regret, found["set"].to_numpy())
+        near = (regret <= 1).mean()
+        lines.append(
+            f"| {name} | {regret.mean():.2f} % | {low:.2f} to {high:.2f} | {near:.0%} |"
+        )
+    return lines
+
+
+def interval(values: np.ndarray, sets: np.ndarray) -> tuple[float, float]:
+    """Of the mean, by a bootstrap over whole sets."""
+    rng = np.random.default_rng(0)
+    parts = [values[sets == name] for name in np.unique(sets)]
+    means = [
+        np.concatenate([parts[i] for i in rng.integers(len(parts), size=len(parts))])
+        for _ in range(DRAWS)
+    ]
+    low, high = np.quantile([part.mean() for part in means], (0.025, 0.975))
+    return float(low), float(high)
+
+
+def drawn_tree(found: Regrets, kind: str) -> str:
+    """The tree of all sets, each leaf with the loss that it names."""
+    losses = shared(found, kind)
+    costs = found.select(losses).to_numpy()
+    grown = tree().fit(found.select(FEATURES).to_numpy(), costs)
+    text = export_text(grown, feature_names=list(FEATURES), decimals=1)
+    leaves = grown.tree_.value[:, :, 0]
+    ends = iter(np.flatnonzero(grown.tree_.children_left == -1))
+    lines = []
+    for line in text.splitlines():
+        if "value:" in line:
+            leaf = leaves[next(ends)]
+            mean, name = leaf.min(), losses[leaf.argmin()]
+            line = f"{line.partition('value:')[0]}{name} (mean regret {mean:.2f} %)"
+        lines.append(line)
+    return "\n".join(lines)
+
+
+def covered(rows: pl.DataFrame) -> list[str]:
+    """How often nominal 90 % intervals held, by model and loss."""
+    every = dict.fromkeys(loss for losses in LOSSES.values() for loss in losses)
+    lines = [
+        f"| 90 % intervals | {' | '.join(every)} |",
+        "|---" * (len(every) + 1) + "|",
+    ]
+    for kind in LOSSES:
+        for model in MODELS:
+            part = rows.filter(pl.col("kind") == kind, pl.col("model") == model)
+            if not part.height:
+                continue
+            cells = [
+                part.filter(pl.col("loss") == loss)["coverage"].mean() for loss in every
+            ]
+            texts = ["–" if cell is None else f"{cell:.3f}" for cell in cells]
+            lines.append(f"| {kind}, {model} | {' | '.join(texts)} |")
+    return lines
+
+
+def parts(rows: pl.DataFrame) -> list[str]:
+    """All tables of the page."""
+    n_fits = int(rows["draws"].sum())
+    seconds = float((rows["cpu_seconds"] * rows["draws"]).sum())
+    lines = [
+        "## Results",
+        "",
+        f"{rows.select(PROBLEM).n_unique()} problems (set, rows, bins, noise, model), "
+        f"{rows.height} pairs of a problem and a loss, {n_fits} fits, {seconds:.0f} "
+        "CPU seconds of fits on one thread.",
+        "",
+    ]
+    by_kind: tuple[Callable[[Regrets, str], list[str]], ...] = (
+        by_model,
+        by_setting,
+        policies,
+    )
+    for kind, title in TITLES.items():
+        found = regrets(rows, kind)
+        if not found.height:
+            continue
+        lines += [f"### {title}: regret in percent", ""]
+        for each in by_kind:
+            lines += [*each(found, kind), ""]
+        lines += ["```text", drawn_tree(found, kind), "```", ""]
+    return [*lines, "### Coverage", "", *covered(rows)]
+
+
+def made(page: str) -> str:
+    """The page with its tables made anew, between the markers."""
+    rows = known_rows()
+    lines = [] if rows is None else parts(rows)
+    before, rest = page.split(MARKERS[0])
+    after = rest.split(MARKERS[1])[1]
+    return f"{before}{MARKERS[0]}\n" + "\n".join(lines) + f"\n{MARKERS[1]}{after}"
+
+
+def write_page() -> None:
+    """Write the tables into the page."""
+    PAGE.write_text(made(PAGE.read_text()))
