@@ -3,10 +3,10 @@
     python benchmarks/adapters.py docs/adapters.json --only series
     python benchmarks/adapters.py docs/adapters.json --only cartpole
 
-"series" is examples/forecast_series.py (docs/forecasting.md; three minutes; needs
-gluonts[torch] 0.17 and vega_datasets), "cartpole" is examples/cartpole_values.py
-(docs/jobs.md; five minutes; needs gymnasium 1.4), "toy" and "facial" are the
-reproductions of examples/published_*.py. Each keeps every score of every seed.
+"series" is examples/forecast_series.py (docs/forecasting.md; gluonts[torch] 0.17 and
+vega_datasets, three minutes), "cartpole" examples/cartpole_values.py (docs/jobs.md;
+gymnasium 1.4, three minutes), "noise" examples/noisy_targets.py (docs/jobs.md, a
+minute). Each keeps every score of every seed.
 """
 
 import argparse
@@ -20,8 +20,7 @@ EXAMPLES = Path(__file__).parents[1] / "examples"
 STUDIES = {
     "series": "forecast_series",
     "cartpole": "cartpole_values",
-    "noisy": "published_noisy_targets",
-    "hou": "published_squared_emd",
+    "noise": "noisy_targets",
 }
 Runs = dict[str, list[dict[str, float]]]
 

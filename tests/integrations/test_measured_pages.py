@@ -62,3 +62,43 @@ def test_logits_over_borders_are_fine_tuned(capsys):
         math.isfinite(each) for (run,) in found.values() for each in run.values()
     )
     assert "log density + CRPS" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("study", "where"),
+    [("series", "forecasting"), ("cartpole", "jobs"), ("noise", "jobs")],
+)
+def test_the_studies_of_examples(study, where, benchmark):
+    runs = measured("adapters")[study]
+    assert benchmark("adapters").table(runs) in page(where)
+
+
+def test_noisy_targets(capsys):
+    main = runpy.run_path(str(ROOT / "examples/noisy_targets.py"))["main"]
+    found = main(seeds=1, epochs=1, rows=200)
+    assert len({run["none"] for (run,) in found.values()}) == 5
+    assert all(each < 30 for (run,) in found.values() for each in run.values())
+    assert "HL-Gauss" in capsys.readouterr().out
+
+
+@pytest.mark.filterwarnings("ignore")  # those of Gymnasium
+def test_values_of_cartpole(capsys):
+    pytest.importorskip("gymnasium")
+    main = runpy.run_path(str(ROOT / "examples/cartpole_values.py"))["main"]
+    found = main(seeds=1, updates=5, rows=300, states=4)
+    assert all(
+        math.isfinite(each) for (run,) in found.values() for each in run.values()
+    )
+    assert "two-hot" in capsys.readouterr().out
+
+
+@pytest.mark.filterwarnings("ignore")  # those of GluonTS and Lightning
+def test_hourly_temperatures(capsys):
+    pytest.importorskip("gluonts.torch")
+    pytest.importorskip("vega_datasets")
+    main = runpy.run_path(str(ROOT / "examples/forecast_series.py"))["main"]
+    found = main(seeds=1, epochs=1, batches=1, days=1)
+    assert all(
+        math.isfinite(each) for (run,) in found.values() for each in run.values()
+    )
+    assert "bins, CRPS" in capsys.readouterr().out
