@@ -20,7 +20,8 @@ test: .venv/stamp
 # The tests of each part of offby, without those that ask other libraries for the truth.
 OLDEST = tests/test_losses.py tests/test_gradients.py tests/test_kernels.py \
 	tests/test_nn.py tests/test_grounds.py tests/test_metrics.py tests/test_distribution.py \
-	tests/test_estimator_losses.py tests/test_compare_input.py tests/test_doctor.py
+	tests/test_estimator_losses.py tests/test_compare_input.py tests/test_doctor.py \
+	tests/test_tables.py
 test-oldest:
 	python3 -m venv build/oldest
 	build/oldest/bin/python -m pip install -q uv

@@ -39,9 +39,8 @@ class CustomBuildHook(BuildHookInterface):
         if why:
             self.app.display_warning(f"offby's C++ kernels are not built: {why}")
             return
-        platform = os.environ.get("OFFBY_PLATFORM") or sysconfig.get_platform()
         build_data["pure_python"] = False
-        build_data["tag"] = f"py3-none-{platform.replace('-', '_').replace('.', '_')}"
+        build_data["tag"] = f"py3-none-{_platform()}"
         build_data["artifacts"].append("src/offby/kernels/cpp/*.so")
 
 
@@ -88,12 +87,13 @@ def _units() -> dict[str, tuple[str, list[str]]]:
             "BYTES": n_bytes,
             "RUN": f"offby_run_{name}",
             "BOOST": f"offby_boost_{name}",
+            "TARGETS": f"offby_targets_{name}",
         }
         named = [f"-DOFFBY_{key}={value}" for key, value in defines.items()]
         return "level.cpp", [*named, *flags]
 
     units = {"entry": ("entry.cpp", []), "base": level("base", 16)}
-    if _machine() in X86:
+    if _platform().endswith(X86):
         wide = [*AVX2, *AVX512, "-mprefer-vector-width=512"]
         units |= {
             "avx2": level("avx2", 32, *AVX2),
@@ -102,8 +102,10 @@ def _units() -> dict[str, tuple[str, list[str]]]:
     return units
 
 
-def _machine() -> str:
-    return sysconfig.get_platform().rpartition("-")[2].lower()
+def _platform() -> str:
+    """What is compiled for, as in the name of a wheel; OFFBY_PLATFORM is another."""
+    platform = os.environ.get("OFFBY_PLATFORM") or sysconfig.get_platform()
+    return platform.lower().replace("-", "_").replace(".", "_")
 
 
 def _compile(command: list[str], made: str) -> None:

@@ -73,7 +73,7 @@ def summary(found: Comparison, seconds: float) -> dict:
         "copies": found.data.n_copies,
         "network": found.run.network,
         "metric": metric.key,
-        "best": found.best(metric),
+        "best": found.best_loss(metric),
         "means": {m.key: found.mean(m.key, metric.key) for m in found.methods},
         "seconds": seconds,
     }

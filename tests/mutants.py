@@ -30,8 +30,11 @@ TESTS = {
     "grounds": "test_grounds test_laws",
     "bins": "test_bins test_support test_scales",
     "targets": "test_targets test_soft_labels",
-    "distribution": "test_distribution test_half_normal",
-    "metrics": "test_metrics",
+    "distribution": "test_distribution test_half_normal test_class_distribution "
+    "test_forecast_object test_decide test_circular",
+    "decode": "test_decode",
+    "weighted.py": "test_weighted",
+    "metrics": "test_metrics test_metrics_ground test_scorers test_agreement",
     "theory": "test_anatomy test_debias",
     "kernels": "test_kernels test_kernels_autograd",
 }

@@ -10,9 +10,11 @@
 
 #include "boosting_job.hpp"
 #include "job.hpp"
+#include "targets_job.hpp"
 
 extern "C" void offby_run(const Job*);
 extern "C" void offby_rescale(const Job*);
+extern "C" void offby_targets(const TargetsJob*);
 extern "C" int64_t offby_boost_single(const BoostingJob<float>*);
 extern "C" int64_t offby_boost_double(const BoostingJob<double>*);
 static int64_t boost(const BoostingJob<float>* job) { return offby_boost_single(job); }
@@ -27,6 +29,15 @@ static double number() {
   static const double odd[] = {NAN, INFINITY, -INFINITY, 1e4, -1e4, 0, 1e38, -1e38};
   if (dice() % 40 == 0) return odd[dice() % 8];
   return double(dice() % 2001) / 250 - 4;
+}
+
+// The numbers of all first levels in two: other compilers and machines must come near them.
+static double digest = 0;
+static long noted = 0;
+static void note(double x) {
+  if (!std::isfinite(x)) return;
+  noted++;
+  digest += x / (1 + std::fabs(x));
 }
 
 // In the type of the job; freed exactly, so that a step too far is seen.
@@ -47,6 +58,10 @@ struct Array {
       memcpy(&bits, &f, 4);
       x = uint16_t(bits >> 16);
     }
+  }
+  void note_all() const {
+    for (double x : twice) note(x);
+    for (float x : single) note(x);
   }
   void* data() {
     if (dtype == FLOAT64) return twice.data();
@@ -157,6 +172,32 @@ template <class C> static bool grown(int32_t level) {
   return boost(&job) == why;
 }
 
+// One job of soft targets, on lines and circles, with odd numbers and deviations.
+static void blurred(int32_t level) {
+  TargetsJob job{};
+  job.level = level;
+  job.kind = int32_t(dice() % 2);
+  job.bins = pick({1, 2, 3, 7, 16, 17, 64, 101});
+  job.rows = pick({0, 1, 5, 33});
+  job.even = dice() % 2;
+  job.wraps = dice() % 2;
+  std::vector<float> values(job.rows), masses(job.rows * job.bins);
+  std::vector<double> edges(job.bins + 1), sigma(job.rows);
+  double at = number() > 0 ? -3 : 1e6;
+  for (double& x : edges) x = at += job.even ? 0.25 : 0.01 + double(dice() % 100) / 50;
+  for (float& y : values) {
+    y = float(number());
+    if (dice() % 4 == 0) y = float(edges[dice() % edges.size()]);
+  }
+  for (double& s : sigma) s = std::fabs(number()) + (dice() % 9 ? 1e-3 : 0);
+  job.values = values.data(), job.edges = edges.data(), job.masses = masses.data();
+  job.spread = double(pick({1, 3, 900})) / 100;
+  if (dice() % 20 == 0) job.spread = INFINITY;
+  if (dice() % 3 == 0) job.widths = 0.75;
+  else if (dice() % 2) job.sigma = sigma.data();
+  offby_targets(&job);
+}
+
 int main() {
   int runs = 0;
   for (int32_t level = 0; offby_level(level); level++)
@@ -218,6 +259,10 @@ int main() {
       job.power = double(pick({1, 2, 3})) * (dice() % 4 ? 1 : 1.1);
       job.scale = dice() % 2 ? 0.25 : 1. / 3;
       offby_run(&job);
+      if (level == 0) {
+        loss.note_all();
+        if (job.gradient) gradient.note_all();
+      }
       if (job.gradient) {
         job.loss = nullptr;
         job.upstream = upstream.data();
@@ -232,5 +277,7 @@ int main() {
         std::fprintf(stderr, "a job of the trees should have been refused, or not\n");
         return 1;
       }
-  std::printf("%d runs\n", runs);
+  for (int32_t level = 0; offby_level(level); level++)
+    for (int round = 0; *offby_level(level) && round < 400; round++, runs++) blurred(level);
+  std::printf("%d runs, %ld finite numbers, digest %.4f\n", runs, noted, digest);
 }

@@ -16,6 +16,7 @@ from offby.results import (
     Grid,
     Guess,
     Importance,
+    Measure,
     Method,
     Metric,
     Noise,
@@ -120,7 +121,10 @@ def comparison(
                 key: _bump(bins, true + shift * place, bins / (7 + place), second)
                 for place, key in enumerate(losses)
             },
-            Grid(labels, positions, edges),
+            Grid(
+                labels, positions, edges, "none", Measure(0.2 if edges else 1.0, edges)
+            ),
+            positions[true] if edges else None,
         )
         for why, number, true, shift, second in (
             ("typical", 17, bins // 2, 0.1, 0.0),

@@ -120,7 +120,8 @@ def test_targets_are_measured_beside_those_by_hand(tmp_path):
 
 
 @pytest.mark.slow
-def test_the_study_of_the_verdicts_runs(tmp_path, capsys):
+def test_the_study_of_the_verdicts_runs(tmp_path, capsys, monkeypatch):
+    monkeypatch.syspath_prepend(BENCHMARKS)
     script, out = runpy.run_path(str(BENCHMARKS / "verdict.py")), tmp_path / "v.json"
     script["main"](["--smoke", "--out", str(out)])
     assert "emd1 settled" in capsys.readouterr().out

@@ -7,8 +7,13 @@ import pytest
 
 from offby import BinnedDistribution, BinnedRegressor, Bins
 from offby.distribution.around import crps_around, shortest_arcs
+from offby.distribution.around_median import (
+    medians_around,
+    pit_around,
+    quantiles_around,
+)
 from offby.losses import squared_emd
-from offby.metrics import histogram_crps
+from offby.metrics import histogram_crps, interval_coverage
 from offby.tabular import BinnedEnsemble, BoostedBinnedRegressor
 from offby.tabular.circular import circular_r2
 
@@ -98,6 +103,60 @@ def test_an_arc_of_all_mass_is_the_whole_turn():
     assert (low.item(), high.item()) == (0, 7)
 
 
+def peaked(n_rows: int, bins: Bins, seed: int) -> np.ndarray:
+    """Masses with one broad peak, all of it within half a turn."""
+    rng = np.random.default_rng(seed)
+    middle = rng.uniform(0, float(bins.period), (n_rows, 1))
+    away = arc(bins.centers.numpy(), middle, float(bins.period))
+    p = rng.uniform(0.2, 1, away.shape) * (away < float(bins.period) / 5)
+    return p / p.sum(-1, keepdims=True)
+
+
+@pytest.mark.parametrize("bins", [UNEVEN, Bins.periodic(0, 7, 25)], ids=["4", "25"])
+def test_the_median_of_a_circle_has_the_least_mean_arc(bins):
+    p = np.random.default_rng(4).dirichlet(np.ones(bins.n_bins), 5)
+    edges = bins.edges.numpy()
+    share = (np.arange(100) + 0.5) / 100
+    at = (edges[:-1, None] + share * np.diff(edges)[:, None]).ravel()
+    mass = np.repeat(p / 100, 100, axis=-1)
+    tried = np.linspace(0, 7, 500)
+    arcs = arc(at, tried[:, None]) @ mass.T
+    found = (mass * arc(at, medians_around(p, bins)[:, None])).sum(-1)
+    assert (found <= arcs.min(0) + 1e-4).all()
+
+
+def test_from_its_antipode_the_circle_is_a_line():
+    bins = Bins.periodic(0, 7, 35)
+    p = peaked(40, bins, seed=5)
+    levels = np.array([0.05, 0.5, 0.9])
+    found = quantiles_around(p, bins, levels)
+    # The same mass once more, with the seam turned away from it.
+    places = np.rint(medians_around(p, bins) / 0.2).astype(int)
+    flat = Bins.uniform(0, 7, 35)
+    for row, place, of_circle in zip(p, places, found, strict=True):
+        line = BinnedDistribution(np.roll(row, 17 - place)[None], flat)
+        wanted = line.quantiles(levels)[0] + (place - 17) * 0.2
+        np.testing.assert_allclose(arc(of_circle, wanted), 0, atol=1e-9)
+
+
+def test_the_pit_is_the_level_of_the_quantile():
+    p = np.random.default_rng(6).dirichlet(np.ones(4), 30)
+    levels = np.linspace(0.02, 0.98, 7)
+    for turn in (0, 7, -14):
+        numbers = quantiles_around(p, UNEVEN, levels) + turn
+        for level, y in zip(levels, numbers.T, strict=True):
+            np.testing.assert_allclose(pit_around(p, UNEVEN, y), level, atol=1e-9)
+
+
+def test_quantiles_turn_with_the_circle():
+    bins = Bins.periodic(0, 12, 6)
+    p = np.random.default_rng(7).dirichlet(np.ones(6), 8)
+    levels = np.array([0.1, 0.5, 0.6])
+    turned = quantiles_around(np.roll(p, 1, -1), bins, levels)
+    there = quantiles_around(p, bins, levels) + 2
+    np.testing.assert_allclose(arc(turned, there, 12), 0, atol=1e-9)
+
+
 def directions(n=300, seed=0):
     """A wind direction from its noisy sine and cosine; many lie around north."""
     rng = np.random.default_rng(seed)
@@ -135,6 +194,30 @@ def test_learns_directions_through_north(kind, tmp_path):
         model.save(tmp_path / "m")
         again = BinnedRegressor.load(tmp_path / "m")
         np.testing.assert_array_equal(again.predict(new), guess)
+
+
+@pytest.mark.parametrize("kind", [BinnedRegressor, BoostedBinnedRegressor])
+def test_conformal_arcs_hold_the_share_they_promise(kind: Any):
+    X, y = directions(400)
+    rules: Any = QUICK
+    if kind is BoostedBinnedRegressor:
+        pytest.importorskip("lightgbm")
+        rules = {"max_iter": 20, "n_bags": 1, "random_state": 0}
+    # Few rounds: forecasts that are much too wide, and arcs that must be narrowed.
+    settings: Any = rules | {"max_iter": 8, "validation_fraction": 0.5}
+    model: Any = kind(period=360, n_bins=36, **settings).fit(X, y)
+    new, truth = directions(2000, seed=1)
+    for coverage in (0.5, 0.8, 0.95):
+        low, high = model.predict_interval(new, coverage, conformal=True).T
+        inside = interval_coverage(truth, low, high, period=360)
+        # 200 validation rows: the coverage of new rows is within three of its spreads.
+        spread = np.sqrt(coverage * (1 - coverage) / 200)
+        assert abs(inside - coverage) < 3 * spread
+        middle = model.predict_quantiles(new, [0.5])[:, 0]
+        assert (np.mod(middle - low, 360) <= np.mod(high - low, 360)).all()
+    assert (high < low).any()
+    whole = model.predict_interval(new[:2], 1.0, conformal=True)
+    assert whole.tolist() == [[0, 360], [0, 360]]
 
 
 def test_the_turn_and_the_unit_of_the_numbers_do_not_matter():
@@ -176,6 +259,7 @@ def test_the_score_is_1_of_the_truth_and_0_of_the_mean_direction():
         ({"strategy": "quantile"}, "bins of equal width will do, got strategy"),
         ({"bounds": (0, 360)}, "a circle has no ends"),
         ({"n_bins": 2}, "at least 3 bins"),
+        ({"calibration": "isotonic"}, "no bin is the lowest"),
         ({"n_bins": Bins.uniform(0, 360, 4)}, "must lie on a circle of period 360"),
         ({"n_bins": Bins.periodic(0, 24, 4)}, "must lie on a circle of period 360"),
         ({"period": -1}, "period"),
@@ -189,10 +273,10 @@ def test_what_has_no_meaning_on_a_circle_is_refused(rules, says):
         BinnedRegressor(**{"period": 360, **QUICK, **rules}).fit(X, y)
 
 
-def test_what_needs_a_lowest_number_is_refused():
+def test_variance_needs_a_line():
     X, y = directions(60)
     model = BinnedRegressor(period=360, n_bins=12, **QUICK).fit(X, y)
-    with pytest.raises(ValueError, match="conformal=False"):
-        model.predict_interval(X, conformal=True)
     with pytest.raises(ValueError, match="bins on a line"):
-        model.predict_quantiles(X, [0.5])
+        model.predict_var(X)
+    with pytest.raises(ValueError, match=r"0 to 1, got \[1.5\]; 0.5 is the median"):
+        model.predict_quantiles(X, [1.5])

@@ -88,7 +88,9 @@ def test_compare_saves_a_model_that_predicts_and_is_scored_on_the_ground():
     found = json.loads(Path("t-city.json").read_text(encoding="utf-8"))
     assert found["data"]["ground"]["matrix"] == [[0, 3, 8], [3, 0, 5], [8, 5, 0]]
     assert found["metrics"][0]["title"] == "energy score"
-    assert "Costs(3 classes" in call("describe", "city.offby").stdout
+    described = call("describe", "city.offby").stdout
+    assert "Costs(3 classes" in described
+    assert "3 classes at costs of their own: Ulm, Bonn, Kiel" in described
     head = call("predict", "city.offby", "t.csv", "-q").stdout.split("\n")[0]
     assert head == "guess,p_Ulm,p_Bonn,p_Kiel"
     refused = call("predict", "city.offby", "t.csv", "--above", "Ulm")
@@ -96,6 +98,24 @@ def test_compare_saves_a_model_that_predicts_and_is_scored_on_the_ground():
     assert "--above needs classes" in refused.stderr
     scores = json.loads(call("evaluate", "city.offby", "t.csv", "--json").stdout)
     assert {"energy", "distance", "near"} < set(scores["scores"])
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["hour", "--circle", "24"], "4 classes on a circle of 24: 6, 7, 8, 9"),
+        (["city", "--tree", "paths"], "3 classes of a tree: Ulm, Bonn, Kiel"),
+        (["city", "--costs", "km.csv"], "3 classes at the distances of km.csv: Ulm"),
+        (["hour", "--positions", "0,1,5,9"], "4 ordered classes 6, 7, 8, 9"),
+    ],
+)
+def test_what_is_no_order_is_called_none(words, says):
+    done = call("fit", "t.csv", "-t", *words, "--no-scores", "--max-time", "0.01")
+    assert done.exit_code == 0, done.stderr
+    assert f"target {words[0]}: {says}" in done.stderr
+    described = " ".join(call("describe", f"t-{words[0]}.offby").stdout.split())
+    again = says.replace(" of 24", "").replace("the distances of km.csv", "costs")
+    assert again.split(":")[0] in described
 
 
 def test_fit_takes_positions_and_scores_by_them():

@@ -8,8 +8,10 @@ import torch
 
 from offby import Circle, Costs, Line, Tree, explain, report
 from offby.comparison import Comparison, compare
+from offby.comparison.config import CompareConfig
 from offby.comparison.fits import Fit
 from offby.comparison.ground_scores import ground_rows, kappa_rows, spread_on
+from offby.comparison.grounds import places_on
 from offby.comparison.networks import Settings
 from offby.comparison.noise.perturb import moved_to_neighbor
 from offby.comparison.problem import Fold, Rows
@@ -130,7 +132,10 @@ def test_losses_scores_and_pages_are_of_the_ground(ground, rules):
     assert "The classes lie on no line" in page
     assert "RPS" not in page
     assert "could not" not in page
-    with pytest.raises(ValueError, match="draws classes on a line"):
+    if isinstance(ground, Circle):
+        assert "<html" in explain.render(found)
+        return
+    with pytest.raises(ValueError, match="draws classes on a line or a circle"):
         explain.render(found)
 
 
@@ -189,6 +194,15 @@ def test_boosting_learns_on_the_ground():
 def test_what_does_not_fit_is_refused_with_a_sentence(ground, rules, says):
     with pytest.raises((ValueError, TypeError), match=says):
         run(ground, **rules)
+
+
+def test_a_tree_that_names_the_classes_in_another_order_is_refused():
+    with pytest.raises(
+        ValueError, match=r"class 0 is 'd' of labels and 'a/b/c'.*order"
+    ):
+        run(TREE, labels=["d", "c", "e", "g", "h"])
+    places = places_on(TREE, np.arange(5), ["c", "d", "e", "g", "h"], CompareConfig())
+    assert places == (0, 1, 2, 3, 4)
 
 
 def test_costs_of_no_points_are_said_to_mislead():

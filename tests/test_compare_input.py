@@ -160,7 +160,7 @@ def heaped(kind: str, size: float, seed: int) -> np.ndarray:
 # Without the phase "explain": it traces every line of every fit.
 @pytest.mark.slow
 @settings(
-    max_examples=8,
+    max_examples=5,
     deadline=None,
     derandomize=True,
     phases=(Phase.explicit, Phase.generate, Phase.shrink),

@@ -1,11 +1,15 @@
 """`offby.decode` beside `BinnedDistribution`, which computes in NumPy, and by hand."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
+from torch.profiler import ProfilerActivity, profile
 from torch.testing import assert_close
 
 from offby import BinnedDistribution, Bins, Circle, Line, decode
+from offby.decode import _rows
 from tests.cases import circle, grid, line
 
 GRIDS = {
@@ -143,6 +147,88 @@ def test_results_are_float32_for_halves_and_live_where_the_logits_are():
     assert decode.mean(there, line(7)).device.type == "meta"
     assert decode.variance(there, line(7)).device.type == "meta"
     assert decode.circular_mean(there, circle(7)).device.type == "meta"
+
+
+CALLS = {
+    "mean": lambda z, g, **of: decode.mean(z, g, **of),
+    "symexp": lambda z, g, **of: decode.mean(z, g, transform=decode.symexp, **of),
+    "variance": lambda z, g, **of: decode.variance(z, g, **of),
+    "mode": lambda z, g, **of: decode.mode(z, g, **of),
+    "median": lambda z, g, **of: decode.median(z, g, **of),
+    "quantiles": lambda z, g, **of: decode.quantiles(z, g, [0.1, 0.5, 1], **of),
+    "above": lambda z, g, **of: decode.chance_above(z, g, 1.0, **of),
+    "circular_mean": lambda z, g, **of: decode.circular_mean(z, circle(7), **of),
+}
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_some_rows_at_a_time_give_what_all_at_once_give(name, monkeypatch):
+    logits, call = outputs(6, 5, 4).float(), CALLS[name]
+    images = logits.movedim(-1, 1).contiguous()
+    for on in (grid(7), line(7)):
+        if name == "circular_mean" and on != grid(7):
+            continue
+        monkeypatch.setattr(_rows, "_AT_ONCE", 2**18)
+        expected = call(logits, on)
+        monkeypatch.setattr(_rows, "_AT_ONCE", 25)
+        assert_close(call(logits, on), expected)
+        assert_close(call(images, on, dim=1), expected)
+        assert_close(call(logits[:, 2], on), expected[:, 2])
+        assert_close(call(logits[0, 0].T.contiguous().T, on), expected[0, 0])
+        flat = logits.flatten(0, -2).clone().requires_grad_()
+        assert_close(call(flat, on).detach(), expected.flatten(0, 2))
+
+
+def test_a_threshold_of_its_own_goes_with_each_row(monkeypatch):
+    logits, own = outputs(6, 5), torch.linspace(-3, 9, 30).view(6, 5)
+    expected = decode.chance_above(logits, grid(7), own)
+    monkeypatch.setattr(_rows, "_AT_ONCE", 25)
+    assert_close(decode.chance_above(logits, grid(7), own), expected)
+    images = logits.movedim(-1, 0)
+    assert_close(decode.chance_above(images, grid(7), own, dim=0), expected)
+    single = decode.chance_above(logits[2, 3], grid(7), own[2, 3])
+    assert_close(single, expected[2, 3])
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_needs_less_memory_than_a_softmax(name):
+    """Of what is beside the outputs; 1.3 million of them."""
+    logits = torch.zeros(187_500, 7)
+    with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as profiler:
+        CALLS[name](logits, grid(7))
+    kineto = profiler.profiler
+    assert kineto is not None
+    assert kineto.kineto_results is not None
+    kept: list[Any] = kineto.kineto_results.events()
+    events = [event for event in kept if event.name() == "[memory]"]
+    held = most = 0
+    for event in sorted(events, key=lambda e: e.start_ns()):
+        held += event.nbytes()
+        most = max(most, held)
+    assert most < 4 * logits.numel() * 2.5
+
+
+def test_the_levels_0_and_1_are_the_ends_of_what_has_mass():
+    p = torch.tensor([0.0, 0.25, 0.75, 1e-9, 0.0])
+    on = Bins([0, 1, 2, 4, 7, 9])
+    assert decode.quantiles(p, on, [0.0, 1.0], of="probs").tolist() == [1, 7]
+    atoms = Line([0, 1, 2, 4, 7])
+    assert decode.quantiles(p, atoms, [0.0, 1.0], of="probs").tolist() == [1, 4]
+
+
+def test_outputs_that_are_no_numbers_have_no_quantile():
+    logits = torch.tensor([[0.0, torch.nan, 1.0], [0.0, 0.0, 0.0]])
+    for on in (Bins.uniform(0, 3, 3), Line.regular(3)):
+        found = decode.quantiles(logits, on, [0.2, 1.0])
+        assert found.isnan().tolist() == [[True, True], [False, False]]
+
+
+def test_quantiles_compile_whole():
+    logits, on = outputs(4).float(), grid(7)
+    both = torch.compile(
+        lambda z: decode.quantiles(z, on, [0.1, 0.9]), fullgraph=True, backend="eager"
+    )
+    assert_close(both(logits), decode.quantiles(logits, on, [0.1, 0.9]))
 
 
 def test_what_does_not_fit_is_refused():

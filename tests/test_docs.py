@@ -5,6 +5,7 @@ import importlib
 import json
 import re
 import runpy
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -22,13 +23,14 @@ LINK = re.compile(r"\]\(([^)\s]+)\)")
 every_page = pytest.mark.parametrize("page", PAGES, ids=lambda p: p.name)
 
 
-def names_of_tests() -> set[str]:
+@cache
+def names_of_tests() -> frozenset[str]:
     found = set()
     for file in (ROOT / "tests").glob("test_*.py"):
         for node in ast.parse(file.read_text(encoding="utf-8")).body:
             if isinstance(node, ast.FunctionDef) and node.name.startswith("test_"):
                 found.add(f"{file.name}::{node.name}")
-    return found
+    return frozenset(found)
 
 
 @every_page
@@ -196,7 +198,8 @@ def test_pages_show_what_the_benchmarks_measured(name, module, monkeypatch) -> N
 # docs/verdict.md and the study it tells of
 
 
-def test_the_page_of_the_verdicts_shows_what_was_measured() -> None:
+def test_the_page_of_the_verdicts_shows_what_was_measured(monkeypatch) -> None:
+    monkeypatch.syspath_prepend(ROOT / "benchmarks")
     script = runpy.run_path(str(ROOT / "benchmarks/verdict.py"))
     found = json.loads((ROOT / "docs/verdict.json").read_text(encoding="utf-8"))
     text = (ROOT / "docs/verdict.md").read_text(encoding="utf-8")

@@ -47,6 +47,39 @@ def test_a_job_prints_its_table(job, capsys, monkeypatch):
     assert any(line.startswith("* best") for line in printed)
 
 
+GROUNDS = {
+    "hours": ({"rows": 360}, "pass midnight"),
+    "oils": ({"rows": 240}, "Southern Italy"),
+    "cities": ({"rows": 400}, "of least expected distance"),
+}
+
+
+@pytest.mark.parametrize("name", GROUNDS)
+def test_an_example_of_a_ground_prints_its_table(name, capsys, monkeypatch):
+    """In its small form: finite scores, an interval beside the best, and a forecast."""
+    monkeypatch.syspath_prepend(EXAMPLES)
+    settings, last = GROUNDS[name]
+    main = runpy.run_path(str(EXAMPLES / f"{name}.py"))["main"]
+    main(seeds=1, epochs=1, folds=2, **settings)
+    printed = capsys.readouterr().out
+    rows = [line for line in printed.splitlines() if line.startswith(("c", "emd"))]
+    assert len(rows) == (5 if name == "oils" else 4)
+    energies = [float(row.split()[1]) for row in rows]
+    assert energies == sorted(energies)
+    assert rows[0].split()[2] == "best"
+    assert all(" to " in row for row in rows[1:])
+    assert "For the whole distribution" in printed
+    assert last in printed
+
+
+def test_the_distances_of_the_cities_are_great_circles():
+    names = runpy.run_path(str(EXAMPLES / "cities.py"))
+    degrees = np.array([[90.0, 0], [0, 0], [0, 90], [45, 0], [0, -180]]).T
+    far = names["great_circles"](*degrees) / names["EARTH"] / np.pi
+    np.testing.assert_allclose(far[0], [0, 0.5, 0.5, 0.25, 0.5])
+    np.testing.assert_allclose(far[1], [0.5, 0, 0.5, 0.25, 1.0])
+
+
 @pytest.mark.slow
 def test_a_pipeline_is_searched_explained_and_saved(capsys):
     main = runpy.run_path(str(EXAMPLES / "pipeline.py"))["main"]

@@ -19,6 +19,7 @@ from .report_data import comparison
 ROOT = Path(__file__).parents[1]
 WEB = ROOT / "web"
 PAGE = ROOT / "src" / "offby" / "explain" / "page.html"
+GOLDEN = WEB / "golden.json", WEB / "compared.json"
 
 needs_node = pytest.mark.skipif(
     shutil.which("node") is None, reason="needs Node, which is not on this machine"
@@ -76,10 +77,15 @@ def test_a_column_named_like_a_tag_stays_text():
     assert data_of(page)["target"] == "</script><script>alert(1)</script>"
 
 
-def on_a_circle():
+def on(ground):
     made = comparison()
-    around = offby.Circle(range(6), 6).to_dict()
-    return replace(made, data=replace(made.data, ground=around))
+    return replace(made, data=replace(made.data, ground=ground.to_dict()))
+
+
+def test_classes_on_a_circle_go_into_the_page():
+    data = data_of(explain.render(on(offby.Circle(range(6), 8, "chord"))))
+    assert data["circle"] == {"period": 8, "distance": "chord"}
+    assert data_of(explain.render(comparison()))["circle"] is None
 
 
 def with_row(**changes):
@@ -95,7 +101,7 @@ def with_row(**changes):
         (with_row(probs={"ce": (float("nan"),) * 6}), "prediction of ce .* nan"),
         (with_row(probs={"ce": (1.0,)}), "must be 6 probabilities"),
         (with_row(true=6), "truth of row"),
-        (on_a_circle(), "the report shows"),
+        (on(offby.Costs.equal(6)), "lie on Costs; the report shows"),
     ],
 )
 def test_rows_that_cannot_be_drawn_are_refused(made, says):
@@ -176,7 +182,7 @@ def test_page_alone_needs_no_pytorch(tmp_path):
 @needs_node
 def test_built_page_computes_what_python_computes():
     """Its own script, run in Node: values, weights, pushes, and the ends of runs."""
-    found = node(WEB / "check.mjs", PAGE, WEB / "golden.json")
+    found = node(WEB / "check.mjs", PAGE, *GOLDEN)
     assert found.returncode == 0, found.stdout + found.stderr
     compared, runs = re.findall(r"(\d+) (?:numbers|runs)", found.stdout)
     assert int(compared) > 20_000
@@ -188,17 +194,48 @@ def test_the_check_of_the_page_can_fail(tmp_path):
     states = json.loads((WEB / "golden.json").read_text())[1:9]
     states[3]["losses"]["emd2"]["pushes"][0] += 1e-7
     (tmp_path / "golden.json").write_text(json.dumps(states))
-    found = node(WEB / "check.mjs", PAGE, tmp_path / "golden.json")
+    rows = json.loads((WEB / "compared.json").read_text())
+    # As the page was before it knew the unit of the training.
+    rows["prices"]["data"]["measure"] = None
+    (tmp_path / "compared.json").write_text(json.dumps(rows))
+    found = node(
+        WEB / "check.mjs", PAGE, tmp_path / "golden.json", tmp_path / "compared.json"
+    )
     assert found.returncode == 1
-    assert "1 failed\nstate 3 " in found.stdout
+    assert "failed\nstate 3 " in found.stdout
+    assert "prices, row 0 as ce predicts it, emd1, value" in found.stdout
 
 
-def test_golden_states_are_what_python_says_today():
-    spec = spec_from_file_location("golden", WEB / "golden.py")
+def script_of_the_page(name):
+    spec = spec_from_file_location(name, WEB / f"{name}.py")
     assert spec is not None
     assert spec.loader is not None
     script = module_from_spec(spec)
     spec.loader.exec_module(script)
+    return script
+
+
+def test_losses_of_compared_rows_are_those_of_the_training_today():
+    """What the page is held against: the unit, the scale and the tails of a fit."""
+    kept = json.loads((WEB / "compared.json").read_text())
+    found = script_of_the_page("compared").whole()
+    assert found.keys() == kept.keys()
+    for name, now in found.items():
+        then = kept[name]
+        for part in ("unit", "edges"):
+            same = pytest.approx(then["data"]["measure"][part], rel=1e-9)
+            assert now["data"]["measure"][part] == same
+        for models, wanted in zip(now["rows"], then["rows"], strict=True):
+            for model, losses in models.items():
+                assert losses.keys() == wanted[model].keys()
+                for loss, parts in losses.items():
+                    for key, numbers in parts.items():
+                        same = pytest.approx(wanted[model][loss][key], rel=1e-9)
+                        assert numbers == same, (name, model, loss, key)
+
+
+def test_golden_states_are_what_python_says_today():
+    script = script_of_the_page("golden")
     kept = json.loads((WEB / "golden.json").read_text())
     assert len(kept) == script.STATES == 200
     every = 19

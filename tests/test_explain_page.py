@@ -395,6 +395,30 @@ def test_other_grounds_and_truths(visit):
     assert len(masses(page)) == 3
 
 
+def test_numbers_of_ones_own_are_probabilities_or_logits(visit):
+    page = visit("#stop=3")
+    page.get_by_text("Set it up yourself").click()
+    field = page.get_by_label("Numbers of your own")
+
+    def paste(text):
+        field.fill(text)
+        field.blur()
+
+    paste("a,b,c\n0.2, 0.5, 0.3")
+    assert masses(page) == pytest.approx([0.2, 0.5, 0.3], abs=1e-3)
+    paste("[0, 0, 0.6931472]; 0.25 0.25 0.5")
+    for figure in (0, 1):
+        assert masses(page, figure) == pytest.approx([0.25, 0.25, 0.5], abs=1e-3)
+    for text, says in (
+        ("1", "2 to 300 numbers; got 1"),
+        ("1, x", "finite numbers only"),
+        ("1 2\n1 2 3", "got 2 and 3"),
+        ("1 2\n3 4\n5 6", "got 3 rows"),
+    ):
+        paste(text)
+        assert says in page.get_by_role("alert").inner_text()
+
+
 @pytest.mark.parametrize(
     ("address", "size", "scheme"),
     [

@@ -53,13 +53,26 @@ def numbers(name: str, target: Tensor, n: int, power: float = 1.0) -> tuple:
     return factors, index, value, uneven(n), bins.edges, power
 
 
-@pytest.mark.parametrize("margin", [0, 12, -12])
-@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=str)
-@pytest.mark.parametrize("name", [*TERMS, "all"])
-def test_every_row_is_near_float64(triton_rows, name, dtype, margin):
+# The dtype is that of what is read and written: one call with all terms shows it.
+EACH_TERM = pytest.mark.parametrize(
+    ("name", "dtype"),
+    [*((name, torch.float32) for name in TERMS), ("all", torch.bfloat16)],
+    ids=str,
+)
+
+
+def of_every_margin(n: int, rows: int) -> tuple[Tensor, Tensor]:
+    """Rows that are unsure, sure of the truth and sure of a class far from it."""
+    batches = [batch(n, rows, margin) for margin in (0, 12, -12)]
+    logits, target = (torch.cat(parts) for parts in zip(*batches, strict=True))
+    return logits, target
+
+
+@EACH_TERM
+def test_every_row_is_near_float64(triton_rows, name, dtype):
     most = 5e-6 if dtype == torch.float32 else 8e-3
     for n in (1, 2, 10, 37):
-        logits, target = batch(n, rows=5, margin=margin)
+        logits, target = of_every_margin(n, rows=4)
         logits = logits.to(dtype)
         task = numbers(name, target, n)
         value, slopes = triton_rows.LossCall(*task).loss_and_gradient(logits, 1.0)
@@ -77,15 +90,10 @@ def _chunks(monkeypatch, triton_rows):
 
 
 @pytest.mark.usefixtures("_chunks")
-@pytest.mark.parametrize(
-    ("name", "dtype"),
-    [*((name, torch.float32) for name in TERMS), ("all", torch.bfloat16)],
-    ids=str,
-)
+@EACH_TERM
 def test_long_rows_are_read_in_chunks(triton_rows, name, dtype):
-    batches = [batch(40, rows=1, margin=margin) for margin in (0, 12, -12)]
-    logits = torch.cat([some for some, _ in batches]).to(dtype)
-    target = torch.cat([some for _, some in batches])
+    logits, target = of_every_margin(40, rows=1)
+    logits = logits.to(dtype)
     logits[0, :16] -= 200.0  # a chunk without mass
     task = numbers(name, target, 40)
     value, slopes = triton_rows.LossCall(*task).loss_and_gradient(logits, 1.0)
@@ -211,9 +219,8 @@ def test_a_gradient_is_rounded_once(either):
     assert torch.equal(got.float(), cut)
 
 
-@pytest.mark.parametrize("name", [*TERMS, "all"])
-def test_weighted_rows_are_near_float64(either, name):
-    task, logits, _, _ = begun(either, name)
+def test_weighted_rows_are_near_float64(either):
+    task, logits, _, _ = begun(either, "all")
     up = torch.tensor([3.0, 1 / 6, 0.25, -1.0, 1 / 6, 1e-3])
     right = _library.LossCall(task.factors, *_rest_of(task))
     steep = right.loss_and_gradient(logits.double(), 1.0)[1] * up[:, None]

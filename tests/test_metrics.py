@@ -422,24 +422,73 @@ def test_the_median_class_of_equal_masses_is_the_lower_middle_one():
     assert metrics.median_class([[0.05] * 20]) == [9]
 
 
+ON_NUMBERS = Bins([0, 1, 2, 4])
+GIVEN: dict[str, Any] = {
+    "y_true": [0, 2, 1, 2, 0, 1],
+    "y_pred": [1, 2, 0, 2, 0, 2],
+    "y_proba": [[0.25, 0.5, 0.25], [0.5, 0.25, 0.25]] * 3,
+    "y_lower": [0, 1, 0, 0.5, 0.25, 0],
+    "y_upper": [1, 2, 2, 1.5, 1.25, 3],
+    "sample_weight": [1, 3, 1, 0.5, 2, 1],
+    "bins": ON_NUMBERS,
+    "levels": [0.25, 0.5],
+    "coverage": 0.5,
+}
+ALL_SCORES = [
+    *(getattr(metrics, name) for name in metrics.__all__ if name[0].islower()),
+    *(getattr(rows, name) for name in rows.__all__),
+]
+ALL_SCORES = [score for score in ALL_SCORES if inspect.isfunction(score)]
+every_score = pytest.mark.parametrize(
+    "score", ALL_SCORES, ids=lambda f: f"{f.__module__.split('.')[-1]}.{f.__name__}"
+)
+
+
+def asked(score) -> dict[str, Any]:
+    """What a metric takes, by the names of its arguments."""
+    return {
+        name: GIVEN[name] for name in inspect.signature(score).parameters.keys() & GIVEN
+    }
+
+
+def numbers_in(found) -> list[Any]:
+    return [found] if not hasattr(found, "score") else list(vars(found).values())
+
+
+@every_score
 @pytest.mark.parametrize("dtype", ["bfloat16", "float16", "float32", "float64"])
-def test_tensors_of_any_precision_are_scored(dtype):
+def test_tensors_of_any_precision_are_scored(score, dtype):
+    """Numbers that every precision has exactly, with gradients on top."""
     torch = pytest.importorskip("torch")
-    p = torch.tensor(
-        [[0.25, 0.5, 0.25], [0.5, 0.25, 0.25]], dtype=getattr(torch, dtype)
-    )
-    y, weight = torch.tensor([0, 2]), torch.tensor([1, 3]).to(p)
-    for score in (
-        metrics.ranked_probability_score,
-        metrics.log_score,
-        metrics.brier_score,
+    given = asked(score)
+    tensors = {
+        name: torch.tensor(each, dtype=getattr(torch, dtype), requires_grad=True)
+        if isinstance(each, list)
+        else each
+        for name, each in given.items()
+    }
+    for found, expected in zip(
+        numbers_in(score(**tensors)), numbers_in(score(**given)), strict=True
     ):
-        found = score(y, p.clone().requires_grad_(), sample_weight=weight)
-        assert found == score([0, 2], p.tolist(), sample_weight=[1, 3])
-    bins, at = Bins([0, 1, 2, 4]), torch.tensor([0.5, 3.0]).to(p)
-    found = metrics.histogram_crps(at, p.clone().requires_grad_(), bins)
-    assert found == metrics.histogram_crps([0.5, 3.0], p.tolist(), bins)
-    assert metrics.mean_absolute_error(at, at) == 0
+        np.testing.assert_array_equal(found, expected)
+
+
+@every_score
+def test_sequences_are_scored_or_refused_with_the_way_to_score_them(score):
+    """(batch, time, classes) and (batch, time)."""
+    given = asked(score)
+    sequences = {
+        name: np.array(each).reshape(2, 3, *np.shape(each)[1:])
+        if isinstance(each, list) and name != "levels"
+        else each
+        for name, each in given.items()
+    }
+    if score is metrics.median_class:
+        found = metrics.median_class(**sequences)
+        assert found.reshape(-1).tolist() == metrics.median_class(**given).tolist()
+    else:
+        with pytest.raises(ValueError, match=r"reshape\(-1"):
+            score(**sequences)
 
 
 def test_sequences_are_refused_with_the_way_to_score_them():

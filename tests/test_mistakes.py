@@ -13,10 +13,14 @@ from offby import Bins, Circle, Costs, Line, Tree, decode
 
 PAGE = (Path(__file__).parents[1] / "docs/mistakes.md").read_text(encoding="utf-8")
 nn: Any = offby.nn  # much of this is what its signatures forbid
+ANY: Any = offby
 Z = torch.linspace(-1, 1, 20).reshape(4, 5)
 Y = torch.tensor([0, 1, 4, 2])
 Q = Z.softmax(1)
 BINS = Bins.uniform(0, 1, 5)
+LINE = BINS.line()
+VALUE = Z[:, 0].abs()
+LEVEL = {"quantiles": (0.5,), "chance_above": (0.5,)}
 TREE = Tree.from_paths(["animal/dog", "animal/cat", "plant/oak"])
 
 
@@ -334,3 +338,43 @@ def test_what_the_page_says_of_mistakes_that_cannot_be_seen() -> None:
     assert offby.losses.histogram_nll(Z, outside, BINS).isinf().all()
     assert (offby.losses.histogram_crps(Z, outside, BINS) > 2).all()
     assert BINS.index(outside).tolist() == [4] * 4
+
+
+SWAPPED: dict[str, Callable[[], Any]] = {
+    "BinnedDistribution": lambda: ANY.BinnedDistribution(BINS, Q),
+    "of a line": lambda: ANY.BinnedDistribution(Q, LINE),
+    "of edges": lambda: ANY.BinnedDistribution(Q, [0.0, 1.0]),
+    "from_logits": lambda: ANY.BinnedDistribution.from_logits(BINS, Z),
+    "two_hot": lambda: ANY.targets.two_hot(BINS, VALUE),
+    "hl_gauss": lambda: ANY.targets.hl_gauss(BINS, VALUE),
+    "hl_gauss of edges": lambda: ANY.targets.hl_gauss(Z[:, 0], [0.0, 1.0]),
+    "smoothed": lambda: ANY.targets.smoothed(LINE, Y, 1.0),
+    "smoothed by": lambda: ANY.targets.smoothed(Y, 1.0, LINE),
+    "one_hot": lambda: ANY.targets.one_hot(5, Y),
+    **{
+        f"decode.{name}": lambda name=name: getattr(decode, name)(
+            BINS, Z, *LEVEL.get(name, ())
+        )
+        for name in ("mean", "variance", "mode", "median", "quantiles", "chance_above")
+    },
+    "quantiles of levels": lambda: ANY.decode.quantiles(Z, 0.5, BINS),
+    "chance above bins": lambda: ANY.decode.chance_above(Z, 0.5, BINS),
+    "circular_mean": lambda: ANY.decode.circular_mean(Circle.regular(5), Z),
+    **{
+        f"losses.{name}": lambda name=name: getattr(offby.losses, name)(Z, BINS, VALUE)
+        for name in ("histogram_crps", "histogram_nll", "histogram_wasserstein")
+    },
+    "linear_crps": lambda: ANY.losses.linear_crps(Z, torch.eye(5), BINS, VALUE),
+    "linear_nll": lambda: ANY.losses.linear_nll(Z, torch.eye(5), BINS, VALUE),
+    "squared_emd": lambda: ANY.losses.squared_emd(Y, Z),
+    "squared_emd on": lambda: ANY.losses.squared_emd(Z, LINE, Y),
+    "metrics": lambda: ANY.metrics.histogram_crps(VALUE, BINS, Q),
+    "Tree.mass": lambda: ANY.Tree.mass(TREE, "animal", torch.ones(3)),
+    "anatomy": lambda: ANY.anatomy(Z, nn.SquaredEMDLoss(), Y),
+}
+
+
+@pytest.mark.parametrize("name", SWAPPED)
+def test_swapped_arguments_are_refused_with_a_sentence(name):
+    with pytest.raises((TypeError, ValueError), match=r"must (be|hold|have) .*got"):
+        SWAPPED[name]()

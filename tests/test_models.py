@@ -12,6 +12,7 @@ from click.testing import CliRunner
 import offby
 from offby import models
 from offby.cli import main
+from offby.results import said
 
 pl = pytest.importorskip("polars")
 pytest.importorskip("rich")
@@ -372,9 +373,15 @@ def test_compare_saves_its_winner_and_says_how_to_use_it():
     assert command in Path("houses-grade.html").read_text()
     comparison = offby.Comparison.from_json(Path("houses-grade.json").read_text())
     about = models.describe("best.offby")
-    assert about.loss == comparison.best()
-    assert about.scores["rps"] == comparison.mean(about.loss, "rps")
+    best = comparison.method(comparison.best() or "")
+    assert (about.model, about.loss) == (best.model, best.loss)
+    assert about.scores["rps"] == comparison.mean(best.key, "rps")
+    assert said.model(best) in made.stdout.splitlines()[1]
+    assert [method.key for method in comparison.methods] == [
+        method.key for method in comparison.ranked
+    ]
     assert "2 folds, 1 seed" in about.scored_on
+    assert f"Training {said.model(best)} on all" in made.output
     predicted("best.offby", "houses.csv")
     board = comparison.leaderboard("polars")
     rps = board["rps"].to_list()
@@ -382,8 +389,8 @@ def test_compare_saves_its_winner_and_says_how_to_use_it():
     assert set(board["method"]) >= {"ce", "emd2", "boosting"}
     X = table().select("size", "color")
     y = np.array([WORDS.index(word) for word in table()["grade"]])
-    model = comparison.fit_best(X, y)
-    assert model.loss == comparison.best("rps")
+    model = comparison.fit_best(X, y, model="network")
+    assert model.loss == comparison.best_loss("rps")
     assert model.predict(X).tolist()[0] in WORDS
     with pytest.raises(ValueError, match="class codes 0 to 2"):
         comparison.fit_best(X, y + 1)

@@ -71,7 +71,7 @@ def test_forecasts_have_the_parts_of_their_score(found):
 
 
 def test_refits_stand_in_no_table_of_scores(found):
-    assert [method.key for method in found.methods] == ["ce", "emd2"]
+    assert {method.key for method in found.methods} == {"ce", "emd2"}
     assert {score.method for score in found.scores} == {"ce", "emd2"}
     assert set(found.timing.fits) == {"ce", "emd2"}
 

@@ -30,7 +30,8 @@ pytest.importorskip("jinja2")
 import offby.report
 from offby.notebook import Comparison
 from offby.report import frame, render
-from offby.report.sections import SECTIONS
+from offby.report.parts import Figure
+from offby.report.sections import SECTIONS, scores
 from offby.report.sections.data import cut_bars
 from offby.report.style import Look, unique
 from offby.results import Method, phrases
@@ -383,6 +384,26 @@ def test_bars_of_heaped_numbers_are_cut_until_the_rest_can_be_seen(heights, n, t
 
 def test_heaps_of_very_different_heights_are_all_cut():
     assert cut_bars([7e5, 100, 90, 1.5e4, 40, 3.5e3, 10]) == [0, 3, 5]
+
+
+def test_a_loss_that_is_far_off_goes_off_at_an_arrow():
+    made = comparison()
+    (plain,) = scores.content(Look(made))
+    assert isinstance(plain, Figure)
+    assert not re.search(r">[\d.]+ →<", plain.svg)
+    far = [
+        replace(score, value=10 * (score.value or 0))
+        if (score.method, score.metric) == ("emd1", "rps")
+        else score
+        for score in made.scores
+    ]
+    made = replace(made, scores=tuple(far))
+    (cut,) = scores.content(Look(made))
+    assert isinstance(cut, Figure)
+    mean = made.mean("emd1", "rps")
+    assert f">{mean:.3f} →<" in cut.svg
+    ends = [float(x) for x in re.findall(r">(0\.\d+|\d\.\d+)<", cut.svg)]
+    assert max(ends) < 2, "the axis still reaches to it"
 
 
 @given(HEAPED)

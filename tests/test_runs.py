@@ -1,6 +1,7 @@
 """Runs that survive: every end of a run, and every place it may happen at."""
 
 import os
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -83,7 +84,7 @@ def fork():
     return child
 
 caught = 0
-for _ in range(20):
+for _ in range(10):
     child = fork()
     time.sleep(random.uniform(0, 0.8 * seconds))
     os.kill(child, signal.SIGKILL)
@@ -93,7 +94,7 @@ print(caught, kept(folder), lasting(go(folder)) == undisturbed)
 
 
 @pytest.mark.slow
-def test_twenty_kills_at_random_moments_change_no_byte(tmp_path):
+def test_ten_kills_at_random_moments_change_no_byte(tmp_path):
     shown = subprocess.run(
         [sys.executable, "-c", SCRIPT, str(tmp_path)],
         check=True,
@@ -103,7 +104,7 @@ def test_twenty_kills_at_random_moments_change_no_byte(tmp_path):
     )
     caught, before, same = shown.stdout.split()
     assert same == "True"
-    assert int(caught) >= 3, "the kills came too late to test anything"
+    assert int(caught) >= 2, "the kills came too late to test anything"
     assert int(before) > 0
 
 
@@ -180,6 +181,14 @@ def test_two_sets_of_data_never_mix(tmp_path, trained):
     assert lasting(other) == lasting(run(X=X)) != lasting(first)
 
 
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """The directory of a run that has ended, to be copied."""
+    folder = tmp_path_factory.mktemp("finished")
+    run(folder)
+    return folder
+
+
 @pytest.mark.parametrize(
     "change",
     [
@@ -195,9 +204,10 @@ def test_two_sets_of_data_never_mix(tmp_path, trained):
     ],
     ids=lambda change: next(iter(change)),
 )
-def test_whatever_changes_a_fit_changes_its_key(tmp_path, trained, change):
+def test_whatever_changes_a_fit_changes_its_key(tmp_path, finished, trained, change):
+    shutil.copytree(finished, tmp_path, dirs_exist_ok=True)
     run(tmp_path)
-    trained.clear()
+    assert not trained
     if "losses" in change:
         with pytest.raises(ValueError, match="must be named once"):
             run(tmp_path, **change)
@@ -356,10 +366,11 @@ def test_a_dead_worker_costs_only_what_was_under_way(tmp_path):
 
 @pytest.mark.slow
 def test_workers_that_always_die_end_the_run_with_a_sentence(monkeypatch):
-    monkeypatch.setattr(_work, "_TRIES", 2)
+    # That the pool is made anew after a death, the test above shows.
+    monkeypatch.setattr(_work, "_TRIES", 1)
     with (
         joblib.parallel_config("loky", n_jobs=2),
-        pytest.raises(RuntimeError, match="2 dead workers in a row"),
+        pytest.raises(RuntimeError, match="1 dead workers in a row"),
     ):
         finish(_jobs(_deadly), None, n_jobs=None, say=silent)
 

@@ -6,6 +6,7 @@
 import importlib
 import json
 import re
+import shutil
 import tomllib
 from pathlib import Path
 
@@ -83,10 +84,14 @@ def test_stops_of_the_explainer_are_those_of_its_page(website):
     assert len(titles) >= 7
     assert [title for title in titles if title not in page] == []
     named = {loss.name: loss for loss in LOSSES}
-    for name, (number, losses) in embedded.STOPS.items():
-        assert titles[number - 1] in embedded.stop_of(named[name])
-        assert name in losses.split(",")
-    assert embedded.stop_of(named["slace"]) == ""
+    for name, stops in embedded.STOPS.items():
+        for number, losses in stops.items():
+            assert titles[number - 1] in embedded.stops_of(named[name])
+            assert name in losses.split(",")
+    assert {number for stops in embedded.STOPS.values() for number in stops} == {
+        *range(1, 7)
+    }
+    assert embedded.stops_of(named["slace"]) == ""
 
 
 def test_an_adapter_in_a_folder_has_a_page_of_reference(website, tmp_path):
@@ -101,6 +106,50 @@ def test_an_adapter_in_a_folder_has_a_page_of_reference(website, tmp_path):
     assert pages == {f"offby.integrations.{name}" for name in adapters}
     text = (tmp_path / "reference/offby.integrations.transformers.md").read_text()
     assert "::: offby.integrations.transformers._trainer.compute_loss_func" in text
+    assert "(../language-models.md)" in text
+
+
+def test_what_the_theme_leaves_without_a_name_gets_one(website):
+    theme = website("theme")
+    made = theme.mended_page(f"{theme.SEARCH}</div>")
+    assert 'role="dialog" aria-label="Search"></div>' in made
+    with pytest.raises(ValueError, match="Material has changed"):
+        theme.mended_page("<p>another theme</p>")
+    assert (
+        theme.mended_script(f"x({theme.BUTTONS})") == 'x("div",{class:"md-code__nav"})'
+    )
+
+
+def test_roles_of_docstrings_are_plain_words(website):
+    made = website("formulas").in_docstring("As :func:`offby.losses.slace` does.")
+    assert made == "As `offby.losses.slace` does."
+
+
+def test_the_search_of_the_site_needs_no_server(tmp_path):
+    """Browsers refuse a worker from a file: iframe-worker.js stands in for it."""
+    sync_api = pytest.importorskip("playwright.sync_api")
+    chromium = shutil.which("chromium") or shutil.which("chromium-browser")
+    if chromium is None:
+        pytest.skip("needs Chromium, which is not on this machine")
+    shutil.copy(ROOT / "website/iframe-worker.js", tmp_path)
+    (tmp_path / "twice.js").write_text(
+        'addEventListener("message", (event) => postMessage(2 * event.data));'
+    )
+    page = tmp_path / "page.html"
+    page.write_text(
+        "<!doctype html><script src=iframe-worker.js></script><script>"
+        'const worker = new Worker("twice.js");'
+        'worker.addEventListener("message", (event) => (document.title = event.data));'
+        "worker.postMessage(21);</script>"
+    )
+    with sync_api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=chromium, args=["--no-sandbox", "--disable-gpu"]
+        )
+        view = browser.new_page()
+        view.goto(page.as_uri())
+        view.wait_for_function("document.title === '42'")
+        browser.close()
 
 
 def test_every_page_is_in_the_navigation(website, tmp_path):
@@ -127,13 +176,13 @@ def test_links_to_code_lead_to_a_page_of_it(website, tmp_path):
     stage = website("stage")
     (tmp_path / "x.md").touch()
     linked: set[Path] = set()
-    text = "[code](../src/offby/decode.py) [page](heads.md#links) [out](https://a.b)"
+    text = "[code](../src/offby/notebook.py) [page](heads.md#links) [out](https://a.b)"
     page, to = ROOT / "docs/x.md", tmp_path / "x.md"
     found = stage._relinked(text, page, to, tmp_path, linked)
     assert found == (
-        "[code](code/src/offby/decode.py.md) [page](heads.md#links) [out](https://a.b)"
+        "[code](code/src/offby/notebook.py.md) [page](heads.md#links) [out](https://a.b)"
     )
-    assert linked == {ROOT / "src/offby/decode.py"}
+    assert linked == {ROOT / "src/offby/notebook.py"}
 
 
 def test_the_version_is_the_same_everywhere():

@@ -78,6 +78,8 @@ def test_a_packaged_set_is_found_by_name_and_a_file_wins(tmp_path, monkeypatch):
     ],
 )
 def test_an_unreadable_file_is_refused_with_a_reason(tmp_path, name, raw, says):
+    if name.endswith(".xlsx"):
+        pytest.importorskip("fastexcel")  # of the extra "files"
     if raw is not None:
         (tmp_path / name).write_bytes(raw)
     with pytest.raises(ValueError, match=says):

@@ -5,9 +5,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from offby.comparison import target_scale
+from offby.comparison import compare, target_scale
 from offby.comparison.arguments import problem_of
 from offby.comparison.config import CompareConfig
+from offby.comparison.networks import Settings
 from offby.comparison.problem import Problem
 from offby.comparison.target_scale import (
     ScaleChoice,
@@ -16,6 +17,7 @@ from offby.comparison.target_scale import (
     sentence,
     skewness,
 )
+from offby.models import fit_best
 from offby.tabular import BinnedRegressor
 
 
@@ -73,6 +75,16 @@ def test_the_scale_is_chosen_without_a_look_at_the_held_out_rows() -> None:
     said = sentence([found, found], "log score")
     assert "the scale log was chosen" in said
     assert "held-out training rows" in said
+
+
+@pytest.mark.parametrize("transform", ["none", "log"])
+def test_the_best_model_is_trained_on_the_scale_of_the_comparison(transform) -> None:
+    y, X = powers(80)
+    tiny = Settings(max_iter=1, hidden_layer_sizes=(4,))
+    found = compare(X, y, kind="number", losses=["ce"], folds=2, seeds=1, bins=8,
+                    transform=transform, references=False, settings=tiny)  # fmt: skip
+    model = fit_best(found, X, y, max_iter=1, n_bags=1, n_members=1)
+    assert model.target_transform == (None if transform == "none" else transform)
 
 
 def test_infinite_scores_choose_no_scale(monkeypatch) -> None:

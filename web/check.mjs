@@ -1,14 +1,14 @@
 /** Hold the built page against offby's Python: the page's own script, run in Node.
  *
- *     node check.mjs PAGE GOLDEN
+ *     node check.mjs PAGE GOLDEN COMPARED
  */
 
 import { readFileSync } from "node:fs";
 import { runInThisContext } from "node:vm";
 
-const [page, golden] = process.argv.slice(2).map((path) => readFileSync(path, "utf8"));
+const [page, golden, compared] = process.argv.slice(2).map((path) => readFileSync(path, "utf8"));
 runInThisContext(page.match(/<script>([^<]*(?:<(?!\/script>)[^<]*)*)<\/script>\s*<\/body>/)[1]);
-const { descend, groundOf, judge, parse, softmax, MOST_STEPS } = globalThis.offby;
+const { descend, groundOf, judge, parse, readData, softmax, stateOfData, MOST_STEPS } = globalThis.offby;
 
 const TOLERANCE = 1e-9;
 const END_TOLERANCE = 0.02;
@@ -17,13 +17,13 @@ const END_TOLERANCE = 0.02;
 const COST_TOLERANCE = 0.01;
 const PARTS = 8;
 
-let compared = 0;
+let numbers = 0;
 let worst = 0;
 let ends = 0;
 const failures = [];
 
 function near(found, wanted, where) {
-  compared++;
+  numbers++;
   // Weights of a class with next to no mass are huge: their digits count, not their size.
   const off = Math.abs(found - wanted) / Math.max(1, Math.abs(wanted));
   worst = Math.max(worst, off);
@@ -38,7 +38,7 @@ for (const [number, state] of JSON.parse(golden).entries()) {
     const found = judge(parse(name), state.logits, state.truth, ground);
     near(found.value, wanted.value, `${where}, value`);
     wanted.pushes.forEach((push, j) => near(found.pushes[j], push, `${where}, push ${j}`));
-    wanted.weights.forEach((weight, j) => near(found.weights[j], weight, `${where}, weight ${j}`));
+    wanted.weights?.forEach((weight, j) => near(found.weights[j], weight, `${where}, weight ${j}`));
     if (wanted.end) {
       ends++;
       let logits = state.logits;
@@ -57,6 +57,26 @@ for (const [number, state] of JSON.parse(golden).entries()) {
   }
 }
 
-console.log(`${compared} numbers compared, largest difference ${worst.toExponential(1)}; ${ends} runs followed to their end; ${failures.length} failed`);
+/** The rows of a comparison, as the page opens on them: each loss as it was trained. */
+for (const [name, { data, rows }] of Object.entries(JSON.parse(compared))) {
+  const read = readData(JSON.stringify(data));
+  if (typeof read === "string") {
+    failures.push(`${name}: ${read}`);
+    continue;
+  }
+  rows.forEach((models, row) => {
+    for (const [model, losses] of Object.entries(models)) {
+      const state = stateOfData(read, row, [model]);
+      for (const [loss, wanted] of Object.entries(losses)) {
+        const where = `${name}, row ${row} as ${model} predicts it, ${loss}`;
+        const found = judge(parse(loss), state.p.map(Math.log), state.truth, groundOf(state.place, read));
+        near(found.value, wanted.value, `${where}, value`);
+        wanted.pushes.forEach((push, j) => near(found.pushes[j], push, `${where}, push ${j}`));
+      }
+    }
+  });
+}
+
+console.log(`${numbers} numbers compared, largest difference ${worst.toExponential(1)}; ${ends} runs followed to their end; ${failures.length} failed`);
 for (const failure of failures.slice(0, 20)) console.log(failure);
-process.exitCode = failures.length || !compared || !ends ? 1 : 0;
+process.exitCode = failures.length || !numbers || !ends ? 1 : 0;

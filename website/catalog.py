@@ -2,6 +2,7 @@
 
 import ast
 import inspect
+import re
 from collections.abc import Iterable
 from importlib import import_module
 from importlib.util import find_spec
@@ -132,19 +133,24 @@ def _adapter_in_a_folder(module: str, folder: Path) -> str:
         for node in tree.body
         if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__all__"
     )
-    parts = [f"# {module}", ast.get_docstring(tree) or ""]
+    parts = [f"# {module}", _linked(ast.get_docstring(tree))]
     parts += [f"::: {defined.get(name, f'{module}.{name}')}" for name in names]
     return "\n\n".join(parts) + "\n"
 
 
 def _reference(module: str, names: Iterable[str]) -> str:
     parent = import_module(module)
-    parts = [f"# {module}", inspect.getdoc(parent) or ""]
+    parts = [f"# {module}", _linked(inspect.getdoc(parent))]
     for name in names:
         found = getattr(parent, name)
         if not inspect.ismodule(found):
             parts.append(f"::: {_path_of(found, module, name)}")
     return "\n\n".join(parts) + "\n"
+
+
+def _linked(docstring: str | None) -> str:
+    """A docstring whose pages of docs/ are links from a page one folder deep."""
+    return re.sub(r"docs/([\w./-]+\.md)", r"[\1](../\1)", docstring or "")
 
 
 def _path_of(found: object, module: str, name: str) -> str:

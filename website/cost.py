@@ -62,7 +62,7 @@ def _on_each_ground(name: str) -> str:
     ]
     return (
         "Microseconds of one core for a row, loss and gradient, by the number of "
-        "classes:\n\n| | "
+        "classes:\n\n| ground and target | "
         + " | ".join(f"{k:,}" for k in sizes)
         + f" |\n|---|{'---|' * len(sizes)}\n"
         + "\n".join(rows)

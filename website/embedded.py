@@ -9,13 +9,14 @@ from offby import explain
 from offby.losses.registry import Loss
 
 STOPS = {
-    "ce": (2, "ce,emd2"),
-    "emd1": (3, "ce,emd1"),
-    "emd2": (4, "ce,emd2,ce+emd2"),
-    "cce": (4, "ce,cce,emd2"),
-    "crps": (6, "ce,emd2,crps"),
+    "ce": {1: "ce,emd1,emd2", 2: "ce,emd1"},
+    "emd1": {3: "ce,emd1", 5: "ce,emd1"},
+    "emd2": {4: "ce,emd2,ce+emd2", 6: "ce,emd2,crps"},
+    "cce": {4: "ce,cce,emd2", 5: "ce,cce,emd1"},
+    "crps": {6: "ce,emd2,crps"},
+    "nll": {6: "nll,crps"},
 }
-"""The stop of the explainer that shows most of a loss, and the losses to show there."""
+"""The stops of the explainer that show most of a loss, and what to show there."""
 STATIC = "explainer/explain.html"
 
 
@@ -37,23 +38,20 @@ def write(pages: Path) -> None:
         )
 
 
-def stop_of(loss: Loss) -> str:
-    """The sentence on a loss's page that leads to its stop of the explainer."""
-    if loss.name not in STOPS:
-        return ""
-    number, losses = STOPS[loss.name]
-    title = stop_titles()[number - 1]
-    state = f"#stop={number}&losses={losses.replace('+', '%2B')}"
-    return (
-        f'<a href="../{STATIC}{state}">Stop {number} of the explainer, "{title}"</a>, '
-        "opens with this loss: drag the mass and see what it pushes."
-    )
+def stops_of(loss: Loss) -> str:
+    """The sentence on a loss's page that leads to its stops of the explainer."""
+    links = [
+        f'<a href="../{STATIC}#stop={number}&losses={losses.replace("+", "%2B")}">'
+        f'stop {number}, "{stop_titles()[number - 1]}"</a>'
+        for number, losses in STOPS.get(loss.name, {}).items()
+    ]
+    return f"It shows this loss at {' and at '.join(links)}." if links else ""
 
 
 def stop_titles() -> list[str]:
     """The seven steps of the explainer, as docs/choosing.md lists them."""
     text = (stage.DOCS / "choosing.md").read_text(encoding="utf-8")
-    return re.findall(r"^\d\. \*\*([^*]+?)[.?]?\*\*", _section(text), re.M)
+    return re.findall(r"^\d\. \*\*([^*]+?)\.?\*\*", _section(text), re.M)
 
 
 def _section(text: str) -> str:

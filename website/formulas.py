@@ -2,8 +2,6 @@
 
 import re
 
-from latex2mathml.converter import convert
-
 _FENCE = re.compile(r"^```(?!math)[^\n]*\n.*?^```[ \t]*$|`[^`\n]+`", re.M | re.S)
 _DISPLAY = re.compile(
     r"^(?P<indent>[ ]*)```math\n(?P<tex>.*?)^[ ]*```[ \t]*$", re.M | re.S
@@ -13,6 +11,7 @@ _RST_DISPLAY = re.compile(
     r"^(?P<indent>[ ]*)\.\. math::[ ]*(?P<tex>.*(?:\n(?P=indent)[ ]+\S.*)*)", re.M
 )
 _EXAMPLE = re.compile(r"^(?P<indent>[ ]*)>>> .*(?:\n(?P=indent)\S.*)*", re.M)
+_RST_ROLE = re.compile(r":(?:func|class|meth|attr|mod|data):(?=`)")
 _RST_INLINE = re.compile(r":math:`(?P<tex>[^`]+)`")
 
 
@@ -27,8 +26,9 @@ def in_page(markdown: str) -> str:
 
 
 def in_docstring(text: str) -> str:
-    """A docstring with its formulas, in Sphinx's notation, as MathML."""
-    return _RST_INLINE.sub(_inline, _RST_DISPLAY.sub(_display, text))
+    """A docstring with its formulas, in Sphinx's notation, as MathML; roles go."""
+    text = _RST_INLINE.sub(_inline, _RST_DISPLAY.sub(_display, text))
+    return _RST_ROLE.sub("", text)
 
 
 def in_fences(text: str) -> str:
@@ -37,9 +37,16 @@ def in_fences(text: str) -> str:
 
 
 def _display(found: re.Match[str]) -> str:
-    formula = convert(" ".join(found["tex"].split()), display="block")
+    formula = _mathml(" ".join(found["tex"].split()), "block")
     return f'{found["indent"]}<div class="formula" tabindex="0">{formula}</div>'
 
 
 def _inline(found: re.Match[str]) -> str:
-    return convert(found["tex"])
+    return _mathml(found["tex"], "inline")
+
+
+def _mathml(tex: str, display: str) -> str:
+    # In the environment of the site only; the rest of this file is tested elsewhere.
+    from latex2mathml.converter import convert
+
+    return convert(tex, display=display)

@@ -37,7 +37,9 @@ def write(pages: Path) -> None:
         )
     head = (
         "# All losses\n\nEvery loss has a page with the same fields. "
-        "[Which loss when](../choosing.md) says which one to take.\n\n"
+        "[Which loss when](../choosing.md) says which one to take; the last stop of "
+        f'the explainer, <a href="../{embedded.STATIC}#stop=7">'
+        f"{embedded.stop_titles()[6]}</a>, shows why.\n\n"
         "| name | title | formula | feels distance | proper |\n|---|---|---|---|---|\n"
     )
     (folder / "index.md").write_text(head + "\n".join(rows) + "\n", encoding="utf-8")
@@ -62,7 +64,8 @@ def page(loss: Loss, pages: Path) -> str:
         where = stage.link(source, pages / "losses" / "x.md", pages)
         parts += [
             "## Arguments, source and example",
-            f"::: {loss.function.__module__}.{loss.function.__name__}",
+            f"::: {loss.function.__module__}.{loss.function.__name__}\n"
+            "    options:\n      heading_level: 3",
             f"The code is in [{source.name}]({where}).",
         ]
         criterion = criterion_of(loss)
@@ -70,7 +73,7 @@ def page(loss: Loss, pages: Path) -> str:
             parts += [
                 "## As a criterion",
                 f"::: {criterion.__module__}.{criterion.__name__}\n"
-                "    options:\n      members: []",
+                "    options:\n      heading_level: 3\n      members: []",
             ]
     else:
         parts += [
@@ -110,7 +113,7 @@ def _facts(loss: Loss) -> str:
         "Kernels": "C++ on the CPU, Triton on CUDA" if loss.kernel else "plain PyTorch",
     }
     lines = [f"| {name} | {text} |" for name, text in rows.items() if text]
-    return "\n".join(["| | |", "|---|---|", *lines])
+    return "\n".join(["| field | value |", "|---|---|", *lines])
 
 
 def _pushes(loss: Loss) -> str:
@@ -124,7 +127,7 @@ def _pushes(loss: Loss) -> str:
         f"logit (minus the gradient): {found}. [What a loss does to a "
         "prediction](../maths/anatomy.md) has the theory, and in [the explainer]"
         "(../explainer/index.md) you can drag the mass yourself. "
-        f"{embedded.stop_of(loss)}"
+        f"{embedded.stops_of(loss)}"
     )
 
 

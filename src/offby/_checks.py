@@ -98,6 +98,7 @@ def classes_last(logits: Tensor, target: Tensor, dim: int) -> tuple[Tensor, Tens
 def check_target(logits: Tensor, target: Tensor, n_classes: int | None = None) -> bool:
     """Refuse logits and targets that do not fit; say whether the target is indices."""
     check_logits(logits, n_classes)
+    check_tensor("target", target)
     if target.dtype in _INDEX_DTYPES:
         if target.shape != logits.shape[:-1]:
             raise ValueError(
@@ -120,8 +121,18 @@ def check_target(logits: Tensor, target: Tensor, n_classes: int | None = None) -
     return False
 
 
+def check_tensor(name: str, given: object) -> None:
+    """Refuse what is no tensor: a list, or an argument that belongs elsewhere."""
+    if not isinstance(given, Tensor):
+        raise TypeError(
+            f"{name} must be a tensor, got {type(given).__name__}; torch.as_tensor "
+            "makes one of numbers, and grounds and bins are arguments of their own"
+        )
+
+
 def check_index(name: str, index: Tensor) -> None:
     """Refuse class indices that are not integers."""
+    check_tensor(name, index)
     if index.dtype not in _INDEX_DTYPES:
         raise TypeError(
             f"{name} must hold integer class indices, got dtype {index.dtype}; "
@@ -131,6 +142,7 @@ def check_index(name: str, index: Tensor) -> None:
 
 def check_floating(name: str, values: Tensor) -> None:
     """Refuse real numbers that are not floating."""
+    check_tensor(name, values)
     if not values.is_floating_point():
         raise TypeError(
             f"{name} must hold real numbers, got dtype {values.dtype}; "
@@ -140,6 +152,7 @@ def check_floating(name: str, values: Tensor) -> None:
 
 def check_logits(logits: Tensor, n_classes: int | None = None) -> None:
     """Refuse logits without a class axis, or of another number of classes."""
+    check_tensor("logits", logits)
     if not logits.is_floating_point():
         raise TypeError(
             f"logits must be floating, got dtype {logits.dtype}; "
@@ -160,6 +173,7 @@ def check_logits(logits: Tensor, n_classes: int | None = None) -> None:
 def check_value(logits: Tensor, value: Tensor, n_bins: int) -> None:
     """Refuse real-valued targets that are not one number for each row of logits."""
     check_logits(logits, n_bins)
+    check_tensor("value", value)
     if not value.is_floating_point():
         raise TypeError(
             f"value must hold real numbers, got dtype {value.dtype}; "

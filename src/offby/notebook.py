@@ -29,7 +29,7 @@ def _fit_best(
     metric: str | None = None,
     **settings: Any,
 ) -> Any:
-    """The best loss, trained on all rows; see `offby.models.fit_best`."""
+    """The best model, trained on all rows; see `offby.models.fit_best`."""
     from offby.models import fit_best
 
     return fit_best(self, X, y, sample_weight, metric=metric, **settings)

@@ -74,3 +74,21 @@ def test_ntloss_and_offby_compute_the_same():
     assert ours["loss"] == pytest.approx(theirs["loss"], rel=1e-6)
     assert ours["seconds"] < theirs["seconds"]
     assert ours["megabytes"] < theirs["megabytes"]
+
+
+def test_the_table_of_products_is_that_which_was_measured():
+    runs = FOUND["accuracy"]["runs"]
+    assert measured.score_table(runs, measured.ACCURACY) in page("language-models.md")
+    errors = {
+        loss: [run["mean error"] for run in found] for loss, found in runs.items()
+    }
+    nearer = {
+        loss: sum(a < b for a, b in zip(found, errors["ce"], strict=True))
+        for loss, found in errors.items()
+    }
+    assert nearer == {"ce": 0, "ce+emd1": 3, "ce+emd2": 1, "ce+cce": 2}
+
+
+def test_the_table_of_ratings_is_that_which_was_measured():
+    runs = FOUND["reviews"]["runs"]
+    assert measured.score_table(runs, measured.RATINGS) in page("language-models.md")

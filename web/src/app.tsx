@@ -45,7 +45,7 @@ export function App({ state, data, complaint, width, onState }: Props) {
       <div class="columns">
         <Stops stop={state.stop} data={data} state={state} onGo={go} onChange={change} />
         <section class="stage" aria-label="The figure">
-          <Stage {...{ state, ground, width, tracks, running }} onChange={change} onRun={setRunning} onState={onState} />
+          <Stage {...{ state, ground, width, tracks, running }} note={data?.note ?? ""} onChange={change} onRun={setRunning} onState={onState} />
           <p class="changed controls" hidden={!changed}>
             The figure has moved on from the text.{" "}
             <button type="button" onClick={() => go(state.stop)}>

@@ -5,6 +5,7 @@ import type { Data } from "./data";
 import type { State } from "./state";
 import { stateOfData } from "./own";
 import { STOPS } from "./stops";
+import { brief } from "./text";
 
 interface StopsProps {
   stop: number;
@@ -67,8 +68,8 @@ function Own({ data, state, active, onGo, onChange }: Omit<StopsProps, "stop"> &
         <div class="body">
           <p>
             Held-out row {row.number} of {data.name}. The truth is{" "}
-            <b>{data.numbers ? row.value : data.ground.labels[row.at]}</b>. Two networks predict it, alike but for the
-            loss they were trained with.
+            <b>{data.numbers ? brief(row.value) : data.ground.labels[row.at]}</b>. The networks are alike but for the loss they
+            were trained with.
           </p>
           <p class="picks">
             <label>

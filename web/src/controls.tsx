@@ -4,6 +4,7 @@ import { useEffect, useState } from "preact/hooks";
 import type { Data } from "./data";
 import { nClasses, type Ground } from "./grounds";
 import { targetOf, type Truth } from "./maths";
+import { pasted } from "./pasted";
 import { groundOf, K_LEAST, lossList, normalized, resampled, type State } from "./state";
 import { STOPS } from "./stops";
 
@@ -68,6 +69,17 @@ export function Controls({ state, ground, data, onChange }: Props) {
       other: state.other && resampled(state.other, n),
       truth: truthOn(state.truth, next),
     });
+  };
+  const setNumbers = (text: string) => {
+    if (!text.trim()) return;
+    const rows = pasted(text);
+    if (typeof rows === "string") return setComplaint(rows);
+    setComplaint(null);
+    const [p, other = null] = rows;
+    if (p.length === k) return onChange({ p, other, models: [] });
+    // Another number of bins: classes 1, 2, 3, ... of that many.
+    const place = String(p.length);
+    onChange({ place, p, other, models: [], truth: truthOn(state.truth, groundOf(place, data) as Ground) });
   };
   const setTruth = (kind: string) => {
     const shares = normalized(Array.from({ length: k }, (_, j) => Math.exp(-Math.abs(j - at)) + 0.02));
@@ -137,6 +149,15 @@ export function Controls({ state, ground, data, onChange }: Props) {
               setComplaint(null);
               onChange({ losses: found });
             }}
+          />
+        </label>
+        <label class="wide">
+          Numbers of your own: probabilities or logits of a row, or of two
+          <textarea
+            rows={2}
+            placeholder="0.05, 0.15, 0.5, 0.2, 0.1"
+            spellcheck={false}
+            onChange={(event) => setNumbers(event.currentTarget.value)}
           />
         </label>
         <label class="check">

@@ -1,15 +1,18 @@
 /** Gradient descent on the logits: where a loss takes a prediction, and how fast. */
 
-import { largest, type Ground } from "./grounds";
+import { judged, largest, type Ground } from "./grounds";
 import { judge, softmax, type Loss, type Truth } from "./maths";
 
 export const MOST_STEPS = 2 ** 17;
 
+/** Losses that are steep by themselves, not by the unit of the distances. */
+const UNITLESS = new Set(["ce", "nll", "brier", "slace"]);
+
 /** Step size: one over the steepest a loss can be, so that its unit favors none. */
 export function stepSize(loss: Loss, ground: Ground): number {
-  const far = largest(ground) || 1;
+  const far = largest(judged(ground)) || 1;
   const steepest = loss.map(([factor, name]) =>
-    factor * (name === "ce" || name === "nll" ? 1 : far),
+    factor * (UNITLESS.has(name) ? 1 : far),
   );
   return 1 / (steepest.reduce((a, x) => a + x, 0) || 1);
 }

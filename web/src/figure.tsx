@@ -7,11 +7,11 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import { Dendrogram } from "./dendrogram";
 import { Flows } from "./flows";
 import { type Frame, middle } from "./frame";
-import { type Ground, nClasses, plain } from "./grounds";
+import { type Ground, nClasses } from "./grounds";
 import { barKey } from "./keys";
 import { targetOf, type Truth } from "./maths";
 import { carry, raise } from "./state";
-import { percent, short } from "./text";
+import { brief, percent, short } from "./text";
 import { TruthBand } from "./truth";
 
 interface Props {
@@ -167,6 +167,7 @@ export function Figure({ name, ground, p, truth, frame, compact, domain, onHold,
         )}
       </g>
       {treeHeight > 0 && <Dendrogram ground={ground} frame={frame} top={ticksTop + 26 + offHeight} height={treeHeight - 6} />}
+      {ground.kind === "circle" && <Wrap frame={frame} from={base} to={truthTop + truthHeight} />}
       {marginal && (
         <g class="legend" aria-hidden="true">
           <text x={0} y={base - 8}>predicted mass</text>
@@ -179,11 +180,17 @@ export function Figure({ name, ground, p, truth, frame, compact, domain, onHold,
   );
 }
 
+/** A tail has no end: its outer edge is where half of it lies within. */
+function edgeName({ tails: [lower, upper], edges }: Ground, e: number, edge: number): string {
+  if (e === 0 && lower) return "\u2212∞";
+  return e === edges.length - 1 && upper ? "∞" : brief(edge);
+}
+
 /** The labels that fit side by side, from the left. */
 function fitting(ground: Ground, frame: Frame): { text: string; x: number }[] {
   const labels =
     ground.ticks === "edges"
-      ? ground.edges.map((edge, e) => ({ text: plain(edge), x: frame.left + e * frame.step }))
+      ? ground.edges.map((edge, e) => ({ text: edgeName(ground, e, edge), x: frame.left + e * frame.step }))
       : ground.labels.map((text, bin) => ({ text, x: middle(frame, bin) }));
   const shortened = labels.map(({ text, x }) => ({ text: text.length > 14 ? `${text.slice(0, 13)}…` : text, x }));
   let free = -Infinity;
@@ -197,6 +204,17 @@ function fitting(ground: Ground, frame: Frame): { text: string; x: number }[] {
     free = at + half + (frame.step < 16 ? 10 : 2);
     return [{ text, x: at }];
   });
+}
+
+/** Both ends of a circle: what leaves on one side comes in on the other. */
+function Wrap({ frame, from, to }: { frame: Frame; from: number; to: number }) {
+  return (
+    <g class="wrap" aria-hidden="true">
+      {[frame.left, frame.width - frame.right].map((x) => (
+        <line key={x} x1={x} x2={x} y1={from} y2={to} />
+      ))}
+    </g>
+  );
 }
 
 function Column({ frame, bin, from, to }: { frame: Frame; bin: number; from: number; to: number }) {

@@ -13,7 +13,24 @@ export interface Ground {
   ticks: "edges" | "labels";
   /** On a tree: the names above the leaves, root first. */
   paths: string[][];
+  /** Whether the first and the last bin are tails that reach to infinity. */
+  tails: [lower: boolean, upper: boolean];
+  /** What a distance of 1 counts as in training; cost, positions and edges have it in them. */
+  unit: number;
+  /** What losses are computed on, where training measured distances otherwise. */
+  trained: Trained | null;
 }
+
+/** How the networks of a comparison were trained: on another scale, in another unit. */
+export interface Trained {
+  ground: Ground;
+  /** The name of the scale, as log; none for the target's own. */
+  scale: string;
+  /** Numbers with their places in `ground`; between two of them lies a straight line. */
+  knots: [y: number, place: number][];
+}
+
+const PLAIN: Pick<Ground, "tails" | "unit" | "trained"> = { tails: [false, false], unit: 1, trained: null };
 
 export const nClasses = (ground: Ground): number => ground.labels.length;
 
@@ -34,6 +51,7 @@ export function binned(edges: number[]): Ground {
     edges,
     ticks: "edges",
     paths: [],
+    ...PLAIN,
   };
 }
 
@@ -47,7 +65,7 @@ export function classes(positions: number[], labels: string[]): Ground {
     positions[last] + (positions[last] - middle[last - 1]),
   ];
   const cost = lineCost(positions);
-  return { kind: "line", labels, cost, positions, edges, ticks: "labels", paths: [] };
+  return { kind: "line", labels, cost, positions, edges, ticks: "labels", paths: [], ...PLAIN };
 }
 
 export function regular(k: number): Ground {
@@ -58,15 +76,21 @@ export function regular(k: number): Ground {
 /** Hours of the day, `n` classes; distance along the shorter way round. */
 export function hours(n: number): Ground {
   const at = Array.from({ length: n }, (_, i) => (24 * i) / n);
-  const arc = (a: number, b: number) => Math.min(Math.abs(a - b), 24 - Math.abs(a - b));
+  return circle(at, 24, at.map((h) => `${plain(h)} h`));
+}
+
+/** Classes around a circle, at the arc between them, or the chord through it. */
+export function circle(at: number[], period: number, labels: string[], chord = false): Ground {
+  const length = (apart: number) => (chord ? (period / Math.PI) * Math.sin((Math.PI * apart) / period) : Math.min(apart, period - apart));
   return {
     kind: "circle",
-    labels: at.map((h) => `${plain(h)} h`),
-    cost: at.map((a) => at.map((b) => arc(a, b))),
+    labels,
+    cost: at.map((a) => at.map((b) => length(Math.abs(a - b)))),
     positions: [],
     edges: [],
     ticks: "labels",
     paths: [],
+    ...PLAIN,
   };
 }
 
@@ -86,6 +110,7 @@ export function tree(leaves: string[]): Ground {
     edges: [],
     ticks: "labels",
     paths,
+    ...PLAIN,
   };
 }
 
@@ -98,6 +123,32 @@ export const ANIMALS = [
   "bird/owl",
   "fish/trout",
 ];
+
+/** What losses are computed on. */
+export const judged = (ground: Ground): Ground => ground.trained?.ground ?? ground;
+
+/** The place of a number on the scale of the training. */
+export function placeOf(y: number, { knots }: Trained): number {
+  let k = 0;
+  while (k < knots.length - 2 && knots[k + 1][0] <= y) k++;
+  const [[a, from], [b, to]] = [knots[k], knots[k + 1]];
+  if (y === b) return to;
+  return from + ((y - a) / (b - a)) * (to - from);
+}
+
+/** The ground with all its distances times a factor. */
+export function scaled(ground: Ground, unit: number): Ground {
+  const times = (xs: number[]) => xs.map((x) => x * unit);
+  return { ...ground, cost: ground.cost.map(times), positions: times(ground.positions), edges: times(ground.edges), unit };
+}
+
+/** The same bins with other edges; classes stay where they are. */
+export function moved(ground: Ground, edges: number[]): Ground {
+  if (ground.ticks !== "edges") return { ...ground, edges };
+  const { trained, tails, unit } = ground;
+  const inTraining = trained && { ...trained, ground: moved(trained.ground, edges.map((edge) => placeOf(edge, trained))) };
+  return { ...binned(edges), tails, unit, trained: inTraining };
+}
 
 /** Distance across each cut of a line; null on other grounds. */
 export function cutsOf(ground: Ground): number[] | null {

@@ -7,6 +7,7 @@ import { firstRow, stateOfData } from "./own";
 import { readData, type Data } from "./data";
 import { descend, MOST_STEPS } from "./descent";
 import { judge, parse, softmax } from "./maths";
+import { pasted } from "./pasted";
 import { fromHash, groundOf, toHash, type State } from "./state";
 import { STOPS } from "./stops";
 
@@ -72,4 +73,4 @@ function start(): void {
 
 if (typeof document !== "undefined") start();
 // For `check.mjs`, which runs the built page's own script in Node.
-else Object.assign(globalThis, { offby: { descend, MOST_STEPS, groundOf, judge, parse, softmax, STOPS, toHash, fromHash, readData } });
+else Object.assign(globalThis, { offby: { descend, MOST_STEPS, groundOf, judge, parse, pasted, softmax, STOPS, stateOfData, toHash, fromHash, readData } });

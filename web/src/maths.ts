@@ -3,7 +3,9 @@
  * `check.mjs` holds every number here against offby's Python, to 1e-9.
  */
 
-import { binOf, branchesOf, cutsOf, type Ground } from "./grounds";
+import { binOf, branchesOf, cutsOf, placeOf, type Ground } from "./grounds";
+import { erf, erfc } from "./normal";
+import { brier, brierOfAll, cdwCrossEntropy, slace, type Slopes } from "./ordinal";
 
 export type Truth =
   | { kind: "one"; at: number }
@@ -21,7 +23,7 @@ export interface Judgment {
   pushes: number[];
 }
 
-export const NAMES = ["ce", "emd1", "emd2", "cce", "crps", "nll"] as const;
+export const NAMES = ["ce", "emd1", "emd2", "cce", "brier", "cdw-ce", "slace", "crps", "nll"] as const;
 export type Name = (typeof NAMES)[number];
 export type Term = [factor: number, name: Name];
 export type Loss = Term[];
@@ -101,6 +103,8 @@ function pushed(p: number[], weights: number[]): number[] {
 function judged(p: number[], value: number, weights: number[]): Judgment {
   return { value, weights, pushes: pushed(p, weights) };
 }
+
+const sloping = (p: number[], { value, weights, pushes }: Slopes): Judgment => ({ value, weights, pushes: pushes ?? pushed(p, weights) });
 
 function crossEntropy({ p, logP }: Masses, q: number[]): Judgment {
   // No mass on a class costs nothing, however small its probability.
@@ -202,15 +206,59 @@ function cumulative({ p, logP }: Masses, q: number[], ground: Ground): Judgment 
   return { value, weights, pushes };
 }
 
-/** Exact, with the distribution function linear inside each bin. */
-function histogramCrps({ p }: Masses, y: number, edges: number[]): Judgment {
+/** An end bin that reaches to infinity, as half of a normal distribution. */
+interface Tail {
+  at: number;
+  scale: number;
+  /** How far beyond its inner edge the number lies; negative on the other side. */
+  reach: number;
+}
+
+/** Median of the half-normal distribution of scale 1: half of a tail lies within its outer edge. */
+export const MEDIAN = 0.6744897501960817;
+
+function tailsOf({ edges, tails: [lower, upper] }: Ground, y: number): Tail[] {
+  const last = edges.length - 2;
+  const found: Tail[] = [];
+  if (lower) found.push({ at: 0, scale: (edges[1] - edges[0]) / MEDIAN, reach: edges[1] - y });
+  if (upper) found.push({ at: last, scale: (edges[last + 1] - edges[last]) / MEDIAN, reach: y - edges[last] });
+  return found;
+}
+
+/** Integrals of the squared mass on the far side beyond the inner edge of a tail.
+ *
+ * `once` and `twice` are those of its own distribution function and of its square on the
+ * near side of the number, `far` that of the square of what is left on the far side.
+ */
+function beyond({ scale, reach }: Tail): { out: number; once: number; twice: number; far: number } {
+  const out = Math.max(reach, 0);
+  const unit = scale * Math.SQRT2;
+  const z = out / unit;
+  const bell = Math.exp(-z * z) / Math.sqrt(Math.PI);
+  const [inner, outer] = [erf(z), erfc(z)];
+  const [wideInner, wideOuter] = [erf(Math.SQRT2 * z), erfc(Math.SQRT2 * z)];
+  const root = Math.sqrt(2 / Math.PI);
+  const part = (x: number) => unit * Math.max(x, 0);
+  return {
+    out,
+    once: part(z * inner + bell - 1 / Math.sqrt(Math.PI)),
+    twice: part(z * inner ** 2 + 2 * bell * inner - wideInner * root),
+    far: part(2 * bell * outer - z * outer ** 2 - wideOuter * root),
+  };
+}
+
+/** Exact, with the distribution function linear inside each bin but for tails. */
+function histogramCrps({ p }: Masses, y: number, ground: Ground): Judgment {
+  const { edges } = ground;
   const [below, above] = tails(p);
   const last = p.length - 1;
   const whole = p.map(() => [0, 0, 0]);
-  let value = Math.max(edges[0] - y, 0, y - edges[last + 1]);
+  const [lower, upper] = ground.tails;
+  let value = (lower ? 0 : Math.max(edges[0] - y, 0)) + (upper ? 0 : Math.max(y - edges[last + 1], 0));
   for (let k = 0; k <= last; k++) {
-    const width = edges[k + 1] - edges[k];
-    const share = Math.min(Math.max((y - edges[k]) / width, 0), 1);
+    // All of a tail is beyond its inner edge, below.
+    const width = (k === 0 && lower) || (k === last && upper) ? 0 : edges[k + 1] - edges[k];
+    const share = Math.min(Math.max((y - edges[k]) / (edges[k + 1] - edges[k]), 0), 1);
     const [left, right] = [width * share, width * (1 - share)];
     const a = k ? below[k - 1] : 0;
     const c = a + p[k] * share;
@@ -223,7 +271,22 @@ function histogramCrps({ p }: Masses, y: number, edges: number[]): Judgment {
   const weights = p.map((_, j) =>
     sum(whole.map(([left, own, right], k) => (k > j ? left : k === j ? own : right))),
   );
+  for (const tail of tailsOf(ground, y)) {
+    const { out, once, twice, far } = beyond(tail);
+    const [mass, rest] = [p[tail.at], tail.at ? below[last - 1] : above[0]];
+    value += rest * rest * out + 2 * rest * mass * once + mass * mass * (twice + far);
+    for (let j = 0; j <= last; j++)
+      weights[j] += 2 * (j === tail.at ? rest * once + mass * (twice + far) : rest * out + mass * once);
+  }
   return judged(p, value, weights);
+}
+
+/** Log density that the bin of a number has there by itself. */
+function logDensity(y: number, ground: Ground): number {
+  const at = binOf(ground.edges, y);
+  const tail = tailsOf(ground, y).find((one) => one.at === at);
+  if (!tail) return -Math.log(ground.edges[at + 1] - ground.edges[at]);
+  return Math.log(2 / Math.PI) / 2 - Math.log(tail.scale) - (tail.reach / tail.scale) ** 2 / 2;
 }
 
 /** Why a loss has no value here; null if it has one. */
@@ -253,18 +316,28 @@ function term(name: Name, masses: Masses, truth: Truth, ground: Ground): Judgmen
       return squaredEmd(masses, q, ground);
     case "cce":
       return cumulative(masses, q, ground);
+    case "brier":
+      return sloping(masses.p, (truth.kind === "soft" ? brierOfAll : brier)(masses, q));
+    case "cdw-ce":
+      return sloping(masses.p, cdwCrossEntropy(masses, q, ground));
+    case "slace":
+      return sloping(masses.p, slace(masses, q, ground));
     case "crps":
-      return histogramCrps(masses, y, ground.edges);
+      return histogramCrps(masses, y, ground);
     case "nll": {
-      const at = binOf(ground.edges, y);
       const found = crossEntropy(masses, q);
-      return { ...found, value: found.value + Math.log(ground.edges[at + 1] - ground.edges[at]) };
+      return { ...found, value: found.value - logDensity(y, ground) - Math.log(ground.unit) };
     }
   }
 }
 
 /** A loss at a prediction; of noisy labels, the mean over their frequencies. */
 export function judge(loss: Loss, logits: number[], truth: Truth, ground: Ground): Judgment {
+  const { trained } = ground;
+  if (trained) {
+    const there: Truth = truth.kind === "number" ? { kind: "number", y: placeOf(truth.y, trained) } : truth;
+    return judge(loss, logits, there, trained.ground);
+  }
   const masses = softmax(logits);
   const whole: Judgment = { value: 0, weights: logits.map(() => 0), pushes: logits.map(() => 0) };
   for (const [factor, name] of loss) {

@@ -1,6 +1,6 @@
 /** A loss under noise in the bin edges and in the target. */
 
-import { binned, type Ground } from "./grounds";
+import { moved, type Ground } from "./grounds";
 import { judge, sum, type Loss } from "./maths";
 
 export interface Spread {
@@ -45,12 +45,11 @@ export function underNoise(
 ): Spread {
   const uniform = uniforms(7);
   const values = Array.from({ length: DRAWS }, () => {
-    const edges = jitter(ground.edges, edgeNoise, uniform);
     // The center of a bin moves with its edges; a class stays where it is.
-    const moved = ground.ticks === "edges" ? binned(edges) : { ...ground, edges };
+    const there = moved(ground, jitter(ground.edges, edgeNoise, uniform));
     const radius = Math.sqrt(-2 * Math.log(1 - uniform()));
     const shift = targetNoise * radius * Math.cos(2 * Math.PI * uniform());
-    return judge(loss, logits, { kind: "number", y: y + shift }, moved).value;
+    return judge(loss, logits, { kind: "number", y: y + shift }, there).value;
   });
   const mean = sum(values) / DRAWS;
   const sd = Math.sqrt(sum(values.map((v) => (v - mean) ** 2)) / DRAWS);

@@ -3,22 +3,25 @@
 import { path, type Curve } from "./shapes";
 import { type Track } from "./descent";
 import { middle, ordinal, type Frame } from "./frame";
-import { binOf, type Ground } from "./grounds";
+import { binOf, judged, type Ground } from "./grounds";
 import { judge, parse, refusal, softmax, sum, targetOf, type Judgment, type Loss, type Truth } from "./maths";
 import { underNoise } from "./noise";
 import type { State } from "./state";
-import { amount, percent, short as brief } from "./text";
+import { amount, percent, short } from "./text";
 
-const COLORS: Record<string, string> = { ce: "0", emd1: "1", emd2: "2", cce: "3", "ce+emd2": "4", crps: "5" };
+const COLORS: Record<string, string> = { ce: "0", emd1: "1", emd2: "2", cce: "3", "ce+emd2": "4", crps: "5", brier: "6", "cdw-ce": "7", slace: "8" };
 
 /** One color per loss, the same everywhere on the page. */
-export const colorOf = (name: string): string => `var(--loss-${COLORS[name] ?? "6"})`;
+export const colorOf = (name: string): string => `var(--loss-${COLORS[name] ?? "9"})`;
 
 const TITLES: Record<string, string> = {
   ce: "cross-entropy",
   emd1: "Wasserstein",
   emd2: "squared EMD",
   cce: "cumulative CE",
+  brier: "Brier score",
+  "cdw-ce": "CE by distance",
+  slace: "SLACE",
   crps: "CRPS",
   nll: "log density",
 };
@@ -93,7 +96,7 @@ function SlopeStrip({ state, ground, frame, name, loss }: StripProps) {
   const slopes = push ? found.pushes : found.weights;
   const most = Math.max(...slopes.map(Math.abs));
   // A strip fills its height, but for what is too small to move anything.
-  const unit = loss.every(([, part]) => part === "ce" || part === "nll") ? 1 : typicalGap(ground);
+  const unit = loss.every(([, part]) => part === "ce" || part === "nll") ? 1 : typicalGap(judged(ground));
   const [up, down] = [Math.max(...slopes, 0), Math.max(...slopes.map((x) => -x), 0)];
   const size = (STRIP - 28) / Math.max(up + down, 0.04 * unit);
   const zero = up + down < 0.04 * unit ? STRIP / 2 : 14 + up * size;
@@ -119,7 +122,7 @@ function SlopeStrip({ state, ground, frame, name, loss }: StripProps) {
               <rect class={rises ? "up" : "down"} x={x - bar / 2} y={rises ? zero - tall : zero} width={bar} height={tall} rx={Math.min(1.5, bar / 4)} />
               {frame.step >= 30 && Math.abs(slope) >= 0.0005 && (
                 <text x={x} y={rises ? zero - tall - 3 : zero + tall + 11}>
-                  {brief(slope)}
+                  {short(slope)}
                 </text>
               )}
             </g>
@@ -162,7 +165,7 @@ function RunStrip({ state, ground, frame, name, loss, track }: StripProps) {
               <rect class="up" x={x - bar / 2} y={foot - mass * tall} width={bar} height={Math.max(mass * tall, 0.5)} rx={Math.min(1.5, bar / 4)} />
               {q[j] > 0.001 && <line class="goal" x1={x - bar / 2 - 4} x2={x + bar / 2 + 4} y1={foot - q[j] * tall} y2={foot - q[j] * tall} />}
               {frame.step >= 30 && (
-                <text x={x} y={foot - Math.max(mass, q[j] > mass && q[j] - mass < 0.3 ? q[j] : mass) * tall - 3}>{brief(mass)}</text>
+                <text x={x} y={foot - Math.max(mass, q[j] > mass && q[j] - mass < 0.3 ? q[j] : mass) * tall - 3}>{short(mass)}</text>
               )}
             </g>
           );

@@ -18,6 +18,8 @@ export interface StageProps {
   state: State;
   ground: Ground;
   width: number;
+  /** What to know of the reader's data. */
+  note: string;
   tracks: Record<string, Track>;
   running: boolean;
   onChange: Change;
@@ -31,7 +33,7 @@ function namesOf(state: State): [string, string] {
   return ["A", "B"];
 }
 
-export function Stage({ state, ground, width, tracks, running, onChange, onRun, onState }: StageProps) {
+export function Stage({ state, ground, width, note, tracks, running, onChange, onRun, onState }: StageProps) {
   const k = nClasses(ground);
   const pair = state.other !== null;
   const names = namesOf(state);
@@ -71,6 +73,8 @@ export function Stage({ state, ground, width, tracks, running, onChange, onRun, 
           <Rows state={state} ground={ground} frame={frame} tracks={tracks} />
         </>
       )}
+      {ground.kind === "circle" && <p class="explains">The dashed ends are one place: on a circle, the mass takes the shorter way round.</p>}
+      {state.place === "data" && note && <p class="explains">{note}</p>}
       <Cdfs
         ground={ground}
         truth={state.truth}

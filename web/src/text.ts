@@ -37,3 +37,11 @@ export const percent = (x: number): string => {
   if (size > 0 && size < 0.1) return "<0.1\u00a0%";
   return `${plain(Number(size.toFixed(size < 10 ? 1 : 0)))}\u00a0%`;
 };
+
+/** A number on an axis: four digits that matter, thousands apart. */
+export function brief(x: number): string {
+  const size = Math.abs(x);
+  if (size >= 1e9 || (size > 0 && size < 1e-4)) return amount(x);
+  const rounded = Number(x.toPrecision(4));
+  return (size >= 1e4 ? rounded.toLocaleString("en") : String(rounded)).replace("-", "\u2212");
+}

@@ -4,11 +4,11 @@ import { drag } from "d3-drag";
 import { select } from "d3-selection";
 import { useEffect, useRef, useState } from "preact/hooks";
 import { type Frame, fromOrdinal, middle, ordinal } from "./frame";
-import { type Ground, nClasses, plain } from "./grounds";
+import { type Ground, nClasses } from "./grounds";
 import { barKey } from "./keys";
 import type { Truth } from "./maths";
 import { raise } from "./state";
-import { percent } from "./text";
+import { brief, percent } from "./text";
 
 interface BandProps {
   name: string;
@@ -86,7 +86,7 @@ export function TruthBand({ name, ground, truth, q, frame, bar, top, height, onT
   let marks;
   if (truth.kind === "one" || truth.kind === "number") {
     const x = truth.kind === "one" ? middle(frame, truth.at) : frame.left + ordinal(ground.edges, truth.y) * frame.step;
-    const words = truth.kind === "one" ? ground.labels[truth.at] : plain(truth.y);
+    const words = truth.kind === "one" ? ground.labels[truth.at] : brief(truth.y);
     marks = (
       <g
         class="truth"

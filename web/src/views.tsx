@@ -14,7 +14,7 @@ const VIEW_NAMES: [View, string][] = [
 ];
 
 /** What the strips show, and what sets it going. */
-export function Bar({ state, ground, running, onChange, onRun, onState }: Omit<StageProps, "width" | "tracks">) {
+export function Bar({ state, ground, running, onChange, onRun, onState }: Omit<StageProps, "width" | "note" | "tracks">) {
   const y = asNumber(state.truth, ground);
   return (
     <div class="bar-of-views controls">

@@ -16,6 +16,15 @@ IGNORED = -100
 """Index of a number that is missing: `ignore_index` of PyTorch's criteria and ours."""
 
 
+def check_bins(bins: object) -> None:
+    """Refuse what is no grid: edges, a line, or an argument that belongs elsewhere."""
+    if not isinstance(bins, Intervals):
+        raise TypeError(
+            f"bins must be offby.Bins, got {type(bins).__name__}; Bins(edges) makes "
+            "them of edges, and they stand behind the numbers that they belong to"
+        )
+
+
 @dataclass(frozen=True, eq=False, repr=False, init=False)
 class Intervals:
     """Adjacent intervals: a grid that is already there. `Bins` makes them."""

@@ -5,7 +5,7 @@ from typing import Any
 import click
 
 from offby.cli.terminal import console, plain
-from offby.results import Comparison, Method, Metric, phrases, ranking, said, test
+from offby.results import Comparison, Metric, phrases, ranking, said, test
 from offby.results.card import card
 
 _BEST = "\u203a"
@@ -21,10 +21,10 @@ def print_comparison(comparison: Comparison) -> None:
     if found:
         click.echo("\n" + "\n".join((*found.sentences, found.how)).rstrip() + "\n")
     screen.print(_leaderboard(comparison))
-    click.echo(f"{_BEST} best loss   {_EQUAL} practically equal to it\n")
+    click.echo(f"{_BEST} best model   {_EQUAL} practically equal to it\n")
     screen.print(_uses(comparison))
     if comparison.test:
-        click.echo(f"\n{test.title(comparison.test)}")
+        click.echo(f"\n{test.title(comparison)}")
         for line in test.lines(comparison):
             click.echo(f"  {line}")
     parts = ("Why", comparison.why), ("Noise", comparison.takeovers)
@@ -36,7 +36,7 @@ def print_comparison(comparison: Comparison) -> None:
 
 
 def _leaderboard(comparison: Comparison) -> Any:
-    """Every method, the best by the first metric first."""
+    """Every method, the best one first."""
     from rich.table import Table
     from rich.text import Text
 
@@ -47,16 +47,12 @@ def _leaderboard(comparison: Comparison) -> Any:
     for metric in shown:
         arrow = "↓" if metric.lower_is_better else "↑"
         table.add_column(plain(f"{metric.title} {arrow}"), justify="right")
-    table.add_column(plain(f"by {shown[0].title}, compared with the best loss"))
+    table.add_column(plain(f"by {shown[0].title}, compared with the best model"))
     table.add_column("fit s", justify="right")
     seconds = comparison.timing.fits
     columns = [_column(comparison, metric) for metric in shown]
-    compared = {
-        d.method: said.answer(d)
-        for d in (*comparison.differences, *comparison.references)
-        if d.metric == shown[0].key
-    }
-    for method in _ordered(comparison, shown[0]):
+    compared = {k: said.answer(d) for k, d in comparison.from_best(shown[0]).items()}
+    for method in comparison.ranked:
         cells = [column[method.key] for column in columns]
         best = method.key == comparison.best(shown[0])
         took = f"{seconds[method.key]:.1f}" if method.key in seconds else "–"
@@ -64,22 +60,16 @@ def _leaderboard(comparison: Comparison) -> Any:
             plain(method.loss or ("" if method.reference else method.key)),
             plain(_MODELS.get(method.model, method.title)),
             *(Text(cell, style="bold" * (cell[:1] in _MARKS)) for cell in cells),
-            plain("best loss" if best else compared.get(method.key, "–")),
+            plain("best model" if best else compared.get(method.key, "–")),
             took,
         )
     return table
 
 
-def _ordered(comparison: Comparison, metric: Metric) -> list[Method]:
-    by_key = {method.key: method for method in comparison.methods}
-    order = ranking.ranked(comparison.scores, by_key, metric)
-    return [by_key[key] for key in (*order, *(k for k in by_key if k not in order))]
-
-
 def _column(comparison: Comparison, metric: Metric) -> dict[str, str]:
-    """The cells of a metric, with a mark for its best loss and for its equals."""
+    """The cells of a metric, with a mark for its best model and for its equals."""
     values = {m.key: comparison.mean(m.key, metric.key) for m in comparison.methods}
-    best, equal = comparison.best(metric), comparison.ties(metric)
+    best, equal = comparison.best(metric), comparison.equals(metric)
     decimals = phrases.digits([v for v in values.values() if v is not None])
     cells = {}
     for key, value in values.items():
@@ -97,7 +87,7 @@ def _uses(comparison: Comparison) -> Any:
     from rich.table import Table
 
     table = Table(box=None, pad_edge=False)
-    for head in ("for", "best", "practically equal", "not settled", "worse"):
+    for head in ("for", "best loss", "practically equal", "not settled", "worse"):
         table.add_column(head, overflow="fold")
     metrics = {metric.key: metric for metric in comparison.metrics}
     for answer in comparison.verdicts:

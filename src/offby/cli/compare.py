@@ -21,6 +21,7 @@ from offby.cli.options import (
     target_options,
     text_options,
 )
+from offby.cli.own_losses import own_names, with_own_losses
 
 if TYPE_CHECKING:
     from offby.models import Fitted
@@ -71,8 +72,17 @@ def compare(
         _check_options(asked)
         if save is not None:
             models.check_model_path(save, overwrite=overwrite)
-        losses = [name.strip() for name in asked["losses"].split(",") if name.strip()]
-        check_losses(losses)
+        names = [name.strip() for name in asked["losses"].split(",") if name.strip()]
+        own = own_names(names)
+        if len(own) < len(names) or not names:
+            check_losses([name for name in names if name not in own])
+        if own and (save is not None or test is not None):
+            raise ValueError(
+                f"--save and --test train a model for a file, which cannot hold a loss "
+                f"of your own, got {own[0]}; leave them out, and train it in Python: "
+                "comparison.fit_best(X, y, loss=...)"
+            )
+        losses = with_own_losses(names)
 
         from offby.cli import comparing
 
@@ -94,10 +104,13 @@ def compare(
         # The comparison is not lost for what fails after it.
         fitted, failed = None, ""
         if save is not None or rows is not None:
+            if not quiet:
+                says = models.refit_in_words(comparison, problem, asked["time_budget"])
+                click.echo(says, err=True)
             try:
                 fitted = models.best_fitted(comparison, problem, asked, data, target)
             except Exception as error:
-                failed = f"the best loss could not be trained on all rows: {error}"
+                failed = f"the best model could not be trained on all rows: {error}"
         if rows is not None and fitted is not None:
             try:
                 comparison = testing.with_test(comparison, fitted, problem, rows, asked)
@@ -178,7 +191,7 @@ class Written:
         if predictions is not None:
             lines.append(f"Rows     {predictions}")
         if self.model is not None:
-            lines.append(f"Model    {self.model}   the best loss, trained on all rows")
+            lines.append(f"Model    {self.model}   the best model, trained on all rows")
             lines.append(f"         {terminal.predict_command(self.model)}")
         return lines
 
@@ -198,7 +211,7 @@ def write_all(
         comparison: What was found.
         outputs: The files to write.
         overwrite: Whether to replace files of other data.
-        save: The file for the best loss, trained on all rows.
+        save: The file for the best model, trained on all rows.
         fitted: What is written there.
         failed: What could not be done before.
     """

@@ -53,7 +53,7 @@ def folds_and_seeds(asked: dict[str, Any]) -> tuple[int, int]:
     return asked["folds"] or folds, asked["seeds"] or seeds
 
 
-_FEW_ROWS = 12_000
+_FEW_ROWS = 6_000
 """Training rows over all fits below which workers take longer to start than to help."""
 
 
@@ -94,7 +94,7 @@ def problem_of(
     )
     problem = prepared(scanned, data, target, asked, folds=folds)
     if not quiet:
-        terminal.print_problem(data, scanned, target, problem)
+        terminal.print_problem(data, scanned, target, problem, asked)
     return problem
 
 

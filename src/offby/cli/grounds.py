@@ -87,6 +87,30 @@ def flag_of(asked: dict[str, Any]) -> str | None:
     return flag
 
 
+def classes_in_words(asked: dict[str, Any], labels: Sequence[str]) -> str:
+    """The classes, and what they lie on.
+
+    >>> classes_in_words({"circle": "24"}, ["6", "12", "23"])
+    '3 classes on a circle of 24: 6, 12, 23'
+    >>> classes_in_words({}, ["low", "high"])
+    '2 ordered classes low, high'
+    """
+    match [flag for flag in FLAGS if asked.get(flag) is not None]:
+        case ["circle"]:
+            on = (
+                f" on a circle of {asked['circle']}"
+                if asked["circle"]
+                else " on a circle"
+            )
+        case ["tree"]:
+            on = " of a tree"
+        case ["costs"]:
+            on = f" at the distances of {asked['costs']}"
+        case _:
+            return f"{len(labels)} ordered classes {', '.join(labels)}"
+    return f"{len(labels)} classes{on}: {', '.join(labels)}"
+
+
 def order_of(asked: dict[str, Any], names: Sequence[str]) -> tuple[str, ...]:
     """The classes in the order of the tree or the file; --order first.
 

@@ -13,7 +13,7 @@ from offby.cli.files import check_writable, plain, stem
 from offby.cli.grounds import ground_of
 from offby.cli.reading import prepared, reading
 from offby.comparison.config import CompareConfig
-from offby.results import phrases
+from offby.results import phrases, ranking, said
 
 if TYPE_CHECKING:
     from offby.models import About, Fitted
@@ -78,7 +78,7 @@ def problem_of(
     scanned = tables.scan(data, reading(asked))
     problem = prepared(scanned, data, target, asked, folds=_FOLDS, command="fit")
     if not quiet:
-        terminal.print_problem(data, scanned, target, problem)
+        terminal.print_problem(data, scanned, target, problem, asked)
     return problem
 
 
@@ -188,16 +188,17 @@ def best_fitted(
     data: str,
     target: str,
 ) -> "Fitted":
-    """The best loss of a comparison, trained on all rows.
+    """The best model of a comparison, trained on all rows.
 
     Raises:
-        ValueError: If no loss has a finite score.
+        ValueError: If no model has a finite score.
     """
     from offby import models
 
     best = comparison.best()
     if best is None:
-        raise ValueError("every loss has an infinite score; name another --metric")
+        raise ValueError("every model has an infinite score; name another --metric")
+    method, seeds = comparison.method(best), ranking.seeds(comparison.scores)[best]
     numbers = problem.kind == "number"
     on_line = comparison.data.ground is None
     names = {} if on_line else {"rps": "energy", "mae": "distance", "qwk": ""}
@@ -212,7 +213,8 @@ def best_fitted(
     return models.fit_problem(
         problem,
         models.Choice(
-            loss=best,
+            model=method.model or "network",
+            loss=method.loss or best,
             bins=(asked["bins"] or CompareConfig.bins) if numbers else None,
             strategy=asked["strategy"] if numbers else None,
             bounds=asked["bounds"],
@@ -226,5 +228,23 @@ def best_fitted(
         options=reading(asked),
         scores=scores,
         scored_on="the held-out rows of offby compare "
-        f"({run.folds} folds, {phrases.count(run.seeds, 'seed')})",
+        f"({run.folds} folds, {phrases.count(seeds, 'seed')})",
+    )
+
+
+def refit_in_words(
+    comparison: "Comparison", problem: "Problem", budget: Any = None
+) -> str:
+    """What is trained after a comparison, and about how long that takes."""
+    from offby import models
+
+    best = comparison.best()
+    if best is None:
+        return "No model has a finite score, so none is trained on all rows."
+    seconds = models.refit_seconds(comparison, len(problem.y))
+    beyond = "" if budget is None else ", beyond the time budget"
+    what = said.model(comparison.method(best))
+    return (
+        f"Training {what} on all {len(problem.y):,} rows takes about "
+        f"{phrases.duration(max(1.0, seconds))}{beyond}."
     )

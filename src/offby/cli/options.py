@@ -95,13 +95,13 @@ output_options = _together(
     click.option(
         "--save",
         type=click.Path(path_type=Path),
-        help="Train the best loss on all rows and write the model to this file, as "
+        help="Train the best model on all rows and write the model to this file, as "
         "wine.offby, for offby predict.",
     ),
     click.option(
         "--test",
         metavar="FILE",
-        help="A table of other rows with the target: the best loss, trained on all "
+        help="A table of other rows with the target: the best model, trained on all "
         "rows of DATA, is scored on it once, at the end.",
     ),
     click.option("-q", "--quiet", is_flag=True, help="Show no progress and no table."),
@@ -281,7 +281,7 @@ run_options = _together(
         "--losses",
         default=",".join(CompareConfig.losses),
         show_default=True,
-        help="Losses by name, or sums as ce+0.3*emd1.",
+        help="Losses by name, or sums as ce+0.3*emd1; your own as module:function.",
     ),
     click.option(
         "--metric",
@@ -357,7 +357,7 @@ run_options = _together(
         "--time-budget",
         metavar="TIME",
         help="Begin no seed after the first, and no reference, that would not end in "
-        "time: 90s, 2m, 1h.",
+        "time: 90s, 2m, 1h. What --save and --test train comes after it.",
     ),
     click.option(
         "--noise/--no-noise",

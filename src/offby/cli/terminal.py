@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from offby.cli.grounds import classes_in_words
 from offby.models.kinds import MODELS
 from offby.results import phrases
 from offby.results.phrases import duration
@@ -21,13 +22,21 @@ if TYPE_CHECKING:
 
 Progress = Callable[[int, int, str], None]
 
+_CLASSES_ON = {
+    "Circle": "classes on a circle:",
+    "Tree": "classes of a tree:",
+    "Costs": "classes at costs of their own:",
+}
+"""What the ground of a model says of its classes."""
 _NEEDS_RICH = 'tables on the terminal need rich; run pip install "offby[compare]"'
 
 
-def print_problem(data: str, table: "Table", target: str, problem: "Problem") -> None:
+def print_problem(
+    data: str, table: "Table", target: str, problem: "Problem", asked: dict[str, Any]
+) -> None:
     """What was read, and how, on stderr."""
     what = (
-        f"{len(problem.labels)} ordered classes {', '.join(problem.labels)}"
+        classes_in_words(asked, problem.labels)
         if problem.kind == "classes"
         else "a number"
     )
@@ -160,6 +169,11 @@ def print_losses(entries: Sequence["Loss"]) -> None:
         table.add_row(*map(plain, cells))
     screen.print(table)
     click.echo("\nSums work as well: --losses ce,emd2,ce+0.3*emd1")
+    click.echo(
+        "Not in this list, because they give no loss for a row of class logits: "
+        "weighted_kappa (one number for a batch) and the losses of levels (K - 1 "
+        "outputs), both in offby.losses."
+    )
 
 
 def print_fitted(fitted: "Fitted", path: Path) -> None:
@@ -188,8 +202,10 @@ def print_about(about: "About", path: Path) -> None:
     """What a model was trained on, how good it is, and what it needs."""
     model = MODELS[about.model].title if about.model in MODELS else about.model
     settings = [f"{k} {v}" for k, v in about.settings.items() if v is not None]
+    ground = str(about.settings.get("ground", "")).partition("(")[0]
     what = (
-        f"{len(about.labels)} ordered classes {', '.join(about.labels)}"
+        f"{len(about.labels)} {_CLASSES_ON.get(ground, 'ordered classes')} "
+        f"{', '.join(about.labels)}"
         if about.kind == "classes"
         else "a number"
     )

@@ -75,7 +75,7 @@ def with_test(
     rows: TestRows,
     asked: dict[str, Any],
 ) -> "Comparison":
-    """The comparison, with the scores of its best loss on the test table."""
+    """The comparison, with the scores of its best model on the test table."""
     from offby.comparison.final_test import scored_once
 
     found = scored_once(
@@ -85,7 +85,7 @@ def with_test(
         rows.weight,
         metrics=comparison.metrics,
         positions=problem.positions,
-        method=fitted.about.loss,
+        method=comparison.best() or fitted.about.loss,
         name=rows.name,
         train_y=problem.y,
         train_weight=problem.weights,

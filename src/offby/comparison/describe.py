@@ -8,8 +8,10 @@ import torch
 
 from offby.bins import Bins
 from offby.comparison.hashing import hash_of_rows
-from offby.comparison.problem import Problem
-from offby.results import Data, Grid
+from offby.comparison.problem import Fold, Problem
+from offby.grounds import Ground, Line
+from offby.results import Data, Grid, Measure
+from offby.results.phrases import plain
 
 
 def split_of(problem: Problem) -> str:
@@ -37,12 +39,26 @@ def not_tested(problem: Problem, noise: bool) -> tuple[str, ...]:
 def grid_of(bins: Bins) -> Grid:
     """The bins as a reader sees them: named by their edges, tails by their only one."""
     edges = tuple(map(float, bins.edges))
-    names = [f"{low:.4g} to {high:.4g}" for low, high in pairwise(edges)]
+    names = [f"{plain(low)} to {plain(high)}" for low, high in pairwise(edges)]
     if bins.lower_tail:
-        names[0] = f"below {edges[1]:.4g}"
+        names[0] = f"below {plain(edges[1])}"
     if bins.upper_tail:
-        names[-1] = f"above {edges[-2]:.4g}"
+        names[-1] = f"above {plain(edges[-2])}"
     return Grid(tuple(names), tuple(map(float, bins.centers)), edges, bins.tails)
+
+
+def measure_of(fold: Fold) -> Measure:
+    """How far apart the losses took the classes or bins of a fold to be."""
+    bins = fold.training_bins
+    if bins is None:
+        plain = fold.ground or Line(fold.positions)
+        return Measure(_longest(fold.line) / _longest(plain))
+    unit = _longest(fold.line) / _longest(bins.line())
+    return Measure(unit, tuple(map(float, bins.edges)))
+
+
+def _longest(ground: Ground) -> float:
+    return float(ground.cost.max()) or 1.0
 
 
 def data_of(problem: Problem, name, target, labels, notes) -> Data:

@@ -1,6 +1,7 @@
 """What each loss taught the network: rows, pushes, calibration."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import combinations
 from typing import Literal
 
@@ -9,7 +10,7 @@ import torch
 from scipy import stats
 from torch import Tensor
 
-from offby.comparison.describe import grid_of
+from offby.comparison.describe import grid_of, measure_of
 from offby.comparison.fits import Fit, Forecaster, Tensors
 from offby.comparison.ground_scores import apart_on, spread_on
 from offby.comparison.networks import Design
@@ -39,6 +40,8 @@ def telling_rows(
         grid = Grid(tuple(labels), fold.positions, ())
     else:
         grid = grid_of(fold.bins)
+    grid = replace(grid, measure=measure_of(fold))
+    on_scale = fold.labels(fold.test).value
     probs = {name: found[0].probs for name, found in fits.items()}
     stack = np.stack(list(probs.values()))
     mean = stack.mean(0)
@@ -63,6 +66,7 @@ def telling_rows(
                 value=float(fold.test.y[at]),
                 probs={name: tuple(map(float, p[at])) for name, p in probs.items()},
                 grid=grid,
+                on_scale=None if on_scale is None else float(on_scale[at]),
             )
         )
         if len(taken) == len(mean):

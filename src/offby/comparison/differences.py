@@ -18,7 +18,7 @@ from offby.comparison.inference import (
 from offby.comparison.problem import Fold
 from offby.comparison.scheduler import FitKey
 from offby.comparison.scoring import RowScores
-from offby.results import Difference, Metric, Score, Verdict, ranking
+from offby.results import Difference, Method, Metric, Score, Verdict, ranking
 
 Scored = Mapping[FitKey, RowScores]
 """Scores of each held-out row by every metric, for each fit of a loss."""
@@ -117,7 +117,7 @@ def paired(
         known = [
             loss
             for loss in ranking.ranked(scores, rivals, metric)
-            if all(metric.key in rows for key, rows in scored.items() if key[0] == loss)
+            if _has(scored, loss, metric)
         ]
         size = abs(ranking.mean(scores, lead, metric.key) or 0.0) or 1.0
         for loss in known:
@@ -128,6 +128,40 @@ def paired(
                 pair = _pair(metric, loss, lead, scored, folds, plan, size, n)
                 found.append(pair)
     return found
+
+
+def from_contender(
+    metrics: Sequence[Metric],
+    methods: Sequence[Method],
+    scores: Sequence[Score],
+    scored: Scored,
+    folds: Sequence[Fold],
+    plan: Plan,
+) -> list[Paired]:
+    """All methods against the best model, where that is not the best loss.
+
+    Its interval allows for the number of models among which it is the best.
+    """
+    found = []
+    losses = [method.key for method in methods if not method.reference]
+    models = [m.key for m in methods if m.model or not m.reference]
+    for metric in metrics:
+        lead = ranking.best_model(scores, methods, metric)
+        if not metric.answers or lead is None or lead in losses:
+            continue
+        size = abs(ranking.mean(scores, lead, metric.key) or 0.0) or 1.0
+        found += [
+            _pair(metric, each.key, lead, scored, folds, plan, size, len(models))
+            for each in ranking.ordered(scores, methods, metric)
+            if each.key != lead and _has(scored, each.key, metric)
+        ]
+    return found
+
+
+def _has(scored: Scored, method: str, metric: Metric) -> bool:
+    """Whether all rows of a method have a score by the metric."""
+    mine = [rows for key, rows in scored.items() if key[0] == method]
+    return bool(mine) and all(metric.key in rows for rows in mine)
 
 
 def _pair(metric, loss, lead, scored: Scored, folds, plan: Plan, size, n) -> Paired:

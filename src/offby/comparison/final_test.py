@@ -40,7 +40,7 @@ def scored_once(
         weight: Weight of each test row.
         metrics: What to score by.
         positions: Of the classes; empty for numbers.
-        method: The loss that the model learned by.
+        method: Key of the model in the comparison.
         name: Of the test table.
         train_y: The targets of the training rows.
         train_weight: Their weights.

@@ -14,6 +14,7 @@ from offby.comparison.networks import Design
 from offby.comparison.problem import Fold, Problem, rows_of
 from offby.distribution import BinnedDistribution
 from offby.results import Coverage, Importance, Region
+from offby.results.phrases import plain
 
 _LEVELS = (0.5, 0.9)
 """The intervals that people ask for."""
@@ -185,4 +186,4 @@ def _parts(problem: Problem, y: np.ndarray) -> Iterator[tuple[str, np.ndarray]]:
     part = np.searchsorted(inner, y, side="right")
     for number in np.unique(part):
         rows = part == number
-        yield f"{y[rows].min():.4g} to {y[rows].max():.4g}", rows
+        yield f"{plain(y[rows].min())} to {plain(y[rows].max())}", rows

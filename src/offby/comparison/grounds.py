@@ -7,6 +7,7 @@ import numpy as np
 
 from offby.comparison.config import CompareConfig
 from offby.grounds import Circle, Costs, Ground, Line, Tree
+from offby.tabular.class_ground import check_order
 
 _NEEDS_CUTS = "cce"
 """Its cuts are those of a line or a tree."""
@@ -73,7 +74,8 @@ def places_on(
     """A number for each class: around a circle, else 0, 1, 2, ...
 
     Raises:
-        ValueError: If the ground has another number of classes.
+        ValueError: If the ground has another number of classes, or is a tree that
+            names them in another order.
     """
     n_classes, known = ground.n_classes, int(y.max()) + 1
     if n_classes < known or (labels is not None and n_classes != len(labels)):
@@ -81,6 +83,8 @@ def places_on(
             f"ground must have {max(known, len(labels or ()))} classes, as the target "
             f"has, in their order, got {n_classes}; give one for each"
         )
+    if isinstance(ground, Tree) and labels is not None:
+        check_order(ground, labels, "labels")
     if isinstance(ground, Circle):
         return tuple(ground.positions.tolist())
     return tuple(map(float, range(n_classes)))

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from offby.comparison.config import CompareConfig
 from offby.comparison.contenders import Contenders, Fits
-from offby.comparison.differences import Paired, Plan, paired
+from offby.comparison.differences import Paired, Plan, from_contender, paired
 from offby.comparison.problem import Fold
 from offby.comparison.scheduler import FitKey
 from offby.comparison.scoring import Judged, RowScores, means, row_scores
@@ -53,6 +53,8 @@ class Judgment:
     differences: tuple[Difference, ...]
     references: tuple[Difference, ...]
     """Of the references from the best loss."""
+    contenders: tuple[Difference, ...]
+    """Of all methods from the best model, where that is not the best loss."""
     verdicts: tuple[Answer, ...]
 
 
@@ -83,11 +85,15 @@ def judged(
     differences = tuple(pair.record(config.rope) for pair in pairs)
     references = [method.key for method in contenders.methods if method.reference]
     beside = paired(metrics, losses, references, scores, board.rows, folds, plan)
+    models = from_contender(
+        metrics, contenders.methods, scores, board.rows, folds, plan
+    )
     verdicts = answers(metrics, differences, contenders.methods, scores)
     return Judgment(
         metrics,
         scores,
         differences,
         tuple(pair.record(config.rope) for pair in beside),
+        tuple(pair.record(config.rope) for pair in models),
         verdicts,
     )

@@ -32,7 +32,7 @@ def comparison_of(
     seconds: float,
 ) -> Comparison:
     """The result as plain data."""
-    return Comparison(
+    made = Comparison(
         data=replace(data, notes=(*data.notes, *diagnosis.notes)),
         methods=contenders.methods,
         metrics=judgment.metrics,
@@ -52,12 +52,14 @@ def comparison_of(
         noise=diagnosis.noise,
         takeovers=diagnosis.takeovers,
         references=judgment.references,
+        contenders=judgment.contenders,
         columns=columns,
         importances=diagnosis.importances,
         regions=diagnosis.regions,
         coverage=diagnosis.coverage,
         timing=_timing(contenders, found.fits, seconds),
     )
+    return replace(made, methods=made.ranked)
 
 
 def _why(diagnosis: Diagnosis) -> tuple[str, ...]:

@@ -3,8 +3,10 @@
 import time
 from collections import defaultdict
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
+from joblib import effective_n_jobs
 
 from offby.comparison.fits import Fit
 from offby.comparison.scheduler import Job
@@ -16,16 +18,26 @@ from offby.results.phrases import duration
 class Watch:
     """Follows the fits of a run: what they take, and how the losses score."""
 
-    def __init__(self, metric: Metric, losses: Sequence[str]) -> None:
-        """Watch these losses by this metric."""
+    def __init__(
+        self, metric: Metric, losses: Sequence[str], n_jobs: int | None = None
+    ) -> None:
+        """Watch these losses by this metric; so many fits are made at a time."""
         self._metric = metric
         self._losses = set(losses)
+        cores: Any = effective_n_jobs
+        self._at_once: int = cores(n_jobs)
+        self._seen = 0
+        self._steady: tuple[float, float] | None = None
         self._took: dict[str, list[float]] = defaultdict(list)
         self._scores: dict[str, dict[tuple[int, int], float]] = defaultdict(dict)
-        self._begun = time.perf_counter()
 
     def see(self, jobs: Sequence[Job], fits: Sequence[Fit]) -> None:
         """Note what was just finished."""
+        self._seen += 1
+        if self._seen == self._at_once:
+            # Until now workers were started, and the fits of others are not done yet.
+            done = self._done() + sum(fit.seconds for fit in fits)
+            self._steady = time.perf_counter(), done
         for job, fit in zip(jobs, fits, strict=True):
             self._took[job.method].append(fit.seconds)
             if job.method in self._losses:
@@ -53,17 +65,26 @@ class Watch:
         """Of this round and the later fits, at the speed of the run so far.
 
         A method of which no fit is there yet is taken to be as slow as the others.
+        Before each worker has finished something, they are taken to share the work
+        evenly; after that, seconds of fits in a second of the clock tell their speed.
         """
-        done = sum(map(sum, self._took.values()))
+        done = self._done()
         count = sum(map(len, self._took.values()))
-        elapsed = time.perf_counter() - self._begun
-        if not done or not elapsed:
+        if not done:
             return None
         usual = done / count
         each = {method: sum(took) / len(took) for method, took in self._took.items()}
         expected = sum(each.get(job.method, usual) for job in left) + later * usual
+        since, before = self._steady or (0.0, done)
+        if done == before:
+            return expected / self._at_once
         # Several fits at once, and all that is done beside them.
-        return expected * elapsed / done
+        speed = (done - before) / max(time.perf_counter() - since, 1e-9)
+        return expected / min(speed, self._at_once)
+
+    def _done(self) -> float:
+        """Seconds of all fits that are finished."""
+        return sum(map(sum, self._took.values()))
 
     def leader(self) -> str | None:
         """The best loss on the folds and seeds that all losses have by now."""

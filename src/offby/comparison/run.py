@@ -227,7 +227,8 @@ def compare(
         keyed=run_dir is not None,
     )
     plan, budget = plan_of(config), Budget(config.budget_seconds(), started, n_jobs)
-    watch = Watch(metrics[0], [str(loss) for loss in contenders.losses])
+    names = [str(loss) for loss in contenders.losses]
+    watch = Watch(metrics[0], names, n_jobs)
     with maker(run_dir, data.sha256, n_jobs, progress, watch) as make:
         found = in_rounds(problem, config, contenders, metrics, make, budget)
     if predictions is not None:

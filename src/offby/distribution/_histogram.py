@@ -8,16 +8,13 @@ from jaxtyping import Float
 from numpy.typing import ArrayLike
 
 from offby._checks import on_host
+from offby.distribution._function import masses_below, numbers_at
 from offby.distribution._intervals import shortest_intervals
 from offby.distribution._moments import Moments
 from offby.distribution._rows import ROWS_AT_ONCE, Array, in_chunks
 from offby.distribution.circular import check_on_a_line
 from offby.distribution.draws import RandomState, uniform
-from offby.distribution.half_normal import (
-    log_density,
-    number_at,
-    share_below,
-)
+from offby.distribution.half_normal import log_density
 
 
 @dataclass(frozen=True, eq=False, repr=False, init=False)
@@ -61,12 +58,7 @@ class Histogram(Moments):
 
     def _below(self, y: np.ndarray) -> Array:
         """Mass between the first edge and `y`."""
-        if self._is_long(y):
-            return self._in_parts(Histogram._below, y)
-        y, k = self._locate(y)
-        start = self._pick(self._cumulative, k)
-        end = self._pick(self._cumulative, k + 1)
-        return start + (end - start) * self._within(share_below, y, k)
+        return masses_below(self.probs, y.astype(np.float64), self.bins)[()]
 
     def ppf(self, q: ArrayLike) -> Float[np.ndarray, "*batch"]:
         """The number with mass `q` below, in the units of the target.
@@ -129,15 +121,7 @@ class Histogram(Moments):
                 "q must hold probabilities between 0 and 1, "
                 f"got {q.min():g} to {q.max():g}"
             )
-        if self._is_long(q):
-            return self._in_parts(Histogram._number_at, q)
-        # The least positive number, not 0: bins without mass before the first with
-        # mass are no part of the support.
-        level = np.maximum(q, np.nextafter(0, 1))
-        k = (self._cumulative[..., 1:] < level[..., None]).sum(-1)
-        start = self._pick(self._cumulative, k)
-        mass = self._pick(self._cumulative, k + 1) - start
-        return self._within(number_at, np.clip((q - start) / mass, 0, 1), k)
+        return numbers_at(self.probs, q, self.bins)
 
     def pdf(self, y: ArrayLike) -> Float[np.ndarray, "*batch"]:
         """Density at `y`, per unit of the target; zero outside the bins.
@@ -209,8 +193,10 @@ class Histogram(Moments):
         if not ((inside >= 0) & (inside <= 1)).all():
             raise ValueError(f"coverage must lie between 0 and 1, got {coverage}")
         if kind == "central":
-            ends = (1 - inside) / 2, (1 + inside) / 2
-            return self._number_at(ends[0]), self._number_at(ends[1])
+            ends = np.stack([(1 - inside) / 2, (1 + inside) / 2])
+            apart = (1,) * (self.probs.ndim - 1 - inside.ndim)
+            low, high = self._number_at(ends.reshape(2, *apart, *inside.shape))
+            return low, high
         if kind != "shortest":
             raise ValueError(f'kind must be "central" or "shortest", got {kind!r}')
         shape = np.broadcast_shapes(inside.shape, self.probs.shape[:-1])

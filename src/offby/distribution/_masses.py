@@ -12,7 +12,8 @@ from torch import Tensor
 
 from offby._checks import at_least_float32, normalized, on_host
 from offby.bins import Bins
-from offby.distribution._rows import ROWS_AT_ONCE, Array, in_chunks, within_bins
+from offby.bins.intervals import check_bins
+from offby.distribution._rows import Array, in_chunks, within_bins
 from offby.distribution.given import (
     Given,
     checked_row_index,
@@ -36,6 +37,7 @@ class Masses:
     def __init__(
         self, probs: Tensor | ArrayLike, bins: Bins, *, row_index: Any = None
     ) -> None:
+        check_bins(bins)
         masses = normalized(
             "probs",
             probs,
@@ -63,6 +65,7 @@ class Masses:
         >>> BinnedDistribution.from_logits([0.0, 0.0], Bins([0, 1, 3])).probs
         array([0.5, 0.5])
         """
+        check_bins(bins)
         if not isinstance(logits, Tensor):
             given = np.asarray(logits)
             if given.dtype != np.float32:
@@ -145,22 +148,6 @@ class Masses:
         """
         found = [function(p.astype(np.float64)) for _, p in in_chunks(self._rows)]
         return np.concatenate(found or [np.empty(0)]).reshape(self.probs.shape[:-1])[()]
-
-    def _is_long(self, numbers: np.ndarray) -> bool:
-        """Whether there are many rows, and no more than one number for each."""
-        batch = self.probs.shape[:-1]
-        fits = np.broadcast_shapes(numbers.shape, batch) == batch
-        return fits and len(self._rows) > ROWS_AT_ONCE
-
-    def _in_parts(self, method: Callable[..., Array], numbers: np.ndarray) -> Array:
-        """A method of one number for each row, from some rows at a time."""
-        batch = self.probs.shape[:-1]
-        each = np.broadcast_to(numbers, batch).reshape(-1)
-        found = [
-            method(self._of(rows, self.bins), each[i : i + len(rows)])
-            for i, rows in in_chunks(self._rows)
-        ]
-        return np.concatenate(found).reshape(batch)
 
     @property
     def _edges(self) -> Array:

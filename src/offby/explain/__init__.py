@@ -9,8 +9,6 @@ from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from offby.explain.ends import without_tails
-
 if TYPE_CHECKING:
     from offby.results import Comparison
 
@@ -73,13 +71,14 @@ def _rows_of(comparison: "Comparison") -> dict[str, Any]:
         raise ValueError(
             "the comparison must hold rows to show, got none; run offby compare again"
         )
-    if data.ground is not None:
+    ground = data.ground
+    if ground is not None and ground["kind"] != "Circle":
         raise ValueError(
-            "the page draws classes on a line, the classes of this comparison lie on a "
-            "circle, a tree or at costs; the report shows what its losses do"
+            "the page draws classes on a line or a circle, the classes of this "
+            f"comparison lie on {ground['kind']}; the report shows what its losses do"
         )
     # The bins that the networks of these rows had, not those of the whole table.
-    rows = [without_tails(row) for row in comparison.rows]
+    rows = comparison.rows
     grid = rows[0].grid
     if any(row.grid != grid for row in rows):
         raise ValueError(
@@ -118,16 +117,34 @@ def _rows_of(comparison: "Comparison") -> dict[str, Any]:
         "labels": grid.labels,
         "positions": grid.positions,
         "edges": grid.edges,
+        "tails": grid.tails,
+        "circle": ground and {key: ground[key] for key in ("period", "distance")},
+        "measure": _measure_of(comparison),
         "rows": [
             {
                 "why": row.why,
                 "number": row.number,
                 "true": row.true,
                 "value": row.value,
+                "onScale": row.on_scale,
                 "probs": row.probs,
             }
             for row in rows
         ],
+    }
+
+
+def _measure_of(comparison: "Comparison") -> dict[str, Any] | None:
+    """How training measured distances, so that the page shows losses as trained."""
+    measure = comparison.rows[0].grid.measure
+    if measure is None:  # of an earlier offby
+        return None
+    # The rows are of the first fold.
+    scale = comparison.data.scales[0] if comparison.data.scales else "none"
+    return {
+        "unit": measure.unit,
+        "edges": measure.edges,
+        "scale": "" if scale == "none" else scale,
     }
 
 

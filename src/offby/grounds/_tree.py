@@ -9,7 +9,7 @@ from jaxtyping import Float, Int
 from numpy.typing import ArrayLike
 from torch import Tensor
 
-from offby._checks import as_numbers
+from offby._checks import as_numbers, check_tensor
 from offby.grounds import settings
 from offby.grounds._cuts import Cuts
 from offby.grounds._ground import NegativeType
@@ -185,6 +185,7 @@ class Tree:
         >>> tree.mass(torch.tensor([[0.25, 0.5, 0.25], [0.0, 0.0, 1.0]]), "animal")
         tensor([0.7500, 0.0000])
         """
+        check_tensor("probs", probs)
         if probs.ndim == 0 or probs.shape[-1] != self.n_classes:
             raise ValueError(
                 f"probs must have {self.n_classes} classes on the last axis, as the "

@@ -7,6 +7,7 @@ from torch import Tensor
 from offby import kernels
 from offby._checks import at_least_float32, bins_last, check_value, clamped
 from offby.bins import Bins
+from offby.bins.intervals import check_bins
 from offby.distribution.circular import check_on_a_line
 from offby.distribution.half_normal import log_density
 from offby.distribution.sides import Sides
@@ -42,6 +43,7 @@ def histogram_nll(
     tensor([2.0794])
     """
     logits = bins_last(logits, dim)
+    check_bins(bins)
     check_value(logits, value, bins.n_bins)
     log_p = at_least_float32(logits).log_softmax(-1)
     at = clamped(bins.index(value), bins.n_bins)
@@ -85,6 +87,7 @@ def histogram_crps(
     tensor([0.6667])
     """
     logits = bins_last(logits, dim)
+    check_bins(bins)
     check_value(logits, value, bins.n_bins)
     check_on_a_line("histogram_crps", bins)
     term = kernels.Term("histogram_crps", bins, value=value)
@@ -123,6 +126,7 @@ def histogram_wasserstein(
     tensor([2.])
     """
     logits = bins_last(logits, dim)
+    check_bins(bins)
     check_value(logits, value, bins.n_bins)
     check_on_a_line("histogram_wasserstein", bins)
     p = at_least_float32(logits).softmax(-1)

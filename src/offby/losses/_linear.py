@@ -8,6 +8,7 @@ from torch import Tensor
 from offby import kernels
 from offby._checks import check_target, check_value
 from offby.bins import Bins
+from offby.bins.intervals import check_bins
 from offby.distribution.circular import check_on_a_line
 from offby.grounds import Ground, as_ground, n_classes_of
 from offby.losses._cross_entropy import cross_entropy
@@ -280,6 +281,7 @@ def linear_crps(
     tensor([0.6667])
     """
     layer = kernels.last_layer(hidden, weight, bias, dim=dim, chunk=chunk)
+    check_bins(bins)
     check_value(layer.stand_in, value, bins.n_bins)
     check_on_a_line("histogram_crps", bins)
 
@@ -321,6 +323,7 @@ def linear_nll(
     tensor([2.0794])
     """
     layer = kernels.last_layer(hidden, weight, bias, dim=dim, chunk=chunk)
+    check_bins(bins)
     check_value(layer.stand_in, value, bins.n_bins)
 
     def loss(z: Tensor, y: Tensor) -> Tensor:

@@ -11,6 +11,7 @@ def interval_coverage(
     y_lower: ArrayLike,
     y_upper: ArrayLike,
     *,
+    period: float | None = None,
     sample_weight: ArrayLike | None = None,
 ) -> float:
     """Share of the numbers that lie in their interval, ends included.
@@ -21,6 +22,8 @@ def interval_coverage(
         y_true: Number of each row.
         y_lower: Lower end of each interval.
         y_upper: Upper end of each interval.
+        period: Of numbers on a circle: intervals are arcs from the lower end upward to
+            the upper one, which is the smaller number where the arc passes the seam.
         sample_weight: One weight per row.
 
     Returns:
@@ -28,8 +31,13 @@ def interval_coverage(
 
     >>> interval_coverage([1.0, 2.0, 9.0], [0.0, 2.0, 0.0], [1.0, 3.0, 1.0])
     0.6666666666666666
+    >>> interval_coverage([355.0, 20.0], [350.0, 350.0], [10.0, 10.0], period=360)
+    0.5
     """
-    y, low, high = _interval(y_true, y_lower, y_upper)
+    y, low, high = _interval(y_true, y_lower, y_upper, period)
+    if period is not None:
+        inside = np.mod(y - low, period) <= _lengths(low, high, period)
+        return _inputs.mean(inside, sample_weight)
     return _inputs.mean((low <= y) & (y <= high), sample_weight)
 
 
@@ -37,6 +45,7 @@ def interval_width(
     y_lower: ArrayLike,
     y_upper: ArrayLike,
     *,
+    period: float | None = None,
     sample_weight: ArrayLike | None = None,
 ) -> float:
     """Mean width of the intervals.
@@ -46,6 +55,7 @@ def interval_width(
     Args:
         y_lower: Lower end of each interval.
         y_upper: Upper end of each interval.
+        period: Of arcs, as for `interval_coverage`.
         sample_weight: One weight per row.
 
     Returns:
@@ -53,9 +63,12 @@ def interval_width(
 
     >>> interval_width([0.0, 2.0], [1.0, 5.0])
     2.0
+    >>> interval_width([350.0], [10.0], period=360)
+    20.0
     """
-    _, low, high = _interval(y_lower, y_lower, y_upper)
-    return _inputs.mean(high - low, sample_weight)
+    _, low, high = _interval(y_lower, y_lower, y_upper, period)
+    width = high - low if period is None else _lengths(low, high, period)
+    return _inputs.mean(width, sample_weight)
 
 
 def interval_score(
@@ -101,7 +114,10 @@ def interval_score(
 
 
 def _interval(
-    y_true: ArrayLike, y_lower: ArrayLike, y_upper: ArrayLike
+    y_true: ArrayLike,
+    y_lower: ArrayLike,
+    y_upper: ArrayLike,
+    period: float | None = None,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     y = _inputs.finite("y_true", y_true)
     low, high = _inputs.finite("y_lower", y_lower), _inputs.finite("y_upper", y_upper)
@@ -110,10 +126,19 @@ def _interval(
             "y_lower and y_upper must hold one end for each row, "
             f"got {len(low)} and {len(high)} for {len(y)}"
         )
+    if period is not None:
+        if not 0 < period < np.inf:
+            raise ValueError(f"period must be a positive number, got {period}")
+        return y, low, high
     if (low > high).any():
         at = int(np.flatnonzero(low > high)[0])
         raise ValueError(
             f"y_lower must not lie above y_upper, but in row {at} it is {low[at]:g} "
-            f"above {high[at]:g}"
+            f"above {high[at]:g}; of arcs on a circle give their period"
         )
     return y, low, high
+
+
+def _lengths(low: np.ndarray, high: np.ndarray, period: float) -> np.ndarray:
+    """How long each arc is; the whole circle where its ends are a period apart."""
+    return np.where(high - low >= period, period, np.mod(high - low, period))

@@ -3,6 +3,7 @@
 import numpy as np
 from numpy.typing import ArrayLike
 
+from offby._checks import on_host
 from offby.distribution.decide_class import median_index
 from offby.grounds import Ground
 from offby.metrics import _inputs
@@ -22,7 +23,7 @@ def median_class(y_proba: ArrayLike) -> np.ndarray:
     >>> median_class([[0.2, 0.4, 0.4], [0.5, 0.0, 0.5]])
     array([1, 0])
     """
-    return median_index(np.asarray(y_proba, dtype=np.float64))
+    return median_index(on_host(y_proba).astype(np.float64))
 
 
 def mean_absolute_error(
@@ -262,7 +263,7 @@ def _off(y_true, y_pred, labels, ground) -> np.ndarray:
 def _per_class(y_true, y_pred, labels, ground, sample_weight) -> np.ndarray:
     """Mean absolute error of each true class that has rows of positive weight."""
     off = _off(y_true, y_pred, labels, ground)
-    true = np.asarray(y_true)
+    true = on_host(y_true)
     weight = _inputs.weights(sample_weight, len(true))
     present = np.unique(true[weight > 0])
     return np.array(

@@ -4,6 +4,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from offby.bins import Bins
+from offby.bins.intervals import check_bins
 from offby.distribution import BinnedDistribution
 from offby.grounds import Ground
 from offby.metrics import _inputs
@@ -156,6 +157,7 @@ def _classes(
 def _numbers(
     y_true: ArrayLike, y_proba: ArrayLike, bins: Bins
 ) -> tuple[np.ndarray, BinnedDistribution]:
+    check_bins(bins)
     y = _inputs.finite("y_true", y_true)
     p = _inputs.probabilities(y_proba, len(y), bins.n_bins)
     return y, BinnedDistribution(p, bins)

@@ -7,8 +7,9 @@ from offby.models.kinds import MODELS, ModelKind
 
 if TYPE_CHECKING:
     from offby.models.about import About
+    from offby.models.best import fit_best, refit_seconds
     from offby.models.files import describe, load, save
-    from offby.models.fitting import Choice, Fitted, fit_best, fit_problem
+    from offby.models.fitting import Choice, Fitted, fit_problem
     from offby.models.forecasts import Wanted, forecast_columns, ground_of
     from offby.models.scores import SCORES, ScoreKind, scores_of
 
@@ -21,7 +22,8 @@ _HOME = {
     "save": "files",
     "Choice": "fitting",
     "Fitted": "fitting",
-    "fit_best": "fitting",
+    "fit_best": "best",
+    "refit_seconds": "best",
     "fit_problem": "fitting",
     "Wanted": "forecasts",
     "forecast_columns": "forecasts",
@@ -46,6 +48,7 @@ __all__ = [
     "forecast_columns",
     "ground_of",
     "load",
+    "refit_seconds",
     "save",
     "scores_of",
 ]

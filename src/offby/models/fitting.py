@@ -13,7 +13,7 @@ from offby.comparison.arguments import problem_of
 from offby.comparison.config import CompareConfig, TransformChoice
 from offby.comparison.splits import cuts
 from offby.comparison.target_scale import FEWEST_ROWS, best_scale, sentence
-from offby.grounds import Ground, Line, from_dict
+from offby.grounds import Ground, Line
 from offby.losses.registry import parse
 from offby.models.about import About, today, versions
 from offby.models.kinds import MODELS
@@ -320,58 +320,3 @@ def _held_out_scores(
         return scores, f"the last {len(test):,} rows in time"
     how = "at random" if problem.groups is None else "by groups"
     return scores, f"{len(test):,} rows held out {how}"
-
-
-def fit_best(
-    comparison: Any,
-    X: Any,
-    y: Any,
-    sample_weight: Any = None,
-    *,
-    metric: str | None = None,
-    **settings: Any,
-) -> Any:
-    """The estimator with the best loss of a comparison, trained on all rows.
-
-    Args:
-        comparison: What `offby.compare` returned.
-        X: The rows, as `compare` took them.
-        y: Their targets, as `compare` took them: class codes, or numbers.
-        sample_weight: Weight of each row.
-        metric: Key of the metric that decides; the first one by default.
-        settings: Further settings of the estimator, as `random_state=0`.
-
-    Returns:
-        A fitted `OrdinalClassifier` or `BinnedRegressor`.
-
-    Raises:
-        ValueError: If no loss has a finite score, or `y` does not fit the comparison.
-    """
-    data, loss = comparison.data, comparison.best(metric)
-    if loss is None:
-        raise ValueError(
-            "a comparison must have a loss with a finite score, got none; choose "
-            "another metric"
-        )
-    if data.kind == "number":
-        chosen = {"n_bins": max(2, len(data.edges) - 1), "loss": loss} | settings
-        estimator = MODELS["network"].estimator("number")(**chosen)
-        return estimator.fit(X, y, sample_weight=sample_weight)
-    codes = np.asarray(y)
-    if (
-        codes.dtype.kind not in "iub"
-        or not ((codes >= 0) & (codes < len(data.labels))).all()
-    ):
-        raise ValueError(
-            f"y must hold class codes 0 to {len(data.labels) - 1}, as compare takes "
-            f"them, got {codes.ravel()[:1].tolist()} among others; code the classes in "
-            "their order"
-        )
-    classes = class_values(data.labels, data.positions)
-    chosen = {"categories": classes.tolist(), "loss": loss}
-    ground = from_dict(data.ground) if data.ground else uneven_line(data.positions)
-    if ground is not None:
-        chosen["ground"] = ground
-    chosen |= settings
-    estimator = MODELS["network"].estimator("classes")(**chosen)
-    return estimator.fit(X, classes[codes], sample_weight=sample_weight)

@@ -59,7 +59,15 @@ class Items:
     kind: ClassVar = "items"
 
 
-Block = Table | Figure | Heading | Paragraph | Items
+@dataclass(frozen=True)
+class Code:
+    """Lines of Python."""
+
+    text: str
+    kind: ClassVar = "code"
+
+
+Block = Table | Figure | Heading | Paragraph | Items | Code
 
 
 @dataclass(frozen=True)
@@ -68,7 +76,7 @@ class Cell:
 
     text: str
     mark: str
-    """What marks the best loss, and those that are practically equal to it."""
+    """What marks the best model, and those that are practically equal to it."""
     note: str
 
 
@@ -80,18 +88,18 @@ class Line:
     title: str
     swatch: Markup
     cells: tuple[Cell, ...]
+    is_reference: bool = False
 
 
 @dataclass(frozen=True)
 class Board:
-    """The leaderboard: its columns, the losses and the reference models."""
+    """The leaderboard: its columns, and all methods with the best one first."""
 
     heads: Sequence[dict[str, str]] = field(default_factory=list)
-    losses: Sequence[Line] = field(default_factory=list)
-    references: Sequence[Line] = field(default_factory=list)
+    lines: Sequence[Line] = field(default_factory=list)
     card: Sequence[str] = ()
     """The answer at a glance, in sentences."""
     uses: Sequence[tuple[str, str, str]] = ()
     """For each use: what it is, the answer in a line, and all of it in sentences."""
     how: str = ""
-    """The command or the line of Python that trains the best loss on all rows."""
+    """The command or the line of Python that trains the best model on all rows."""

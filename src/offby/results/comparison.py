@@ -34,6 +34,7 @@ class Comparison:
 
     data: Data
     methods: tuple[Method, ...]
+    """The best one first, as in every table."""
     metrics: tuple[Metric, ...]
     scores: tuple[Score, ...]
     differences: tuple[Difference, ...]
@@ -57,6 +58,9 @@ class Comparison:
     reliability: tuple[Reliability, ...] = ()
     references: tuple[Difference, ...] = ()
     """How each reference differs from the best loss, by each metric."""
+    contenders: tuple[Difference, ...] = ()
+    """How all other methods differ from the best model, where that is not the best loss
+    on the network, by each metric that there is an answer for."""
     columns: tuple[Column, ...] = ()
     """How each column was read."""
     importances: tuple[Importance, ...] = ()
@@ -104,20 +108,51 @@ class Comparison:
         return ranking.infinite_rows(self.scores, method, metric)
 
     def best(self, metric: Metric | str | None = None) -> str | None:
-        """The loss with the best score; None if all have infinite scores or none.
+        """Key of the best model: what `fit_best` and `--save` train on all rows.
+
+        A loss on the network, boosted trees under a loss, or the mean of both; not a
+        baseline, nor an estimator of your own. None if no score is a finite one.
 
         Args:
-            metric: A metric or its key; the first one by default.
+            metric: A metric or its key; by default the first one with an answer.
 
         Raises:
             ValueError: If there is no metric of this key.
         """
-        if not isinstance(metric, Metric):
-            metric = self._metric(metric)
-        return ranking.best(self.scores, self.losses, metric)
+        return ranking.best_model(self.scores, self.methods, self._metric(metric))
 
-    def _metric(self, key: str | None) -> Metric:
+    def best_loss(self, metric: Metric | str | None = None) -> str | None:
+        """The loss with the best score on the network, as `best` finds the model."""
+        return ranking.best(self.scores, self.losses, self._metric(metric))
+
+    def method(self, key: str) -> Method:
+        """The method of this key."""
+        return next(method for method in self.methods if method.key == key)
+
+    @property
+    def ranked(self) -> tuple[Method, ...]:
+        """All methods, the best first: the order of every table."""
+        return ranking.ordered(self.scores, self.methods, self._metric(None))
+
+    def from_best(self, metric: Metric) -> dict[str, Difference]:
+        """How the other methods differ from the best model, by one metric."""
+        best = self.best(metric)
+        every = (*self.differences, *self.references, *self.contenders)
+        return {d.method: d for d in every if (d.metric, d.other) == (metric.key, best)}
+
+    def equals(self, metric: Metric) -> list[str]:
+        """The methods that are practically equal to the best model."""
+        found = self.from_best(metric)
+        return [key for key, d in found.items() if d.verdict == "practically equal"]
+
+    def _metric(self, key: Metric | str | None) -> Metric:
+        if isinstance(key, Metric):
+            return key
         by_key = {metric.key: metric for metric in self.metrics}
+        if key is None:
+            # Comparisons of schema 1 do not say what an answer is judged by.
+            key = next((each.metric for each in self.verdicts if each.best), None)
+            key = key if key in by_key else None
         if key is not None and key not in by_key:
             raise ValueError(
                 f"metric must be one of {', '.join(by_key)}, got {key!r}; take one of "
@@ -132,15 +167,16 @@ class Comparison:
             backend: The library of the frame: "pandas", "polars" or "pyarrow".
         """
         return leaderboard(
-            self.methods, self.metrics, self.scores, self.timing.fits, backend
+            self.ranked, self.metrics, self.scores, self.timing.fits, backend
         )
 
     fit_best: ClassVar[Callable[..., Any]]
-    """Train the best loss on all rows: `offby.models.fit_best`, set by the notebook."""
+    """Train the best model on all rows: `offby.models.fit_best`, set by the notebook.
+    """
 
     def ties(self, metric: Metric) -> list[str]:
         """The losses that are settled as no worse than the best one."""
-        best = self.best(metric)
+        best = self.best_loss(metric)
         return [] if best is None else ranking.ties(self.differences, metric.key, best)
 
     def settling(self) -> tuple[int, float] | None:

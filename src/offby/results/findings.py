@@ -67,14 +67,15 @@ class FinalScore:
 
 @dataclass(frozen=True)
 class FinalTest:
-    """How the best loss, trained on all rows of the comparison, forecasts a test table.
+    """How the best model, trained on all rows compared on, forecasts a test table.
 
-    The test table had no part in the choice of the loss, and is scored once.
+    The test table had no part in the choice of the model, and is scored once.
     """
 
     name: str
     n_rows: int
     method: str
+    """Key of the model among the methods."""
     trained_on: int
     """Rows of the comparison, on all of which the model was trained."""
     scores: tuple[FinalScore, ...]

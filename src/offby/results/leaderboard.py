@@ -14,20 +14,19 @@ def leaderboard(
     seconds: Mapping[str, float],
     backend: str,
 ) -> Any:
-    """Method, mean score by each metric, seconds of all fits; by the first metric.
+    """Method, mean score by each metric, seconds of all fits; in the given order.
 
     An infinite score is the worst infinity; where a method has no score is a gap.
     """
     import narwhals as nw
 
-    names = [method.key for method in methods]
-    order = ranking.ranked(scores, names, metrics[0])
-    order += [name for name in names if name not in order]
-    by_key = {method.key: method for method in methods}
+    order = [method.key for method in methods]
     columns: dict[str, list[Any]] = {
         "method": order,
-        "title": [by_key[name].title for name in order],
-        "is_reference": [by_key[name].reference for name in order],
+        "title": [method.title for method in methods],
+        "model": [method.model for method in methods],
+        "loss": [method.loss for method in methods],
+        "is_reference": [method.reference for method in methods],
     }
     for metric in metrics:
         columns[metric.key] = [_score(scores, name, metric) for name in order]

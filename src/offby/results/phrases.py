@@ -41,6 +41,18 @@ def number(value: float | None, decimals: int) -> str:
     return text.replace("-", "−" if text.strip("-0.") else "")
 
 
+def plain(value: float) -> str:
+    """Four digits that matter, as people write them: 15,380 and not 1.538e+04.
+
+    >>> plain(15384.2), plain(0.25), plain(-3.0), plain(2e9)
+    ('15,380', '0.25', '-3', '2e+09')
+    """
+    text = f"{value:.4g}"
+    if "e+" in text and abs(value) < 1e9:
+        return f"{float(text):,.0f}"
+    return text
+
+
 def minus(text: str) -> str:
     """The text with the sign of negative numbers as it is printed."""
     return re.sub(r"(?<![\w)])-(?=[\d.])", "−", text)

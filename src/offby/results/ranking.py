@@ -8,7 +8,7 @@ import math
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
-from offby.results.records import Difference, Metric, Score
+from offby.results.records import Difference, Method, Metric, Score
 
 
 def mean(scores: Iterable[Score], method: str, metric: str) -> float | None:
@@ -50,6 +50,15 @@ def ranked(
     return sorted(known, key=known.__getitem__)
 
 
+def ordered(
+    scores: Sequence[Score], methods: Sequence[Method], metric: Metric
+) -> tuple[Method, ...]:
+    """All methods, the best first; those without a score come last."""
+    by_key = {method.key: method for method in methods}
+    order = ranked(scores, by_key, metric)
+    return tuple(by_key[k] for k in (*order, *(k for k in by_key if k not in order)))
+
+
 def seeds(scores: Iterable[Score]) -> dict[str, int]:
     """How many seeds each method was trained with."""
     found: dict[str, set[int]] = defaultdict(set)
@@ -77,6 +86,21 @@ def best(scores: Sequence[Score], methods: Iterable[str], metric: Metric) -> str
     found = leader(scores, methods, metric)
     finite = found and not infinite_rows(scores, found, metric.key)
     return found if finite else None
+
+
+def best_model(
+    scores: Sequence[Score], methods: Iterable[Method], metric: Metric
+) -> str | None:
+    """The best of what can be handed over as a model: the best loss, or trees.
+
+    Baselines and estimators of the user are not among them. Boosting is trained with
+    one seed, because it is sure of itself.
+    """
+    methods = list(methods)
+    lead = best(scores, [m.key for m in methods if not m.reference], metric)
+    known = [m.key for m in methods if m.key == lead or (m.reference and m.model)]
+    finite = [key for key in known if not infinite_rows(scores, key, metric.key)]
+    return next(iter(ranked(scores, finite, metric)), None)
 
 
 def from_best(

@@ -155,6 +155,21 @@ class Reason:
 
 
 @dataclass(frozen=True)
+class Measure:
+    """How far apart losses took classes or bins to be when the networks were trained.
+
+    Training has a unit of its own, in which the terms of a sum such as `ce+emd2` weigh
+    alike; in the unit of the target, `emd2` of a price would be all that counts.
+    """
+
+    unit: float
+    """What a distance of 1 counts as: between the classes, or on the scale of `edges`.
+    """
+    edges: tuple[float, ...] = ()
+    """Bin edges on the scale of the training, as log prices; empty for classes."""
+
+
+@dataclass(frozen=True)
 class Grid:
     """The classes or bins that a prediction is made on, in order."""
 
@@ -167,6 +182,9 @@ class Grid:
     tails: str = "none"
     """Which of the end bins reach to infinity, as in `Bins`: half of their mass lies
     within their outer edge. Comparisons of earlier offby had none."""
+    measure: Measure | None = None
+    """How training measured distances on it; unknown in comparisons of earlier offby.
+    """
 
 
 @dataclass(frozen=True)
@@ -184,6 +202,8 @@ class Row:
     """By loss: the probability of each class or bin of `grid`."""
     grid: Grid
     """The bins that the networks of this row's fold had; they differ between folds."""
+    on_scale: float | None = None
+    """The true number on the scale of the training; nothing for classes."""
 
 
 @dataclass(frozen=True)

@@ -3,19 +3,39 @@
 from collections.abc import Sequence
 
 from offby.results.phrases import count, listed, minus
-from offby.results.records import Answer, Difference
+from offby.results.records import Answer, Difference, Method
 
 _MOST_PERCENT = 1000
 """A larger share of a score says that the score is near zero, and no more."""
+
+_ROOM = 5
+"""An end of an interval may be so many times as large."""
+
+
+def model(method: Method) -> str:
+    """A method as a sentence names it: "ce", "boosted trees with ce".
+
+    >>> model(Method("mean ce", "", True, "both", "ce"))
+    'the mean of network and boosted trees with ce'
+    """
+    match method.model:
+        case "boosting":
+            return f"boosted trees with {method.loss}"
+        case "both":
+            return f"the mean of network and boosted trees with {method.loss}"
+        case _:
+            return method.title if method.reference else method.key
 
 
 def sizes(d: Difference, *shares: float) -> tuple[list[float], str]:
     """Shares of the leader's score in a unit that says something.
 
     That is percent, or the unit of the metric where the leader's score is so near to
-    zero that a percentage says nothing (a kappa of 0.02).
+    zero that a percentage says nothing (a kappa of 0.02). It is the same unit wherever
+    the difference is said, with its interval or without.
     """
-    if max(abs(100 * share) for share in shares) <= _MOST_PERCENT:
+    wide = max(abs(d.worse_by_low), abs(d.worse_by_high)) / _ROOM
+    if 100 * max(abs(d.worse_by), wide) <= _MOST_PERCENT:
         return [100 * share for share in shares], " %"
     scale = abs(d.mean / d.worse_by) if d.worse_by else 0.0
     return [scale * share for share in shares], ""

@@ -1,15 +1,19 @@
 """The scores on a separate test table, in words: the same on terminal and page."""
 
+from offby.results import said
 from offby.results.comparison import Comparison
-from offby.results.findings import FinalTest
 from offby.results.phrases import count, digits, infinite, number
 
 
-def title(test: FinalTest) -> str:
-    """What was scored on what."""
+def title(comparison: Comparison) -> str:
+    """What was scored on what; nothing if nothing was."""
+    test = comparison.test
+    if test is None:
+        return ""
+    what = said.model(comparison.method(test.method))
     return (
         f"On the test table {test.name} ({count(test.n_rows, 'row')}), scored once: "
-        f"{test.method}, trained on all {count(test.trained_on, 'row')}"
+        f"{what}, trained on all {count(test.trained_on, 'row')}"
     )
 
 

@@ -82,4 +82,5 @@ def _parsed(values, form: str) -> "polars.Series":
     else:
         dates = values.str.to_date(form, strict=False).cast(polars.Datetime("us"))
     # "Jan 2020" is not the 20th of January of the year 20.
-    return dates.set(dates.dt.year() < 1000, None)
+    read = polars.when(dates.dt.year() >= 1000).then(dates)
+    return polars.select(read).to_series()

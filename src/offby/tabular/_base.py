@@ -155,8 +155,7 @@ class TabularNetwork(Learner):
         self.correction_: Correction = fit_correction(
             self.calibration, probs, data.index[rows].numpy(), weights
         )
-        labels = data.labels(torch.from_numpy(rows))
-        return HeldOut(self.correction_(probs), rows, weights, labels)
+        return HeldOut.of(data, self.correction_(probs), rows, weights)
 
     def _fit_epoch(self, data: TrainingData) -> None:
         """Train on all rows once; a first call builds a network of one bag."""

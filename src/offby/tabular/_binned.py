@@ -13,10 +13,11 @@ from sklearn.utils.validation import check_is_fitted
 from offby.bins import DEFAULT_STRATEGY, Bins, Bounds, Strategy
 from offby.bins.support import checked_bounds
 from offby.distribution import BinnedDistribution
-from offby.distribution.around import shortest_arcs
+from offby.distribution.around_median import pit_around, quantiles_around
 from offby.distribution.given import index_of
 from offby.tabular._estimator import AT_LEAST_ONE, HeldOut, TabularEstimator
 from offby.tabular.circular import (
+    arcs_of,
     balanced_circle,
     check_circular,
     circular_grid,
@@ -84,16 +85,29 @@ class BinnedForecaster(RegressorMixin, TabularEstimator):
         return on_turn(mean, self.turn_start_, float(self.period))
 
     def predict_quantiles(self, X, alpha: list[float]) -> np.ndarray:
-        """Quantiles at the levels `alpha`: rows x levels."""
-        return self.predict_dist(X).quantiles(alpha)
+        """Quantiles at the levels `alpha`: rows x levels.
+
+        With `period` mass is counted upward from the place across the circle from the
+        median, which is level 0.5: below it lie the lower levels, up to half a turn.
+        The numbers are on one turn, and so those of higher levels are smaller where the
+        way upward passes the seam.
+        """
+        predicted = self.predict_dist(X)
+        if self.period is None:
+            return predicted.quantiles(alpha)
+        found = quantiles_around(predicted.probs, self.bins_, np.asarray(alpha))
+        return on_turn(found, self.turn_start_, float(self.period))
 
     def predict_interval(
         self, X, coverage: float = 0.9, *, conformal: bool = False
     ) -> np.ndarray:
         """Central interval that holds the number with this probability: rows x 2.
 
-        With `period` the shortest arc, from its start upward to its end; the end is
-        below the start where the arc passes the seam.
+        With `period` an arc, from its start upward to its end: the shortest of this
+        probability, or with `conformal` the one around the median, with the same mass
+        on both sides. Where it passes the seam the end is below the start: (350, 10)
+        are 20 degrees through north. The whole circle is from the start of the turn to
+        its end. `offby.metrics` know arcs by `period`.
 
         Args:
             X: The rows.
@@ -108,30 +122,18 @@ class BinnedForecaster(RegressorMixin, TabularEstimator):
         """
         if not 0 <= coverage <= 1:
             raise ValueError(f"coverage must lie between 0 and 1, got {coverage}")
-        if self.period is not None and not conformal:
-            predicted = self.predict_dist(X)
-            arcs = shortest_arcs(predicted.probs, self.bins_, coverage)
-            ends = np.stack(arcs, -1)
-            whole = np.isclose(ends[:, 1] - ends[:, 0], float(self.period))
-            turned = on_turn(ends, self.turn_start_, float(self.period))
-            turned[whole] = self.turn_start_ + np.array([0, float(self.period)])
-            return turned
         if conformal:
-            check_is_fitted(self)
-            if self.period is not None:
-                raise ValueError(
-                    "conformal intervals need a lowest number, and on a circle there "
-                    "is none; use conformal=False"
-                )
-            if not hasattr(self, "held_out_pit_"):
-                raise ValueError(
-                    "conformal intervals need validation rows, and partial_fit holds "
-                    "out none; use fit"
-                )
-            coverage = conformal_coverage(
-                self.held_out_pit_, self.held_out_weights_, coverage
-            )
-        return np.stack(self.predict_dist(X).interval(coverage), -1)
+            coverage = self._conformal_coverage(coverage)
+        predicted = self.predict_dist(X)
+        if self.period is None:
+            return np.stack(predicted.interval(coverage), -1)
+        return arcs_of(
+            predicted.probs,
+            self.bins_,
+            self.turn_start_,
+            coverage,
+            shortest=not conformal,
+        )
 
     def predict_var(self, X) -> np.ndarray:
         """Variance of the predicted distribution."""
@@ -156,15 +158,27 @@ class BinnedForecaster(RegressorMixin, TabularEstimator):
         self._note_held_out(held_out)
         return held_out
 
+    def _conformal_coverage(self, coverage: float) -> float:
+        """The nominal coverage that reaches this one on the validation rows."""
+        check_is_fitted(self)
+        if not hasattr(self, "held_out_pit_"):
+            raise ValueError(
+                "conformal intervals need validation rows, and partial_fit holds "
+                "out none; use fit"
+            )
+        return conformal_coverage(self.held_out_pit_, self.held_out_weights_, coverage)
+
     def _note_held_out(self, held_out: HeldOut) -> None:
         """How far from its median each validation row lies, for conformal intervals."""
         labels = held_out.labels
-        if self.period is not None:
-            return
-        assert labels.value is not None
-        assert labels.bins is not None
-        validation = BinnedDistribution(held_out.probs, labels.bins)
-        distances = np.abs(validation.pit(labels.value.numpy()) - 0.5)
+        if held_out.around is not None:
+            pit = pit_around(held_out.probs, self.bins_, held_out.around)
+        else:
+            assert labels.value is not None
+            assert labels.bins is not None
+            validation = BinnedDistribution(held_out.probs, labels.bins)
+            pit = validation.pit(labels.value.numpy())
+        distances = np.abs(pit - 0.5)
         order = np.argsort(distances)
         self.held_out_pit_ = distances[order]
         self.held_out_weights_ = held_out.weights[order]
@@ -201,10 +215,13 @@ class BinnedForecaster(RegressorMixin, TabularEstimator):
         """The bins as classes on a circle: losses of numbers are of a line."""
         inputs = self._encoded(rows, fresh=fresh)
         weights = torch.tensor(rows.weights)
-        index = self.bins_.index(torch.tensor(rows.y.astype(np.float64)))
+        around = torch.tensor(rows.y.astype(np.float64))
+        index = self.bins_.index(around)
         circle = balanced_circle(self.bins_, index, weights)
         together = groups_of(rows)
-        return TrainingData(inputs, index, None, circle, None, weights, together)
+        return TrainingData(
+            inputs, index, None, circle, None, weights, together, around=around
+        )
 
     def _make_grid(self, rows: Rows) -> None:
         """The bins, in the units of the target."""

@@ -22,9 +22,7 @@ from offby.tabular.criteria import Loss, training_loss
 from offby.tabular.data import TrainingData
 from offby.tabular.onnx.export import export as write_graph
 from offby.tabular.rows import Rows
-
-_FEW = 5000
-"""With fewer rows, "auto" trains five bags."""
+from offby.tabular.splits import usual_bags
 
 AT_LEAST_ONE = Interval(Integral, 1, None, closed="left")
 
@@ -41,6 +39,21 @@ class HeldOut:
     """How much of each row was held out, in rows."""
     labels: Labels
     """What is true of them."""
+    around: np.ndarray | None = None
+    """The numbers, if they lie on a circle."""
+
+    @classmethod
+    def of(
+        cls,
+        data: TrainingData,
+        probs: np.ndarray,
+        rows: np.ndarray,
+        weights: np.ndarray,
+    ) -> "HeldOut":
+        """Forecasts of these rows of the data."""
+        at = torch.from_numpy(rows)
+        around = None if data.around is None else data.around[at].cpu().numpy()
+        return cls(probs, rows, weights, data.labels(at), around)
 
 
 @dataclass(eq=False, repr=False)
@@ -142,8 +155,7 @@ class Learner(TabularEstimator):
         """Number of models to train."""
         if self.n_bags != "auto":
             return self.n_bags
-        weight = float(data.row_weights().double().sum())
-        return 5 if 25 <= weight < _FEW and len(data.index) >= 5 else 1
+        return usual_bags(float(data.row_weights().double().sum()), len(data.index))
 
     @contextmanager
     def _progress(self) -> Iterator[Callable[[int, float], None]]:

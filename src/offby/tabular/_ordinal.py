@@ -14,7 +14,17 @@ from offby.distribution import ClassDistribution
 from offby.distribution.given import index_of
 from offby.grounds import Circle, Costs, Ground, Line, Tree
 from offby.tabular._estimator import HeldOut, TabularEstimator
-from offby.tabular.class_ground import class_ground, least_expected
+from offby.tabular.class_ground import (
+    check_calibration,
+    class_ground,
+    least_expected,
+)
+from offby.tabular.conformal import (
+    class_range,
+    reach,
+    shortest_class_range,
+    strangeness,
+)
 from offby.tabular.criteria import loss_name, training_loss
 from offby.tabular.data import TrainingData
 from offby.tabular.rows import Rows, check_rows, groups_of
@@ -73,6 +83,54 @@ class OrdinalForecaster(ClassifierMixin, TabularEstimator):
             return predicted.median()
         return self.categories_[least_expected(predicted.probs, self._ground())]
 
+    def predict_interval(
+        self, X, coverage: float = 0.9, *, conformal: bool = False
+    ) -> np.ndarray:
+        """The lowest and the highest class of a set without holes: rows x 2.
+
+        Without `conformal`, the fewest neighboring classes that hold this probability.
+        `categories_` has the classes between the two.
+
+        Args:
+            X: The rows.
+            coverage: Probability inside, between 0 and 1.
+            conformal: Take as many classes as would have held this share of the
+                validation rows, the unlikely ones left out. With one bag, new rows
+                like those lie inside at least that often, whatever the model.
+
+        Raises:
+            ValueError: If coverage is no probability, the classes have no order, or
+                there are no validation rows.
+
+        References:
+            Lu, Angelopoulos, Pomerantz (2022), Improving trustworthiness of AI disease
+            severity rating in medical imaging with ordinal conformal prediction sets,
+            MICCAI, arXiv:2207.02238.
+
+        >>> from offby import OrdinalClassifier
+        >>> X, y = np.arange(60.0)[:, None], np.repeat([1, 2, 3], 20)
+        >>> model = OrdinalClassifier(max_iter=5, random_state=0).fit(X, y)
+        >>> model.predict_interval(X, 0.9, conformal=True).shape
+        (60, 2)
+        """
+        if not 0 <= coverage <= 1:
+            raise ValueError(f"coverage must lie between 0 and 1, got {coverage}")
+        if isinstance(self.ground, Circle | Tree | Costs):
+            raise ValueError(
+                "intervals need classes in an order, from a lowest to a highest, got "
+                f"the ground {self.ground}; predict_proba has the chance of each class"
+            )
+        probs = self.predict_dist(X).probs
+        if not conformal:
+            return self.categories_[shortest_class_range(probs, coverage)]
+        if not hasattr(self, "held_out_strangeness_"):
+            raise ValueError(
+                "conformal intervals need validation rows, and partial_fit holds "
+                "out none; use fit"
+            )
+        bound = reach(self.held_out_strangeness_, self.held_out_weights_, coverage)
+        return self.categories_[class_range(probs, bound)]
+
     def _fit(self, X, y, sample_weight) -> HeldOut:
         """Train, and forecast the validation rows."""
         self._check_settings()
@@ -81,11 +139,24 @@ class OrdinalForecaster(ClassifierMixin, TabularEstimator):
         fresh = not self._continues()
         if fresh:
             self._set_categories(self._categories_of(rows))
-        return self._learn(self._training_data(rows, fresh=fresh))
+        held_out = self._learn(self._training_data(rows, fresh=fresh))
+        self._note_held_out(held_out)
+        return held_out
+
+    def _note_held_out(self, held_out: HeldOut) -> None:
+        """How unlikely the class of each validation row was."""
+        strange = strangeness(held_out.probs)
+        true = held_out.labels.index.numpy()
+        found = strange[np.arange(len(true)), true]
+        order = np.argsort(found)
+        self.held_out_strangeness_ = found[order]
+        self.held_out_weights_ = held_out.weights[order]
 
     def _check_settings(self) -> None:
         super()._check_settings()
-        loss = self.get_params(deep=False).get("loss")
+        settings = self.get_params(deep=False)
+        check_calibration(settings.get("calibration"), self.ground)
+        loss = settings.get("loss")
         if loss is not None and training_loss(loss).needs_bins:
             raise ValueError(
                 f"the loss {loss_name(loss)!r} needs numbers, and y holds classes; "

@@ -8,6 +8,8 @@ from torch import Tensor
 
 from offby import losses
 from offby.bins import DEFAULT_STRATEGY, Bins
+from offby.distribution.around import shortest_arcs
+from offby.distribution.around_median import quantiles_around
 from offby.grounds import Ground
 from offby.tabular.class_ground import scaled
 from offby.tabular.criteria import loss_name, training_loss
@@ -37,6 +39,11 @@ def check_circular(estimator: Any) -> None:
         refused = f"strategy={estimator.strategy!r}", "the default, bins of equal width"
     elif not (estimator.bounds is None or isinstance(estimator.bounds, str)):
         refused = f"bounds={estimator.bounds!r}", "none: a circle has no ends"
+    elif estimator.get_params(deep=False).get("calibration") == "isotonic":
+        refused = (
+            'calibration="isotonic"',
+            '"temperature" or none: no bin is the lowest',
+        )
     if refused:
         raise ValueError(f"with period, only {refused[1]} will do, got {refused[0]}")
     loss = estimator.get_params(deep=False).get("loss")
@@ -91,6 +98,30 @@ def on_turn(numbers: np.ndarray, start: float, period: float) -> np.ndarray:
     turned = start + np.mod(numbers - start, period)
     # Rounding may lead to the end, which is the start.
     return np.where(turned >= start + period, start, turned)
+
+
+def arcs_of(
+    probs: np.ndarray, bins: Bins, start: float, coverage: float, *, shortest: bool
+) -> np.ndarray:
+    """Arcs of this probability, rows x 2, from their start upward to their end.
+
+    Args:
+        probs: Mass of each bin, bins that wrap.
+        bins: The grid.
+        start: Where the turn of the answers begins.
+        coverage: Probability inside.
+        shortest: Whether the shortest arc, or the one around the median.
+    """
+    if shortest:
+        ends = np.stack(shortest_arcs(probs, bins, coverage), -1)
+    else:
+        levels = np.array([1 - coverage, 1 + coverage]) / 2
+        ends = quantiles_around(probs, bins, levels)
+    period = float(bins.period)
+    whole = np.isclose(ends[:, 1] - ends[:, 0], period, rtol=1e-12)
+    turned = on_turn(ends, start, period)
+    turned[whole] = start + np.array([0, period])
+    return turned
 
 
 def circular_r2(y: np.ndarray, guess: np.ndarray, period: float, weight) -> float:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import torch
 
 from offby.grounds import Circle, Costs, Ground, Line, Tree
 
@@ -34,7 +35,7 @@ def class_ground(
             f"their order, got {ground.n_classes}"
         )
     if isinstance(ground, Tree) and labels is not None:
-        _check_order(ground, labels)
+        check_order(ground, labels, "categories")
     if isinstance(ground, Costs) and not bool((ground.cost == ground.cost.T).all()):
         raise ValueError(
             "ground must have the same cost for both directions of a mistake, got "
@@ -48,10 +49,15 @@ def class_ground(
     return scaled(ground.normalized(), widest)
 
 
-def _check_order(tree: Tree, labels: Sequence[Any]) -> None:
+def check_order(tree: Tree, labels: Sequence[Any], argument: str) -> None:
     """Refuse a tree that holds the same names in another order.
 
     A label may be the whole path of a class, or the end of it.
+
+    Args:
+        tree: The ground of the classes.
+        labels: What they are called, in the order of their codes.
+        argument: Where these names were given.
     """
     leaves, found = tree.leaves, []
     for label in map(str, labels):
@@ -63,10 +69,10 @@ def _check_order(tree: Tree, labels: Sequence[Any]) -> None:
     for k, (leaf, own) in enumerate(zip(found, leaves, strict=True)):
         if leaf != own:
             raise ValueError(
-                f"ground must hold the classes in the order of categories, but class "
-                f"{k} is {str(labels[k])!r} of categories and {own!r} of the tree; "
+                f"ground must hold the classes in the order of {argument}, but class "
+                f"{k} is {str(labels[k])!r} of {argument} and {own!r} of the tree; "
                 f"pass ground=tree.ordered([{found[0]!r}, ...]), or "
-                "categories=[...] in the order of the tree"
+                f"{argument}=[...] in the order of the tree"
             )
 
 
@@ -75,10 +81,56 @@ def least_expected(probs: np.ndarray, ground: Ground) -> np.ndarray:
 
     On a line it is the median.
     """
-    expected = probs @ ground.cost.cpu().numpy().T
+    expected = expected_distances(probs, ground)
     # Rounding must not choose between equal ones.
-    near = expected.min(-1, keepdims=True) + 1e-12 * float(ground.cost.max())
+    near = expected.min(-1, keepdims=True) * (1 + 1e-12) + 1e-12 * _reach(ground)
     return (expected <= near).argmax(-1)
+
+
+def expected_distances(probs: np.ndarray, ground: Ground) -> np.ndarray:
+    """Expected distance of each class from the true one: rows x classes.
+
+    In a tree without a K x K matrix: an edge counts for a class with the mass on its
+    other side.
+    """
+    if not isinstance(ground, Tree):
+        return probs @ ground.cost.cpu().numpy().T
+    cuts = ground.cuts
+    order, start, end, weights = (
+        part.cpu().numpy() for part in (cuts.order, cuts.start, cuts.end, cuts.weights)
+    )
+    sums = np.pad(probs[:, order], ((0, 0), (1, 0))).cumsum(-1)
+    below = sums[:, end] - sums[:, start]
+    # From outside an edge all that is below it, from below all that is not.
+    gained = weights * (sums[:, -1:] - 2 * below)
+    steps = np.zeros(sums.shape[::-1])
+    np.add.at(steps, start, gained.T)
+    np.add.at(steps, end, -gained.T)
+    expected = np.empty_like(probs)
+    expected[:, order] = steps.cumsum(0)[:-1].T + (below @ weights)[:, None]
+    return expected
+
+
+def _reach(ground: Ground) -> float:
+    """A distance that is not much smaller than the largest one."""
+    if not isinstance(ground, Tree):
+        return float(ground.cost.max())
+    first = torch.zeros((), dtype=torch.int64, device=ground.order.device)
+    return float(ground.cost_to(first).max())
+
+
+def check_calibration(calibration: str | None, ground: Any) -> None:
+    """Refuse a correction of cumulative probabilities where classes have no order.
+
+    Raises:
+        ValueError: If it is isotonic, and the ground a circle, a tree or costs.
+    """
+    if calibration == "isotonic" and isinstance(ground, Circle | Tree | Costs):
+        kind = {Circle: "a circle", Tree: "a tree", Costs: "costs"}[type(ground)]
+        raise ValueError(
+            'calibration="isotonic" corrects the probability of all classes up to one, '
+            f"and on {kind} no class is the lowest; use temperature, or None"
+        )
 
 
 def ground_of(estimator: Any) -> Ground | None:

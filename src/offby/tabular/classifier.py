@@ -35,6 +35,9 @@ class OrdinalClassifier(OrdinalForecaster, TabularNetwork):
         classes_: The classes, sorted, as scikit-learn demands; the columns of
             `predict_proba`.
         categories_: The classes in their order; the columns of `predict_dist`.
+        held_out_strangeness_: How unlikely the class of each validation row was, in
+            order; for conformal intervals.
+        held_out_weights_: The weights of these rows.
 
     >>> import numpy as np
     >>> X, y = np.arange(40.0)[:, None], np.repeat(["low", "mid", "high", "top"], 10)
@@ -70,4 +73,7 @@ class OrdinalClassifier(OrdinalForecaster, TabularNetwork):
                 )
             self._set_categories(different(given))
         self._fit_epoch(self._training_data(rows, fresh=first))
+        # The validation rows of `fit` may be trained on from now.
+        vars(self).pop("held_out_strangeness_", None)
+        vars(self).pop("held_out_weights_", None)
         return self

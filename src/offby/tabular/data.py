@@ -32,6 +32,8 @@ class TrainingData:
     """When each row came; the latest rows are the validation rows."""
     column_of: Tensor | None = None
     """Column of the table that each input comes from, where a network asks for it."""
+    around: Tensor | None = None
+    """The numbers on a circle, whose losses see only bins."""
 
     def labels(self, rows: Tensor) -> Labels:
         """What these rows are judged against."""

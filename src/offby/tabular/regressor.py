@@ -37,9 +37,10 @@ class BinnedRegressor(BinnedForecaster, TabularNetwork):
             much better than with None (docs/grids.md).
         period: Of angles (360), hours (24) or days (365): the numbers lie on a circle,
             on which the period is 0 again. Bins are then of equal width, `predict` is
-            the direction of the mean, intervals are arcs, and `score` is by chords;
-            quantiles and variances are not defined there. Losses are those of classes
-            on a circle (ce, emd1, emd2 and sums). Numbers on any turn will do.
+            the direction of the mean, intervals are arcs, quantiles are counted from
+            the place across from the median, and `score` is by chords; variances are
+            not defined there. Losses are those of classes on a circle (ce, emd1, emd2
+            and sums). Numbers on any turn will do.
 
     Attributes:
         bins_: The grid in use, in the units of the target.
@@ -47,6 +48,7 @@ class BinnedRegressor(BinnedForecaster, TabularNetwork):
         turn_start_: With `period`, where the turn of the forecasts begins: 0, or minus
             half a period if a target was negative.
         held_out_pit_: How far from 1/2 the PIT of each validation row lies, in order.
+            With `period` mass is counted as for `predict_quantiles`.
         held_out_weights_: The weights of these rows.
 
     >>> import numpy as np

@@ -10,6 +10,17 @@ from torch import Tensor
 
 Split = tuple[Tensor, Tensor]
 """Training rows and validation rows."""
+_FEW = 5000
+"""With fewer rows, "auto" trains five bags."""
+
+
+def usual_bags(weight: float, n_rows: int) -> int:
+    """How many models an estimator trains, if it is not told.
+
+    >>> usual_bags(400.0, 400), usual_bags(20_000.0, 20_000)
+    (5, 1)
+    """
+    return 5 if 25 <= weight < _FEW and n_rows >= 5 else 1
 
 
 def bag_splits(

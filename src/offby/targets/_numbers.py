@@ -10,12 +10,18 @@ from torch import Tensor
 from offby._checks import (
     check_floating,
     check_index,
+    check_tensor,
     clamped,
     float_dtype,
     is_class,
 )
 from offby.bins import Bins
-from offby.grounds import Ground
+from offby.bins.intervals import check_bins
+from offby.grounds import Ground, as_ground
+from offby.kernels import targets as kernels
+
+_WIDTHS = 0.75
+"""Default of sigma, in widths of the bin that holds the number."""
 
 
 def one_hot(
@@ -81,19 +87,22 @@ def two_hot(
     tensor([[0.2500, 0.7500, 0.0000]])
     """
     check_floating("values", values)
+    check_bins(bins)
     if outside not in ("clip", "raise"):
         raise ValueError(f'outside must be "clip" or "raise", got {outside!r}')
     if outside == "raise":
         _refuse_outside(values, bins)
+    fast = kernels.two_hot(values, bins)
+    if fast is not None:
+        return fast
     n = bins.n_bins
     before, after, share = _between_centers(bins.on_grid(values)[..., None], bins)
     share = share.to(float_dtype(values))
-    # NaN where the number is, and written over in place: half of the time is memory's.
-    rows = (0 * share).expand(*values.shape, n).clone()
-    rows.scatter_(-1, before, 1 - share)
+    nothing = (0 * share).expand(*values.shape, n)  # NaN where the number is
+    rows = nothing.scatter(-1, before, 1 - share)
     if n > 1:
-        return rows.scatter_(-1, after, share)
-    return rows.scatter_add_(-1, after, share)  # the only bin gets both
+        return rows.scatter(-1, after, share)
+    return rows.scatter_add(-1, after, share)  # the only bin gets both
 
 
 def _between_centers(y: Tensor, bins: Bins) -> tuple[Tensor, Tensor, Tensor]:
@@ -107,7 +116,7 @@ def _between_centers(y: Tensor, bins: Bins) -> tuple[Tensor, Tensor, Tensor]:
         low = edges[0]
         way = (y - low) * (n / (edges[-1] - low)) + (0.5 if bins.wraps else -0.5)
         way = way.clamp(0, n_centers - 1)
-        place = way.detach().long().clamp_(0, max(n_centers - 2, 0))
+        place = way.detach().long().clamp(0, max(n_centers - 2, 0))
         share = way - place
     else:
         x = edges[:-1] + edges.diff() / 2
@@ -171,23 +180,26 @@ def hl_gauss(
     tensor([[0.2790, 0.4420, 0.2790]])
     """
     check_floating("values", values)
+    check_bins(bins)
     if outside not in ("clip", "raise", "spread"):
         raise ValueError(
             f'outside must be "clip", "raise" or "spread", got {outside!r}'
         )
+    if sigma is not None and not isinstance(sigma, Tensor) and not sigma > 0:
+        raise ValueError(f"sigma must be positive, got {sigma:g}")
+    if outside == "raise" and not bins.wraps:  # on a circle nothing is outside
+        _refuse_outside(values, bins)
+    if outside != "spread" or bins.wraps:
+        fast = kernels.hl_gauss(values, bins, sigma, _WIDTHS)
+        if fast is not None:
+            return fast
     y = bins.on_grid(values)
     edges = bins.edges.to(y.device)
-    if bins.wraps:
-        pass  # nothing is outside
-    elif outside == "clip":
+    if outside == "clip" and not bins.wraps:
         y = y.clamp(edges[0], edges[-1])
-    elif outside == "raise":
-        _refuse_outside(values, bins)
     if sigma is None:
         widths = edges.diff()
-        sigma = 0.75 * (widths[0] if bins.even else widths[_bin_around(y, bins)])
-    elif not isinstance(sigma, Tensor) and not sigma > 0:
-        raise ValueError(f"sigma must be positive, got {sigma:g}")
+        sigma = _WIDTHS * (widths[0] if bins.even else widths[_bin_around(y, bins)])
     if isinstance(sigma, Tensor):
         sigma = sigma.to(y).where(sigma.to(y) > 0, torch.nan)
     if bins.wraps:
@@ -250,11 +262,10 @@ def _mass_around_zero(z: Tensor, at: Tensor) -> Tensor:
     its digits; that of the bin which holds the center is what both tails leave.
     """
     # Beyond, tails are subnormal numbers, which take a CPU ten times as long.
-    # In place, here and below: half of the time is memory's.
-    tails = z.abs_().clamp_(max=26.0 if z.dtype == torch.float64 else 9.0).erfc()
+    tails = z.abs().clamp(max=26.0 if z.dtype == torch.float64 else 9.0).erfc()
     middle = 2 - tails.gather(-1, at) - tails.gather(-1, at + 1)
     share = (2 - tails[..., :1] - tails[..., -1:]).reciprocal()
-    return tails.diff(dim=-1).abs_().scatter_(-1, at, middle).mul_(share)
+    return tails.diff(dim=-1).abs().scatter(-1, at, middle) * share
 
 
 def smoothed(
@@ -290,6 +301,8 @@ def smoothed(
     >>> smoothed(torch.tensor([0]), Line.regular(3), temperature=1.0)
     tensor([[0.6652, 0.2447, 0.0900]])
     """
+    ground = as_ground(ground)
+    check_tensor("target", target)
     if not 0 < temperature < math.inf:
         raise ValueError(f"temperature must be positive, got {temperature:g}")
     # The cost of predicting each class where y is true: costs may be asymmetric.

@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
 from offby import kernels
+from offby._checks import check_tensor
 
 LossFunction = Callable[..., Tensor]
 """Any `(logits, target) -> one value per row`."""
@@ -60,6 +61,8 @@ def anatomy(
     >>> found.pushes
     tensor([ 0.3333, -0.0000, -0.3333], dtype=torch.float64)
     """
+    check_tensor("logits", logits)
+    check_tensor("target", target)
     if target.is_floating_point():
         target = target.double()
     log_p = logits.detach().double().log_softmax(-1)

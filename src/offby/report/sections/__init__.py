@@ -17,6 +17,7 @@ from offby.report.sections import (
     final_test,
     method,
     noise,
+    own_loop,
     pushes,
     regions,
     rows,
@@ -80,6 +81,7 @@ SECTIONS = (
     Section("columns", "Columns", "What the forecasts rest on", columns.content),
     Section("scores", "Scores", "Scores in full", scores.content),
     Section("noise", "Noise", "What noise does", noise.content),
+    Section("loop", "Own loop", "In your own training loop", own_loop.content),
     Section("training", "Training", "Learning curves", training.content),
     Section("data", "Your data", "Your data", data.content),
     Section(

@@ -1,4 +1,4 @@
-"""The leaderboard: every method by every metric, the best losses marked."""
+"""The leaderboard: every method by every metric, the best models marked."""
 
 from offby.report.parts import Board, Cell, Line
 from offby.report.style import Look
@@ -12,8 +12,7 @@ def content(look: Look) -> Board:
     found = card(c)
     return Board(
         _heads(look.comparison),
-        _lines(look, reference=False),
-        _lines(look, reference=True),
+        _lines(look),
         found.sentences if found else (),
         [
             (use, said.in_a_line(answer, c.differences), rest)
@@ -49,8 +48,8 @@ def _heads(comparison: Comparison) -> list[dict[str, str]]:
     ]
 
 
-def _lines(look: Look, *, reference: bool) -> list[Line]:
-    """The rows: the losses, or the references."""
+def _lines(look: Look) -> list[Line]:
+    """The rows, in the order of the terminal."""
     c = look.comparison
     marks = {metric.key: _marks(c, metric) for metric in c.metrics}
     return [
@@ -62,15 +61,15 @@ def _lines(look: Look, *, reference: bool) -> list[Line]:
                 _cell(c, method.key, metric, marks[metric.key].get(method.key, ""))
                 for metric in c.metrics
             ),
+            method.reference,
         )
-        for method in c.methods
-        if method.reference == reference
+        for method in c.ranked
     ]
 
 
 def _marks(c: Comparison, metric: Metric) -> dict[str, str]:
-    """One for the best loss, another for those that are practically equal to it."""
-    equal = dict.fromkeys(c.ties(metric), "=")
+    """One for the best model, another for those that are practically equal to it."""
+    equal = dict.fromkeys(c.equals(metric), "=")
     best = c.best(metric)
     return equal if best is None else equal | {best: "›"}
 

@@ -178,11 +178,12 @@ def _forecasts(look: Look) -> Table | None:
         for guess in items[0].guesses
     ]
     digits = phrases.digits([guess.rmse for item in items for guess in item.guesses])
+    fine = phrases.digits([part for item in items for part in item.corp or ()])
     rows = [
         (
             item.method,
             phrases.number(item.sharpness, digits),
-            *(phrases.number(part, 4) for part in item.corp or (None,) * 3 * parts),
+            *(phrases.number(part, fine) for part in item.corp or (None,) * 3 * parts),
             *(phrases.number(guess.mae, digits) for guess in item.guesses),
             *(phrases.number(guess.rmse, digits) for guess in item.guesses),
         )

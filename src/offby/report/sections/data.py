@@ -118,8 +118,10 @@ def _middle(look: Look) -> str:
     low, high = np.interp([below[-1] / 4, 3 * below[-1] / 4], below, data.edges)
     widths = np.diff(data.edges)
     return phrases.minus(
-        f"Half of the rows lie between {low:.4g} and {high:.4g}; the "
-        f"{len(data.counts)} bins are {widths.min():.3g} to {widths.max():.3g} wide"
+        f"Half of the rows lie between {phrases.plain(low)} and "
+        f"{phrases.plain(high)}; the "
+        f"{len(data.counts)} bins are {phrases.plain(widths.min())} to "
+        f"{phrases.plain(widths.max())} wide"
     )
 
 

@@ -1,13 +1,15 @@
 """The differences between losses, with their intervals."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import altair as alt
 
+from offby.report.arrows import off_the_axis
 from offby.report.parts import Block, Figure, Table
+from offby.report.reach import Reach, reach
 from offby.report.style import INK, PLUS, Look, drawn, headed, side_by_side
-from offby.results import Comparison, Difference, phrases, ranking, said
+from offby.results import Comparison, Difference, Metric, phrases, ranking, said
 
 _WIDTH = 270
 
@@ -22,7 +24,7 @@ def _from_best(comparison: Comparison) -> list[Difference]:
     return [
         difference
         for metric in comparison.metrics
-        if (best := comparison.best(metric)) is not None
+        if (best := comparison.best_loss(metric)) is not None
         for difference in ranking.from_best(comparison.differences, metric.key, best)
     ]
 
@@ -46,7 +48,8 @@ def _figure(look: Look) -> Figure:
         "if the answer is settled: worse if the interval lies on that side of zero, "
         "practically equal if it lies within "
         f"{100 * look.comparison.run.rope:g} % of the best score. Each panel has its "
-        "own scale. A loss with an infinite score is worse, and is in the table only.",
+        "own scale. Where a loss is far behind, an arrow shows where it lies, with its "
+        "difference. A loss with an infinite score is worse, and is in the table only.",
     )
 
 
@@ -67,26 +70,53 @@ def _difference_panels(look: Look, found: Sequence[Difference]) -> Any:
             for d in mine
         ]
         keys = [d.method for d in mine]
-        base = alt.Chart(alt.Data(values=values))
-        y = alt.Y("method:N", title=None, sort=keys)
-        worse = "worse →" if metric.lower_is_better else "← worse"
-        x = alt.X("low:Q", title=f"minus {mine[0].other} ({worse})")
-        x = x.axis(tickCount=5, labelExpr=PLUS, titleLimit=_WIDTH).scale(
-            nice=False, padding=12
+        ends = {d.method: (d.low, d.mean, d.high) for d in mine}
+        # The leader itself is at zero.
+        shown = reach(
+            {"": (0.0, 0.0, 0.0)} | ends, lower_is_better=metric.lower_is_better
         )
-        color = look.color(keys).legend(None)
-        bar = base.mark_rule(strokeWidth=2).encode(x, alt.X2("high:Q"), y, color)
-        ring = base.mark_point(fill="#ffffff", size=50, opacity=1, strokeWidth=2)
-        ring = ring.encode(alt.X("mean:Q"), y, color)
-        dot = base.mark_point(filled=True, size=70, opacity=1)
-        dot = dot.encode(alt.X("mean:Q"), y, color).transform_filter("datum.clear")
-        zero = base.mark_rule(color=INK, strokeDash=[3, 2])
-        zero = zero.encode(x=alt.datum(0))
-        panel = alt.layer(zero, bar, ring, dot).properties(
-            width=_WIDTH, height=22 * len(mine), title=headed(metric, _WIDTH)
-        )
+        digits = phrases.digits([d.mean for d in mine])
+        panel = alt.layer(
+            alt.Chart(alt.Data(values=[{}]))
+            .mark_rule(color=INK, strokeDash=[3, 2])
+            .encode(x=alt.datum(0)),
+            *_intervals(look, values, keys, shown, metric, mine[0].other),
+            *off_the_axis(
+                look,
+                {key: phrases.signed(ends[key][1], digits) for key in shown.off},
+                shown,
+                keys,
+                to_the_right=metric.lower_is_better,
+            ),
+        ).properties(width=_WIDTH, height=22 * len(mine), title=headed(metric, _WIDTH))
         panels.append(panel)
     return side_by_side(panels)
+
+
+def _intervals(
+    look: Look,
+    values: Sequence[Mapping[str, Any]],
+    keys: Sequence[str],
+    shown: Reach,
+    metric: Metric,
+    best: str,
+) -> list[Any]:
+    """A line from end to end, and a dot at the mean, of those on the axis."""
+    near = [value for value in values if shown.holds(value["method"])]
+    base = alt.Chart(alt.Data(values=near))
+    y = alt.Y("method:N", title=None, sort=keys).scale(domain=keys)
+    worse = "worse →" if metric.lower_is_better else "← worse"
+    x = alt.X("low:Q", title=f"minus {best} ({worse})")
+    x = x.axis(tickCount=5, labelExpr=PLUS, titleLimit=_WIDTH).scale(
+        domain=[shown.low, shown.high], nice=False, padding=12
+    )
+    color = look.color(keys).legend(None)
+    bar = base.mark_rule(strokeWidth=2).encode(x, alt.X2("high:Q"), y, color)
+    ring = base.mark_point(fill="#ffffff", size=50, opacity=1, strokeWidth=2)
+    ring = ring.encode(alt.X("mean:Q"), y, color)
+    dot = base.mark_point(filled=True, size=70, opacity=1)
+    dot = dot.encode(alt.X("mean:Q"), y, color).transform_filter("datum.clear")
+    return [bar, ring, dot]
 
 
 def _difference_table(look: Look) -> Table:

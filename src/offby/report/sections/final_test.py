@@ -12,7 +12,7 @@ def content(look: Look) -> list[Block]:
         return []
     head = ("metric", "score", "95 % interval", "in the comparison")
     return [
-        Paragraph(f"{test.title(c.test)}."),
+        Paragraph(f"{test.title(c)}."),
         Table("Scores on the test table", head, tuple(test.rows(c))),
         Paragraph(
             "The interval is for new rows like these, forecast by this very model. "

@@ -77,13 +77,20 @@ def _of(look: Look, kind: str, metric: Metric) -> Figure:
     title = _NOISES[kind] + _finding(kind, noises, metric)
     shown = [m for m in look.comparison.metrics if m.key in noises[0].scores]
     calibrated = any(noise.miscalibration for noise in noises)
+    fine = {
+        m.key: phrases.digits(
+            [s for noise in noises for s in noise.scores[m.key] if s is not None]
+        )
+        for m in shown
+    }
+    moves = phrases.digits([move for noise in noises for move in noise.moved])
     rows = [
         (
             noise.method,
             f"{100 * level:g} %",
-            phrases.number(noise.moved[i], 4),
+            phrases.number(noise.moved[i], moves),
             *([phrases.number(noise.miscalibration[i], 4)] if calibrated else []),
-            *(phrases.number(noise.scores[m.key][i], 4) for m in shown),
+            *(phrases.number(noise.scores[m.key][i], fine[m.key]) for m in shown),
         )
         for noise in noises
         for i, level in enumerate(noise.levels)

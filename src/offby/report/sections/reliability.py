@@ -53,7 +53,7 @@ def event(look: Look, threshold: float) -> str:
     data = look.comparison.data
     if data.kind == "classes" and threshold in look.positions:
         return f"at most {look.labels[list(look.positions).index(threshold)]}"
-    return phrases.minus(f"at most {threshold:.4g}")
+    return phrases.minus(f"at most {phrases.plain(threshold)}")
 
 
 def _finding(look: Look, found: Sequence[Reliability]) -> str:

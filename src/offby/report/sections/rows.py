@@ -57,7 +57,7 @@ def _predicted(look: Look, place: int) -> Figure:
     title = f"{row.why[:1].upper()}{row.why[1:]}: row {row.number}, truth "
     if row.grid.edges:
         labels = [phrases.minus(label) for label in labels]
-        title += phrases.minus(f"{row.value:.4g}, in the bin ")
+        title += phrases.minus(f"{phrases.plain(row.value)}, in the bin ")
     title += labels[row.true]
     if keys:
         most, least = _apart(row)

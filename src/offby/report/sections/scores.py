@@ -1,12 +1,15 @@
 """Scores of every fold and seed."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import altair as alt
 
+from offby.report.arrows import off_the_axis
 from offby.report.parts import Block, Figure, Table
+from offby.report.reach import reach
 from offby.report.style import Look, drawn, headed, side_by_side
-from offby.results import phrases
+from offby.results import Score, phrases
 
 _WIDTH = 270
 
@@ -18,7 +21,10 @@ def content(look: Look) -> list[Block]:
         return []
     title = _score_title(look)
     infinite = sum(score.infinite_rows for score in c.scores)
-    note = "A gray line joins the scores that belong to one fold and seed."
+    note = (
+        "A gray line joins the scores that belong to one fold and seed. Where a method "
+        "is far behind, an arrow shows where it lies, with its mean score."
+    )
     if infinite:
         note += (
             f" {phrases.count(infinite, 'infinite row score')} cannot be drawn. A dot "
@@ -67,6 +73,7 @@ def _score_panels(look: Look) -> Any:
         if not scores:
             continue
         keys = [k for k in look.names if any(s.method == k for s in scores)]
+        shown = reach(_extents(scores), lower_is_better=metric.lower_is_better)
         values = [
             {
                 "method": score.method,
@@ -75,22 +82,43 @@ def _score_panels(look: Look) -> Any:
                 "value": score.value,
             }
             for score in scores
+            if shown.holds(score.method)
         ]
         base = alt.Chart(alt.Data(values=values))
         arrow = "← better" if metric.lower_is_better else "better →"
         title = f"{metric.unit} ({arrow})" if metric.unit else arrow
-        x = alt.X("value:Q", title=title).scale(zero=False, nice=False, padding=10)
+        x = alt.X("value:Q", title=title).scale(
+            domain=[shown.low, shown.high], zero=False, nice=False, padding=10
+        )
         x = x.axis(tickCount=5, titleLimit=_WIDTH)
-        y = alt.Y("method:N", title=None, sort=keys)
+        y = alt.Y("method:N", title=None, sort=keys).scale(domain=keys)
         line = base.mark_line(color="#b4bac2", opacity=0.6, strokeWidth=0.8)
         line = line.encode(x, y, alt.Detail("pair:N"), alt.Order("place:Q"))
         dots = base.mark_point(filled=True, size=30, opacity=0.8)
         dots = dots.encode(x, y, look.color(keys).legend(None))
-        panel = alt.layer(line, dots).properties(
+        means = {key: look.comparison.mean(key, metric.key) for key in shown.off}
+        digits = phrases.digits([mean for mean in means.values() if mean is not None])
+        far = off_the_axis(
+            look,
+            {key: phrases.number(mean, digits) for key, mean in means.items()},
+            shown,
+            keys,
+            to_the_right=metric.lower_is_better,
+        )
+        panel = alt.layer(line, dots, *far).properties(
             width=_WIDTH, height=24 * len(keys), title=headed(metric, _WIDTH)
         )
         panels.append(panel)
     return side_by_side(panels)
+
+
+def _extents(scores: Sequence[Score]) -> dict[str, tuple[float, float, float]]:
+    """The lowest score of each method, the mean, and the highest."""
+    found: dict[str, list[float]] = {}
+    for score in scores:
+        if score.value is not None:
+            found.setdefault(score.method, []).append(score.value)
+    return {key: (min(vs), sum(vs) / len(vs), max(vs)) for key, vs in found.items()}
 
 
 def _score_table(look: Look) -> Table:

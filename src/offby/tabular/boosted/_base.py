@@ -106,8 +106,8 @@ class BoostedTrees(Learner):
         self.correction_: Correction = fit_correction(
             self.calibration, probs[rows.code[kept]], data.index.numpy()[kept], weights
         )
-        labels = data.labels(torch.from_numpy(kept))
-        return HeldOut(self.correction_(probs[rows.code[kept]]), kept, weights, labels)
+        forecasts = self.correction_(probs[rows.code[kept]])
+        return HeldOut.of(data, forecasts, kept, weights)
 
     def _learning(self, data: TrainingData, rows: WeightedRows) -> Learning:
         if data.line.n_classes == 1:

@@ -49,4 +49,5 @@ class OrdinalEnsemble(WeightedMean, OrdinalForecaster):
     def _fit(self, X, y, sample_weight) -> HeldOut:
         held_out = super()._fit(X, y, sample_weight)
         self._set_categories(self.estimators_[0].categories_)
+        self._note_held_out(held_out)
         return held_out

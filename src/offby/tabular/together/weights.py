@@ -1,6 +1,7 @@
 """Weights of forecasts in their mean, fitted to rows that no model trained on."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -28,9 +29,11 @@ def common_rows(parts: Sequence[HeldOut]) -> list[HeldOut]:
     weights = np.min(
         [part.weights[place] for part, place in zip(parts, places, strict=True)], 0
     )
-    labels = _chosen(parts[0].labels, torch.from_numpy(places[0]))
+    first, at = parts[0], places[0]
+    labels = _chosen(first.labels, torch.from_numpy(at))
+    around = None if first.around is None else first.around[at]
     return [
-        HeldOut(part.probs[place], rows, weights, labels)
+        HeldOut(part.probs[place], rows, weights, labels, around)
         for part, place in zip(parts, places, strict=True)
     ]
 
@@ -74,7 +77,7 @@ def mean_of(parts: Sequence[HeldOut], weights: Float[np.ndarray, " models"]) -> 
     """The weighted mean of forecasts of the same rows."""
     probs = np.tensordot(weights, np.stack([part.probs for part in parts]), 1)
     first = parts[0]
-    return HeldOut(probs, first.rows, first.weights, first.labels)
+    return replace(first, probs=probs)
 
 
 def _places(rows: np.ndarray, wanted: np.ndarray) -> np.ndarray:

@@ -12,6 +12,7 @@
 
 #include "boosting_job.hpp"
 #include "job.hpp"
+#include "targets_job.hpp"
 
 #if defined(_WIN32)
 #define OFFBY_API extern "C" __declspec(dllexport)
@@ -21,11 +22,14 @@
 
 extern "C" void offby_run_base(const Task*, int, int64_t, int64_t);
 extern "C" void offby_boost_base(const void*, int, int64_t, int64_t);
+extern "C" void offby_targets_base(const void*, int64_t, int64_t);
 #if defined(__x86_64__)
 extern "C" void offby_run_avx2(const Task*, int, int64_t, int64_t);
 extern "C" void offby_boost_avx2(const void*, int, int64_t, int64_t);
+extern "C" void offby_targets_avx2(const void*, int64_t, int64_t);
 extern "C" void offby_run_avx512(const Task*, int, int64_t, int64_t);
 extern "C" void offby_boost_avx512(const void*, int, int64_t, int64_t);
+extern "C" void offby_targets_avx512(const void*, int64_t, int64_t);
 #endif
 
 namespace {
@@ -34,19 +38,20 @@ struct Level {
   const char* name;
   void (*run)(const Task*, int, int64_t, int64_t);
   void (*boost)(const void*, int, int64_t, int64_t);
+  void (*targets)(const void*, int64_t, int64_t);
   int64_t bytes;
   bool (*here)();
 };
 
 const Level levels[] = {
 #if defined(__x86_64__)
-    {"sse2", offby_run_base, offby_boost_base, 16, [] { return true; }},
-    {"avx2", offby_run_avx2, offby_boost_avx2, 32,
+    {"sse2", offby_run_base, offby_boost_base, offby_targets_base, 16, [] { return true; }},
+    {"avx2", offby_run_avx2, offby_boost_avx2, offby_targets_avx2, 32,
      [] {
        __builtin_cpu_init();  // Not every compiler does this when the library is loaded.
        return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
      }},
-    {"avx512", offby_run_avx512, offby_boost_avx512, 64,
+    {"avx512", offby_run_avx512, offby_boost_avx512, offby_targets_avx512, 64,
      [] {
        __builtin_cpu_init();
        return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
@@ -54,9 +59,9 @@ const Level levels[] = {
               __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
      }},
 #elif defined(__aarch64__)
-    {"neon", offby_run_base, offby_boost_base, 16, [] { return true; }},
+    {"neon", offby_run_base, offby_boost_base, offby_targets_base, 16, [] { return true; }},
 #else
-    {"base", offby_run_base, offby_boost_base, 16, [] { return true; }},
+    {"base", offby_run_base, offby_boost_base, offby_targets_base, 16, [] { return true; }},
 #endif
 };
 constexpr int n_levels = sizeof(levels) / sizeof(levels[0]);
@@ -235,10 +240,20 @@ template <class C> int64_t boost(const BoostingJob<C>& job) {
   return 0;
 }
 
+void targets(const TargetsJob& job) {
+  if (job.rows <= 0) return;
+  const int64_t grain = 32768 / job.bins;
+  in_parallel(job.rows, grain > 1 ? grain : 1,
+              [](int64_t begin, int64_t end, void* with) {
+                levels[((const TargetsJob*)with)->level].targets(with, begin, end);
+              },
+              (void*)&job);
+}
+
 }  // namespace
 
 // Goes up whenever `Job` or a function here changes.
-OFFBY_API int32_t offby_version() { return 4; }
+OFFBY_API int32_t offby_version() { return 5; }
 OFFBY_API int32_t offby_sizeof_job() { return int32_t(sizeof(Job)); }
 // Name of a level; null past the last, empty if this machine lacks it.
 OFFBY_API const char* offby_level(int32_t i) {
@@ -261,6 +276,9 @@ OFFBY_API int64_t offby_boost_double(const BoostingJob<double>* job) { return bo
 OFFBY_API int32_t offby_sizeof_boosting_job(int32_t single) {
   return int32_t(single ? sizeof(BoostingJob<float>) : sizeof(BoostingJob<double>));
 }
+// Targets of numbers that are distributions over bins.
+OFFBY_API void offby_targets(const TargetsJob* job) { targets(*job); }
+OFFBY_API int32_t offby_sizeof_targets_job() { return int32_t(sizeof(TargetsJob)); }
 // Whether every number is the scale.
 OFFBY_API int32_t offby_is_scale(const void* upstream, int64_t n, double scale, int32_t dtype) {
   bool alike = true;

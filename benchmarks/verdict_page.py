@@ -1,0 +1,86 @@
+"""The tables of docs/verdict.md."""
+
+from pathlib import Path
+
+import numpy as np
+
+HOME = Path(__file__).parents[1] / "docs"
+
+
+def page(found: dict) -> str:
+    """The tables of docs/verdict.md, in Markdown."""
+    lines = [
+        "| ties, by how they were made | ties | called better or worse | worst case |"
+    ]
+    lines.append("|---|---|---|---|")
+    for title, rows in _kinds(found["ties"]).items():
+        shares = [row["false"] for row in rows]
+        count = len(rows) * found["repeats"]
+        lines.append(
+            f"| {title} | {count:,} | {_percent(float(np.mean(shares)))} | "
+            f"{_percent(max(shares))} |"
+        )
+    lines += ["", "| a planted difference is settled | RPS | log score | MAE |"]
+    lines.append("|---|---|---|---|")
+    keys = dict.fromkeys((r["set"], r["models"], r["design"]) for r in found["power"])
+    for key in keys:
+        rows = [
+            r for r in found["power"] if (r["set"], r["models"], r["design"]) == key
+        ]
+        cells = " | ".join(_percent(row["settled"]) for row in rows)
+        size = f"{rows[0]['worse_by']:.0%}".replace("%", " %")
+        where = f"{size}, {rows[0]['rows']:,} rows, {key[2]}: {key[0]}, {key[1]}"
+        lines.append(f"| {where} | {cells} |")
+    lines += [
+        "",
+        "| runs of five losses, three metrics | answers settled | contradicted | "
+        "same words | emd1 settled | fits saved |",
+        "|---|---|---|---|---|---|",
+    ]
+    for row in found["runs"]:
+        names = ("settled", "contradicted", "same", "emd1 settled", "saved")
+        cells = " | ".join(_percent(row[name]) for name in names)
+        lines.append(f"| {row['set']}, {row['models']}, {row['design']} | {cells} |")
+    lines += [
+        "",
+        "| variance of a fold's mean / what its rows explain | RPS | log | MAE |",
+    ]
+    lines.append("|---|---|---|---|")
+    for key in dict.fromkeys((r["set"], r["models"]) for r in found["prior"]):
+        rows = [r for r in found["prior"] if (r["set"], r["models"]) == key]
+        cells = " | ".join(f"{row['ratio']:.1f}" for row in rows)
+        lines.append(f"| {key[0]}, {key[1]} | {cells} |")
+    return "\n".join(lines)
+
+
+def _kinds(ties: list[dict]) -> dict[str, list[dict]]:
+    found: dict[str, list[dict]] = {}
+    for row in ties:
+        match row["of"]:
+            case "seeds":
+                few = ", 100 rows" if row["rows"] == 100 else ""
+                title = f"one loss, other seeds{few}: {row['models']}, {row['design']}"
+            case "losses":
+                title = f"four losses, means made equal: {row['models']}, "
+                title += row["design"]
+            case _:
+                title = f"made up, {row['models']}, {row['rows']:,} rows"
+        found.setdefault(title, []).append(row)
+    return found
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.1f} %"
+
+
+MARKS = ("<!-- study -->\n", "\n<!-- end of study -->")
+
+
+def write_page(found: dict, file: Path = HOME / "verdict.md") -> None:
+    """Put the tables into the page."""
+    text = file.read_text(encoding="utf-8")
+    before, rest = text.split(MARKS[0])
+    after = rest.split(MARKS[1])[1]
+    file.write_text(
+        before + MARKS[0] + page(found) + MARKS[1] + after, encoding="utf-8"
+    )

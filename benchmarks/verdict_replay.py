@@ -1,0 +1,132 @@
+"""Runs of `offby compare` played again with stored scores, rows drawn anew.
+
+docs/verdict_scores.npz has the scores; verdict_scores.py made it.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from offby.comparison.differences import Paired, Plan, going_on, pair_of
+from offby.comparison.inference import FoldScores
+from offby.results import Metric
+
+METRICS = {
+    "rps": Metric("rps", "RPS", True, "", ""),
+    "log": Metric("log", "log score", True, "", ""),
+    "mae": Metric("mae", "MAE of the median", True, "", ""),
+}
+EMD1 = 1
+ROPE = 0.01
+Scores = dict[str, np.ndarray]
+"""Metric -> losses x seeds x rows."""
+Said = dict[tuple[str, int], tuple[Paired, int]]
+"""By metric and loss: the answer, and the leader that it is an answer to."""
+Play = tuple[Said, int]
+"""The answers at the end of a run, and the fits that it took."""
+
+
+@dataclass(frozen=True)
+class Stored:
+    """Scores of one set under networks, or ensembles of them."""
+
+    name: str
+    kind: str
+    fold: np.ndarray
+    scores: Scores
+
+    @property
+    def n_seeds(self) -> int:
+        return self.scores["rps"].shape[1]
+
+
+def read(file: Path) -> list[Stored]:
+    """All that is stored."""
+    found = np.load(file)
+    names = dict.fromkeys(key.split("/")[0] for key in found.files)
+    return [
+        Stored(
+            name,
+            kind,
+            found[f"{name}/fold"],
+            {key: found[f"{name}/{kind}/{key}"].astype(float) for key in METRICS},
+        )
+        for name in names
+        for kind in ("networks", "ensembles")
+    ]
+
+
+def folds_of(fold: np.ndarray, rng, rows: int | None = None) -> list[np.ndarray]:
+    """Rows of each fold, drawn anew with replacement: so many over all folds."""
+    places = [np.flatnonzero(fold == number) for number in np.unique(fold)]
+    total = rows or len(fold)
+    return [rng.choice(p, round(total * len(p) / len(fold))) for p in places]
+
+
+def answers(scores: Scores, folds: Sequence[np.ndarray], plan: Plan) -> list[Paired]:
+    """Every loss against the leader, by each metric."""
+    found = []
+    for key, values in scores.items():
+        means = np.mean([values[:, :, rows].mean((1, 2)) for rows in folds], 0)
+        lead = int(np.argmin(means))
+        for loss in range(len(values)):
+            if loss != lead:
+                apart = [
+                    FoldScores(values[loss][:, rows] - values[lead][:, rows])
+                    for rows in folds
+                ]
+                found.append(
+                    pair_of(
+                        METRICS[key],
+                        str(loss),
+                        str(lead),
+                        apart,
+                        plan,
+                        abs(means[lead]),
+                        len(values),
+                    )
+                )
+    return found
+
+
+def play(scores: Scores, folds: Sequence[np.ndarray], seeds: int) -> Play:
+    """A run that stops when it knows, on the first seeds of the scores.
+
+    A loss that is given up keeps its answer: nothing that it depends on changes, unless
+    another loss takes the lead, which the replay leaves out.
+    """
+    plan = Plan(ROPE, seeds)
+    n_losses = len(next(iter(scores.values())))
+    left, fits, given_up = list(range(n_losses)), 0, {}
+    for seed in range(seeds):
+        now = {key: values[left, : seed + 1] for key, values in scores.items()}
+        found = answers(now, folds, plan)
+        fits += len(left) * len(folds)
+        names = [str(place) for place in range(len(left))]
+        on = going_on(found, names, plan) if seed + 1 < seeds else ()
+        named = {
+            (pair.metric.key, left[int(pair.method)]): (pair, left[int(pair.leader)])
+            for pair in found
+        }
+        if not on:
+            given_up |= named
+            break
+        gone = [left[int(name)] for name in names if name not in on]
+        given_up |= {at: pair for at, pair in named.items() if at[1] in gone}
+        left = [left[int(name)] for name in on]
+    return given_up, fits
+
+
+def false_calls(found: dict, tied: Callable[[int], bool]) -> bool:
+    """Whether any of the tied losses is called worse than another of them."""
+    return any(
+        pair.verdict in ("better", "worse") and tied(loss) and tied(lead)
+        for (_, loss), (pair, lead) in found.items()
+    )
+
+
+def seeds_of(scores: np.ndarray, rng, n: int, seeds: int) -> np.ndarray:
+    """Losses that are one and the same, with seeds of their own: n x seeds x rows."""
+    return scores[rng.permutation(len(scores))[: n * seeds]].reshape(n, seeds, -1)

@@ -1,0 +1,85 @@
+"""Short runs of five losses, against what all stored seeds say together."""
+
+import numpy as np
+from verdict_replay import EMD1, ROPE, Stored, answers, play
+
+from offby.comparison import inference
+from offby.comparison.differences import Plan
+from offby.comparison.inference import FoldScores
+
+
+def all_losses(stored: Stored, seeds: int, rng) -> tuple[dict, int]:
+    """A run of the five losses, judged by the three metrics at once."""
+    picked = [rng.permutation(stored.n_seeds)[:seeds] for _ in range(5)]
+    drawn = {
+        key: np.stack([values[loss][picked[loss]] for loss in range(5)])
+        for key, values in stored.scores.items()
+    }
+    folds = [np.flatnonzero(stored.fold == number) for number in range(3)]
+    return play(drawn, folds, seeds)
+
+
+def agreement(stored: Stored, seeds: int, repeats: int, rng) -> dict[str, float]:
+    """What short runs say, against the means and the verdicts of all seeds together."""
+    folds = [np.flatnonzero(stored.fold == number) for number in range(3)]
+    whole = answers(stored.scores, folds, Plan(ROPE, 1))
+    said = {(p.metric.key, int(p.method), int(p.leader)): p for p in whole}
+    leads = {p.metric.key: int(p.leader) for p in whole}
+    settled = wrong = same = total = emd1 = saved = 0
+    share_saved = []
+    for _ in range(repeats):
+        found, fits = all_losses(stored, seeds, rng)
+        share_saved.append(1 - fits / (5 * 3 * seeds))
+        for (key, loss), (pair, lead) in found.items():
+            total += 1
+            emd1 += loss == EMD1 and pair.verdict == "worse" and key == "rps"
+            truth = _truth(said, leads, key, loss, lead)
+            same += pair.verdict == truth
+            if pair.verdict != "not settled":
+                settled += 1
+                wrong += not _fits(pair.verdict, loss, lead, key, stored, truth)
+    saved = float(np.median(share_saved))
+    return {
+        "settled": settled / total,
+        "contradicted": wrong / max(1, settled),
+        "same": same / total,
+        "emd1 settled": emd1 / repeats,
+        "saved": saved,
+    }
+
+
+def _truth(said, leads, key, loss, lead) -> str:
+    """What all seeds say of a loss, as an answer to the leader of the short run."""
+    if loss == leads[key]:
+        pair = said.get((key, lead, loss))
+        turned: dict[str, str] = {"worse": "better", "better": "worse"}
+        return turned.get(pair.verdict, pair.verdict) if pair else "not settled"
+    pair = said.get((key, loss, leads[key]))
+    return pair.verdict if pair else "not settled"
+
+
+def _fits(verdict: str, loss: int, lead: int, key, stored: Stored, truth: str) -> bool:
+    """Whether the means over all seeds bear a settled answer out."""
+    if verdict == truth:
+        return True
+    means = stored.scores[key].mean((1, 2))
+    apart = (means[loss] - means[lead]) / means[lead]
+    if verdict == "practically equal":
+        return abs(apart) <= ROPE
+    return (apart > 0) == (verdict == "worse")
+
+
+def ratios(stored: Stored, key: str) -> tuple[float, float]:
+    """Variance of a fold's mean under one seed, over what its rows explain; median."""
+    values, found, shared = stored.scores[key], [], []
+    for a in (0, 2, 3, 4):
+        for b in (0, 2, 3, 4):
+            if a < b:
+                apart = [
+                    FoldScores((values[a] - values[b])[:, stored.fold == number])
+                    for number in range(3)
+                ]
+                m = inference.moments(apart)
+                found.append((m.shared + m.seeds_apart) / m.one)
+                shared.append(m.shared / m.one)
+    return float(np.median(found)), float(np.median(shared))
