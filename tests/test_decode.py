@@ -191,7 +191,7 @@ def test_a_threshold_of_its_own_goes_with_each_row(monkeypatch):
 
 
 @pytest.mark.parametrize("name", CALLS)
-def test_needs_less_memory_than_a_softmax(name):
+def test_needs_little_more_memory_than_a_softmax(name):
     """Of what is beside the outputs; 1.3 million of them."""
     logits = torch.zeros(187_500, 7)
     with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as profiler:
