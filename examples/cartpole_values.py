@@ -129,7 +129,7 @@ def main(
                 miss = value_of(name, slow((test - center) / scale)) - wanted
             scores = {
                 "RMSE": miss.square().mean().sqrt().item(),
-                "mean |error|": miss.abs().mean().item(),
+                "mean absolute error": miss.abs().mean().item(),
                 "bias": miss.mean().item(),
             }
             found[name].append(scores)

@@ -71,7 +71,11 @@ def main(rows: int, seeds: int, epochs: int = 200, folds: int = 5) -> None:
     print("Trained by the best loss on all flights but a tenth, which is then guessed:")
     tested = rows // 10
     model = offby.OrdinalClassifier(
-        found.best() or "ce", ground=costs, n_bags=1, max_iter=epochs, random_state=0
+        found.best_loss() or "ce",
+        ground=costs,
+        n_bags=1,
+        max_iter=epochs,
+        random_state=0,
     ).fit(X[tested:], y[tested:])
     probs = model.predict_dist(X[:tested]).probs
     cost = costs.cost.numpy()

@@ -11,7 +11,7 @@ def show(found: Comparison, unit: str) -> None:
         unit: Unit of its distances.
     """
     first = found.metrics[0]
-    best = found.best(first)
+    best = found.best_loss(first)
     beside = {d.method: d for d in found.differences if d.metric == first.key}
     titles = ["energy score", "beside the best, %", "log score", "mean distance"]
     print(f"{found.data.n_rows:,} rows, distances in {unit}\n")

@@ -4,9 +4,9 @@
 
 Bike rentals in Washington in 2011: at which hour of the day was this row recorded? The
 weather and the riders say it only roughly, so that a good forecast spreads over some
-hours, also across midnight. Four losses on `Circle`, and the cross-entropy, which knows
-no distance, beside them. On arcs, so that distances are hours. Takes about two
-minutes on one core.
+hours, also across midnight. Three losses on `Circle`, beside the cross-entropy, which
+knows no distance. On arcs, so that distances are hours. Takes about two minutes on one
+core.
 """
 
 import argparse
@@ -50,7 +50,11 @@ def main(rows: int, seeds: int, epochs: int = 200, folds: int = 5) -> None:
     print("Trained by the best loss on all rows but a tenth, which is then guessed:")
     tested, line = rows // 10, np.abs(np.arange(24)[:, None] - np.arange(24))
     model = offby.OrdinalClassifier(
-        found.best() or "ce", ground=HOURS, n_bags=1, max_iter=epochs, random_state=0
+        found.best_loss() or "ce",
+        ground=HOURS,
+        n_bags=1,
+        max_iter=epochs,
+        random_state=0,
     ).fit(X[tested:], y[tested:])
     guess = model.predict(X[:tested])
     around = HOURS.cost.numpy()[guess, y[:tested]].mean()

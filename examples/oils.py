@@ -53,7 +53,7 @@ def main(
 
     print("Trained on all oils but 50, by the best loss:")
     model = offby.OrdinalClassifier(
-        found.best() or "ce",
+        found.best_loss() or "ce",
         categories=list(range(tree.n_classes)),
         ground=tree,
         n_bags=1,

@@ -15,6 +15,12 @@ pl = pytest.importorskip("polars")
 EXAMPLES = Path(__file__).parents[1] / "examples"
 
 
+@pytest.fixture(autouse=True)
+def examples_find_each_other(monkeypatch):
+    """As where Python starts one of them: its folder is searched for the others."""
+    monkeypatch.syspath_prepend(EXAMPLES)
+
+
 def test_digits_that_look_alike_are_closer(capsys):
     runpy.run_path(str(EXAMPLES / "digits.py"))["main"](seeds=1, epochs=8)
     printed = capsys.readouterr().out
@@ -31,9 +37,8 @@ SMALL = {
 
 
 @pytest.mark.parametrize("job", SMALL)
-def test_a_job_prints_its_table(job, capsys, monkeypatch):
+def test_a_job_prints_its_table(job, capsys):
     """The four jobs in their small form: every loss has a row of finite scores."""
-    monkeypatch.syspath_prepend(EXAMPLES)
     settings, column = SMALL[job]
     runpy.run_path(str(EXAMPLES / f"{job}.py"))["main"](**settings)
     printed = capsys.readouterr().out.splitlines()
@@ -55,9 +60,8 @@ GROUNDS = {
 
 
 @pytest.mark.parametrize("name", GROUNDS)
-def test_an_example_of_a_ground_prints_its_table(name, capsys, monkeypatch):
+def test_an_example_of_a_ground_prints_its_table(name, capsys):
     """In its small form: finite scores, an interval beside the best, and a forecast."""
-    monkeypatch.syspath_prepend(EXAMPLES)
     settings, last = GROUNDS[name]
     main = runpy.run_path(str(EXAMPLES / f"{name}.py"))["main"]
     main(seeds=1, epochs=1, folds=2, **settings)
@@ -120,7 +124,6 @@ def test_a_model_is_served(tmp_path, monkeypatch):
 
 
 def test_depth_maps_without_logits_learn_the_same_in_less_memory(capsys, monkeypatch):
-    monkeypatch.syspath_prepend(EXAMPLES)
     path = str(EXAMPLES / "depth_without_logits.py")
     runpy.run_path(path)["main"](epochs=1, rows=60)
     _, whole, chunks = (line.split() for line in capsys.readouterr().out.splitlines())

@@ -46,6 +46,14 @@ def table(n: int = 60) -> tuple[np.ndarray, np.ndarray]:
     return np.repeat(X, 2, axis=0), np.array(CLASSES)[np.repeat(code, 2)]
 
 
+def check_no_class_is_nearer_than_the_guess(model, X, ground: str) -> None:
+    probs = model.predict_dist(X).probs
+    expected = probs @ class_ground(GROUNDS[ground], 5).cost.numpy()
+    guess = np.searchsorted(CLASSES, model.predict(X))
+    least = expected[np.arange(len(X)), guess] - expected.min(-1)
+    assert (least <= 1e-9).all()
+
+
 @pytest.mark.parametrize(
     ("loss", "calibration"),
     [
@@ -74,11 +82,7 @@ def test_a_network(ground, loss, calibration, tmp_path):
         return
     found = model.fit(X, y).predict_dist(X).probs
     np.testing.assert_allclose(found.sum(-1), 1, atol=1e-6)
-    expected = found @ class_ground(GROUNDS[ground], 5).cost.numpy()
-    guess = np.searchsorted(CLASSES, model.predict(X))
-    # No class is nearer in expectation than the guess.
-    least = expected[np.arange(len(X)), guess] - expected.min(-1)
-    assert (least <= 1e-9).all()
+    check_no_class_is_nearer_than_the_guess(model, X, ground)
     model.save(tmp_path / "model")
     again = OrdinalClassifier.load(tmp_path / "model")
     np.testing.assert_array_equal(again.predict_proba(X), model.predict_proba(X))
@@ -126,12 +130,7 @@ def test_trees(ground, loss, tmp_path):
             model.fit(X, y)
         return
     model.fit(X, y)
-    expected = (
-        model.predict_dist(X).probs @ class_ground(GROUNDS[ground], 5).cost.numpy()
-    )
-    guess = np.searchsorted(CLASSES, model.predict(X))
-    least = expected[np.arange(len(X)), guess] - expected.min(-1)
-    assert (least <= 1e-9).all()
+    check_no_class_is_nearer_than_the_guess(model, X, ground)
     model.save(tmp_path / "model")
     again = offby.load(tmp_path / "model")
     np.testing.assert_array_equal(again.predict(X), model.predict(X))

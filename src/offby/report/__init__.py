@@ -42,7 +42,7 @@ def render(
         comparison: What `offby.compare` found.
         explainer: Name of the page that `offby.explain.render(comparison)` gave, if it
             will lie beside the report; its rows then link to it.
-        model: The file that the best loss was saved to, if it was.
+        model: The file that the best model was saved to, if it was.
     """
     look = Look(comparison, explainer or "")
     style, script = _read("page.css"), _read("page.js")

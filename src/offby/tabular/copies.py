@@ -10,9 +10,8 @@ from offby.tabular.encoders.frames import is_frame, is_number, numbers_of, objec
 _PARTS = 5
 """At least twice as many rows must differ, or none are kept together."""
 _RARELY = 0.1
-"""Copies differ in their target at most so often, beside any two rows. In the red and
-white wines they never do; in six tables of answers and of mixtures of concrete .3 to
-.9 times as often."""
+"""So often, beside any two rows, copies may differ in their target: by mistakes in a
+table. Different answers to the same questions differ far more often."""
 
 
 def first_copies(X) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""How the best loss forecasts a separate test table."""
+"""How the best model forecasts a separate test table."""
 
 from offby.report.parts import Block, Paragraph, Table
 from offby.report.style import Look
