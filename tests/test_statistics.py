@@ -9,6 +9,8 @@ from sklearn.dummy import DummyClassifier
 from sklearn.linear_model import LinearRegression, LogisticRegression
 
 from offby.comparison import compare, judge
+from offby.comparison.config import CompareConfig
+from offby.comparison.contenders import without_boosting
 from offby.comparison.differences import Plan, going_on, paired
 from offby.comparison.inference import (
     FoldScores,
@@ -487,6 +489,23 @@ def run(kind: Literal["classes", "number"] = "classes", **rules):
     rules = {"models": ["network"], "losses": ["ce", "emd2"], "folds": 3, "seeds": 1,
              "bins": 6} | rules  # fmt: skip
     return compare(X, y, kind=kind, settings=SHORT, **rules)
+
+
+@pytest.mark.parametrize("here", [True, False])
+@pytest.mark.parametrize("models", ["auto", ["network"]])
+def test_it_is_said_that_trees_were_left_out_where_lightgbm_is_missing(
+    here, models, monkeypatch
+):
+    monkeypatch.setattr("offby.comparison.contenders.boosting_is_here", lambda: here)
+    asked = CompareConfig(models=models)
+    left_out = not here and models == "auto"
+    assert bool(without_boosting(asked)) == left_out
+    # Nothing is missed where nobody asked for references.
+    assert not without_boosting(replace(asked, references=False))
+    if left_out:
+        found = run(models=models, losses=["ce"], folds=2)
+        assert not [method for method in found.methods if method.model == "boosting"]
+        assert any("LightGBM is missing" in note for note in found.data.notes)
 
 
 @pytest.mark.parametrize(

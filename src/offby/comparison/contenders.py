@@ -75,6 +75,16 @@ def _models(config: CompareConfig) -> Sequence[str]:
     return config.models
 
 
+def without_boosting(config: CompareConfig) -> str:
+    """What is said where boosting would be compared, were it installed; else empty."""
+    if config.models != "auto" or not config.references or boosting_is_here():
+        return ""
+    return (
+        "Boosted trees under each loss were not compared, because LightGBM is missing; "
+        'pip install "offby[boosting]" brings it.'
+    )
+
+
 def contenders_of(
     problem: Problem,
     config: CompareConfig,

@@ -17,7 +17,7 @@ from offby.comparison.config import (
     StopOn,
     TransformChoice,
 )
-from offby.comparison.contenders import contenders_of
+from offby.comparison.contenders import contenders_of, without_boosting
 from offby.comparison.describe import data_of
 from offby.comparison.diagnosis import diagnosed
 from offby.comparison.grounds import checked_ground, losses_on, notes_on
@@ -214,7 +214,7 @@ def compare(
         time=time,
     )
     problem, scales = chosen_scales(problem, transform, metrics[0].key, n_jobs)
-    said = [sentence(scales, metrics[0].title)]
+    said = [without_boosting(config), sentence(scales, metrics[0].title)]
     said += notes_on(problem.ground, losses, config.losses)
     if any(not isinstance(given, str) for given in config.losses):
         said += notes_on_own(config.named_losses(), problem.folds[0].line)
