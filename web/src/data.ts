@@ -135,5 +135,7 @@ function checked(raw: any): Data {
   const models = Object.keys(rows[0].probs);
   need(models.length > 0, "A row must hold a prediction, and holds none.");
   const losses = models.filter((name) => typeof parse(name) !== "string");
-  return { name: String(raw.name), target: String(raw.target), numbers, ground, rows, models, losses, note: noteOn(ground.trained, Boolean(raw.measure), String(raw.target)) };
+  // A call of compare may name neither.
+  const [name, target] = [String(raw.name || "the data"), String(raw.target || "the target")];
+  return { name, target, numbers, ground, rows, models, losses, note: noteOn(ground.trained, Boolean(raw.measure), target) };
 }

@@ -40,9 +40,12 @@ export function Dendrogram({ ground, frame, top, height }: { ground: Ground; fra
   return (
     <g class="tree" aria-hidden="true">
       {lines}
-      {names.map(([key, xs]) => (
-        <text x={mean(xs) + 4} y={level(1) + 14}>{within(key, xs.length)}</text>
-      ))}
+      {names.map(([key, xs]) => {
+        const name = within(key, xs.length);
+        // The last may reach a little into the margin of the page.
+        const x = Math.min(mean(xs) + 4, frame.width + 14 - name.length * LETTER);
+        return <text x={x} y={level(1) + 14}>{name}</text>;
+      })}
     </g>
   );
 }
