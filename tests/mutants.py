@@ -242,8 +242,7 @@ def outcomes(
     rooms: list[str], each: int, seed: int, until: float
 ) -> Iterator[tuple[str, bool, str]]:
     """Of every mutation until the time is up: room, if it survived, and what it is."""
-    import hypothesis  # noqa: F401 Loaded once, for all forks.
-    import sklearn.model_selection  # noqa: F401
+    import sklearn.model_selection  # noqa: F401 Loaded once, for all forks.
     import torch  # noqa: F401
 
     for place in rooms:
