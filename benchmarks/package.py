@@ -1,6 +1,6 @@
 """Builds the package as a release does, installs it bare, and measures what users get.
 
-    python benchmarks/package.py [--python PYTHON ...] [--constraints FILE] [--out FILE.json]
+    python benchmarks/package.py [--python PYTHON ...] [--constraints requirements.lock]
 
 The source archive is built first, and the wheel from that archive alone. Each PYTHON
 gets a new virtual environment with nothing but the wheel and what it needs, in which
