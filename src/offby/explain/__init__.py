@@ -14,7 +14,7 @@ from offby.explain.grounds import drawn
 if TYPE_CHECKING:
     from offby.results import Comparison
 
-__all__ = ["MOST_BINS", "read", "render"]
+__all__ = ["MOST_BINS", "fill", "read", "render"]
 
 MOST_BINS = 300
 """Bins that the page can draw; `web/src/data.ts` has the same number."""
@@ -56,14 +56,20 @@ def render(comparison: "Comparison | None" = None) -> str:
     >>> len(render()) < 300_000
     True
     """
-    page = files(__name__).joinpath("page.html").read_text(encoding="utf-8")
-    if comparison is None:
-        return page
-    text = json.dumps(_rows_of(comparison), allow_nan=False, separators=(",", ":"))
+    return _page() if comparison is None else fill(_rows_of(comparison))
+
+
+def fill(data: dict[str, Any]) -> str:
+    """The page with data that are checked already; `web/src/data.ts` reads them."""
+    text = json.dumps(data, allow_nan=False, separators=(",", ":"))
     # A column named </script> must not end the script.
-    return page.replace(
+    return _page().replace(
         _NO_DATA, _NO_DATA.replace("null", text.replace("<", "\\u003c"))
     )
+
+
+def _page() -> str:
+    return files(__name__).joinpath("page.html").read_text(encoding="utf-8")
 
 
 def _rows_of(comparison: "Comparison") -> dict[str, Any]:
