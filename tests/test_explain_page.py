@@ -3,11 +3,13 @@
 import json
 import re
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 
+import offby
 from offby import Line, explain, losses
 from offby.integrations.explainer import page as own_page
 
@@ -313,6 +315,24 @@ def test_opens_on_a_row_of_the_reader(visit, made):
     page.reload()
     page.wait_for_selector(".live svg.figure")
     assert masses(page, 1) == pytest.approx(row.probs["emd1"], abs=1e-3)
+
+
+@pytest.mark.parametrize("kind", ["tree", "costs"])
+def test_opens_on_classes_that_lie_on_no_line(visit, kind):
+    made = comparison()
+    ground = {
+        "tree": offby.Tree.from_paths(["a/1", "a/2", "b/3", "b/4", "b/5", "c/6"]),
+        "costs": offby.Costs.from_features([[0], [1], [5], [2], [9], [7]]),
+    }[kind]
+    made = replace(made, data=replace(made.data, ground=ground.to_dict()))
+    page = visit(html=explain.render(made))
+    assert page.get_by_role("alert").count() == 0
+    row = next(row for row in made.rows if row.why == "most disputed")
+    assert masses(page, 0) == pytest.approx(row.probs["ce"], abs=1e-3)
+    away = page.locator(".figure").first.locator(".off text").all_text_contents()
+    assert away == [f"{d:g}" if d else "true" for d in ground.cost[row.true].tolist()]
+    assert ("cce" in values(page)) == (kind == "tree")
+    assert page.locator(".figure").first.locator(".tree").count() == (kind == "tree")
 
 
 @pytest.mark.parametrize(

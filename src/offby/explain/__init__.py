@@ -9,6 +9,8 @@ from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from offby.explain.grounds import drawn
+
 if TYPE_CHECKING:
     from offby.results import Comparison
 
@@ -77,12 +79,6 @@ def _rows_of(comparison: "Comparison") -> dict[str, Any]:
         raise ValueError(
             "the comparison must hold rows to show, got none; run offby compare again"
         )
-    ground = data.ground
-    if ground is not None and ground["kind"] != "Circle":
-        raise ValueError(
-            "the page draws classes on a line or a circle, the classes of this "
-            f"comparison lie on {ground['kind']}; the report shows what its losses do"
-        )
     # The bins that the networks of these rows had, not those of the whole table.
     rows = comparison.rows
     grid = rows[0].grid
@@ -115,29 +111,43 @@ def _rows_of(comparison: "Comparison") -> dict[str, Any]:
             f"positions and edges must be finite, one position for each of {n_bins} "
             f"bins, got {_short(numbers)}; run offby compare again"
         )
+    ground = data.ground
+    shown = drawn(ground, grid.labels) if ground else None
+    order = shown.order if shown else range(n_bins)
+    place = {k: at for at, k in enumerate(order)}
     return {
         "name": data.name,
         "sha256": data.sha256,
         "target": data.target,
         "kind": data.kind,
-        "labels": grid.labels,
+        "labels": shown.labels if shown else grid.labels,
         "positions": grid.positions,
         "edges": grid.edges,
         "tails": grid.tails,
-        "circle": ground and {key: ground[key] for key in ("period", "distance")},
+        "circle": _circle_of(ground),
+        "apart": shown.as_dict() if shown else None,
         "measure": _measure_of(comparison),
         "rows": [
             {
                 "why": row.why,
                 "number": row.number,
-                "true": row.true,
+                "true": place[row.true],
                 "value": row.value,
                 "onScale": row.on_scale,
-                "probs": row.probs,
+                "probs": {
+                    method: [probs[k] for k in order]
+                    for method, probs in row.probs.items()
+                },
             }
             for row in rows
         ],
     }
+
+
+def _circle_of(ground: dict[str, Any] | None) -> dict[str, Any] | None:
+    if ground is None or ground["kind"] != "Circle":
+        return None
+    return {key: ground[key] for key in ("period", "distance")}
 
 
 def _measure_of(comparison: "Comparison") -> dict[str, Any] | None:
