@@ -35,7 +35,7 @@ def picture(comparison: Comparison, section: str, number: int = 0) -> Picture:
 
     Args:
         comparison: What `offby.compare` found.
-        section: Where it stands in the report: "differences", "rows", "calibration", ...
+        section: Where it stands in the report, as "differences", "rows", "errors".
         number: Its place among the pictures of the section, from 0.
 
     Raises:
