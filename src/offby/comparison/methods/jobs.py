@@ -59,6 +59,8 @@ def reference_jobs(problem: Problem, seeds, design: Design) -> list[Job]:
     jobs = []
     for baseline in BASELINES:
         makes = baseline.classes if problem.kind == "classes" else baseline.numbers
+        if not baseline.suits(problem):
+            continue
         if makes is not None and baseline.is_network:
             # A module of the user's own has the outputs that it has.
             if design.module is None:
