@@ -514,9 +514,12 @@ def test_the_widget_draws_it_in_a_frame(visit):
     )
     frame = page.frame_locator("iframe")
     frame.locator(".live svg.figure").first.wait_for()
-    frame.locator("[data-bar] .focus").first.focus()
+    bar = frame.locator("[data-bar]").first
+    before = float(bar.get_attribute("aria-valuenow"))
+    bar.focus()
     page.keyboard.press("ArrowUp")
     page.wait_for_timeout(300)  # it then writes its address, inside the frame
+    assert float(bar.get_attribute("aria-valuenow")) > before
     page.evaluate("shown.held.height = 500; shown.calls[0]()")
     assert page.locator("iframe").get_attribute("height") == "500"
     page.evaluate("shown.end()")
