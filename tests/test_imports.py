@@ -45,6 +45,8 @@ MAY_IMPORT = {
         "results",
         "comparison",
         "models",
+        "report",
+        "explain",
     },
     "notebook": {"comparison", "models", "report", "results"},
     "cli": MATHS

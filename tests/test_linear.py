@@ -361,6 +361,79 @@ def test_hidden_states_of_ignored_rows_may_be_anything():
     assert nothing.item() == 0
 
 
+@pytest.mark.parametrize("reduction", ["mean", "none"])
+@pytest.mark.parametrize("images", [False, True])
+@pytest.mark.parametrize(
+    "name", ["ce", "ce, weights, smoothed", "emd2, weights", "ce+emd2, other weights"]
+)
+def test_probabilities_are_taken_in_chunks(name, images, reduction, monkeypatch):
+    """In whatever order they lie in memory; what a masked row holds is never read."""
+    criterion = criteria(reduction)[name]
+    dim = 1 if images else -1
+    head = nn.LinearLoss(D, K, criterion, dim=dim, chunk=5, dtype=torch.float64)
+    generator = torch.Generator().manual_seed(2)
+    draw = functools.partial(torch.rand, generator=generator, dtype=torch.float64)
+    hidden, soft = draw(3, D, 4).requires_grad_(), draw(3, K, 4).softmax(1)
+    assert head.bias is not None
+    inputs = hidden, head.weight, head.bias
+    given, axis = (hidden, soft), -1 if images else 1
+    if not images:
+        given = hidden.movedim(1, -1), soft.movedim(1, -1)
+    mask = draw(3, 4) * (draw(3, 4) > 0.3)
+    for weight in (None, mask):
+        if weight is not None:
+            soft.movedim(1, -1)[weight == 0] = torch.nan
+        logits = head.logits(given[0])
+        after = criterion(
+            *(x.movedim(-1, 1) if axis == 1 else x for x in (logits, given[1])), weight
+        )
+        with monkeypatch.context() as patched:
+            patched.setattr(F, "linear", None)  # whole logits would need it
+            one = head(*given, weight)
+        assert_close(one, after)
+        upstream = torch.ones_like(one) * 0.7
+        mine, theirs = (torch.autograd.grad(x, inputs, upstream) for x in (one, after))
+        assert_close(mine, theirs)
+
+
+def test_a_target_that_is_learned_gets_its_gradient():
+    """Chunks give gradients of the layer alone: then the plain form runs."""
+    hidden, weight, bias, _ = layer(6)
+    soft = hidden.new_full((6, K), 1 / K).requires_grad_()
+    value = torch.linspace(0.1, 0.9, 6, dtype=torch.float64).requires_grad_()
+    logits = F.linear(hidden, weight, bias)
+    head = nn.LinearLoss(D, K, nn.CrossEntropyLoss(), dtype=torch.float64)
+    with torch.no_grad():
+        head.weight.copy_(weight)
+        assert head.bias is not None
+        head.bias.copy_(bias)
+    for one, after, target in (
+        (
+            losses.linear_cross_entropy(hidden, weight, soft, bias=bias).mean(),
+            losses.cross_entropy(logits, soft).mean(),
+            soft,
+        ),
+        (
+            losses.linear_crps(hidden, weight, value, GRID, bias=bias).sum(),
+            losses.histogram_crps(logits, value, GRID).sum(),
+            value,
+        ),
+        (head(hidden, soft), losses.cross_entropy(logits, soft).mean(), soft),
+    ):
+        mine, theirs = (
+            torch.autograd.grad(x, (target, hidden), retain_graph=True)
+            for x in (one, after)
+        )
+        assert_close(mine, theirs)
+
+
+def test_a_name_like_that_of_pytorch_leads_to_the_class():
+    with pytest.raises(AttributeError, match=r"LinearLoss\(.*, SquaredEMDLoss\("):
+        nn.LinearSquaredEMDLoss  # noqa: B018
+    with pytest.raises(AttributeError, match=r"no attribute 'LinearThing'$"):
+        nn.LinearThing  # noqa: B018
+
+
 def test_probabilities_and_one_row():
     head = nn.LinearLoss(D, K, nn.CrossEntropyLoss())
     hidden, _, _, target = layer(6, dtype=torch.float32)

@@ -14,7 +14,13 @@ from torch import Tensor
 
 from offby._checks import float_dtype
 from offby.kernels._autograd import LossCall
-from offby.kernels._last_layer import LastLayer, empty_rows, rows_of
+from offby.kernels._last_layer import (
+    LastLayer,
+    Rows,
+    empty_rows,
+    rows_of,
+    some_rows,
+)
 
 
 class Chunk(NamedTuple):
@@ -65,14 +71,14 @@ class PlainStep:
     """A step by a function of logits and targets, which PyTorch differentiates."""
 
     loss: Callable[..., Tensor]
-    targets: Sequence[Tensor]
-    """Each with one entry for each row on its first axis."""
+    targets: Sequence[Rows]
+    """What `loss` takes beside the logits."""
 
     def fill(
         self, chunk: Chunk, start: int, stop: int, upstream: Tensor | float
     ) -> None:
         """Writes the loss of these rows, and `upstream` times its gradient."""
-        targets = [each[start:stop] for each in self.targets]
+        targets = [some_rows(each, start, stop) for each in self.targets]
         if chunk.gradient is None:
             with torch.no_grad():
                 chunk.loss.copy_(self.loss(chunk.logits, *targets))

@@ -169,6 +169,28 @@ def rows_of(numbers: Tensor) -> Rows:
     return Rows(view, over_inner == 1 and step != 1)
 
 
+def rows_of_target(target: Tensor, n_axes: int) -> Rows:
+    """Of a target whose first so many axes are the rows: a view if there is one.
+
+    One of images, with probabilities on axis 1, is as large as the logits.
+    """
+    if target.ndim == n_axes + 1 and target.numel():
+        return rows_of(target)
+    n = target.shape[:n_axes].numel()
+    return Rows(target.reshape(1, n, *target.shape[n_axes:]), False)
+
+
+def some_rows(rows: Rows, start: int, stop: int) -> Tensor:
+    """Rows start to stop, copied where they do not follow one another."""
+    inner, parts = rows.memory.shape[1], []
+    while start < stop:
+        outer, first = divmod(start, inner)
+        last = min(inner, first + stop - start)
+        parts.append(rows.memory[outer, first:last])
+        start += last - first
+    return parts[0] if len(parts) == 1 else torch.cat(parts)
+
+
 def empty_rows(like: Rows, dtype: torch.dtype) -> Rows:
     """New memory for as many rows, which lie as those do."""
     outer, inner, n_numbers = like.memory.shape

@@ -11,7 +11,7 @@ from offby.kernels import _linear_compiled
 from offby.kernels._chunks import Gradients, KernelStep, PlainStep, Step, Wanted, run
 from offby.kernels._dispatch import arguments_of, call_of, kernel_for
 from offby.kernels._impl import Impl, using, wanted
-from offby.kernels._last_layer import LastLayer
+from offby.kernels._last_layer import LastLayer, rows_of_target
 from offby.kernels._memory import not_in_memory
 from offby.kernels._terms import Term
 
@@ -89,6 +89,9 @@ class Fused:
             return None
         stand_in = self.layer.stand_in
         why = self.layer.out_of_reach()
+        if torch.is_grad_enabled() and any(t.requires_grad for t in self.targets):
+            # Chunks give gradients of the layer alone.
+            why = why or "a target requires grad"
         kernel = None
         if self.terms is not None and not why:
             kernel = kernel_for(form, stand_in, self.index, self.terms)
@@ -100,8 +103,8 @@ class Fused:
         if why or (compiling and kernel is None):
             return None
         if kernel is None or self.terms is None:
-            n, axes = self.layer.rows.numel(), len(self.layer.rows)
-            targets = [t.reshape(n, *t.shape[axes:]) for t in self.targets]
+            axes = len(self.layer.rows)
+            targets = [rows_of_target(each, axes) for each in self.targets]
             return PlainStep(self.loss, targets)
         if compiling:
             arguments = arguments_of(kernel, self.index, self.terms)

@@ -1,4 +1,7 @@
-"""Criteria that stand where `torch.nn.CrossEntropyLoss` stood: docs/pytorch.md."""
+"""Criteria that stand where `torch.nn.CrossEntropyLoss` stood: docs/pytorch.md.
+
+`LinearLoss` owns the last linear layer too, with any of them: docs/linear.md.
+"""
 
 from offby.nn import heads as heads
 from offby.nn._balance import first_push
@@ -44,3 +47,15 @@ __all__ = [
     "first_push",
     "mean_over_processes",
 ]
+
+
+def __getattr__(name: str) -> object:
+    # PyTorch has a LinearCrossEntropyLoss; here one class takes every criterion.
+    criterion = name.removeprefix("Linear")
+    hint = ""
+    if criterion != name and criterion in __all__:
+        hint = (
+            f"; LinearLoss(in_features, num_classes, {criterion}(...)) is the layer "
+            "and the loss in one"
+        )
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}{hint}")

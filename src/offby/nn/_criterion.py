@@ -231,6 +231,22 @@ class ClassCriterion(nn.Module):
         sample_weight: Tensor | None,
         look: bool,
     ) -> Tensor:
+        kept = self.counted_probabilities(logits, target, sample_weight, look)
+        if kept is not None:
+            # 0 * NaN is NaN in the backward pass.
+            logits = logits.where(kept[..., None], 0.0)
+        loss = self.rows_of_probabilities(per_row, logits, target, kept)
+        return reduce(
+            loss, self.reduction, kept=kept, weight=sample_weight, share=sample_weight
+        )
+
+    def counted_probabilities(
+        self, logits: Tensor, target: Tensor, sample_weight: Tensor | None, look: bool
+    ) -> Tensor | None:
+        """Which rows of probabilities count; None if all do.
+
+        Of the logits shape, dtype and device are looked at, and no more.
+        """
         check_target(logits, target)
         if self.ignore_index >= 0:
             raise ValueError(
@@ -238,29 +254,36 @@ class ClassCriterion(nn.Module):
                 f"ignore_index={self.ignore_index}; to leave rows out, pass a mask as "
                 "sample_weight"
             )
-        kept = None
-        if sample_weight is not None:
-            # What is masked may be anything, and 0 * NaN is NaN in the backward pass.
-            kept = sample_weight != 0
-            target = target.where(kept[..., None], 1 / target.shape[-1])
-            logits = logits.where(kept[..., None], 0.0)
+        kept = None if sample_weight is None else sample_weight != 0
         if look and _values.readable(target):
-            _values.check_probabilities(target)
-        target = self.smoothed(target)
+            _values.check_probabilities(_evened(target, kept))
+        return kept
+
+    def rows_of_probabilities(
+        self,
+        per_row: PerRow,
+        logits: Tensor,
+        target: Tensor,
+        kept: Tensor | None = None,
+    ) -> Tensor:
+        """Loss of each row against probabilities, by the weights of the classes."""
+        target = self.smoothed(_evened(target, kept))
         if self.weight is None:
-            loss = per_row(logits, target)
-        else:
-            # In the precision of the loss: a sum of many halves is off by half a
-            # percent.
-            precise = torch.promote_types(target.dtype, torch.float32)
-            precise = torch.promote_types(precise, logits.dtype)
-            target = target.to(precise)
-            weight = self.weight.to(target)
-            loss = per_row(logits, self.reweighed(target, weight))
-            loss = reduce(loss, "none", weight=(target * weight).sum(-1))
-        return reduce(
-            loss, self.reduction, kept=kept, weight=sample_weight, share=sample_weight
-        )
+            return per_row(logits, target)
+        # In the precision of the loss: a sum of many halves is off by half a percent.
+        precise = torch.promote_types(target.dtype, torch.float32)
+        precise = torch.promote_types(precise, logits.dtype)
+        target = target.to(precise)
+        weight = self.weight.to(target)
+        loss = per_row(logits, self.reweighed(target, weight))
+        return reduce(loss, "none", weight=(target * weight).sum(-1))
+
+
+def _evened(target: Tensor, kept: Tensor | None) -> Tensor:
+    """Probabilities, even ones where a row does not count: it may hold anything."""
+    if kept is None:
+        return target
+    return target.where(kept[..., None], 1 / target.shape[-1])
 
 
 class GroundCriterion(ClassCriterion):

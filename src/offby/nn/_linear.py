@@ -67,7 +67,7 @@ class LinearLoss(nn.Module):
     gradient, are held for a chunk of rows at a time. For a head of many classes, or
     for many rows, they are most of the memory of a training step. See docs/linear.md.
 
-    Transforms of `torch.func`, second derivatives, targets of probabilities and
+    Transforms of `torch.func`, second derivatives, targets that require a gradient and
     `torch.jit.trace` take the whole logits.
 
     Args:
@@ -186,9 +186,10 @@ class LinearLoss(nn.Module):
             isinstance(inner, MixedLoss)
             and any(isinstance(each, NumberCriterion) for each in inner.criteria)
         )
-        if target.is_floating_point() and not numbers:
-            return []  # probabilities: as large as the logits
         stand_in = layer.stand_in
+        soft = target.is_floating_point() and not numbers
+        if soft and target.ndim == stand_in.ndim > 1:
+            target = target.movedim(self.dim, -1)
         axis = check_pair(stand_in, target, -1)
         if numbers:
             _check_numbers(stand_in, target)
@@ -197,6 +198,8 @@ class LinearLoss(nn.Module):
         check_sample_weight(sample_weight, layer.rows)
         if sample_weight is not None and _values.readable(sample_weight):
             _values.check_row_weights(sample_weight)
+        if soft:
+            return [(1.0, _of_probabilities(inner, layer, target, sample_weight))]
         if not isinstance(inner, MixedLoss):
             return [(1.0, _rows_of(inner, layer, target, sample_weight))]
         first = inner._one_pass(target)
@@ -262,6 +265,36 @@ def _of_classes(
         layer, loss, [target], known if len(known) == len(terms) else None, target
     )
     return _Rows(fused, criterion.reduction, kept, weight, share)
+
+
+def _of_probabilities(
+    criterion: nn.Module,
+    layer: kernels.LastLayer,
+    target: Tensor,
+    sample_weight: Tensor | None,
+) -> _Rows:
+    """As `ClassCriterion.reduced`: of a sum in one pass, for here weights are rows'."""
+    pairs = [(1.0, criterion)]
+    if isinstance(criterion, MixedLoss):
+        pairs = list(zip(criterion.factors, criterion.criteria, strict=True))
+    classes = cast(list[tuple[float, ClassCriterion]], pairs)
+    kept = None
+    for _, each in classes:
+        look = _values.readable(target) and each._first_look()
+        check_weight(each.weight, len(layer.weight))
+        kept = each.counted_probabilities(layer.stand_in, target, sample_weight, look)
+
+    def loss(z: Tensor, goal: Tensor, counts: Tensor | None = None) -> Tensor:
+        rows = [
+            factor * each.rows_of_probabilities(each.per_row, z, goal, counts)
+            for factor, each in classes
+        ]
+        return sum(rows[1:], rows[0])
+
+    targets = [target] if kept is None else [target, kept]
+    fused = kernels.Fused(layer, loss, targets)
+    reduction = classes[0][1].reduction
+    return _Rows(fused, reduction, kept, sample_weight, sample_weight)
 
 
 def _together(
