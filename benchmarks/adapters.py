@@ -6,9 +6,7 @@
 "series" is examples/forecast_series.py (docs/forecasting.md; gluonts[torch] 0.17 and
 vega_datasets, three minutes), "cartpole" examples/cartpole_values.py (docs/jobs.md;
 gymnasium 1.4, three minutes), "noise" examples/noisy_targets.py (docs/jobs.md, a
-minute), "hou" examples/squared_emd_on_classes.py and "toc_uco" examples/toc_uco.py
-(docs/reproductions.md; the latter reads --folder, ten minutes). Each keeps every score
-of every seed.
+minute). Each keeps every score of every seed.
 """
 
 import argparse
@@ -23,8 +21,6 @@ STUDIES = {
     "series": "forecast_series",
     "cartpole": "cartpole_values",
     "noise": "noisy_targets",
-    "hou": "squared_emd_on_classes",
-    "toc_uco": "toc_uco",
 }
 Runs = dict[str, list[dict[str, float]]]
 
@@ -53,12 +49,11 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("out", type=Path)
     parser.add_argument("--only", choices=STUDIES, action="append")
-    parser.add_argument("--folder", type=Path, help="of the tables of toc_uco")
     given = parser.parse_args()
     torch.set_num_threads(1)
     for study in given.only or STUDIES:
         main = runpy.run_path(str(EXAMPLES / f"{STUDIES[study]}.py"))["main"]
-        found = main(given.folder) if study == "toc_uco" else main()
+        found = main()
         print(table(found), flush=True)
         # Read again: studies may run beside each other.
         results = json.loads(given.out.read_text()) if given.out.exists() else {}

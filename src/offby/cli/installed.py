@@ -17,6 +17,7 @@ BRINGS = {
     "ot": "exact transport to soft targets on any costs",
     "dask": "offby compare on several machines (--dask)",
     "widget": "the explainer in notebooks (offby.integrations.widget)",
+    "arviz": "draws of forecasts for ArviZ (offby.integrations.arviz)",
     "gluonts": "bins as an output of GluonTS (offby.integrations.gluonts)",
     "lightning": "training with Lightning (offby.integrations.lightning)",
     "mlflow": "comparisons and models in MLflow (offby.integrations.mlflow)",
@@ -29,6 +30,7 @@ BRINGS = {
 """The extras that a user may want, with what each of them brings."""
 
 ADAPTERS = (
+    "arviz",
     "gluonts",
     "lightning",
     "mlflow",

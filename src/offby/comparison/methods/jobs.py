@@ -67,6 +67,8 @@ def reference_jobs(
         if baseline.name not in names:
             continue
         makes = baseline.classes if problem.kind == "classes" else baseline.numbers
+        if not baseline.suits(problem):
+            continue
         if makes is not None and baseline.is_network:
             # A module of the user's own has the outputs that it has.
             if design.module is None:
