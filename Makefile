@@ -57,7 +57,7 @@ build/docs-env/stamp: website/requirements.txt
 
 # What a release publishes for this machine, in dist/, tried in a bare environment.
 wheel: .venv/stamp
-	.venv/bin/python benchmarks/package.py
+	.venv/bin/python benchmarks/package.py --constraints requirements.lock
 
 # Seconds beside F.cross_entropy, and memory; the rivals come with the extra "bench".
 bench: .venv/stamp

@@ -1,28 +1,28 @@
-"""The tables of docs/heads.md: every head under every loss, on six ordinal sets.
+"""Every head under every loss, on six ordinal sets: docs/heads.json.
 
-    python benchmarks/heads.py FOLDER docs/heads.json
+    python -m benchmarks.heads FOLDER docs/heads.json
 
 reads the sets from that folder (see sets.py). Small networks, one hidden layer, five
-folds, all trained side by side: about half an hour on one core.
+folds, all trained side by side: about half an hour on one core. What the file has
+already is not measured again. heads_page.py makes the tables of docs/heads.md of it.
 """
 
 import functools
 import json
-import math
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
-from scipy import stats
 from torch import Tensor, nn
 from torch.func import functional_call, stack_module_state, vmap
 
 from benchmarks import sets
-from offby import losses, metrics
+from benchmarks.head_objectives import LEVEL_LOSSES, LOSSES, Objective, Task
+from offby import metrics
+from offby.losses import levels
 from offby.metrics import median_class
 from offby.nn import heads
 
@@ -44,30 +44,11 @@ HEADS: dict[str, Callable[[int, int], nn.Module]] = {
         heads.DiscretizedLogistics, n_components=2
     ),
 }
-LOSSES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
-    "ce": losses.cross_entropy,
-    "emd2": losses.squared_emd,
-    "cce": losses.cumulative_cross_entropy,
-    "slace": losses.slace,
-    "cdw-ce": losses.cdw_cross_entropy,
-}
+ANSWERS = "K - 1 answers"
+"""A plain layer that answers "above class k?" for each k, and may contradict itself."""
 SCORES = {"rps": "RPS", "log_score": "log score", "qwk": "QWK", "mae": "MAE"}
 FOLDS, SEEDS = 5, 1
 WIDTH, STEPS, LOOK_EVERY, RATE = 32, 150, 5, 0.03
-PLAIN = ("linear", "ce")
-
-
-@dataclass(frozen=True)
-class Task:
-    """One set, and the rows each run learns from, stops on and is judged by."""
-
-    inputs: Tensor
-    """Runs x rows x features, standardized on the learning rows of each run."""
-    index: Tensor
-    learn: Tensor
-    stop: Tensor
-    judge: Tensor
-    n_classes: int
 
 
 def task_of(folder: str, source: sets.Source) -> Task:
@@ -99,8 +80,27 @@ def task_of(folder: str, source: sets.Source) -> Task:
     )
 
 
+def pairs() -> dict[str, tuple[Callable, Callable[[Task], Objective]]]:
+    """Every head with every loss that fits it, by the key in the file."""
+    found = {
+        f"{head} | {loss}": (make, objective)
+        for head, make in HEADS.items()
+        for loss, objective in LOSSES.items()
+    }
+    for loss, objective in LEVEL_LOSSES.items():
+        found[f"{ANSWERS} | {loss}"] = (answers, objective)
+    return found
+
+
+def answers(in_features: int, num_classes: int) -> nn.Module:
+    """A layer of independent answers, one for each cut between classes."""
+    return nn.Linear(in_features, num_classes - 1)
+
+
 def fitted(
-    task: Task, make: Callable[[int, int], nn.Module], loss: Callable
+    task: Task,
+    make: Callable[[int, int], nn.Module],
+    objective_of: Callable[[Task], Objective],
 ) -> tuple[Tensor, float]:
     """Probabilities of every run for every row, and seconds of CPU per run."""
     runs, _, n_features = task.inputs.shape
@@ -118,30 +118,29 @@ def fitted(
         return functional_call(shell, (weights, held), (rows,))
 
     logits_of = vmap(of_one)
-    labels = task.index.expand(runs, -1)
+    objective = objective_of(task)
     optimizer = torch.optim.Adam(state.values(), lr=RATE)
     best = torch.full((runs,), torch.inf)
     kept = {name: value.detach().clone() for name, value in state.items()}
     began = time.process_time()
-
-    def mean(rows: Tensor, mask: Tensor) -> Tensor:
-        return rows.where(mask, 0.0).sum(-1) / mask.sum(-1)
-
     for step in range(STEPS):
-        rows = loss(logits_of(state, buffers, task.inputs), labels)
+        learn, stop = objective(logits_of(state, buffers, task.inputs))
         if step % LOOK_EVERY == 0:
-            now = mean(rows.detach(), task.stop)
+            now = stop.detach()
             better = now < best
             best = torch.where(better, now, best)
             for name, value in state.items():
                 wide = better.reshape(-1, *[1] * (value.ndim - 1))
                 kept[name] = torch.where(wide, value.detach(), kept[name])
         optimizer.zero_grad()
-        mean(rows, task.learn).sum().backward()
+        learn.sum().backward()
         optimizer.step()
     took = (time.process_time() - began) / runs
     with torch.no_grad():
-        return logits_of(kept, buffers, task.inputs).softmax(-1), took
+        logits = logits_of(kept, buffers, task.inputs)
+    if make is answers:
+        logits = levels.log_probs(logits)
+    return logits.softmax(-1), took
 
 
 def scores_of(task: Task, probs: Tensor) -> dict[str, float]:
@@ -171,70 +170,12 @@ def main(folder: str, out: str, *names: str) -> None:
         of_set = found.setdefault(
             name, {"rows": len(task.index), "classes": task.n_classes, "scores": {}}
         )
-        for head, make in HEADS.items():
-            for loss, function in LOSSES.items():
-                key = f"{head} | {loss}"
-                if key in of_set["scores"]:
-                    continue
-                probs, took = fitted(task, make, function)
-                of_set["scores"][key] = {**scores_of(task, probs), "seconds": took}
-                path.write_text(json.dumps(found, indent=1) + "\n")
-
-
-def differences(found: dict, head: str, loss: str, score: str) -> np.ndarray:
-    """Of each set: how much better or worse than the plain layer under ce.
-
-    In percent of RPS and MAE; as they are for the log score and QWK.
-    """
-    here, plain = (
-        np.array([of_set["scores"][f"{h} | {k}"][score] for of_set in found.values()])
-        for h, k in ((head, loss), PLAIN)
-    )
-    if score in ("rps", "mae"):
-        return 100 * (here / plain - 1)
-    return here - plain
-
-
-def cell(values: np.ndarray, digits: int) -> str:
-    """Mean over the sets and its 95 % interval by Student's t."""
-    half = (
-        stats.t.ppf(0.975, len(values) - 1)
-        * values.std(ddof=1)
-        / math.sqrt(len(values))
-    )
-    return f"{values.mean():+.{digits}f} ± {half:.{digits}f}"
-
-
-def table(found: dict) -> str:
-    """Rows of the page: every head under every loss."""
-    lines = []
-    for head in HEADS:
-        for loss in LOSSES:
-            seconds = np.mean(
-                [s["scores"][f"{head} | {loss}"]["seconds"] for s in found.values()]
-            )
-            cells = [
-                "0"
-                if (head, loss) == PLAIN
-                else cell(differences(found, head, loss, score), digits)
-                for score, digits in (
-                    ("rps", 1),
-                    ("log_score", 3),
-                    ("qwk", 3),
-                    ("mae", 1),
-                )
-            ]
-            lines.append(f"| {head} | {loss} | {' | '.join(cells)} | {seconds:.2f} |")
-    return "\n".join(lines)
-
-
-def levels(found: dict) -> str:
-    """Rows of the page: RPS of every head under ce, set by set."""
-    lines = []
-    for head in HEADS:
-        cells = [f"{s['scores'][f'{head} | ce']['rps']:.4f}" for s in found.values()]
-        lines.append(f"| {head} | {' | '.join(cells)} |")
-    return "\n".join(lines)
+        for key, (make, objective) in pairs().items():
+            if key in of_set["scores"]:
+                continue
+            probs, took = fitted(task, make, objective)
+            of_set["scores"][key] = {**scores_of(task, probs), "seconds": took}
+            path.write_text(json.dumps(found, indent=1) + "\n")
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """Builds the package as a release does, installs it bare, and measures what users get.
 
-    python benchmarks/package.py [--python PYTHON ...] [--dist dist] [--out FILE.json]
+    python benchmarks/package.py [--python PYTHON ...] [--constraints requirements.lock]
 
 The source archive is built first, and the wheel from that archive alone. Each PYTHON
 gets a new virtual environment with nothing but the wheel and what it needs, in which
@@ -77,14 +77,14 @@ def newest(folder: Path, pattern: str) -> Path:
     return max(folder.glob(pattern), key=lambda file: file.stat().st_mtime)
 
 
-def tried(python: str, wheel: Path) -> dict:
+def tried(python: str, wheel: Path, pip_settings: list[str]) -> dict:
     """What an environment with nothing but the wheel says of it."""
     with tempfile.TemporaryDirectory() as folder:
         bare, nothing = Path(folder) / "bare", Path(folder) / "nothing"
         nothing.mkdir()
         run(python, "-m", "venv", bare)
         inside = bare / ("Scripts" if os.name == "nt" else "bin") / "python"
-        run(inside, "-m", "pip", "install", "-q", wheel)
+        run(inside, "-m", "pip", "install", "-q", *pip_settings, wheel)
         env = {**os.environ, "PATH": str(nothing), "OMP_NUM_THREADS": "1"}
         env.pop("PYTHONPATH", None)
         kernels = [] if wheel.name.endswith("-none-any.whl") else ["--kernels"]
@@ -110,6 +110,9 @@ def main() -> None:
     parser.add_argument("--python", nargs="+", default=[sys.executable])
     parser.add_argument("--dist", type=Path, default=ROOT / "dist")
     parser.add_argument("--wheel", type=Path, help="try this one, build nothing")
+    parser.add_argument(
+        "--constraints", type=Path, help="versions to install beside the wheel"
+    )
     parser.add_argument("--out", type=Path)
     asked = parser.parse_args()
     asked.dist.mkdir(parents=True, exist_ok=True)
@@ -119,10 +122,11 @@ def main() -> None:
     else:
         archive, wheel = build(asked.dist.resolve())
         found["source archive, MiB"] = round(archive.stat().st_size / 2**20, 2)
+    settings = ["-c", str(asked.constraints.resolve())] if asked.constraints else []
     found |= {
         "wheel": wheel.name,
         "wheel, MiB": round(wheel.stat().st_size / 2**20, 2),
-        "tried": [tried(python, wheel) for python in asked.python],
+        "tried": [tried(python, wheel, settings) for python in asked.python],
     }
     text = json.dumps(found, indent=1) + "\n"
     print(text)

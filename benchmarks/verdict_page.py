@@ -34,12 +34,25 @@ def page(found: dict) -> str:
     lines += [
         "",
         "| runs of five losses, three metrics | answers settled | contradicted | "
-        "same words | emd1 settled | fits saved |",
-        "|---|---|---|---|---|---|",
+        "same words | fits saved |",
+        "|---|---|---|---|---|",
     ]
     for row in found["runs"]:
-        names = ("settled", "contradicted", "same", "emd1 settled", "saved")
+        names = ("settled", "contradicted", "same", "saved")
         cells = " | ".join(_percent(row[name]) for name in names)
+        lines.append(f"| {row['set']}, {row['models']}, {row['design']} | {cells} |")
+    lines += [
+        "",
+        "| runs in which emd1 is settled as worse (by how much it is) | RPS | log | "
+        "MAE |",
+        "|---|---|---|---|",
+    ]
+    for row in found["runs"]:
+        cells = " | ".join(
+            f"{_percent(row[f'emd1 settled by {key}'])} "
+            f"({100 * row[f'emd1 worse by {key}']:.0f} %)"
+            for key in ("rps", "log", "mae")
+        )
         lines.append(f"| {row['set']}, {row['models']}, {row['design']} | {cells} |")
     lines += [
         "",

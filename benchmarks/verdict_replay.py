@@ -4,7 +4,7 @@ docs/verdict_scores.npz has the scores; verdict_scores.py made it.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -40,6 +40,12 @@ class Stored:
     @property
     def n_seeds(self) -> int:
         return self.scores["rps"].shape[1]
+
+    def first(self, n_folds: int) -> "Stored":
+        """The same with the rows of so many folds only."""
+        kept = self.fold < n_folds
+        scores = {key: values[:, :, kept] for key, values in self.scores.items()}
+        return replace(self, fold=self.fold[kept], scores=scores)
 
 
 def read(file: Path) -> list[Stored]:

@@ -25,27 +25,34 @@ def agreement(stored: Stored, seeds: int, repeats: int, rng) -> dict[str, float]
     whole = answers(stored.scores, folds, Plan(ROPE, 1))
     said = {(p.metric.key, int(p.method), int(p.leader)): p for p in whole}
     leads = {p.metric.key: int(p.leader) for p in whole}
-    settled = wrong = same = total = emd1 = saved = 0
+    settled = wrong = same = total = 0
+    emd1 = dict.fromkeys(stored.scores, 0)
     share_saved = []
     for _ in range(repeats):
         found, fits = all_losses(stored, seeds, rng)
         share_saved.append(1 - fits / (5 * 3 * seeds))
         for (key, loss), (pair, lead) in found.items():
             total += 1
-            emd1 += loss == EMD1 and pair.verdict == "worse" and key == "rps"
+            emd1[key] += loss == EMD1 and pair.verdict == "worse"
             truth = _truth(said, leads, key, loss, lead)
             same += pair.verdict == truth
             if pair.verdict != "not settled":
                 settled += 1
                 wrong += not _fits(pair.verdict, loss, lead, key, stored, truth)
-    saved = float(np.median(share_saved))
     return {
         "settled": settled / total,
         "contradicted": wrong / max(1, settled),
         "same": same / total,
-        "emd1 settled": emd1 / repeats,
-        "saved": saved,
+        "saved": float(np.median(share_saved)),
+        **{f"emd1 settled by {key}": n / repeats for key, n in emd1.items()},
+        **{f"emd1 worse by {key}": _worse(stored, key) for key in emd1},
     }
+
+
+def _worse(stored: Stored, key: str) -> float:
+    """The share by which emd1 is worse than the best loss, over all seeds."""
+    means = stored.scores[key].mean((1, 2))
+    return float(means[EMD1] / means.min() - 1)
 
 
 def _truth(said, leads, key, loss, lead) -> str:

@@ -5,7 +5,8 @@
 The series is a year of hourly temperatures in Seattle from the package vega_datasets.
 GluonTS's feed-forward network is trained on the first nine months, and forecasts each
 day of the last three from the three days before. Its outputs: Student's t, nine
-quantiles, and bins under the log density and under the CRPS.
+quantiles, and bins under the log density and under the CRPS: around a location that the
+network gives, and fixed ones.
 
 Needs gluonts[torch] and vega_datasets.
 """
@@ -32,6 +33,7 @@ OUTPUTS = {
     "9 quantiles": lambda: QuantileOutput(LEVELS),
     "bins, log density": lambda: BinnedOutput(criterion="nll"),
     "bins, CRPS": lambda: BinnedOutput(criterion="crps"),
+    "fixed bins, CRPS": lambda: BinnedOutput(location_scale=False),
 }
 
 

@@ -122,7 +122,7 @@ class Stopped(Exception):
     """Nothing is trained: the test has seen which rows would be."""
 
 
-def sides_of(monkeypatch, model, X, y) -> list[tuple[np.ndarray, np.ndarray]]:
+def sides_of(monkeypatch, model, X, y, **given) -> list[tuple[np.ndarray, np.ndarray]]:
     """The training and validation rows of each bag of an estimator."""
     seen = []
 
@@ -139,7 +139,7 @@ def sides_of(monkeypatch, model, X, y) -> list[tuple[np.ndarray, np.ndarray]]:
     monkeypatch.setattr("offby.tabular._base.train", networks)
     monkeypatch.setattr("offby.tabular.boosted._base.grow_bags", forests)
     with pytest.raises(Stopped):
-        model.fit(X, y)
+        model.fit(X, y, **given)
     return seen
 
 
@@ -166,6 +166,48 @@ def test_no_estimator_learns_from_copies_of_its_validation_rows(
     if n_bags > 1:
         validated = np.concatenate([each for _, each in sides])
         assert sorted(validated) == list(range(120))
+
+
+@pytest.mark.parametrize("n_bags", [1, "auto"])
+@pytest.mark.parametrize("with_copies", [False, True])
+@pytest.mark.parametrize(
+    "estimator",
+    [OrdinalClassifier, BinnedRegressor, BoostedOrdinalClassifier,
+     BoostedBinnedRegressor],
+)  # fmt: skip
+def test_the_rows_of_a_group_are_on_one_side(
+    monkeypatch, estimator, with_copies, n_bags
+):
+    X, _, number = table()
+    if not with_copies:
+        X = np.random.default_rng(1).normal(size=X.shape)
+    y = number / 7.0 if "Binned" in estimator.__name__ else number % 3
+    weights = np.ones(120)
+    weights[::9] = 0
+    groups = pd.Series([["a", "b", "c", None][row % 4] for row in range(120)])
+    model = estimator(n_bags=n_bags, random_state=0)
+    given = {"groups": groups, "sample_weight": weights}
+    sides = sides_of(monkeypatch, model, X, y, **given)
+    # Each bag holds out a group of its own.
+    assert len(sides) == (4 if n_bags == "auto" else 1)
+    names = groups.astype(str).to_numpy()[weights > 0]
+    for learned, validated in sides:
+        assert len(set(names[validated])) == 1
+        assert not set(names[learned]) & set(names[validated])
+
+
+@pytest.mark.parametrize(
+    ("groups", "n_bags", "message"),
+    [
+        ([1, 2, 3], 1, "a group for each of the 120 rows, got 3"),
+        (["x"] * 120, 1, "at least two groups.*got 1"),
+        ([1, 2, 3] * 40, 5, "at most the number of groups, 3, got 5"),
+    ],
+)
+def test_groups_that_cannot_be_held_out_are_refused(groups, n_bags, message):
+    X, y, _ = table()
+    with pytest.raises(ValueError, match=message):
+        OrdinalClassifier(n_bags=n_bags).fit(X, y, groups=groups)
 
 
 @pytest.mark.parametrize("estimator", [OrdinalClassifier, BoostedOrdinalClassifier])

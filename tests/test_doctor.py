@@ -9,7 +9,13 @@ from click.testing import CliRunner, Result
 
 from offby import kernels
 from offby.cli import doctor, main
-from offby.cli.installed import BRINGS, FOR_DEVELOPERS, Package, packages
+from offby.cli.installed import (
+    ADAPTERS,
+    BRINGS,
+    FOR_DEVELOPERS,
+    Package,
+    packages,
+)
 from offby.models.kinds import MODELS
 
 ROOT = Path(__file__).parents[1]
@@ -58,24 +64,36 @@ def test_it_shows_the_versions_of_what_is_installed():
         assert f"  {extra} " in shown
 
 
-def test_a_missing_or_old_package_makes_its_extra_partly_there(monkeypatch):
+def test_a_missing_or_old_package_is_said_beside_its_extra(monkeypatch):
     found = {
         "": [Package("torch", "2.4", "2.3.1+cpu")],
+        "compare": [Package("altair", "5.4", "5.5"), Package("rich", "13.0", "12")],
         "boosting": [Package("lightgbm", "4", "")],
         "ot": [Package("pot", "0.9.5", "0.9.5")],
     }
     monkeypatch.setattr(doctor, "packages", lambda: found)
     monkeypatch.setattr(kernels, "diagnosis", lambda: (RUNS,))
     shown = call().stdout
-    assert "boosting     partly" in shown
+    assert "compare      partly" in shown
+    assert "(rich 12 is older than 13.0)" in shown
+    assert "boosting     off" in shown
     assert "(lightgbm is missing)" in shown
     assert "ot           ready" in shown
     what = shown.partition("What to do\n")[2].splitlines()
     assert what[0] == (
         '  pip install --upgrade "torch>=2.4": torch 2.3.1+cpu is older than 2.4'
     )
-    assert what[1].startswith('  pip install "offby[boosting]"')
-    assert len(what) == 2
+    assert what[1].startswith('  pip install "offby[compare]"')
+    assert what[2].startswith('  pip install "offby[boosting]"')
+    assert len(what) == 3
+
+
+def test_whoever_does_not_use_a_library_need_not_install_it():
+    without = {"skpro": [Package("skpro", "2.16", "")]}
+    assert doctor.advice(without, (RUNS,), gpu=False) == []
+    old = {"skpro": [Package("skpro", "2.16", "2.1")]}
+    (line,) = doctor.advice(old, (RUNS,), gpu=False)
+    assert line.startswith('pip install "offby[skpro]"')
 
 
 def test_nothing_to_do_is_said(monkeypatch):
@@ -125,3 +143,4 @@ def test_requirements_are_sorted_by_extra():
 def test_every_extra_is_explained_or_for_developers():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     assert set(project["optional-dependencies"]) == {*BRINGS, *FOR_DEVELOPERS}
+    assert set(ADAPTERS) <= set(BRINGS)

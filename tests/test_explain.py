@@ -77,15 +77,53 @@ def test_a_column_named_like_a_tag_stays_text():
     assert data_of(page)["target"] == "</script><script>alert(1)</script>"
 
 
-def on(ground):
+def on(ground, **changes):
     made = comparison()
-    return replace(made, data=replace(made.data, ground=ground.to_dict()))
+    saved = {**ground.to_dict(), **changes}
+    return replace(made, data=replace(made.data, ground=saved))
 
 
 def test_classes_on_a_circle_go_into_the_page():
     data = data_of(explain.render(on(offby.Circle(range(6), 8, "chord"))))
     assert data["circle"] == {"period": 8, "distance": "chord"}
     assert data_of(explain.render(comparison()))["circle"] is None
+
+
+PLANTS = ["ash", "animal/dog", "plant/oak", "animal/cat", "plant/elm", "plant/fir"]
+
+
+def test_classes_of_a_tree_go_into_the_page_in_the_order_of_its_branches():
+    tree = offby.Tree.from_paths(PLANTS, lengths={"animal": 2.5, "plant/oak": 0.5})
+    made = on(tree)
+    grids = [replace(row.grid, labels=tuple(PLANTS)) for row in made.rows]
+    rows = [replace(row, grid=grid) for row, grid in zip(made.rows, grids, strict=True)]
+    data = data_of(explain.render(replace(made, rows=tuple(rows))))
+    assert data["labels"] == ["ash", "dog", "cat", "oak", "elm", "fir"]
+    order = [0, 1, 3, 2, 4, 5]
+    assert data["apart"]["cost"] == tree.cost[order][:, order].tolist()
+    assert data["apart"]["paths"][:2] == [["ash"], ["animal", "dog"]]
+    assert [2.5, 1, 3] in data["apart"]["cuts"]
+    assert [1.0, 3, 6] in data["apart"]["cuts"]
+    for shown, row in zip(data["rows"], rows, strict=True):
+        assert order[shown["true"]] == row.true
+        for name, probs in row.probs.items():
+            assert shown["probs"][name] == [probs[k] for k in order]
+
+
+def test_a_tree_without_names_has_numbered_branches():
+    data = data_of(explain.render(on(offby.Tree([6, 7, 6, 7, 6, 8, 8, 8, -1]))))
+    assert [path[:-1] for path in data["apart"]["paths"]] == [
+        *([["branch 1"]] * 3),
+        *([["branch 2"]] * 2),
+        [],
+    ]
+
+
+def test_costs_go_into_the_page_as_they_are():
+    ground = offby.Costs.from_features([[0, 0], [3, 4], [0, 4], [1, 1], [2, 0], [5, 5]])
+    apart = data_of(explain.render(on(ground)))["apart"]
+    assert apart == {"cost": ground.cost.tolist(), "paths": [], "cuts": []}
+    assert data_of(explain.render(comparison()))["apart"] is None
 
 
 def with_row(**changes):
@@ -101,7 +139,7 @@ def with_row(**changes):
         (with_row(probs={"ce": (float("nan"),) * 6}), "prediction of ce .* nan"),
         (with_row(probs={"ce": (1.0,)}), "must be 6 probabilities"),
         (with_row(true=6), "truth of row"),
-        (on(offby.Costs.equal(6)), "lie on Costs; the report shows"),
+        (on(offby.Circle.regular(6), kind="Sphere"), "lie on Sphere; update offby"),
     ],
 )
 def test_rows_that_cannot_be_drawn_are_refused(made, says):

@@ -3,10 +3,15 @@
 import json
 import re
 import shutil
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
+import torch
 
-from offby import explain
+import offby
+from offby import Line, explain, losses
+from offby.integrations.explainer import page as own_page
 
 from .report_data import comparison
 
@@ -18,6 +23,7 @@ pytestmark = pytest.mark.skipif(
     CHROMIUM is None, reason="needs Chromium, which is not on this machine"
 )
 
+SOURCE = Path(explain.__file__).parents[1]
 WIDE, NARROW = (1280, 800), (390, 844)
 SIZES = pytest.mark.parametrize("size", [WIDE, NARROW], ids=["wide", "narrow"])
 QUIET = [
@@ -311,6 +317,24 @@ def test_opens_on_a_row_of_the_reader(visit, made):
     assert masses(page, 1) == pytest.approx(row.probs["emd1"], abs=1e-3)
 
 
+@pytest.mark.parametrize("kind", ["tree", "costs"])
+def test_opens_on_classes_that_lie_on_no_line(visit, kind):
+    made = comparison()
+    ground = {
+        "tree": offby.Tree.from_paths(["a/1", "a/2", "b/3", "b/4", "b/5", "c/6"]),
+        "costs": offby.Costs.from_features([[0], [1], [5], [2], [9], [7]]),
+    }[kind]
+    made = replace(made, data=replace(made.data, ground=ground.to_dict()))
+    page = visit(html=explain.render(made))
+    assert page.get_by_role("alert").count() == 0
+    row = next(row for row in made.rows if row.why == "most disputed")
+    assert masses(page, 0) == pytest.approx(row.probs["ce"], abs=1e-3)
+    away = page.locator(".figure").first.locator(".off text").all_text_contents()
+    assert away == [f"{d:g}" if d else "true" for d in ground.cost[row.true].tolist()]
+    assert ("cce" in values(page)) == (kind == "tree")
+    assert page.locator(".figure").first.locator(".tree").count() == (kind == "tree")
+
+
 @pytest.mark.parametrize(
     ("address", "row", "models"),
     [
@@ -452,3 +476,51 @@ def test_light_and_dark_differ(visit):
         for scheme in ("light", "dark")
     }
     assert len(colors) == 2
+
+
+OWN = {
+    "ce": [[0.0, 2, 0, 1], [3, 0, 0, 0]],
+    "ce+emd2": [[0.0, 1, 2, 0], [3, 1, 0, 0]],
+}
+
+
+def test_the_page_of_ones_own_logits(visit):
+    """It opens on the row on which two losses differ most, with its softmax."""
+    page = visit(html=own_page(OWN, [1, 0], Line([0, 1, 2, 10]), labels="abcd"))
+    assert page.locator("svg.figure").count() == 2
+    first = torch.tensor(OWN["ce"][0]).softmax(-1).tolist()
+    assert masses(page) == pytest.approx(first, abs=1e-3)
+    wrong = torch.tensor([[0.0, 2, 0, 1]])
+    loss = losses.wasserstein(wrong, torch.tensor([1]), Line([0, 1, 2, 10])).item()
+    assert float(values(page)["emd1"]) == pytest.approx(loss, abs=5e-3)
+
+
+def test_the_widget_draws_it_in_a_frame(visit):
+    """Its script as a notebook calls it, with a model that is a table of values."""
+    script = (SOURCE / "integrations/widget.js").read_text(encoding="utf-8")
+    html = own_page(OWN, [1, 0]).replace("<head>", '<head><base href="about:srcdoc">')
+    held = json.dumps({"page": html, "height": 700}).replace("<", "\\u003c")
+    script = script.replace("export default", "const widget =")
+    page = visit(
+        html=f"""<!doctype html><title>notebook</title><body><script>
+        {script}
+        const held = {held}, calls = [];
+        const model = {{ get: (key) => held[key], off: () => calls.push("off"),
+                         on: (_, call) => calls.push(call) }};
+        globalThis.shown = {{ held, calls,
+            end: widget.render({{ model, el: document.body }}) }};
+        </script>""",
+        ready=False,
+    )
+    frame = page.frame_locator("iframe")
+    frame.locator(".live svg.figure").first.wait_for()
+    bar = frame.locator("[data-bar]").first
+    before = float(bar.get_attribute("aria-valuenow"))
+    bar.focus()
+    page.keyboard.press("ArrowUp")
+    page.wait_for_timeout(300)  # it then writes its address, inside the frame
+    assert float(bar.get_attribute("aria-valuenow")) > before
+    page.evaluate("shown.held.height = 500; shown.calls[0]()")
+    assert page.locator("iframe").get_attribute("height") == "500"
+    page.evaluate("shown.end()")
+    assert page.evaluate("shown.calls.at(-1)") == "off"

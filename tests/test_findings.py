@@ -68,6 +68,19 @@ def test_the_column_that_tells_the_target_matters_most(found):
     assert all(abs(one.increase) < 0.15 for one in others)
 
 
+def test_shuffled_cells_need_no_new_encoding():
+    X, y = table()
+    X = X.assign(day=pd.to_datetime("2026-01-01") + pd.to_timedelta(range(240), "D"))
+    fold = Problem(X, y, "classes", (0.0, 1.0, 2.0), 0, "quantile", 3, 0).folds[0]
+    rows = fold.test.X
+    order = np.random.default_rng(0).permutation(len(rows))
+    inputs, column_of = fold.encoded(rows), fold.column_of_inputs
+    for column in range(4):
+        mixed = np.where(column_of == column, inputs[order], inputs)
+        again = fold.encoded(findings.shuffled(rows, column, order))
+        np.testing.assert_array_equal(mixed, again)
+
+
 def test_regions_hold_every_row_once_and_average_to_the_score(found):
     for by in ("target", "group"):
         parts = [region for region in found.regions if region.by == by]

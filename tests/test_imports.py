@@ -31,7 +31,7 @@ MAY_IMPORT = {
     "tables": set(),
     "tabular": MATHS | {"metrics", "nn", "boosting"},
     "results": set(),
-    "comparison": MATHS | {"metrics", "tabular", "results", "theory"},
+    "comparison": MATHS | {"metrics", "nn", "tabular", "results", "theory"},
     "models": MATHS | {"metrics", "tables", "tabular", "comparison"},
     "report": {"results"},
     "explain": {"results"},
@@ -45,6 +45,8 @@ MAY_IMPORT = {
         "results",
         "comparison",
         "models",
+        "report",
+        "explain",
     },
     "notebook": {"comparison", "models", "report", "results"},
     "cli": MATHS

@@ -1,14 +1,16 @@
 """Batches of networks: sums in either order, their size, and runs that come and go."""
 
 import math
+import threading
 from itertools import combinations
 
+import numpy as np
 import pytest
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from offby.tabular.activation import Dropout, activation
-from offby.tabular.forecasts import mean_probabilities
+from offby.tabular.forecasts import forecast_in_parts, mean_probabilities
 from offby.tabular.layers import ColumnLinear, SharedLinear
 from offby.tabular.modules import wrap_module
 from offby.tabular.networks import MLP, Ensemble, NetworkBatch
@@ -202,6 +204,20 @@ def test_a_forecast_of_many_rows_needs_no_more_memory_beside_its_result():
             mean_probabilities(network, torch.zeros(n_rows, 12))
         sizes.append(largest.numbers)
     assert sizes[1] <= max(sizes[0], 6400 * 12), "larger than the inputs"
+
+
+@pytest.mark.parametrize("n_rows", [0, 1, 7, 8, 50])
+def test_threads_share_the_rows_of_a_forecast(n_rows):
+    numbers = np.random.default_rng(0).normal(size=(n_rows, 3))
+    threads = set()
+
+    def forecast(rows):
+        threads.add(threading.get_ident())
+        return numbers[rows] * 2
+
+    found = forecast_in_parts(forecast, n_rows, 8, n_threads=3)
+    np.testing.assert_array_equal(found, numbers * 2)
+    assert n_rows < 50 or threads - {threading.get_ident()}
 
 
 @pytest.mark.parametrize(

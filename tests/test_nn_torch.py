@@ -429,3 +429,26 @@ def test_a_model_is_exported_with_its_criterion(name):
     given = torch.randn(5, 3), torch.tensor([0, 1, -100, 3, 2])
     exported = torch.export.export(model, given)
     assert_close(exported.module()(*given), model(*given))
+
+
+@pytest.mark.parametrize(
+    "grounds",
+    [
+        (Line([0, 1, 3, 7]), Line([0, 5, 6, 7])),
+        (Circle.regular(4), Circle([0, 1, 2, 3], period=9)),
+        (Costs.equal(4), points(4)),
+    ],
+    ids=["lines", "circles", "costs"],
+)
+@pytest.mark.parametrize("kind", [nn.SquaredEMDLoss, nn.WassersteinLoss])
+def test_stacked_criteria_have_grounds_of_their_own(kind, grounds):
+    """As an ensemble has under `vmap`. Each once had the ground of the first."""
+    criteria = [kind(ground, reduction="none") for ground in grounds]
+    _, buffers = torch.func.stack_module_state(criteria)
+    for target in (torch.randint(4, (2, 3)), torch.randn(2, 3, 4).softmax(-1)):
+        z = torch.randn(2, 3, 4)
+        got = torch.func.vmap(
+            lambda b, z, y: torch.func.functional_call(criteria[0], b, (z, y))
+        )(buffers, z, target)
+        right = [each(*pair) for each, *pair in zip(criteria, z, target, strict=True)]
+        assert_close(got, torch.stack(right))

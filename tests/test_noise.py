@@ -1,11 +1,13 @@
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 
 from offby.bins import Bins
-from offby.comparison import Comparison, compare
+from offby.comparison import Comparison, compare, rounds
+from offby.comparison.config import CompareConfig
 from offby.comparison.fits import Fit, fit_loss
 from offby.comparison.networks import Design, Settings
 from offby.comparison.noise import estimate, perturb
@@ -32,6 +34,7 @@ def data(kind, rows=240, spread=0.5):
 def found(request):
     X, y = data(request.param)
     rules: Any = {"losses": ["ce", "emd2"], "folds": 2, "seeds": 1, "bins": 8}
+    rules["rope"] = 0.9  # else emd2 may be settled as worse, and have no curve
     return compare(
         X, y, kind=request.param, settings=SHORT, noise=True, references=False, **rules
     )
@@ -56,6 +59,21 @@ def test_every_kind_of_noise_has_a_curve_per_loss(found):
         still = curve.levels.index(1.0 if curve.kind == "counts" else 0.0)
         assert curve.moved[still] == 0
         assert all(m > 0 for i, m in enumerate(curve.moved) if i != still)
+
+
+def test_losses_that_are_settled_as_worse_are_not_trained_under_noise(monkeypatch):
+    made = problem("classes")
+    losses = [parse("ce"), parse("emd2")]
+    changed = perturb.perturbations(made)
+    refits = perturb.jobs(changed, losses, Design(), "score", keyed=False)
+    pairs = [SimpleNamespace(metric=RPS, method="emd2", verdict="worse")]
+    monkeypatch.setattr(rounds, "leaders_and_rivals", lambda *_: pairs)
+    contenders: Any = SimpleNamespace(losses=losses, perturbations=changed)
+    left = rounds._of_contenders(
+        refits, None, CompareConfig(), contenders, (RPS,), made
+    )
+    assert {job.method.split()[0] for job in left} == {"ce"}
+    assert 2 * len(left) == len(refits)
 
 
 def test_forecasts_have_the_parts_of_their_score(found):

@@ -16,6 +16,7 @@ from html import unescape
 from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote
+from xml.etree import ElementTree
 
 import pytest
 from hypothesis import given
@@ -91,6 +92,18 @@ def test_comparison_survives_json(case):
 def test_same_data_same_bytes():
     data = comparison(methods=METHODS[:2])
     assert render(Comparison.from_json(data.to_json())) == render(data)
+
+
+def test_a_picture_of_the_report_stands_alone_in_a_paper(tmp_path):
+    data = comparison(methods=METHODS[:2])
+    found = data.plot("calibration")
+    assert found.title in unescape(render(data))
+    found.save(tmp_path / "figure.svg")
+    assert ElementTree.parse(tmp_path / "figure.svg").getroot().tag.endswith("}svg")
+    assert found._repr_svg_() == found.svg
+    for section, number in (("nothing", 0), ("calibration", 99)):
+        with pytest.raises(ValueError, match=r"there are differences \(\d"):
+            data.plot(section, number)
 
 
 def test_loads_nothing_from_the_network(case):

@@ -70,6 +70,16 @@ def test_sensitivities_of_the_end_classes(rows, of_ends):
 
 # Soft labels: dlordinal/soft_labelling/tests.
 
+TRIANGLES_OF_THREE = [[0, 0.0586412], [0.03018706, 0.15230179], [0.03493327, 0]]
+"""Below and above each class; there the ends have a second number that is not used."""
+TRIANGLES_OF_SIX = [
+    [0, 0.01966654],
+    [0.04475356, 0.02453978],
+    [0.07121018, 0.1535088],
+    [0.01083356, 0.05561108],
+    [0.04605048, 0.02095387],
+    [0.15887076, 0],
+]
 SOFT = {
     "exponential": (
         targets.exponential(torch.arange(5), 5),
@@ -122,6 +132,14 @@ SOFT = {
             [0, 0, 0.01, 0.98, 0.01, 0, 0],
             [0, 0, 0, 0.01, 0.98, 0.01, 0],
             [0, 0, 0, 0, 0.01, 0.98, 0.01],
+        ],
+    ),
+    "triangular, two numbers for each class": (
+        targets.triangular(torch.arange(3), 3, spill=TRIANGLES_OF_THREE),
+        [
+            [0.9413588, 0.0586412, 0.0],
+            [0.03018706, 0.81751114, 0.15230179],
+            [0.0, 0.03493327, 0.96506673],
         ],
     ),
     "binomial": (targets.binomial(torch.tensor(2), 5), [0.0625, 0.25, 0.375]),
@@ -229,6 +247,19 @@ def test_cross_entropy_to_the_labels_of_dlordinal(family, published):
     assert found.item() == pytest.approx(published, abs=1e-4)
 
 
+def test_cross_entropy_to_triangles_of_two_numbers_for_each_class():
+    z = torch.tensor(
+        [
+            [-1.6488, -2.5838, -2.8312, -1.9495, -2.4759, -3.4682],
+            [-1.7872, -3.9560, -6.2586, -8.3967, -7.9779, -8.0079],
+            [-2.4078, -2.5133, -2.5584, -1.7485, -2.3675, -2.6099],
+        ]
+    )
+    soft = targets.triangular(torch.tensor([4, 0, 5]), 6, spill=TRIANGLES_OF_SIX)
+    found = losses.cross_entropy(z, soft).mean()
+    assert found.item() == pytest.approx(1.3814, rel=1e-3)
+
+
 RPS_ROWS = torch.tensor(
     [
         [0.2, 0.4, 0.2, 0.2],
@@ -325,6 +356,45 @@ def test_a_threshold_of_corn_is_a_quantile(questions, threshold, published):
     """The last class that is reached with more than the threshold."""
     found = decode.quantiles(asked(questions), Line.regular(4), 1 - threshold)
     assert found.item() == published
+
+
+# dlordinal/losses/tests/test_corn_loss.py takes its values from a loop of its own.
+
+
+CORN_ROWS = torch.tensor(
+    [
+        [1.0, 0.5, 0.0, -1.0],
+        [-1.0, -0.5, 0.5, 1.0],
+        [0.0, 0.0, 0.0, 0.0],
+        [2.0, -2.0, 2.0, -2.0],
+    ]
+)
+
+
+@pytest.mark.parametrize(
+    ("z", "y"),
+    [
+        (CORN_ROWS, [0, 4, 1, 2]),
+        (CORN_ROWS, [0, 0, 0, 0]),
+        (CORN_ROWS, [4, 4, 4, 4]),
+        (CORN_ROWS[3:], [2]),
+        (1000 * torch.tensor([[-1.0, -1], [1, -1], [1, 1]]), [0, 1, 2]),
+    ],
+    ids=["all", "lowest", "highest", "one row", "certain"],
+)
+def test_the_loss_of_corn_is_that_of_the_questions_asked(z, y):
+    asked_of, right = [], []
+    for questions, label in zip(z.tolist(), y, strict=True):
+        for k, question in enumerate(questions[: label + 1]):
+            asked_of.append(question)
+            right.append(float(label > k))
+    binary = torch.nn.functional.binary_cross_entropy_with_logits(
+        torch.tensor(asked_of), torch.tensor(right), reduction="sum"
+    )
+    found = losses.cross_entropy(
+        torch.cat([asked(row) for row in z.tolist()]), torch.tensor(y)
+    ).sum()
+    assert_close(found, binary)
 
 
 # spacecutter: tests/test_losses.py.

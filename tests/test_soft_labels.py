@@ -72,6 +72,8 @@ def test_exponential_is_smoothed_on_a_regular_line():
     "wrong",
     [
         lambda y: targets.triangular(y, 3, spill=0.3),
+        lambda y: targets.triangular(y, 3, spill=[[0.1, 0.1], [0.1, 0.1]]),
+        lambda y: targets.triangular(y, 2, spill=[[0.1, 0.1], [0.1, -0.1]]),
         lambda y: targets.exponential(y, 3, temperature=0.0),
         lambda y: targets.exponential(y, 3, power=-1.0),
         lambda y: targets.beta(y, 3, concentration=0.0),

@@ -15,14 +15,15 @@ from offby.comparison.differences import Plan, going_on, paired
 from offby.comparison.inference import (
     FoldScores,
     Interval,
+    bounded,
     critical,
     interval,
     moments,
     rows_that_settle,
     seeds_that_settle,
-    spent,
     verdict,
 )
+from offby.comparison.looks import level_of_looks
 from offby.comparison.networks import Settings
 from offby.comparison.scoring import _kappa_rows, _root_rows
 from offby.comparison.splits import cuts
@@ -95,10 +96,43 @@ def test_more_methods_and_more_looks_widen_the_interval():
     found = moments(apart())
     halves = [interval(found, n).half for n in (2, 3, 5, 9)]
     assert halves == sorted(halves)
-    assert interval(found, 5, look=1, looks=3).half > interval(found, 5).half
-    assert sum(spent(k, 4) - spent(k - 1, 4) for k in range(1, 5)) == (
-        pytest.approx(0.05)
-    )
+    assert interval(found, 5, looks=3).half > interval(found, 5).half
+
+
+@pytest.mark.parametrize("looks", [2, 3, 5])
+def test_all_looks_together_err_as_often_as_one_may(looks):
+    rng = np.random.default_rng(0)
+    sums = rng.normal(size=(100_000, looks)).cumsum(1) / np.sqrt(1 + np.arange(looks))
+    bound = stats.norm.isf(level_of_looks(0.05, looks) / 2)
+    assert (np.abs(sums) > bound).any(1).mean() == pytest.approx(0.05, abs=0.002)
+
+
+def heavy(*, sign=1.0, mean=0.3, rows=400):
+    """Differences that are clear in most rows, and huge in a few of one fold."""
+    rng = np.random.default_rng(3)
+    folds = [rng.normal(mean, 0.5, (1, rows)) for _ in range(3)]
+    folds[1][0, :8] += 60
+    return [FoldScores(sign * each) for each in folds]
+
+
+@pytest.mark.parametrize(("sign", "says"), [(1.0, "worse"), (-1.0, "better")])
+def test_a_few_huge_differences_leave_no_doubt_about_the_sign(sign, says):
+    folds = heavy(sign=sign)
+    plain = interval(moments(folds), 5)
+    assert verdict(plain, 1.0, 0.01) == "not settled"
+    found = bounded(plain, folds, 5, 1)
+    assert verdict(found, 1.0, 0.01) == says
+    # What is said of the size does not change: the mean, and the far end.
+    ends = [(plain.low, found.low), (plain.high, found.high)]
+    (before, after), (near, bound) = ends[:: int(sign)]
+    assert found.mean == plain.mean
+    assert (bound, after > before if sign > 0 else after < before) == (near, True)
+
+
+def test_differences_without_tails_stay_as_they_are():
+    folds = apart()
+    plain = interval(moments(folds), 5)
+    assert bounded(plain, folds, 5, 1) is plain
 
 
 def test_two_methods_need_no_correction_and_five_that_of_tukey():
@@ -130,7 +164,7 @@ def test_the_seeds_named_are_the_fewest_that_would_do():
     assert needed is not None
     assert needed > 3
     for seeds, settled in ((needed - 1, False), (needed, True)):
-        then = interval(found, 2, look=seeds, looks=seeds, seeds=seeds)
+        then = interval(found, 2, looks=seeds, seeds=seeds)
         assert (verdict(then, 10.0, 0.001) != "not settled") == settled
     assert seeds_that_settle(*rules, most=needed - 1) is None
 

@@ -11,6 +11,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.optimize import linprog
+from torch._subclasses.fake_tensor import FakeTensorMode
+from torch.fx.experimental.proxy_tensor import make_fx
 from torch.testing import assert_close
 
 from offby import Circle, Costs, Line, losses
@@ -265,7 +267,7 @@ def test_rows_are_solved_in_parts_that_fit_into_memory(monkeypatch):
     torch.manual_seed(0)
     z, q = torch.randn(7, 5), torch.randn(7, 5).softmax(-1)
     whole = losses.sinkhorn(z, q, epsilon=1.0)
-    monkeypatch.setattr("offby.losses._sinkhorn._MOST_NUMBERS", 50)
+    monkeypatch.setattr("offby.losses._entropic._MOST_NUMBERS", 50)
     assert_close(losses.sinkhorn(z, q, epsilon=1.0), whole, rtol=1e-4, atol=1e-5)
 
 
@@ -292,23 +294,89 @@ def test_regular_hours_around_midnight():
     assert losses.wasserstein(z, torch.tensor(1), hours) == 2
 
 
-@pytest.mark.parametrize(
-    "transform",
-    [
-        lambda f: torch.func.functionalize(f),
-        lambda f: torch.func.vmap(f),
-        lambda f: lambda z: torch.func.jvp(f, (z,), (z,))[0],
-    ],
-    ids=["functionalize", "vmap", "jvp"],
-)
+ON = points(4)
+SOLVED = {
+    "transport": lambda z, q: losses.wasserstein(z, q, ON),
+    "sinkhorn": lambda z, q: losses.sinkhorn(z, q, ON, epsilon=1.0),
+    "sinkhorn of classes": lambda z, q: losses.sinkhorn(
+        z, q.argmax(-1), ON, epsilon=1.0
+    ),
+}
+every_solver = pytest.mark.parametrize("name", SOLVED)
+TRANSFORMS: dict[str, Any] = {
+    "functionalize": lambda f, z, q: torch.func.functionalize(f)(z, q),
+    "vmap": lambda f, z, q: torch.func.vmap(f)(z, q),
+    "vmap of other axes": lambda f, z, q: torch.func.vmap(f, (1, 0))(
+        z.movedim(0, 1), q
+    ),
+    "vmap of logits": lambda f, z, q: torch.func.vmap(
+        lambda a: torch.func.vmap(f, (0, None))(a, q[0, 0])
+    )(z),
+    "jvp": lambda f, z, q: torch.func.jvp(lambda a: f(a, q), (z,), (z.cos(),))[1],
+    "vmap of jvp": lambda f, z, q: torch.func.vmap(
+        lambda a, b: torch.func.jvp(lambda c: f(c, b), (a,), (a.cos(),))[1]
+    )(z, q),
+    "gradients of single rows": lambda f, z, q: torch.func.vmap(
+        torch.func.vmap(torch.func.grad(f))
+    )(z, q),
+    "make_fx": lambda f, z, q: make_fx(f)(z, q)(z, q),
+}
+
+
+@every_solver
+@pytest.mark.parametrize("transform", TRANSFORMS)
 @pytest.mark.filterwarnings("ignore:.torch.jit:DeprecationWarning")  # of torch's jvp
-def test_a_solver_that_cannot_see_the_numbers_says_so(transform):
-    """Under functionalize it read the memory of a wrapper, and gave NaN."""
-    pytest.importorskip("ot")
-    q, z = torch.randn(3, 4).softmax(-1), torch.randn(2, 3, 4)
-    with pytest.raises(
-        RuntimeError, match=r"inside a transform of torch\.func; use squ"
-    ):
-        transform(lambda a: losses.wasserstein(a, q.expand(a.shape), Costs.equal(4)))(z)
-    with pytest.raises(RuntimeError, match="of a meta tensor"):
-        losses.wasserstein(z.to("meta"), q.expand(z.shape).to("meta"), Costs.equal(4))
+def test_a_solver_is_transformed_as_all_else_is(name, transform):
+    """Under functionalize it once read the memory of a wrapper, and gave NaN."""
+    if transform == "functionalize" and "sinkhorn" in name:
+        pytest.skip("PyTorch has no such rule for functions with derivatives of theirs")
+    torch.manual_seed(0)
+    z = torch.randn(2, 3, 4, dtype=torch.float64)
+    q = torch.randn_like(z).softmax(-1)
+    if transform == "vmap of logits":
+        q = q[:1, :1].expand_as(z)
+    solve = SOLVED[name]
+    got = TRANSFORMS[transform](solve, z, q)
+    at = z.clone().requires_grad_()
+    loss = solve(at, q)
+    (slope,) = torch.autograd.grad(loss.sum(), at)
+    right = loss.detach()
+    if "single" in transform:
+        right = slope
+    elif "jvp" in transform:
+        right = (slope * z.cos()).sum(-1)
+    assert_close(got, right, rtol=1e-7, atol=1e-9)
+
+
+@every_solver
+def test_a_solver_is_one_step_for_compilers_and_tensors_without_numbers(name):
+    z = torch.randn(3, 4, requires_grad=True)
+    q = torch.randn(3, 4).softmax(-1)
+    solve = SOLVED[name]
+    right = solve(z, q)
+    run = torch.compile(solve, backend="aot_eager", fullgraph=True)
+    assert_close(run(z, q), right)
+    slopes = [torch.autograd.grad(loss.sum(), z)[0] for loss in (run(z, q), right)]
+    assert_close(*slopes)
+    with FakeTensorMode(allow_non_fake_inputs=True) as mode:
+        fake = solve(mode.from_tensor(z), mode.from_tensor(q))
+    assert (fake.shape, fake.dtype) == (right.shape, right.dtype)
+    assert solve(z.to("meta"), q.to("meta")).shape == right.shape
+
+
+@every_solver
+def test_an_operator_keeps_the_rules_of_operators(name):
+    """Schema, fake form and dispatch, as PyTorch itself checks them."""
+    log_p = torch.randn(3, 4).double().log_softmax(-1)
+    q, cost = torch.randn(3, 4).double().softmax(-1), ON.cost
+    settings = (1.0, 1000, 1e-6)
+    operator: Any = torch.ops.offby
+    match name:
+        case "transport":
+            torch.library.opcheck(operator.transport_worth, (log_p.exp(), q, cost))
+        case "sinkhorn":
+            given = (log_p, q, cost, *settings)
+            torch.library.opcheck(operator.sinkhorn_debiased, given)
+        case _:
+            given = (log_p, cost, *settings)
+            torch.library.opcheck(operator.sinkhorn_symmetric, given)

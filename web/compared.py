@@ -8,7 +8,7 @@ and its tails. Run it again after a change of either: `python web/compared.py`.
 import json
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -17,16 +17,19 @@ from typing import Any
 import numpy as np
 import torch
 
-from offby import Bins, Circle, explain
+from offby import Bins, Circle, Costs, Tree, explain
 from offby.comparison.describe import data_of
 from offby.comparison.diagnostics import telling_rows
 from offby.comparison.fits import Fit
 from offby.comparison.problem import Fold, Problem, Rows
+from offby.explain.grounds import drawn
 from offby.losses.registry import parse
 from offby.theory import anatomy
 
 ON_A_CIRCLE = ("ce", "emd1", "emd2", "ce+emd2", "brier", "cdw-ce", "slace")
 OF_CLASSES = (*ON_A_CIRCLE, "cce")
+BEINGS = ("oak", "wolf", "gull", "lynx", "fox", "owl")
+KINDS = {"oak": "plant", "gull": "animal/bird", "owl": "animal/bird"}
 OF_NUMBERS = (*OF_CLASSES, "crps", "nll", "ce+crps", "0.5*nll+2*emd1")
 MODELS = ("ce", "emd2")
 
@@ -63,6 +66,17 @@ def problems() -> Iterator[tuple[str, Problem]]:
                 ground=Circle(list(places), 24, way),
             ),
         )
+    sixth = rng.permutation(np.arange(240) % 6)
+    # Branches whose classes do not stand together, and edges of several lengths.
+    tree = Tree.from_paths(
+        [f"{KINDS.get(being, 'animal/mammal')}/{being}" for being in BEINGS],
+        lengths={"animal": 3.0, "animal/mammal": 0.5, "plant/oak": 0.25},
+    )
+    costs = Costs.from_features(rng.normal(size=(6, 2)).round(3))
+    for name, ground in (("beings, a tree", tree), ("places, costs", costs)):
+        steps = tuple(map(float, range(6)))
+        problem = Problem(X, sixth, "classes", steps, 0, "quantile", 3, 5)
+        yield name, replace(problem, ground=ground)
     yield (
         "ages",
         Problem(X, codes, "classes", (0.0, 18.0, 30.0, 65.0), 0, "quantile", 3, 5),
@@ -82,6 +96,8 @@ def compared(problem: Problem, name: str) -> dict[str, Any]:
     fold = problem.folds[0]
     n_classes = fold.line.n_classes
     labels = [f"class {place}" for place in range(n_classes)]
+    if isinstance(problem.ground, Tree):
+        labels = list(problem.ground.leaves)
     fits = {
         model: [_guesses(rng, len(fold.test.numbers), n_classes)] for model in MODELS
     }
@@ -90,8 +106,14 @@ def compared(problem: Problem, name: str) -> dict[str, Any]:
         rows=telling_rows(problem, fits, labels),
     )
     (text,) = re.findall(r'id="data">(.*?)</script>', explain.render(made))
+    shown = drawn(made.data.ground, tuple(labels)) if made.data.ground else None
     rows = [
-        {model: _trained(fold, row.number, row.probs[model]) for model in MODELS}
+        {
+            model: _trained(
+                fold, row.number, row.probs[model], shown.order if shown else None
+            )
+            for model in MODELS
+        }
         for row in made.rows
     ]
     return {"data": json.loads(text), "rows": rows}
@@ -102,21 +124,26 @@ def _guesses(rng: np.random.Generator, n_rows: int, n_classes: int) -> Fit:
     return Fit(fold=0, seed=0, form="probs", outputs=probs, seconds=0.0)
 
 
-def _trained(fold: Fold, number: int, probs: tuple[float, ...]) -> dict[str, Any]:
-    """Every loss of one forecast, as this fold trains with it."""
+def _trained(
+    fold: Fold, number: int, probs: tuple[float, ...], order: Sequence[int] | None
+) -> dict[str, Any]:
+    """Every loss of one forecast, as this fold trains with it, in the page's order."""
     at = np.flatnonzero(fold.test.numbers == number)
     labels = fold.labels(Rows(fold.test.numbers[at], None, fold.test.y[at], None))
     logits = torch.tensor([probs], dtype=torch.float64).log()
     found = {}
     names = OF_CLASSES if fold.bins is None else OF_NUMBERS
-    for name in names if fold.ground is None else ON_A_CIRCLE:
+    if isinstance(fold.ground, Circle | Costs):
+        names = ON_A_CIRCLE
+    for name in names:
         loss = parse(name)
         taken = anatomy.anatomy(
             lambda z, _, loss=loss: loss.rows(z, labels), logits, labels.index
         )
+        pushes = taken.pushes[0].tolist()
         found[name] = {
             "value": float(f"{float(taken.value):.12g}"),
-            "pushes": [float(f"{push:.12g}") for push in taken.pushes[0].tolist()],
+            "pushes": [float(f"{pushes[k]:.12g}") for k in order or range(len(pushes))],
         }
     return found
 

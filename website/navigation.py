@@ -19,6 +19,7 @@ SECTIONS: dict[str, list[str]] = {
         "language-models.md",
         "foundation-models.md",
         "forecasting.md",
+        "reproductions.md",
         "integrations.md",
         "forecasts.md",
         "models.md",

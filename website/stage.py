@@ -27,7 +27,7 @@ HIDDEN = "---\nsearch:\n  exclude: true\n---\n\n"
 def copy(pages: Path) -> None:
     """Copy docs/ and the pages at the top, and write the code pages they link to."""
     shutil.copytree(DOCS, pages, dirs_exist_ok=True)
-    for name in ("extra.css", "iframe-worker.js"):
+    for name in ("extra.css", "iframe-worker.js", "scrolling.js"):
         shutil.copy(Path(__file__).with_name(name), pages)
     linked: set[Path] = set()
     sources = {

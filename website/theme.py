@@ -1,12 +1,16 @@
 """Names for what the theme leaves without one, so that readers of screens hear them."""
 
+import re
+
 SEARCH = '<div class="md-search" data-md-component="search" role="dialog">'
+EMPTY = re.compile(r"<th([^>]*)>\s*</th>")
 BUTTONS = '"nav",{class:"md-code__nav"}'
 
 
 def mended_page(html: str) -> str:
-    """A page whose search has a name."""
-    return _replaced(html, SEARCH, f'{SEARCH[:-1]} aria-label="Search">')
+    """A page whose search has a name; the corner of a table is no heading."""
+    named = _replaced(html, SEARCH, f'{SEARCH[:-1]} aria-label="Search">')
+    return EMPTY.sub(r"<td\1></td>", named)
 
 
 def mended_script(script: str) -> str:

@@ -35,7 +35,15 @@ def _fit_best(
     return fit_best(self, X, y, sample_weight, metric=metric, **settings)
 
 
+def _plot(self: Comparison, section: str = "differences", number: int = 0) -> Any:
+    """A picture of the report, as SVG; see `offby.report.picture`."""
+    from offby import report
+
+    return report.picture(self, section, number)
+
+
 # Said here and not in the class: results are plain data and know nothing of the report,
 # which is made from them, and of the estimators, which need PyTorch.
 Comparison._repr_html_ = _report
 Comparison.fit_best = _fit_best
+Comparison.plot = _plot

@@ -102,3 +102,25 @@ def test_hourly_temperatures(capsys):
         math.isfinite(each) for (run,) in found.values() for each in run.values()
     )
     assert "bins, CRPS" in capsys.readouterr().out
+
+
+def test_squared_emd_on_classes(capsys, monkeypatch):
+    monkeypatch.syspath_prepend(ROOT / "examples")
+    path = str(ROOT / "examples/squared_emd_on_classes.py")
+    found = runpy.run_path(path)["main"](seeds=1, epochs=1, rows=90)
+    assert len(found) == 9  # three sets, three losses
+    for (run,) in found.values():
+        assert 0 <= run["exact, %"] <= run["within one, %"] <= 100
+        assert 0 < run["RPS"] < 10
+    assert "turned digits" in capsys.readouterr().out
+
+
+@pytest.mark.filterwarnings("ignore")  # of a perceptron that is not done
+def test_a_second_softmax_makes_scores_worse(capsys):
+    """The collection's tables are read from a folder; the wines come with offby."""
+    main = runpy.run_path(str(ROOT / "examples/toc_uco.py"))["main"]
+    found = main(splits=1, max_iter=2, n_members=1)
+    assert {key.split(", ")[0] for key in found} == {"wine"}
+    for (run,) in found.values():
+        assert run["RPS"] < run["RPS, softmax twice"]
+    assert "published perceptron" in capsys.readouterr().out

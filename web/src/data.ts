@@ -1,6 +1,6 @@
 /** The rows of a comparison that `offby explain` put into the page. */
 
-import { binned, circle, classes, scaled, type Ground, type Trained } from "./grounds";
+import { binned, circle, classes, costs, scaled, treeOf, type Ground, type Trained } from "./grounds";
 import { parse } from "./maths";
 import { amount } from "./text";
 
@@ -92,8 +92,20 @@ function noteOn(trained: Trained | null, known: boolean, target: string): string
   return `In training, a distance of ${about.toLocaleString("en")} in ${target} counted as ${amount(unit * about)}, so that a sum such as ce+emd2 means the same in every unit; ${same}`;
 }
 
-/** Where the classes lie: on a line, or around a circle. */
-function groundOf({ labels, positions, edges, tails, circle: around }: any, numbers: boolean): Ground {
+/** Classes in a tree, or at costs that a matrix has. */
+function apartOf(labels: string[], { cost, paths, cuts }: any): Ground {
+  const k = labels.length;
+  const square = Array.isArray(cost) && cost.length === k && cost.every((row) => isNumbers(row) && row.length === k && row.every((d) => d >= 0));
+  need(square, `Distances must be ${k} rows of ${k} numbers from 0 on.`);
+  if (!paths.length) return costs(labels, cost);
+  need(paths.length === k && paths.every((path: unknown) => Array.isArray(path) && path.length > 0), "Every class of a tree must have a path.");
+  need(cuts.every(isNumbers), "Every edge of a tree must have a length and the classes below it.");
+  return treeOf(labels, cost, paths, cuts.map(([length, start, end]: number[]) => ({ length, start, end })));
+}
+
+/** Where the classes lie: on a line, around a circle, in a tree, or at costs. */
+function groundOf({ labels, positions, edges, tails, circle: around, apart }: any, numbers: boolean): Ground {
+  if (apart) return apartOf(labels, apart);
   if (around) {
     need(Number.isFinite(around.period) && around.period > positions[positions.length - 1] - positions[0], "The period must be longer than the way from the first class to the last.");
     return circle(positions, around.period, labels, around.distance === "chord");
@@ -123,5 +135,7 @@ function checked(raw: any): Data {
   const models = Object.keys(rows[0].probs);
   need(models.length > 0, "A row must hold a prediction, and holds none.");
   const losses = models.filter((name) => typeof parse(name) !== "string");
-  return { name: String(raw.name), target: String(raw.target), numbers, ground, rows, models, losses, note: noteOn(ground.trained, Boolean(raw.measure), String(raw.target)) };
+  // A call of compare may name neither.
+  const [name, target] = [String(raw.name || "the data"), String(raw.target || "the target")];
+  return { name, target, numbers, ground, rows, models, losses, note: noteOn(ground.trained, Boolean(raw.measure), target) };
 }

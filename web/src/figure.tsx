@@ -151,16 +151,16 @@ export function Figure({ name, ground, p, truth, frame, compact, domain, onHold,
       <rect ref={hit} class="hit" x={frame.left} y={0} width={frame.width - frame.left - frame.right} height={base + 6} />
       <TruthBand {...{ name, ground, truth, q, frame, bar, onTruth }} top={truthTop} height={truthHeight} />
       <g class="ticks" aria-hidden="true">
-        {fitting(ground, frame).map(({ text, x }) => (
+        {fitting(ticksOf(ground, frame), frame).map(({ text, x }) => (
           <text key={x} x={x} y={ticksTop + 16}>
             {text}
           </text>
         ))}
         {offHeight > 0 && (
           <g class="off">
-            {ground.cost[trueBin].map((d, bin) => (
-              <text x={middle(frame, bin)} y={ticksTop + 35}>
-                {bin === trueBin ? "true" : short(d)}
+            {fitting(ground.cost[trueBin].map((d, bin) => ({ text: bin === trueBin ? "true" : short(d), x: middle(frame, bin) })), frame).map(({ text, x }) => (
+              <text key={x} x={x} y={ticksTop + 35}>
+                {text}
               </text>
             ))}
           </g>
@@ -186,12 +186,19 @@ function edgeName({ tails: [lower, upper], edges }: Ground, e: number, edge: num
   return e === edges.length - 1 && upper ? "∞" : brief(edge);
 }
 
+interface Label {
+  text: string;
+  x: number;
+}
+
+/** Names of the classes, or of the edges between bins. */
+const ticksOf = (ground: Ground, frame: Frame): Label[] =>
+  ground.ticks === "edges"
+    ? ground.edges.map((edge, e) => ({ text: edgeName(ground, e, edge), x: frame.left + e * frame.step }))
+    : ground.labels.map((text, bin) => ({ text, x: middle(frame, bin) }));
+
 /** The labels that fit side by side, from the left. */
-function fitting(ground: Ground, frame: Frame): { text: string; x: number }[] {
-  const labels =
-    ground.ticks === "edges"
-      ? ground.edges.map((edge, e) => ({ text: edgeName(ground, e, edge), x: frame.left + e * frame.step }))
-      : ground.labels.map((text, bin) => ({ text, x: middle(frame, bin) }));
+function fitting(labels: Label[], frame: Frame): Label[] {
   const shortened = labels.map(({ text, x }) => ({ text: text.length > 14 ? `${text.slice(0, 13)}…` : text, x }));
   let free = -Infinity;
   return shortened.flatMap(({ text, x }) => {

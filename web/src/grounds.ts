@@ -1,7 +1,7 @@
 /** How far apart the classes are, and what they are called. */
 
 export interface Ground {
-  kind: "line" | "circle" | "tree";
+  kind: "line" | "circle" | "tree" | "costs";
   labels: string[];
   /** Distance between every two classes. */
   cost: number[][];
@@ -11,14 +11,23 @@ export interface Ground {
   edges: number[];
   /** Ticks stand at the edges of bins, or under the middle of classes. */
   ticks: "edges" | "labels";
-  /** On a tree: the names above the leaves, root first. */
+  /** On a tree: the names from the root down to each leaf. */
   paths: string[][];
+  /** On a tree: its edges, each with the run of leaves below it. */
+  branches: Branch[];
   /** Whether the first and the last bin are tails that reach to infinity. */
   tails: [lower: boolean, upper: boolean];
   /** What a distance of 1 counts as in training; cost, positions and edges have it in them. */
   unit: number;
   /** What losses are computed on, where training measured distances otherwise. */
   trained: Trained | null;
+}
+
+/** An edge of a tree: the leaves from `start` up to `end` lie below it. */
+export interface Branch {
+  length: number;
+  start: number;
+  end: number;
 }
 
 /** How the networks of a comparison were trained: on another scale, in another unit. */
@@ -30,7 +39,16 @@ export interface Trained {
   knots: [y: number, place: number][];
 }
 
-const PLAIN: Pick<Ground, "tails" | "unit" | "trained"> = { tails: [false, false], unit: 1, trained: null };
+const PLAIN: Omit<Ground, "kind" | "labels" | "cost"> = {
+  positions: [],
+  edges: [],
+  ticks: "labels",
+  paths: [],
+  branches: [],
+  tails: [false, false],
+  unit: 1,
+  trained: null,
+};
 
 export const nClasses = (ground: Ground): number => ground.labels.length;
 
@@ -44,14 +62,13 @@ const lineCost = (positions: number[]): number[][] =>
 export function binned(edges: number[]): Ground {
   const positions = edges.slice(1).map((edge, k) => edges[k] + (edge - edges[k]) / 2);
   return {
+    ...PLAIN,
     kind: "line",
     labels: positions.map((_, k) => `${plain(edges[k])} to ${plain(edges[k + 1])}`),
     cost: lineCost(positions),
     positions,
     edges,
     ticks: "edges",
-    paths: [],
-    ...PLAIN,
   };
 }
 
@@ -65,7 +82,7 @@ export function classes(positions: number[], labels: string[]): Ground {
     positions[last] + (positions[last] - middle[last - 1]),
   ];
   const cost = lineCost(positions);
-  return { kind: "line", labels, cost, positions, edges, ticks: "labels", paths: [], ...PLAIN };
+  return { ...PLAIN, kind: "line", labels, cost, positions, edges };
 }
 
 export function regular(k: number): Ground {
@@ -82,16 +99,7 @@ export function hours(n: number): Ground {
 /** Classes around a circle, at the arc between them, or the chord through it. */
 export function circle(at: number[], period: number, labels: string[], chord = false): Ground {
   const length = (apart: number) => (chord ? (period / Math.PI) * Math.sin((Math.PI * apart) / period) : Math.min(apart, period - apart));
-  return {
-    kind: "circle",
-    labels,
-    cost: at.map((a) => at.map((b) => length(Math.abs(a - b)))),
-    positions: [],
-    edges: [],
-    ticks: "labels",
-    paths: [],
-    ...PLAIN,
-  };
+  return { ...PLAIN, kind: "circle", labels, cost: at.map((a) => at.map((b) => length(Math.abs(a - b)))) };
 }
 
 /** Leaves of a tree, by their paths; every edge has length 1. */
@@ -103,16 +111,25 @@ export function tree(leaves: string[]): Ground {
     return n;
   };
   return {
+    ...PLAIN,
     kind: "tree",
     labels: paths.map((path) => path[path.length - 1]),
     cost: paths.map((a) => paths.map((b) => a.length + b.length - 2 * shared(a, b))),
-    positions: [],
-    edges: [],
-    ticks: "labels",
     paths,
-    ...PLAIN,
+    branches: paths.flatMap((path, start) =>
+      path.flatMap((_, depth) => {
+        const below = paths.map((other) => shared(path, other) > depth);
+        return below.indexOf(true) === start ? [{ length: 1, start, end: below.lastIndexOf(true) + 1 }] : [];
+      }),
+    ),
   };
 }
+
+/** A tree of the reader's data, its leaves in the order of its branches. */
+export const treeOf = (labels: string[], cost: number[][], paths: string[][], branches: Branch[]): Ground => ({ ...PLAIN, kind: "tree", labels, cost, paths, branches });
+
+/** Classes in no order, each two at a distance of their own. */
+export const costs = (labels: string[], cost: number[][]): Ground => ({ ...PLAIN, kind: "costs", labels, cost });
 
 export const ANIMALS = [
   "mammal/dog/wolf",
@@ -139,7 +156,8 @@ export function placeOf(y: number, { knots }: Trained): number {
 /** The ground with all its distances times a factor. */
 export function scaled(ground: Ground, unit: number): Ground {
   const times = (xs: number[]) => xs.map((x) => x * unit);
-  return { ...ground, cost: ground.cost.map(times), positions: times(ground.positions), edges: times(ground.edges), unit };
+  const branches = ground.branches.map((branch) => ({ ...branch, length: branch.length * unit }));
+  return { ...ground, cost: ground.cost.map(times), positions: times(ground.positions), edges: times(ground.edges), branches, unit };
 }
 
 /** The same bins with other edges; classes stay where they are. */
@@ -154,14 +172,6 @@ export function moved(ground: Ground, edges: number[]): Ground {
 export function cutsOf(ground: Ground): number[] | null {
   if (ground.kind !== "line") return null;
   return ground.positions.slice(1).map((x, k) => x - ground.positions[k]);
-}
-
-/** The edges of a tree, each of length 1, as the leaves below it. */
-export function branchesOf(ground: Ground): boolean[][] {
-  const branches = new Set(ground.paths.flatMap((path) => path.map((_, depth) => path.slice(0, depth + 1).join("/"))));
-  return [...branches].map((branch) =>
-    ground.paths.map((path) => path.join("/") === branch || path.join("/").startsWith(`${branch}/`)),
-  );
 }
 
 /** Bin that holds a number; one beyond the outer edges goes to the end bin. */

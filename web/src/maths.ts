@@ -3,7 +3,7 @@
  * `check.mjs` holds every number here against offby's Python, to 1e-9.
  */
 
-import { binOf, branchesOf, cutsOf, placeOf, type Ground } from "./grounds";
+import { binOf, cutsOf, placeOf, type Ground } from "./grounds";
 import { erf, erfc } from "./normal";
 import { brier, brierOfAll, cdwCrossEntropy, slace, type Slopes } from "./ordinal";
 
@@ -171,17 +171,19 @@ interface Sides {
 function sidesOf(logP: number[], q: number[], ground: Ground): Sides {
   const gaps = cutsOf(ground);
   if (gaps) return { gaps, log: logTails(logP), target: tails(q), isAbove: (k, j) => j > k };
-  const branches = branchesOf(ground);
-  const within = (side: boolean, xs: number[]) => branches.map((inside) => xs.filter((_, j) => inside[j] === side));
+  // All mass lies below an edge that leads to every leaf: it says nothing.
+  const branches = ground.branches.filter(({ length, start, end }) => length > 0 && end - start < ground.labels.length);
+  const inside = (k: number, j: number) => branches[k].start <= j && j < branches[k].end;
+  const within = (side: boolean, xs: number[]) => branches.map((_, k) => xs.filter((_, j) => inside(k, j) === side));
   const logSum = (xs: number[]) => {
     const top = Math.max(...xs);
     return top + Math.log(sum(xs.map((x) => Math.exp(x - top))));
   };
   return {
-    gaps: branches.map(() => 1),
+    gaps: branches.map(({ length }) => length),
     log: [within(true, logP).map(logSum), within(false, logP).map(logSum)],
     target: [within(true, q).map(sum), within(false, q).map(sum)],
-    isAbove: (k, j) => !branches[k][j],
+    isAbove: (k, j) => !inside(k, j),
   };
 }
 
@@ -295,6 +297,7 @@ export function refusal(loss: Loss, truth: Truth, ground: Ground): string | null
     if ((name === "crps" || name === "nll") && truth.kind !== "number")
       return "needs a number as truth";
     if (name === "cce" && ground.kind === "circle") return "needs cuts, and a circle has none";
+    if (name === "cce" && ground.kind === "costs") return "needs cuts, and these classes have none";
   }
   return null;
 }

@@ -17,7 +17,7 @@ export function stateOfData(data: Data, row: number, wanted: string[] = []): Sta
   const { edges } = data.ground;
   const inside = data.numbers && value >= edges[0] && value <= edges[edges.length - 1];
   const own = data.losses.filter((name) => inside || !/crps|nll/.test(name));
-  const losses = [...new Set([...own, "ce", "emd1", "emd2", ...(inside ? ["crps"] : data.ground.kind === "line" ? ["cce"] : [])])].slice(0, 6);
+  const losses = [...new Set([...own, "ce", "emd1", "emd2", ...(inside ? ["crps"] : data.ground.kind === "line" || data.ground.kind === "tree" ? ["cce"] : [])])].slice(0, 6);
   const masses = (name: string) => {
     const raised = probs[name].map((x) => Math.max(x, 1e-30));
     const total = raised.reduce((a, x) => a + x, 0);

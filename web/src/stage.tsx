@@ -74,6 +74,7 @@ export function Stage({ state, ground, width, note, tracks, running, onChange, o
         </>
       )}
       {ground.kind === "circle" && <p class="explains">The dashed ends are one place: on a circle, the mass takes the shorter way round.</p>}
+      {ground.kind === "costs" && <p class="explains">These classes have no order: they stand as they do in the data. The numbers under them are their distances from the true one.</p>}
       {state.place === "data" && note && <p class="explains">{note}</p>}
       <Cdfs
         ground={ground}

@@ -86,7 +86,7 @@ def compare(
 
         from offby.cli import comparing
 
-        problem = comparing.problem_of(data, target, asked, losses, quiet=quiet)
+        problem, asked = comparing.problem_of(data, target, asked, losses, quiet=quiet)
         # A test table that cannot be read is no news for after the training.
         rows = None
         if test is not None:
@@ -97,7 +97,9 @@ def compare(
                 problem,
                 data,
                 target,
-                asked | {"losses": losses, "run_dir": run_dir, "n_jobs": jobs},
+                asked
+                | {"losses": losses, "run_dir": run_dir, "n_jobs": jobs}
+                | {"refit": save is not None or test is not None},
                 progress=None if quiet else terminal.progress(),
             )
 

@@ -4,12 +4,14 @@ import shlex
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from offby.cli import terminal
+from offby.cli.effort import effort_of
 from offby.cli.grounds import ground_of
 from offby.cli.reading import prepared, reading
 from offby.comparison.config import CompareConfig
@@ -18,15 +20,12 @@ if TYPE_CHECKING:
     from offby.results import Comparison
     from offby.tables import Problem
 
-SIZES = {
-    "quick": (3, 1),
-    "full": (10, 5),
-    "": (CompareConfig.folds, CompareConfig.seeds),
-}
-"""Folds and seeds of each size of run."""
-
 PASSED_ON = (
     "losses",
+    "folds",
+    "seeds",
+    "references",
+    "noise",
     "strategy",
     "bounds",
     "transform",
@@ -37,6 +36,7 @@ PASSED_ON = (
     "rope",
     "all_fits",
     "time_budget",
+    "refit",
     "metric",
     "target_noise",
     "predictions",
@@ -44,13 +44,6 @@ PASSED_ON = (
     "n_jobs",
 )
 """Options that `offby.compare` takes under the same name."""
-
-
-def folds_and_seeds(asked: dict[str, Any]) -> tuple[int, int]:
-    """Folds and seeds, as the size or its single options ask."""
-    size = next((name for name in ("quick", "full") if asked[name]), "")
-    folds, seeds = SIZES[size]
-    return asked["folds"] or folds, asked["seeds"] or seeds
 
 
 _FEW_ROWS = 6_000
@@ -63,8 +56,8 @@ def jobs_of(problem: "Problem", asked: dict[str, Any], losses: Sequence[str]) ->
         return asked["jobs"]
     if asked["dask"] is not None:
         return -1
-    folds, _ = folds_and_seeds(asked)
-    return 1 if len(problem.y) * folds * len(losses) < _FEW_ROWS else -1
+    fits = asked["folds"] * len(losses)
+    return 1 if len(problem.y) * fits < _FEW_ROWS else -1
 
 
 def problem_of(
@@ -74,28 +67,34 @@ def problem_of(
     losses: Sequence[str],
     *,
     quiet: bool,
-) -> "Problem":
-    """Read the table and prepare what there is to learn; said on stderr."""
+) -> "tuple[Problem, dict[str, Any]]":
+    """Read the table and prepare what there is to learn; said on stderr.
+
+    Returns:
+        The problem, and the options with what its size asks for.
+    """
     from offby import tables
 
-    folds, seeds = folds_and_seeds(asked)
     drop = tables.split_list(asked["drop"])
     scanned = tables.scan(data, reading(asked))
+    effort = effort_of(asked, scanned.n_rows, len(scanned.columns) - 1 - len(drop))
+    asked = asked | effort.options()
     tables.check_room(
         scanned,
         target,
         drop=drop,
         sample=asked["sample"],
-        folds=folds,
+        folds=effort.folds,
         losses=len(losses),
-        seeds=seeds,
+        seeds=effort.seeds,
         bins=asked["bins"],
         usual_bins=CompareConfig.bins,
     )
-    problem = prepared(scanned, data, target, asked, folds=folds)
+    problem = prepared(scanned, data, target, asked, folds=effort.folds)
+    problem = replace(problem, notes=(*problem.notes, *effort.notes))
     if not quiet:
         terminal.print_problem(data, scanned, target, problem, asked)
-    return problem
+    return problem, asked
 
 
 def compared(
@@ -111,7 +110,6 @@ def compared(
     from offby.models.fitting import check_bounds
 
     check_bounds(problem.kind, asked["bounds"])
-    folds, seeds = folds_and_seeds(asked)
     settings = {name: asked[name] for name in PASSED_ON}
     if asked["bins"] is not None:
         settings["bins"] = asked["bins"]
@@ -130,9 +128,6 @@ def compared(
             kind=problem.kind,
             name=Path(data).name,
             target=target,
-            folds=folds,
-            seeds=seeds,
-            noise=not asked["quick"] if asked["noise"] is None else asked["noise"],
             notes=problem.notes,
             left_out=problem.left_out,
             groups=problem.groups,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from offby.cli.errors import as_sentences
-from offby.cli.installed import BRINGS, Package, packages
+from offby.cli.installed import ADAPTERS, BRINGS, Package, packages
 
 if TYPE_CHECKING:
     from offby.kernels import Check
@@ -46,8 +46,9 @@ def doctor() -> None:
 
     click.echo("\nExtras")
     for extra, brings in BRINGS.items():
-        wrong = [p.wrong for p in groups.get(extra, []) if p.wrong]
-        click.echo(f"  {extra:13s}{'partly' if wrong else 'ready':7s}{brings}")
+        needed = groups.get(extra, [])
+        wrong = [p.wrong for p in needed if p.wrong]
+        click.echo(f"  {extra:13s}{_state(needed):7s}{brings}")
         if wrong:
             click.echo(f"  {'':13s}{'':7s}({'; '.join(wrong)})")
 
@@ -85,9 +86,18 @@ def advice(
             "that was built for CUDA; Triton comes with it."
         )
     for extra, brings in BRINGS.items():
-        if any(p.wrong for p in groups.get(extra, [])):
+        needed = groups.get(extra, [])
+        unused = extra in ADAPTERS and not any(p.version for p in needed)
+        if any(p.wrong for p in needed) and not unused:
             lines.append(f'pip install "offby[{extra}]" for {brings}')
     return lines
+
+
+def _state(needed: list[Package]) -> str:
+    """How much of an extra is there, in a word."""
+    if not any(p.wrong for p in needed):
+        return "ready"
+    return "partly" if any(p.version for p in needed) else "off"
 
 
 def _by_name(found: list[Package]) -> list[Package]:

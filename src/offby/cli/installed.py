@@ -16,14 +16,33 @@ BRINGS = {
     "onnx": "serving without offby: model.export('model.onnx')",
     "ot": "exact transport to soft targets on any costs",
     "dask": "offby compare on several machines (--dask)",
+    "widget": "the explainer in notebooks (offby.integrations.widget)",
+    "arviz": "draws of forecasts for ArviZ (offby.integrations.arviz)",
+    "gluonts": "bins as an output of GluonTS (offby.integrations.gluonts)",
     "lightning": "training with Lightning (offby.integrations.lightning)",
+    "mlflow": "comparisons and models in MLflow (offby.integrations.mlflow)",
     "skpro": "forecasts and regressors for skpro (offby.integrations.skpro)",
+    "tabicl": "forecasts of TabICL (offby.integrations.tabicl)",
+    "tabpfn": "forecasts of TabPFN (offby.integrations.tabpfn)",
     "torchmetrics": "metrics of training loops (offby.integrations.torchmetrics)",
     "transformers": "language models on numbers (offby.integrations.transformers)",
 }
 """The extras that a user may want, with what each of them brings."""
 
-FOR_DEVELOPERS = ("bench", "rivals", "dev")
+ADAPTERS = (
+    "arviz",
+    "gluonts",
+    "lightning",
+    "mlflow",
+    "skpro",
+    "tabicl",
+    "tabpfn",
+    "torchmetrics",
+    "transformers",
+)
+"""The extras for other libraries: whoever does not use the library lacks nothing."""
+
+FOR_DEVELOPERS = ("bench", "examples", "rivals", "dev")
 """The extras that only work on offby itself needs; the doctor leaves them out."""
 
 

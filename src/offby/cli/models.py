@@ -242,7 +242,9 @@ def refit_in_words(
     if best is None:
         return "No model has a finite score, so none is trained on all rows."
     seconds = models.refit_seconds(comparison, len(problem.y))
-    beyond = "" if budget is None else ", beyond the time budget"
+    allowed = CompareConfig(time_budget=budget).budget_seconds()
+    late = allowed is not None and comparison.timing.seconds + seconds > allowed
+    beyond = ", beyond the time budget" if late else ""
     what = said.model(comparison.method(best))
     return (
         f"Training {what} on all {len(problem.y):,} rows takes about "

@@ -291,24 +291,26 @@ run_options = _together(
         "--quick",
         is_flag=True,
         callback=_one_size,
-        help="A first look: 3 folds, 1 seed, no study of noise.",
+        help="A first look: 3 folds (2 for large tables), 1 seed, 5,000 rows at most "
+        "(2,000 to 5,000 of wide tables), fewer references.",
     ),
     click.option(
         "--full",
         is_flag=True,
         callback=_one_size,
-        help="The most reliable answer: 10 folds and 5 seeds.",
+        help="The most reliable answer: 10 folds, 5 seeds and the study of noise.",
     ),
     click.option(
         "--folds",
         type=click.IntRange(min=2),
-        help=f"Number of folds.  [default: {CompareConfig.folds}]",
+        help=f"Number of folds.  [default: {CompareConfig.folds}, fewer for large "
+        "tables]",
     ),
     click.option(
         "--seeds",
         type=click.IntRange(min=1),
         help="Networks trained for each fold and loss, at most.  "
-        f"[default: {CompareConfig.seeds}]",
+        f"[default: {CompareConfig.seeds}, fewer for large tables]",
     ),
     click.option(
         "--seed",
@@ -357,13 +359,13 @@ run_options = _together(
         "--time-budget",
         metavar="TIME",
         help="Begin no seed after the first, and no reference, that would not end in "
-        "time: 90s, 2m, 1h. What --save and --test train comes after it.",
+        "time: 90s, 2m, 1h. What --save and --test train is counted.",
     ),
     click.option(
         "--noise/--no-noise",
         default=None,
         help="Study what noise in bin edges, inputs and targets does.  "
-        "[default: noise, unless --quick]",
+        "It trains about as many networks again.  [default: only with --full]",
     ),
     click.option(
         "--target-noise",

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 Kind = Literal["classes", "number"]
 MODELS = ("network", "boosting")
 """What can learn by each loss."""
+REFERENCES = ("frequencies", "boosting", "pinball")
+"""What is judged beside the losses: class frequencies, scikit-learn's gradient
+boosting, and the network with 19 quantiles."""
 Network = Literal["ensemble", "perceptron"]
 StopOn = Literal["score", "own"]
 TransformChoice = Literal["auto", "none", "log", "yeo-johnson", "quantile"]
@@ -52,10 +55,11 @@ class CompareConfig:
     noise: bool = False
     target_noise: float | None = None
     unseen_groups: bool = False
-    references: bool = True
+    references: bool | Sequence[str] = True
     models: Sequence[str] | Literal["auto"] = "auto"
     all_fits: bool = False
     time_budget: float | str | None = None
+    refit: bool = False
 
     def __post_init__(self) -> None:
         """Check every setting."""
@@ -78,6 +82,7 @@ class CompareConfig:
         _check_choice("stop_on", self.stop_on, get_args(StopOn))
         _check_bounds(self.bounds)
         _check_models(self.models)
+        _check_references(self.references)
         _check_whole("bins", self.bins, 2)
         _check_whole("folds", self.folds, 2)
         _check_whole("seeds", self.seeds, 1)
@@ -117,6 +122,13 @@ class CompareConfig:
             )
         return seconds
 
+    @property
+    def named_references(self) -> tuple[str, ...]:
+        """The references by their names."""
+        if isinstance(self.references, bool):
+            return REFERENCES if self.references else ()
+        return tuple(self.references)
+
     def named_losses(self) -> "list[NamedLoss]":
         """The losses by their names, each named once."""
         # The command line reads the defaults above without loading PyTorch.
@@ -153,6 +165,16 @@ def _check_models(models: Any) -> None:
         raise ValueError(
             f'models must be "auto" or a list with "network" and maybe "boosting", got '
             f"{models!r}; the losses are compared on the network"
+        )
+
+
+def _check_references(references: Any) -> None:
+    if isinstance(references, bool):
+        return
+    if isinstance(references, str) or not set(references) <= set(REFERENCES):
+        raise ValueError(
+            f"references must be True, False or a list of {', '.join(REFERENCES)}, got "
+            f"{references!r}; use one of these"
         )
 
 

@@ -69,7 +69,7 @@ def _models(config: CompareConfig) -> Sequence[str]:
     """
     here = boosting_is_here()
     if config.models == "auto":
-        return MODELS if config.references and here else MODELS[:1]
+        return MODELS if config.named_references and here else MODELS[:1]
     if "boosting" in config.models and not here:
         raise ValueError(NEEDS)
     return config.models
@@ -77,7 +77,7 @@ def _models(config: CompareConfig) -> Sequence[str]:
 
 def without_boosting(config: CompareConfig) -> str:
     """What is said where boosting would be compared, were it installed; else empty."""
-    if config.models != "auto" or not config.references or boosting_is_here():
+    if config.models != "auto" or not config.named_references or boosting_is_here():
         return ""
     return (
         "Boosted trees under each loss were not compared, because LightGBM is missing; "
@@ -107,8 +107,7 @@ def contenders_of(
     jobs = loss_jobs(problem, losses, seeds, design, config.stop_on, keyed=keyed)
     if "boosting" in _models(config):
         jobs += boosted_jobs(problem, losses)
-    if config.references:
-        jobs += reference_jobs(problem, seeds, design)
+    jobs += reference_jobs(problem, config.named_references, seeds, design)
     jobs += more
     changed = perturb.perturbations(problem) if config.noise else []
     refits = perturb.jobs(changed, losses, design, config.stop_on, keyed=keyed)

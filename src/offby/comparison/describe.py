@@ -7,7 +7,9 @@ import numpy as np
 import torch
 
 from offby.bins import Bins
+from offby.comparison.config import CompareConfig
 from offby.comparison.hashing import hash_of_rows
+from offby.comparison.methods.references import BASELINES
 from offby.comparison.problem import Fold, Problem
 from offby.grounds import Ground, Line
 from offby.results import Data, Grid, Measure
@@ -26,10 +28,20 @@ def split_of(problem: Problem) -> str:
     return "at random"
 
 
-def not_tested(problem: Problem, noise: bool) -> tuple[str, ...]:
+def not_tested(problem: Problem, config: CompareConfig) -> tuple[str, ...]:
     """Questions that this comparison does not answer."""
     gaps = ["other networks than this one, and other settings of it"]
-    if not noise:
+    known = [
+        each
+        for each in BASELINES
+        if (each.classes if problem.kind == "classes" else each.numbers) is not None
+    ]
+    gaps += [
+        f"the {each.title.removeprefix('the ')}, for scale"
+        for each in known
+        if config.references and each.name not in config.named_references
+    ]
+    if not config.noise:
         gaps.append("noise in bin edges, inputs and targets")
     if problem.groups is None and problem.time is None:
         gaps.append("rows that depend on each other (groups, time)")

@@ -9,6 +9,7 @@ from offby.comparison.inference import (
     FoldScores,
     Interval,
     Moments,
+    bounded,
     interval,
     moments,
     rows_that_settle,
@@ -206,8 +207,9 @@ def pair_of(
             int((np.average(f.values, axis=1, weights=f.weight) < 0).sum())
             for f in apart
         )
-    look = min(found.seeds, plan.looks)
-    at = interval(found, n_methods, look=look, looks=plan.looks)
+    at = interval(found, n_methods, looks=plan.looks)
+    if apart:
+        at = bounded(at, apart, n_methods, plan.looks)
     said = "worse" if infinite_rows else verdict(at, scale, plan.rope)
     return Paired(
         metric, method, leader, found, at, scale, said, n_methods, wins, infinite_rows

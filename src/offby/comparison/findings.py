@@ -108,16 +108,22 @@ def _increases(fold: Fold, fit: Fit, design: Design) -> list[float]:
     rows = np.sort(rng.permutation(len(fold.test.y))[:n_rows])
     weight = fold.test.row_weights()[rows]
     X, network = rows_of(fold.test.X, rows), Forecaster.of(fold, design)
+    inputs, column_of = fold.encoded(X), fold.column_of_inputs
 
-    def mean_score(X) -> float:
-        probs = network.probs(fit.tensors, fold.encoded(X))
+    def mean_score(inputs: np.ndarray) -> float:
+        probs = network.probs(fit.tensors, inputs)
         return float(np.average(row_scores(fold, probs, rows), weights=weight))
 
-    whole = mean_score(X)
-    return [
-        mean_score(shuffled(X, column, rng.permutation(len(rows)))) / whole - 1
-        for column in range(n_columns)
-    ]
+    def without(column: int) -> np.ndarray:
+        order = rng.permutation(len(rows))
+        if column_of is None:
+            return fold.encoded(shuffled(X, column, order))
+        # To encode the rows again would take far longer than the network does.
+        own = column_of == column
+        return np.where(own, inputs[order], inputs)
+
+    whole = mean_score(inputs)
+    return [mean_score(without(column)) / whole - 1 for column in range(n_columns)]
 
 
 def shuffled(X, column: int, order: np.ndarray):

@@ -11,6 +11,7 @@ from functools import cache
 import numpy as np
 from scipy import stats
 
+from offby.comparison.looks import level_of_looks
 from offby.results import Verdict
 
 LEVEL = 0.05
@@ -23,6 +24,10 @@ PRIOR_FREEDOM = 8
 PRIOR_SHARED = 0.5
 """Share of the row variance that all seeds have in common, if there is only one. It
 only foresees what more seeds would do. Measured on ensembles: 0.13 to 0.77."""
+CUT = 5.0
+"""Differences further from the median are cut to bound the mean, in deviations of
+normal numbers with the same inner 90 %."""
+_TAIL = 0.05
 MOST_SEEDS = 100
 """More than this nobody trains."""
 MOST_ROWS = 100_000
@@ -72,16 +77,19 @@ class Interval:
     error: float
     half: float
     """Half-width: simultaneous over the methods and over all looks at the scores."""
+    at_least: float = -math.inf
+    at_most: float = math.inf
+    """Bounds that are known from elsewhere (`bounded`)."""
 
     @property
     def low(self) -> float:
         """Lower end."""
-        return self.mean - self.half
+        return max(self.mean - self.half, self.at_least)
 
     @property
     def high(self) -> float:
         """Upper end."""
-        return self.mean + self.half
+        return min(self.mean + self.half, self.at_most)
 
 
 def moments(folds: Sequence[FoldScores]) -> Moments:
@@ -157,7 +165,6 @@ def interval(
     found: Moments,
     n_methods: int,
     *,
-    look: int = 1,
     looks: int = 1,
     seeds: int | None = None,
 ) -> Interval:
@@ -166,27 +173,17 @@ def interval(
     Args:
         found: What rows, seeds and folds tell.
         n_methods: Methods among which the leader is the best.
-        look: Which look at the scores this is, from 1.
-        looks: How many looks there may be: each seed is one.
+        looks: How many looks at the scores there may be: each seed is one.
         seeds: The interval if there were so many seeds.
     """
     if math.isinf(found.one):
         return Interval(found.mean, math.inf, math.inf)
     variance, freedom = fold_variance(found, seeds)
     error = math.sqrt(variance / found.folds)
-    level = spent(look, looks) - spent(look - 1, looks)
+    level = level_of_looks(LEVEL, looks)
     # What is only foreseen need not be exact: Bonferroni is 3 % wider, and quick.
     factor = critical if seeds is None else _bonferroni
     return Interval(found.mean, error, factor(level, n_methods, freedom) * error)
-
-
-def spent(look: int, looks: int) -> float:
-    """Share of the level that is spent up to a look (Lan, DeMets 1983, Pocock's form).
-
-    >>> [round(spent(look, 3), 4) for look in (1, 2, 3)]
-    [0.0226, 0.0382, 0.05]
-    """
-    return LEVEL * math.log1p((math.e - 1) * look / looks)
 
 
 @cache
@@ -206,6 +203,42 @@ def critical(level: float, n_methods: int, freedom: float) -> float:
 def _bonferroni(level: float, n_methods: int, freedom: float) -> float:
     pairs = n_methods * (n_methods - 1)
     return float(stats.t.isf(level / pairs, freedom))
+
+
+def bounded(
+    found: Interval, folds: Sequence[FoldScores], n_methods: int, looks: int
+) -> Interval:
+    """The interval, with the bounds that remain when the largest differences are cut.
+
+    A mean is at least what it is with large values cut: so the interval of the cut
+    differences bounds it from below, however heavy the upper tail is, and small values
+    cut bound it from above. It helps where a few rows with huge scores make the mean
+    itself uncertain, though hardly anybody doubts its sign.
+
+    Args:
+        found: The interval of the differences as they are.
+        folds: The differences.
+        n_methods: Methods among which the leader is the best.
+        looks: How many looks at the scores there may be.
+    """
+    if math.isinf(found.half):
+        return found
+    values = np.concatenate([fold.values.ravel() for fold in folds])
+    low, center, high = np.quantile(values, [_TAIL, 0.5, 1 - _TAIL])
+    reach = CUT * (high - low) / (2 * stats.norm.isf(_TAIL))
+    ends = center - reach, center + reach
+    if not reach or (values.min() >= ends[0] and values.max() <= ends[1]):
+        return found
+
+    def at(low: float, high: float) -> Interval:
+        cut = [replace(fold, values=np.clip(fold.values, low, high)) for fold in folds]
+        return interval(moments(cut), n_methods, looks=looks)
+
+    return replace(
+        found,
+        at_least=at(-math.inf, ends[1]).low,
+        at_most=at(ends[0], math.inf).high,
+    )
 
 
 def corrected_interval(fold_scores: np.ndarray, n_methods: int) -> Interval:
@@ -268,7 +301,7 @@ def seeds_that_settle(
     """
     for seeds in range(found.seeds + 1, most + 1):
         planned = looks or seeds
-        then = interval(found, n_methods, look=seeds, looks=planned, seeds=seeds)
+        then = interval(found, n_methods, looks=planned, seeds=seeds)
         if verdict(then, scale, rope) != "not settled":
             return seeds
     return None

@@ -88,7 +88,7 @@ def _run(problem: Problem, config: CompareConfig, command: str, ended: Ended) ->
             "numpy": np.__version__,
             "offby": version("offby"),
         },
-        not_tested=not_tested(problem, config.noise),
+        not_tested=not_tested(problem, config),
         split=split_of(problem),
         ended=ended,
     )

@@ -112,6 +112,14 @@ class Fold:
         """Any rows as a network of this fold takes them: float32 without gaps."""
         return np.nan_to_num(np.asarray(self.encoder.transform(X), np.float32))
 
+    @property
+    def column_of_inputs(self) -> np.ndarray | None:
+        """Column of `X` that each encoded input comes from; None if not known."""
+        if not isinstance(self.encoder, TableEncoder):
+            return None
+        places = [np.asarray(each) for each in self.encoder.positions_.values()]
+        return np.concatenate(places)[self.encoder.column_of_]
+
     # Not kept: encoded rows are many times as large, and a fold travels to workers.
     @property
     def data(self) -> TrainingData:

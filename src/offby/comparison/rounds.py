@@ -5,14 +5,11 @@ bits with any number of workers, and again when it goes on from kept fits. A tim
 may end it after another round, which changes no score.
 """
 
-import time
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
-from joblib import effective_n_jobs
-
+from offby.comparison.budget import Budget
 from offby.comparison.config import CompareConfig
 from offby.comparison.contenders import Contenders, Fits
 from offby.comparison.differences import Plan, going_on
@@ -22,30 +19,6 @@ from offby.comparison.methods.boosted import means_of
 from offby.comparison.problem import Problem
 from offby.comparison.scheduler import FitKey, Job, Maker
 from offby.results import Ended, Metric
-
-
-@dataclass(frozen=True)
-class Budget:
-    """How long a run may take, and since when."""
-
-    seconds: float | None
-    started: float
-    """By `time.perf_counter`."""
-    n_jobs: int | None
-
-    def allows(self, jobs: Sequence[Job], fits: Mapping[FitKey, Fit]) -> bool:
-        """Whether the jobs would end in time, judged by the fits so far."""
-        if self.seconds is None:
-            return True
-        took: dict[str, list[float]] = defaultdict(list)
-        for (method, *_), fit in fits.items():
-            took[method].append(fit.seconds)
-        usual = sum(map(sum, took.values())) / max(1, len(fits))
-        each = {method: sum(part) / len(part) for method, part in took.items()}
-        expected = sum(each.get(job.method, usual) for job in jobs)
-        cores: Any = effective_n_jobs
-        left = self.seconds - (time.perf_counter() - self.started)
-        return expected / cores(self.n_jobs) <= left
 
 
 @dataclass(frozen=True, eq=False)
@@ -120,10 +93,32 @@ def in_rounds(
             fits |= make(now, later)
         fits |= means_of(fits, contenders.losses)
         board = board.with_fits(problem.folds, fits, methods)
+    refits = _of_contenders(refits, board, config, contenders, metrics, problem)
     has_refits = budget.allows(refits, fits)
     if has_refits:
         fits |= make(refits, 0)
     return Finished(fits, board, ended, has_refits, skipped)
+
+
+def _of_contenders(
+    refits: Sequence[Job], board, config, contenders: Contenders, metrics, problem
+) -> list[Job]:
+    """The fits under noise of the losses that may be best by the first use."""
+    if not refits:
+        return []
+    names = [str(loss) for loss in contenders.losses]
+    pairs = leaders_and_rivals(board, metrics, names, problem.folds, plan_of(config))
+    first = next(metric for metric in metrics if metric.answers)
+    gone = {
+        pair.method for pair in pairs if (pair.metric, pair.verdict) == (first, "worse")
+    }
+    kept = {
+        each.method(loss)
+        for each in contenders.perturbations
+        for loss in contenders.losses
+        if str(loss) not in gone
+    }
+    return [job for job in refits if job.method in kept]
 
 
 def _within(
@@ -147,7 +142,7 @@ def _within(
         # Nobody knows what a fit takes before the first one is made.
         if budget.allows([], fits):
             made = make([first], left + len(others))
-        if made and budget.allows(others, made):
+        if made and budget.allows(others, {**fits, **made}):
             fits |= made | make(others, left)
         else:
             skipped.add(method)

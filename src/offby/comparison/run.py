@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from offby.bins.names import Bounds, Strategy
 from offby.comparison import export
 from offby.comparison.arguments import metrics_of, problem_of
+from offby.comparison.budget import Budget, Refit
 from offby.comparison.columns import columns_of
 from offby.comparison.config import (
     CompareConfig,
@@ -26,7 +27,7 @@ from offby.comparison.networks import Design, Settings
 from offby.comparison.outcome import comparison_of
 from offby.comparison.own_losses import notes_on_own
 from offby.comparison.progress import Watch
-from offby.comparison.rounds import Budget, in_rounds, plan_of
+from offby.comparison.rounds import in_rounds, plan_of
 from offby.comparison.scheduler import Progress, maker
 from offby.comparison.target_scale import chosen_scales, sentence
 from offby.grounds import Ground, Line
@@ -74,10 +75,11 @@ def compare(
     notes: Sequence[str] = (),
     left_out: Mapping[str, str] | None = None,
     command: str = "",
-    references: bool = _DEFAULT.references,
+    references: bool | Sequence[str] = _DEFAULT.references,
     models: Sequence[str] | Literal["auto"] = _DEFAULT.models,
     all_fits: bool = _DEFAULT.all_fits,
     time_budget: float | str | None = _DEFAULT.time_budget,
+    refit: bool = _DEFAULT.refit,
     settings: Settings | None = None,
     n_jobs: int | None = None,
     progress: Progress | None = None,
@@ -148,8 +150,9 @@ def compare(
         notes: What was done to the data before, for the report.
         left_out: Why each column that is not in `X` was left out, for the report.
         command: How this was started, for the report.
-        references: Whether to judge class frequencies and scikit-learn's gradient
-            boosting beside.
+        references: Whether to judge class frequencies, scikit-learn's gradient boosting
+            and the network with 19 quantiles beside, or a list of those to judge:
+            "frequencies", "boosting", "pinball".
         models: What learns by each loss beside the network: "auto" adds boosted trees,
             and the mean of both, if LightGBM is installed and there are references;
             ["network"] leaves them out.
@@ -157,6 +160,8 @@ def compare(
         time_budget: Seconds, or a text such as "2m": no seed after the first is begun
             that would not end in time, and references that would not are left out. The
             first seed of the losses is trained in any case.
+        refit: Whether the time budget leaves room to train the best model on all rows
+            afterwards, as `fit_best` does.
         settings: Size of the networks and rules of their training; those of the
             estimators by default.
         n_jobs: Fits made at the same time (one loss on one fold), as joblib counts:
@@ -196,6 +201,7 @@ def compare(
         models=models,
         all_fits=all_fits,
         time_budget=time_budget,
+        refit=refit,
     )
     ground = checked_ground(ground, positions, config)
     on_line = ground is None or isinstance(ground, Line)
@@ -226,8 +232,10 @@ def compare(
         extra or {},
         keyed=run_dir is not None,
     )
-    plan, budget = plan_of(config), Budget(config.budget_seconds(), started, n_jobs)
     names = [str(loss) for loss in contenders.losses]
+    again = Refit(tuple(names), len(problem.y), problem.n_folds) if refit else None
+    budget = Budget(config.budget_seconds(), started, n_jobs, again)
+    plan = plan_of(config)
     watch = Watch(metrics[0], names, n_jobs)
     with maker(run_dir, data.sha256, n_jobs, progress, watch) as make:
         found = in_rounds(problem, config, contenders, metrics, make, budget)

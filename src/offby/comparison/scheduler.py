@@ -39,6 +39,8 @@ class Job:
     fit: Fitter
     recipe: str
     """All that the fit depends on beside method, fold and seed, as text."""
+    together: bool = True
+    """Whether fits of the method are quicker as one batch, as networks are."""
 
     @property
     def key_of_fit(self) -> FitKey:
@@ -168,23 +170,25 @@ def batches(jobs: Sequence[Job], at_least: int) -> list[list[Job]]:
 
     Networks of one loss train as one batch. Larger ones are quicker per network (15 of
     them take 7.1 s, in batches of 3 they take 9.5 s, alone 16.2 s), but more is lost,
-    and there must be work for every core. How jobs are batched changes no bit.
+    and there must be work for every core. What gains nothing from company comes last,
+    one by one, so that the cores end together. How jobs are batched changes no bit.
     """
     alike: dict[str, list[Job]] = defaultdict(list)
     for job in jobs:
         alike[job.method].append(job)
-    even = -(-len(jobs) // at_least)
+    even = -(-len([job for job in jobs if job.together]) // at_least)
     found = []
     for same in alike.values():
         batch: list[Job] = []
         for job in same:
             rows = sum(len(each.fold.train.y) for each in (*batch, job))
-            if batch and (len(batch) == even or rows > _ROWS):
+            full = not job.together or len(batch) == even or rows > _ROWS
+            if batch and full:
                 found.append(batch)
                 batch = []
             batch.append(job)
         found.append(batch)
-    return found
+    return sorted(found, key=lambda batch: not batch[0].together)
 
 
 def _parallel(

@@ -9,10 +9,12 @@ from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from offby.explain.grounds import drawn
+
 if TYPE_CHECKING:
     from offby.results import Comparison
 
-__all__ = ["MOST_BINS", "read", "render"]
+__all__ = ["MOST_BINS", "fill", "read", "render"]
 
 MOST_BINS = 300
 """Bins that the page can draw; `web/src/data.ts` has the same number."""
@@ -54,14 +56,20 @@ def render(comparison: "Comparison | None" = None) -> str:
     >>> len(render()) < 300_000
     True
     """
-    page = files(__name__).joinpath("page.html").read_text(encoding="utf-8")
-    if comparison is None:
-        return page
-    text = json.dumps(_rows_of(comparison), allow_nan=False, separators=(",", ":"))
+    return _page() if comparison is None else fill(_rows_of(comparison))
+
+
+def fill(data: dict[str, Any]) -> str:
+    """The page with data that are checked already; `web/src/data.ts` reads them."""
+    text = json.dumps(data, allow_nan=False, separators=(",", ":"))
     # A column named </script> must not end the script.
-    return page.replace(
+    return _page().replace(
         _NO_DATA, _NO_DATA.replace("null", text.replace("<", "\\u003c"))
     )
+
+
+def _page() -> str:
+    return files(__name__).joinpath("page.html").read_text(encoding="utf-8")
 
 
 def _rows_of(comparison: "Comparison") -> dict[str, Any]:
@@ -70,12 +78,6 @@ def _rows_of(comparison: "Comparison") -> dict[str, Any]:
     if not comparison.rows:
         raise ValueError(
             "the comparison must hold rows to show, got none; run offby compare again"
-        )
-    ground = data.ground
-    if ground is not None and ground["kind"] != "Circle":
-        raise ValueError(
-            "the page draws classes on a line or a circle, the classes of this "
-            f"comparison lie on {ground['kind']}; the report shows what its losses do"
         )
     # The bins that the networks of these rows had, not those of the whole table.
     rows = comparison.rows
@@ -109,29 +111,43 @@ def _rows_of(comparison: "Comparison") -> dict[str, Any]:
             f"positions and edges must be finite, one position for each of {n_bins} "
             f"bins, got {_short(numbers)}; run offby compare again"
         )
+    ground = data.ground
+    shown = drawn(ground, grid.labels) if ground else None
+    order = shown.order if shown else range(n_bins)
+    place = {k: at for at, k in enumerate(order)}
     return {
         "name": data.name,
         "sha256": data.sha256,
         "target": data.target,
         "kind": data.kind,
-        "labels": grid.labels,
+        "labels": shown.labels if shown else grid.labels,
         "positions": grid.positions,
         "edges": grid.edges,
         "tails": grid.tails,
-        "circle": ground and {key: ground[key] for key in ("period", "distance")},
+        "circle": _circle_of(ground),
+        "apart": shown.as_dict() if shown else None,
         "measure": _measure_of(comparison),
         "rows": [
             {
                 "why": row.why,
                 "number": row.number,
-                "true": row.true,
+                "true": place[row.true],
                 "value": row.value,
                 "onScale": row.on_scale,
-                "probs": row.probs,
+                "probs": {
+                    method: [probs[k] for k in order]
+                    for method, probs in row.probs.items()
+                },
             }
             for row in rows
         ],
     }
+
+
+def _circle_of(ground: dict[str, Any] | None) -> dict[str, Any] | None:
+    if ground is None or ground["kind"] != "Circle":
+        return None
+    return {key: ground[key] for key in ("period", "distance")}
 
 
 def _measure_of(comparison: "Comparison") -> dict[str, Any] | None:

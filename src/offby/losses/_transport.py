@@ -7,6 +7,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from offby.losses._solvers import rows_of_every_example
+
 
 def transport_cost(
     p: Float[Tensor, "*batch classes"],
@@ -18,28 +20,31 @@ def transport_cost(
     What it is worth to have mass somewhere, the dual variables, is its slope; at the
     optimum they add up to the cost. Rows whose masses do not sum to 1 give NaN.
     """
-    if why := _unreadable(p) or _unreadable(q):
-        raise RuntimeError(
-            "the Wasserstein distance of two distributions on this ground needs a "
-            f"solver that reads their numbers on the CPU, which is impossible {why}; "
-            "use squared_emd or sinkhorn"
-        )
-    given, wanted = (
-        masses.detach().reshape(-1, masses.shape[-1]).double().cpu().numpy()
-        for masses in (p, q)
-    )
-    worth = _dual(given, wanted, cost.cpu().numpy())
-    of_p, of_q = (torch.from_numpy(rows).to(p).reshape(p.shape) for rows in worth)
+    of_p, of_q = _worth(p.detach(), q.detach(), cost)
     return (p * of_p).sum(-1) + (q * of_q).sum(-1)
 
 
-def _unreadable(masses: Tensor) -> str:
-    """Why the numbers of a tensor cannot be read; empty if they can."""
-    if torch._C._are_functorch_transforms_active():
-        return "inside a transform of torch.func"
-    if masses.is_meta or type(masses) is not Tensor:
-        return f"of a {'meta tensor' if masses.is_meta else type(masses).__name__}"
-    return ""
+# An operator of PyTorch, for the solver reads numbers on the host: a compiler, export,
+# fake tensors and transforms see one step, and need not look into it.
+@torch.library.custom_op("offby::transport_worth", mutates_args=())
+def _worth(p: Tensor, q: Tensor, cost: Tensor) -> tuple[Tensor, Tensor]:
+    """What mass is worth: the dual variables of every class of p and of q."""
+    given, wanted = (
+        masses.reshape(-1, masses.shape[-1]).double().cpu().numpy() for masses in (p, q)
+    )
+    of_p, of_q = _dual(given, wanted, cost.cpu().numpy())
+    return (
+        torch.from_numpy(of_p).to(p).reshape(p.shape),
+        torch.from_numpy(of_q).to(p).reshape(p.shape),
+    )
+
+
+@_worth.register_fake
+def _(p: Tensor, q: Tensor, cost: Tensor) -> tuple[Tensor, Tensor]:
+    return p.new_empty(p.shape), p.new_empty(p.shape)
+
+
+_worth.register_vmap(rows_of_every_example(_worth, 2))
 
 
 def _dual(

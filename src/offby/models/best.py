@@ -5,24 +5,20 @@ from typing import Any
 
 import numpy as np
 
+from offby.comparison.budget import seconds_of_refit
 from offby.grounds import from_dict
 from offby.models.fitting import class_values, uneven_line
 from offby.models.kinds import MODELS
-from offby.tabular.splits import usual_bags
 
 
 def refit_seconds(comparison: Any, n_rows: int) -> float:
-    """About how long the best model takes on all rows: it is as many as its bags.
-
-    Each of them learns from a few rows more than in a fold.
-    """
+    """About how long the best model takes on all rows."""
     best = comparison.best()
     fits = {(s.fold, s.seed) for s in comparison.scores if s.method == best}
     if not fits:
         return 0.0
     each = comparison.timing.fits.get(best, 0.0) / len(fits)
-    folds = comparison.run.folds
-    return usual_bags(n_rows, n_rows) * each * folds / max(1, folds - 1)
+    return seconds_of_refit(each, n_rows, comparison.run.folds)
 
 
 def fit_best(

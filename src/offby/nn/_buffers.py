@@ -5,6 +5,7 @@ from typing import Any, Generic, TypeVar
 
 import torch
 from torch import Tensor, nn
+from torch._C._functorch import is_functorch_wrapped_tensor
 
 Setting = TypeVar("Setting")
 """A ground or a grid: a frozen dataclass, some of whose fields are tensors."""
@@ -63,8 +64,9 @@ class GroundBuffers(nn.Module, Generic[Setting]):
             return
         for name, placed in self._placed.items():
             found = self._buffers[name]
-            # Tracing replaces them too, by tensors of its own types; these are right.
-            if found is not placed and type(found) is Tensor:
+            # Tracing replaces them too, by tensors of its own types, and `torch.vmap`
+            # over stacked modules by a batch of them; these are right.
+            if found is not placed and _is_plain(found):
                 self._place(name, self._on_host[name].to(found.device))
 
     def forward(self) -> Setting:
@@ -87,3 +89,7 @@ class GroundBuffers(nn.Module, Generic[Setting]):
 
     def extra_repr(self) -> str:
         return repr(self.on_host())
+
+
+def _is_plain(found: Tensor | None) -> bool:
+    return type(found) is Tensor and not is_functorch_wrapped_tensor(found)

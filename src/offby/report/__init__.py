@@ -12,11 +12,12 @@ from altair.utils.schemapi import debug_mode
 from jinja2 import Environment, FunctionLoader, StrictUndefined
 from markupsafe import Markup
 
+from offby.report.pictures import Picture, picture
 from offby.report.sections import SECTIONS, Section
 from offby.report.style import Look
 from offby.results import Comparison, phrases
 
-__all__ = ["frame", "render"]
+__all__ = ["Picture", "frame", "picture", "render"]
 
 
 @dataclass(frozen=True)

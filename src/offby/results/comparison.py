@@ -173,6 +173,9 @@ class Comparison:
     fit_best: ClassVar[Callable[..., Any]]
     """Train the best model on all rows: `offby.models.fit_best`, set by the notebook.
     """
+    plot: ClassVar[Callable[..., Any]]
+    """A picture of the report, for a paper: `plot("calibration").save("fig.svg")`. It
+    is `offby.report.picture`, set by the notebook."""
 
     def ties(self, metric: Metric) -> list[str]:
         """The losses that are settled as no worse than the best one."""

@@ -94,11 +94,19 @@ def best_model(
     """The best of what can be handed over as a model: the best loss, or trees.
 
     Baselines and estimators of the user are not among them. Boosting is trained with
-    one seed, because it is sure of itself.
+    one seed, because it is sure of itself; a mean of it with a network that got fewer
+    seeds than the best loss is left out, as such networks are.
     """
-    methods = list(methods)
+    methods, trained = list(methods), seeds(scores)
     lead = best(scores, [m.key for m in methods if not m.reference], metric)
-    known = [m.key for m in methods if m.key == lead or (m.reference and m.model)]
+    least = trained.get(lead or "", 0)
+    known = [
+        m.key
+        for m in methods
+        if m.key == lead
+        or (m.model == "boosting" and m.reference)
+        or (m.model == "both" and trained.get(m.loss, 0) >= least)
+    ]
     finite = [key for key in known if not infinite_rows(scores, key, metric.key)]
     return next(iter(ranked(scores, finite, metric)), None)
 

@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 import torch
+from joblib import effective_n_jobs
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
@@ -25,6 +26,7 @@ from offby.tabular.devices import device_of, on_device
 from offby.tabular.encoders.frames import rows_of
 from offby.tabular.encoders.table import TableEncoder
 from offby.tabular.forecasts import (
+    forecast_in_parts,
     mean_forecast,
     mean_probabilities,
     rows_at_once,
@@ -196,26 +198,23 @@ class TabularNetwork(Learner):
             hidden_layer_sizes=self.hidden_layer_sizes,
         )
 
-    @torch.inference_mode()
     def _probabilities(self, X) -> np.ndarray:
         check_is_fitted(self)
         X = check_new_rows(self, self.encoder_, X)
-        device, n_rows = device_of(self.device), len(X)
+        device = device_of(self.device)
         network = copy.deepcopy(self.network_).to(device)
+
+        def forecast(rows: slice) -> np.ndarray:
+            inputs = torch.from_numpy(self.encoder_.transform(rows_of(X, rows)))
+            probs = mean_probabilities(network, inputs.to(device))
+            return self.correction_(probs.cpu().numpy())
+
         size = rows_at_once(len(self.encoder_.column_of_))
-        # One array for all rows: parts of its size between other arrays would leave
-        # holes in memory when these are freed.
-        result: np.ndarray | None = None
-        with threads(self.n_jobs):
-            for start in range(0, n_rows, size):
-                rows = slice(start, min(start + size, n_rows))
-                inputs = torch.from_numpy(self.encoder_.transform(rows_of(X, rows)))
-                probs = mean_probabilities(network, inputs.to(device)).cpu().numpy()
-                if result is None:
-                    result = np.empty((n_rows, probs.shape[1]))
-                result[rows] = self.correction_(probs)
-        assert result is not None
-        return result
+        # Whether the code of others may run in several threads, only they know.
+        alone = self.module is not None or device.type != "cpu"
+        n_threads = 1 if alone else effective_n_jobs(self.n_jobs or 1)
+        with threads(self.n_jobs if alone else None):
+            return forecast_in_parts(forecast, len(X), size, n_threads)
 
 
 def _runs(data: TrainingData, splits: Sequence[Split], seed: int) -> list[Run]:

@@ -60,13 +60,19 @@ class BinnedForecaster(RegressorMixin, TabularEstimator):
         "period": [Interval(Real, 0, None, closed="neither"), None],
     }
 
-    def fit(self, X, y, sample_weight=None) -> Self:
+    def fit(self, X, y, sample_weight=None, groups=None) -> Self:
         """Train on rows `X` and their numbers `y`.
 
-        A weight means repetition: a row of weight 2 counts as two rows, and a row of
-        weight 0 changes nothing.
+        Args:
+            X: An array or a frame.
+            y: The number of each row.
+            sample_weight: A weight means repetition: a row of weight 2 counts as two
+                rows, and a row of weight 0 changes nothing.
+            groups: Group of each row, such as the person it is about: the rows of a
+                group are never both trained on and held out for early stopping,
+                calibration and conformal intervals.
         """
-        self._fit(X, y, sample_weight)
+        self._fit(X, y, sample_weight, groups)
         return self
 
     def predict_dist(self, X) -> BinnedDistribution:
@@ -150,10 +156,10 @@ class BinnedForecaster(RegressorMixin, TabularEstimator):
         truth = np.asarray(y, np.float64)
         return circular_r2(truth, self.predict(X), float(self.period), sample_weight)
 
-    def _fit(self, X, y, sample_weight) -> HeldOut:
+    def _fit(self, X, y, sample_weight, groups=None) -> HeldOut:
         """Train, and forecast the validation rows."""
         fresh = not self._continues()
-        data = self._training_data(X, y, sample_weight, reset=True, fresh=fresh)
+        data = self._training_data(X, y, sample_weight, groups, reset=True, fresh=fresh)
         held_out = self._learn(data)
         self._note_held_out(held_out)
         return held_out
@@ -184,7 +190,7 @@ class BinnedForecaster(RegressorMixin, TabularEstimator):
         self.held_out_weights_ = held_out.weights[order]
 
     def _training_data(
-        self, X, y, sample_weight, *, reset: bool, fresh: bool
+        self, X, y, sample_weight, groups=None, *, reset: bool, fresh: bool
     ) -> TrainingData:
         self._check_settings()
         if self.period is not None:
@@ -197,7 +203,9 @@ class BinnedForecaster(RegressorMixin, TabularEstimator):
         if self.bounds is not None and not isinstance(self.bounds, str):
             checked_bounds(self.bounds)
         check_numeric_target(y)
-        rows = check_rows(self, X, y, sample_weight, y_numeric=True, reset=reset)
+        rows = check_rows(
+            self, X, y, sample_weight, groups, y_numeric=True, reset=reset
+        )
         if fresh:
             self._make_grid(rows)
         if self.period is not None:

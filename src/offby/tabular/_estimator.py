@@ -155,7 +155,10 @@ class Learner(TabularEstimator):
         """Number of models to train."""
         if self.n_bags != "auto":
             return self.n_bags
-        return usual_bags(float(data.row_weights().double().sum()), len(data.index))
+        usual = usual_bags(float(data.row_weights().double().sum()), len(data.index))
+        # Each bag holds out groups of its own.
+        groups = [] if data.groups is None else data.groups.unique()
+        return min(usual, len(groups) or usual)
 
     @contextmanager
     def _progress(self) -> Iterator[Callable[[int, float], None]]:

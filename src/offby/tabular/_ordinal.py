@@ -51,13 +51,19 @@ class OrdinalForecaster(ClassifierMixin, TabularEstimator):
         "ground": [Line, Circle, Tree, Costs, "array-like", None],
     }
 
-    def fit(self, X, y, sample_weight=None) -> Self:
+    def fit(self, X, y, sample_weight=None, groups=None) -> Self:
         """Train on rows `X` and their classes `y`.
 
-        A weight means repetition: a row of weight 2 counts as two rows, and a row of
-        weight 0 changes nothing.
+        Args:
+            X: An array or a frame.
+            y: The class of each row.
+            sample_weight: A weight means repetition: a row of weight 2 counts as two
+                rows, and a row of weight 0 changes nothing.
+            groups: Group of each row, such as the person it is about: the rows of a
+                group are never both trained on and held out for early stopping,
+                calibration and conformal intervals.
         """
-        self._fit(X, y, sample_weight)
+        self._fit(X, y, sample_weight, groups)
         return self
 
     def predict_dist(self, X) -> ClassDistribution:
@@ -131,10 +137,12 @@ class OrdinalForecaster(ClassifierMixin, TabularEstimator):
         bound = reach(self.held_out_strangeness_, self.held_out_weights_, coverage)
         return self.categories_[class_range(probs, bound)]
 
-    def _fit(self, X, y, sample_weight) -> HeldOut:
+    def _fit(self, X, y, sample_weight, groups=None) -> HeldOut:
         """Train, and forecast the validation rows."""
         self._check_settings()
-        rows = check_rows(self, X, y, sample_weight, y_numeric=False, reset=True)
+        rows = check_rows(
+            self, X, y, sample_weight, groups, y_numeric=False, reset=True
+        )
         check_classification_targets(rows.y)
         fresh = not self._continues()
         if fresh:

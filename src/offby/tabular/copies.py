@@ -7,7 +7,7 @@ from scipy.sparse.csgraph import connected_components
 
 from offby.tabular.encoders.frames import is_frame, is_number, numbers_of, objects_of
 
-_PARTS = 5
+N_PARTS = 5
 """At least twice as many rows must differ, or none are kept together."""
 _RARELY = 0.1
 """So often, beside any two rows, copies may differ in their target: by mistakes in a
@@ -67,7 +67,7 @@ def rows_together(X, y: np.ndarray, weights: np.ndarray) -> np.ndarray | None:
     first = first_copies(X)
     if len(np.unique(first)) == len(first) and (weights <= 1).all():
         return None
-    if not can_keep_together(first, _PARTS, weights):
+    if not can_keep_together(first, N_PARTS, weights):
         return None
     return first if are_copies(first, y, weights) else None
 

@@ -1,9 +1,11 @@
 """Forecasts of many rows, in parts of a size that is quick and small."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
+import numpy as np
 import torch
 from joblib import effective_n_jobs
 from torch import Tensor
@@ -30,11 +32,38 @@ def mean_probabilities(network: NetworkBatch, inputs: Tensor) -> Tensor:
     found: list[Tensor] = []
     for part in inputs.split(_ROWS):
         filled = torch.nn.functional.pad(part, (0, 0, 0, _ROWS - len(part)))
-        logits = network(filled.expand(network.n_runs, -1, -1))
-        probs = logits.softmax(-1).flatten(0, 1).sum(0, dtype=torch.float64)
-        found.append(probs[: len(part)])
-    probs = torch.cat(found)
+        logits = network(filled[None])
+        # Some tens of numbers from 0 to 1: float64 would cost a copy of all of them.
+        found.append(logits.softmax(-1).flatten(0, 1).sum(0)[: len(part)])
+    probs = torch.cat(found).double()
     return probs / probs.sum(-1, keepdim=True)
+
+
+def forecast_in_parts(
+    forecast: Callable[[slice], np.ndarray], n_rows: int, size: int, n_threads: int
+) -> np.ndarray:
+    """Forecasts of all rows in one array, made in parts of so many rows.
+
+    One array for all: parts of its size between other arrays would leave holes in
+    memory when these are freed. Each part is computed by one thread, so that the
+    result does not depend on their number.
+    """
+    parts = [slice(at, min(at + size, n_rows)) for at in range(0, n_rows, size)]
+    parts = parts or [slice(0, 0)]
+    first = forecast(parts[0])
+    result = np.empty((n_rows, *first.shape[1:]), first.dtype)
+    result[parts[0]] = first
+
+    def fill(part: slice) -> None:
+        result[part] = forecast(part)
+
+    if n_threads == 1 or len(parts) < 3:
+        for part in parts[1:]:
+            fill(part)
+        return result
+    with ThreadPoolExecutor(n_threads) as pool:
+        list(pool.map(fill, parts[1:]))
+    return result
 
 
 def rows_at_once(n_inputs: int) -> int:

@@ -118,7 +118,7 @@ class ColumnLinear(nn.Module):
 
     def forward(
         self,
-        inputs: Float[Tensor, "runs rows inputs"],
+        inputs: Float[Tensor, "_ rows inputs"],
         dropout: Dropout | None = None,
     ) -> Float[Tensor, "runs members rows n_out"]:
         """The layer and its relu; sums in the order that makes less of them."""

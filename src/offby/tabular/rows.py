@@ -1,6 +1,7 @@
 """What users hand to `fit` and `predict`: checked, and rows without weight dropped."""
 
 from dataclasses import dataclass
+from math import isnan
 from typing import Any
 
 import narwhals as nw
@@ -14,7 +15,7 @@ from sklearn.utils.validation import (
     validate_data,
 )
 
-from offby.tabular.copies import rows_together
+from offby.tabular.copies import N_PARTS, can_keep_together, rows_together, united
 from offby.tabular.encoders.frames import is_frame, read_table, rows_of
 from offby.tabular.encoders.table import TableEncoder, holds_only_numbers
 from offby.tabular.target_columns import read_target
@@ -31,10 +32,19 @@ class Rows:
     """In rows: a weight of 2 counts as two rows."""
     order: list | None
     """The classes in the order of an ordered categorical target."""
+    groups: np.ndarray | None = None
+    """Group of each row, if it was given."""
 
 
 def check_rows(
-    model: BaseEstimator, X, y, sample_weight, *, y_numeric: bool, reset: bool
+    model: BaseEstimator,
+    X,
+    y,
+    sample_weight,
+    groups=None,
+    *,
+    y_numeric: bool,
+    reset: bool,
 ) -> Rows:
     """The rows to train on; frames stay frames if some columns hold no numbers.
 
@@ -53,18 +63,63 @@ def check_rows(
         y = _check_y(y, y_numeric=y_numeric, estimator=model)
         check_consistent_length(X, y)
     y, weights = np.asarray(y), np.ones(len(y))
+    if groups is not None:
+        groups = _numbered(groups, len(y))
     if sample_weight is not None:
         weights = _check_sample_weight(sample_weight, X, ensure_non_negative=True)
         kept = np.flatnonzero(weights > 0)
         if len(kept) < len(weights):
             X, y, weights = rows_of(X, kept), y[kept], weights[kept]
-    return Rows(X, y, _in_rows(weights), order)
+            groups = None if groups is None else groups[kept]
+    if groups is not None:
+        _check_groups(groups, getattr(model, "n_bags", None))
+    return Rows(X, y, _in_rows(weights), order, groups)
 
 
 def groups_of(rows: Rows) -> torch.Tensor | None:
     """Which rows are never in both training and validation rows."""
-    together = rows_together(rows.X, rows.y, rows.weights)
+    copies = rows_together(rows.X, rows.y, rows.weights)
+    together = copies if rows.groups is None else rows.groups
+    if copies is not None and rows.groups is not None:
+        both = united(rows.groups, copies)
+        # Copies may join so many groups that hardly any would be left.
+        together = both if can_keep_together(both, N_PARTS) else rows.groups
     return None if together is None else torch.from_numpy(together)
+
+
+def _numbered(groups, n_rows: int) -> np.ndarray:
+    """The group of each row as a whole number.
+
+    Raises:
+        ValueError: If there is not one group for each row.
+    """
+    labels = [*groups]
+    if len(labels) != n_rows:
+        raise ValueError(
+            f"groups must hold a group for each of the {n_rows} rows, got "
+            f"{len(labels)}; pass a column of as many rows as X"
+        )
+    known: dict[object, int] = {}
+    # Every gap is of one group: rows of an unknown person may be of the same person.
+    plain = (
+        None if isinstance(label, float) and isnan(label) else label for label in labels
+    )
+    return np.array([known.setdefault(label, len(known)) for label in plain])
+
+
+def _check_groups(groups: np.ndarray, n_bags: object) -> None:
+    """Refuse groups of which none can be held out."""
+    n_groups = len(np.unique(groups))
+    if n_groups < 2:
+        raise ValueError(
+            "groups must hold at least two groups, one to train on and one to hold "
+            f"out, got {n_groups}; leave groups out"
+        )
+    if isinstance(n_bags, int) and n_bags > n_groups:
+        raise ValueError(
+            f"n_bags must be at most the number of groups, {n_groups}, got {n_bags}: "
+            "each bag holds out groups of its own; choose fewer bags"
+        )
 
 
 def check_new_rows(model: BaseEstimator, encoder: TableEncoder, X) -> Any:

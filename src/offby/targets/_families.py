@@ -17,7 +17,10 @@ from offby._checks import check_index, clamped, is_class
 
 
 def triangular(
-    target: Int[Tensor, "*batch"], n_classes: int, *, spill: float = 0.01
+    target: Int[Tensor, "*batch"],
+    n_classes: int,
+    *,
+    spill: float | Sequence[Sequence[float]] = 0.01,
 ) -> Float[Tensor, "*batch classes"]:
     r"""Mass under a triangle around the class, as wide as to spill onto its neighbors.
 
@@ -31,7 +34,8 @@ def triangular(
         target: Class indices. An index that is no class gives a row of NaN.
         n_classes: How many classes there are.
         spill: Mass on each neighbor, from 0 to 2/9: there the triangle reaches the end
-            of both neighbors.
+            of both neighbors. One number, or two for each class, (K, 2): the mass on
+            the class below and on the class above.
 
     Returns:
         Probabilities, classes on the last axis.
@@ -45,13 +49,20 @@ def triangular(
     tensor([[0.8889, 0.1111, 0.0000, 0.0000],
             [0.1000, 0.8000, 0.1000, 0.0000]])
     """
-    if not 0 <= spill <= 2 / 9:
+    shares = np.array(spill, dtype=np.float64)
+    if shares.ndim and shares.shape != (n_classes, 2):
         raise ValueError(
-            f"spill must be from 0 to 2/9, got {spill:g}; a wider triangle would reach "
+            f"spill must be one number, or two for each of {n_classes} classes, shape "
+            f"{(n_classes, 2)}, got shape {shares.shape}"
+        )
+    if not ((shares >= 0) & (shares <= 2 / 9)).all():
+        raise ValueError(
+            f"spill must be from 0 to 2/9, got {spill}; a wider triangle would reach "
             "over the neighbors, as `exponential` does"
         )
-    away = _away(n_classes)
-    table = (1 - 2 * spill) * (away == 0) + spill * (away == 1)
+    below, above = np.broadcast_to(shares, (len(_classes(n_classes)), 2)).T
+    table = np.diag(1 - below - above)
+    table += np.diag(below[1:], -1) + np.diag(above[:-1], 1)
     return _rows_of(table, target, n_classes)
 
 

@@ -59,6 +59,7 @@ def boosted_jobs(problem: Problem, named: Sequence[NamedLoss]) -> list[Job]:
             0,
             partial(each, forecast=forecast),
             f"{loss} lightgbm {library}",
+            together=False,
         )
         for loss in boostable(named)
         for forecast in [partial(boosted, loss=str(loss))]
@@ -91,13 +92,14 @@ def means_of(
     """The mean forecast of the network and of boosting, for each loss that both know.
 
     It takes no training: network and trees err differently, so their mean is often
-    better than both.
+    better than both. The trees of a fold go with each of its networks, so that a mean
+    has as many seeds as the loss.
     """
     found = {}
     for loss in boostable(named):
-        for (method, fold, seed), trees in fits.items():
-            network = fits.get((str(loss), fold, seed))
-            if method != boosted_key(loss) or network is None:
+        for (method, fold, seed), network in fits.items():
+            trees = fits.get((boosted_key(loss), fold, 0))
+            if method != str(loss) or trees is None:
                 continue
             probs = (network.probs + trees.probs) / 2
             seconds = network.seconds + trees.seconds

@@ -48,17 +48,27 @@ def _text_of(entry: Loss) -> str:
     return f"{entry.name} {own.text()}" if isinstance(own, OwnRows) else entry.name
 
 
-def _jobs(method: str, problem: Problem, seeds, fit: Fitter, recipe: str) -> list[Job]:
+def _jobs(
+    method: str, problem: Problem, seeds, fit: Fitter, recipe: str, *, together=True
+) -> list[Job]:
     return [
-        Job(method, fold, seed, fit, recipe) for fold in problem.folds for seed in seeds
+        Job(method, fold, seed, fit, recipe, together)
+        for fold in problem.folds
+        for seed in seeds
     ]
 
 
-def reference_jobs(problem: Problem, seeds, design: Design) -> list[Job]:
-    """The baselines of the table that know this kind of target."""
+def reference_jobs(
+    problem: Problem, names: Sequence[str], seeds, design: Design
+) -> list[Job]:
+    """The baselines of these names that know this kind of target."""
     jobs = []
     for baseline in BASELINES:
+        if baseline.name not in names:
+            continue
         makes = baseline.classes if problem.kind == "classes" else baseline.numbers
+        if not baseline.suits(problem):
+            continue
         if makes is not None and baseline.is_network:
             # A module of the user's own has the outputs that it has.
             if design.module is None:
@@ -66,7 +76,7 @@ def reference_jobs(problem: Problem, seeds, design: Design) -> list[Job]:
                 jobs += _jobs(baseline.name, problem, seeds, fit, recipe)
         elif makes is not None:
             fit = partial(each, forecast=makes)
-            jobs += _jobs(baseline.name, problem, [0], fit, "")
+            jobs += _jobs(baseline.name, problem, [0], fit, "", together=False)
     return jobs
 
 
@@ -95,7 +105,8 @@ def extra_jobs(
             )
         recipe = _recipe(name, estimator, problem) if keyed else ""
         forecast = partial(user_estimator, name=name, estimator=estimator, X=problem.X)
-        jobs += _jobs(name, problem, [0], partial(each, forecast=forecast), recipe)
+        fit = partial(each, forecast=forecast)
+        jobs += _jobs(name, problem, [0], fit, recipe, together=False)
     return jobs
 
 

@@ -16,13 +16,14 @@ from threadpoolctl import threadpool_limits
 from torch import Tensor
 
 from offby.comparison.fits import Fit, Form, outputs_of
+from offby.comparison.methods.inputs import columns
+from offby.comparison.methods.linear import proportional_odds
 from offby.comparison.networks import Design, Settings
-from offby.comparison.problem import Fold, rows_of, tensor
+from offby.comparison.problem import Fold, Problem, rows_of, tensor
 from offby.distribution import BinnedDistribution
 from offby.grounds import Line
 from offby.losses.registry import Labels, Loss, NamedLoss
 from offby.tabular.building import mean_outputs
-from offby.tabular.encoders.numbers import fitted_encoder
 from offby.tabular.splits import inner_split
 from offby.weighted import WeightedSample
 
@@ -77,7 +78,7 @@ def boosted_classes(fold: Fold) -> Forecast:
     stops: Any = bool(len(judged) or roomy)
     model: Any = HistGradientBoostingClassifier(early_stopping=stops, random_state=0)
     # One thread, so that the sums have one order on every machine.
-    inputs, tested = _columns(fold)
+    inputs, tested = columns(fold)
     with threadpool_limits(1):
         model.fit(**_given(fold, inputs, rows), **_given(fold, inputs, judged, "_val"))
         probs[:, model.classes_] = model.predict_proba(tested)
@@ -92,9 +93,9 @@ def boosted_quantiles(fold: Fold) -> Forecast:
     """
     stops: Any = True
     rows, judged = _inner_split(fold)
-    inputs, tested = _columns(fold)
+    inputs, tested = columns(fold)
     with threadpool_limits(1):
-        columns = [
+        quantiles = [
             HistGradientBoostingRegressor(
                 loss="quantile",
                 quantile=level,
@@ -106,7 +107,7 @@ def boosted_quantiles(fold: Fold) -> Forecast:
             .predict(tested)
             for level in LEVELS
         ]
-    return "quantiles", np.sort(np.stack(columns, -1), -1)
+    return "quantiles", np.sort(np.stack(quantiles, -1), -1)
 
 
 def _inner_split(fold: Fold) -> tuple[np.ndarray, np.ndarray]:
@@ -122,15 +123,6 @@ def _inner_split(fold: Fold) -> tuple[np.ndarray, np.ndarray]:
         time=tensor(learned.time),
     )
     return rows.numpy(), judged.numpy()
-
-
-def _columns(fold: Fold) -> tuple[np.ndarray, np.ndarray]:
-    """Inputs of trees, of training and test rows: a column for each number."""
-    encode = fitted_encoder(fold.train.X, fold.train.weight)
-    sides = [np.asarray(encode.transform(rows.X)) for rows in (fold.train, fold.test)]
-    # As single precision: trees bin the numbers all the same.
-    learned, tested = (np.nan_to_num(side.astype(np.float32)) for side in sides)
-    return learned, tested
 
 
 def _given(
@@ -242,6 +234,15 @@ class Baseline:
     numbers: Callable[..., Any] | None
     is_network: bool = False
     """Whether it is trained as the losses are: for each seed, with their settings."""
+    most_rows: int | None = None
+    """Rows of the largest table that it is of use for; any by default."""
+    needs_line: bool = False
+    """Whether classes must have an order."""
+
+    def suits(self, problem: Problem) -> bool:
+        """Whether these data are such that it may be of use."""
+        small = self.most_rows is None or len(problem.y) <= self.most_rows
+        return small and not (self.needs_line and problem.ground is not None)
 
 
 BASELINES = (
@@ -250,6 +251,14 @@ BASELINES = (
         "class frequencies, the same for every row",
         class_frequencies,
         class_frequencies,
+    ),
+    Baseline(
+        "linear",
+        "linear model, proportional odds",
+        proportional_odds,
+        None,
+        most_rows=1000,
+        needs_line=True,
     ),
     Baseline(
         "boosting",

@@ -31,12 +31,17 @@ def curves(
     design: Design,
     fits: Mapping[FitKey, Fit],
 ) -> tuple[Noise, ...]:
-    """How far the predictions of each loss move, and its scores with them."""
+    """How far the predictions of each loss move, and its scores with them.
+
+    Losses that were not trained under noise, because they are worse without, have none.
+    """
     kinds = list(dict.fromkeys(perturbation.kind for perturbation in found))
     keys = [metric.key for metric in metrics]
     noises = []
     networks = [Forecaster.of(fold, design) for fold in problem.folds]
     for loss in losses:
+        if not all((each.method(loss), 0, 0) in fits for each in found):
+            continue
         base = [(f, fits[str(loss), f.number, 0]) for f in problem.folds]
         for kind in kinds:
             levels, points = (

@@ -7,7 +7,7 @@ import altair as alt
 
 from offby.report.parts import Block, Figure, Items, Paragraph, Table
 from offby.report.style import Look, drawn
-from offby.results import Metric, Noise, phrases
+from offby.results import Comparison, Metric, Noise, phrases
 
 _NOISES = {
     "edges": "Noise in the bin edges",
@@ -60,11 +60,24 @@ def content(look: Look) -> list[Block]:
             "inputs is given to the trained networks of all folds. Each picture shows "
             "the score on held-out rows, and how far the forecasts move: the mean "
             f"{_moved(look)} distance from the forecasts without noise, in the unit of "
-            "the target.",
+            f"the target.{_left_out(c)}",
             soft=True,
         ),
         *(_of(look, kind, metric) for kind in kinds),
     ]
+
+
+def _left_out(c: Comparison) -> str:
+    """Which losses have no curve, and why."""
+    shown = {noise.method for noise in c.noise}
+    names = [name for name in c.losses if name not in shown]
+    if not names:
+        return ""
+    verb = "is" if len(names) == 1 else "are"
+    return (
+        f" {phrases.listed(names)} {verb} worse without noise already, and not trained "
+        "again."
+    )
 
 
 def _moved(look: Look) -> str:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from offby.tabular.copies import united
+from offby.tabular.copies import N_PARTS, can_keep_together, united
 from offby.tabular.data import TrainingData
 from offby.tabular.splits import drawn_groups, even_parts
 from offby.weighted import distinct_rows
@@ -40,9 +40,15 @@ class WeightedRows:
         weights = data.row_weights().double().numpy()
         groups = None
         if data.groups is not None:
+            given = data.groups.numpy()
             # Different inputs may be the same for trees: rare categories.
-            label = united(data.groups.numpy(), first[code])[first]
-            groups = _numbered_as_they_come(label)
+            label = united(given, first[code])
+            if not can_keep_together(label, N_PARTS, weights):
+                # Equal rows of several groups would join nearly all of them.
+                columns.append(given.astype(np.float64)[:, None])
+                first, code = distinct_rows(np.concatenate(columns, 1))
+                label = given
+            groups = _numbered_as_they_come(label[first])
         return cls(first, code, np.bincount(code, weights), groups)
 
 

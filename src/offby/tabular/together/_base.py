@@ -69,7 +69,7 @@ class WeightedMean(TabularEstimator):
                 "and boosted trees"
             )
 
-    def _fit(self, X, y, sample_weight) -> HeldOut:
+    def _fit(self, X, y, sample_weight, groups=None) -> HeldOut:
         self._check_settings()
         own, parts = self._own_settings(), []
         seed = int(check_random_state(self.random_state).randint(2**31))
@@ -79,7 +79,7 @@ class WeightedMean(TabularEstimator):
             model.set_params(**own)
             if self.estimators is None:
                 model.set_params(n_jobs=self.n_jobs, random_state=seed)
-            parts.append(model._fit(X, y, sample_weight))
+            parts.append(model._fit(X, y, sample_weight, groups))
             self.estimators_.append(model)
             own |= self._shared(self.estimators_[0])
         for name, value in vars(self.estimators_[0]).items():

@@ -46,8 +46,8 @@ class OrdinalEnsemble(WeightedMean, OrdinalForecaster):
     def _shared(self, first: Any) -> dict[str, Any]:
         return {"categories": first.categories_}
 
-    def _fit(self, X, y, sample_weight) -> HeldOut:
-        held_out = super()._fit(X, y, sample_weight)
+    def _fit(self, X, y, sample_weight, groups=None) -> HeldOut:
+        held_out = super()._fit(X, y, sample_weight, groups)
         self._set_categories(self.estimators_[0].categories_)
         self._note_held_out(held_out)
         return held_out

@@ -53,8 +53,8 @@ class BinnedEnsemble(WeightedMean, BinnedForecaster):
     def _shared(self, first: Any) -> dict[str, Any]:
         return {"n_bins": first.bins_}
 
-    def _fit(self, X, y, sample_weight) -> HeldOut:
-        held_out = super()._fit(X, y, sample_weight)
+    def _fit(self, X, y, sample_weight, groups=None) -> HeldOut:
+        held_out = super()._fit(X, y, sample_weight, groups)
         first = self.estimators_[0]
         self.bins_, self.scale_ = first.bins_, first.scale_
         if self.period is not None:
