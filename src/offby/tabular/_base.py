@@ -18,7 +18,12 @@ from offby.tabular._estimator import (
     Learner,
     check_n_bags,
 )
-from offby.tabular.building import HIDDEN_LAYER_SIZES, N_MEMBERS, build_network
+from offby.tabular.building import (
+    HIDDEN_LAYER_SIZES,
+    N_MEMBERS,
+    N_MEMBERS_OF_BAGS,
+    build_network,
+)
 from offby.tabular.calibration import Correction, fit_correction, identity
 from offby.tabular.criteria import training_loss
 from offby.tabular.data import TrainingData
@@ -50,7 +55,7 @@ class TabularNetwork(Learner):
             index of each row's class or bin that returns one value per row.
         hidden_layer_sizes: Widths of the hidden layers.
         n_members: Number of perceptrons that share their weight matrices and forecast
-            together.
+            together. "auto" is 4 if there are several bags, else 8.
         n_bags: Number of independent networks of that many members; each holds out
             other rows for early stopping. "auto" is 5 with 25 to 4,999 rows, else 1.
         module: A network of your own instead: a `torch.nn.Module` from encoded features
@@ -87,7 +92,7 @@ class TabularNetwork(Learner):
     """
 
     hidden_layer_sizes: Sequence[int] = HIDDEN_LAYER_SIZES
-    n_members: int = N_MEMBERS
+    n_members: int | Literal["auto"] = "auto"
     module: Module | None = None
     learning_rate_init: float = 0.01
     batch_size: int | Literal["auto"] = "auto"
@@ -98,7 +103,7 @@ class TabularNetwork(Learner):
     _parameter_constraints: ClassVar[dict[str, Any]] = {
         **Learner._parameter_constraints,
         "hidden_layer_sizes": ["array-like"],
-        "n_members": [AT_LEAST_ONE],
+        "n_members": [AT_LEAST_ONE, StrOptions({"auto"})],
         "module": [torch.nn.Module, callable, None],
         "learning_rate_init": [Interval(Real, 0, None, closed="left")],
         "batch_size": [AT_LEAST_ONE, StrOptions({"auto"})],
@@ -191,10 +196,11 @@ class TabularNetwork(Learner):
         )
 
     def _new_network(self, runs: list[Run]) -> NetworkBatch:
+        usual = N_MEMBERS_OF_BAGS if len(runs) > 1 else N_MEMBERS
         return build_network(
             runs,
             module=self.module,
-            n_members=self.n_members,
+            n_members=usual if self.n_members == "auto" else self.n_members,
             hidden_layer_sizes=self.hidden_layer_sizes,
         )
 

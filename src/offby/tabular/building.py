@@ -14,6 +14,8 @@ HIDDEN_LAYER_SIZES = (128, 128)
 """Widths of the hidden layers, unless others are asked for."""
 N_MEMBERS = 8
 """Perceptrons in an ensemble, unless others are asked for."""
+N_MEMBERS_OF_BAGS = 4
+"""The same, where several bags forecast together."""
 _DROPOUT = 0.1
 
 

@@ -107,7 +107,7 @@ def _numbered(groups, n_rows: int) -> np.ndarray:
     return np.array([known.setdefault(label, len(known)) for label in plain])
 
 
-def _check_groups(groups: np.ndarray, n_bags: object) -> None:
+def _check_groups(groups: np.ndarray, n_bags: int | str | None) -> None:
     """Refuse groups of which none can be held out."""
     n_groups = len(np.unique(groups))
     if n_groups < 2:
@@ -115,7 +115,7 @@ def _check_groups(groups: np.ndarray, n_bags: object) -> None:
             "groups must hold at least two groups, one to train on and one to hold "
             f"out, got {n_groups}; leave groups out"
         )
-    if isinstance(n_bags, int) and n_bags > n_groups:
+    if n_bags not in (None, "auto") and int(n_bags) > n_groups:
         raise ValueError(
             f"n_bags must be at most the number of groups, {n_groups}, got {n_bags}: "
             "each bag holds out groups of its own; choose fewer bags"
