@@ -104,6 +104,7 @@ def test_chances_and_intervals_come_back_as_they_were_asked_for():
         ends = forecast.interval(coverage, kind=kind)
         arrays = forecast.interval(coverage.to_numpy(), kind=kind)
         for end, array in zip(ends, arrays, strict=True):
+            assert isinstance(end, pd.Series)
             assert end.index.equals(index)
             np.testing.assert_array_equal(end, array)
     # A batch of two forecasts, whose shape is that of two ends.
