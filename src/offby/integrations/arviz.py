@@ -2,8 +2,8 @@
 
 from typing import Any
 
-import arviz  # pyright: ignore[reportMissingImports]
 import numpy as np
+from arviz.data import from_dict  # pyright: ignore[reportMissingImports]
 from numpy.typing import ArrayLike
 
 from offby._checks import on_host
@@ -54,4 +54,4 @@ def to_inference_data(
             )
         groups["observed_data"] = {name: seen}
     rows = {name: [f"{name}_row"]}
-    return arviz.from_dict(**groups, dims=rows)
+    return from_dict(**groups, dims=rows)
