@@ -32,7 +32,7 @@ WARM = {
 }
 # What the project promises: name of the loss, and the most it may cost at each shape.
 GOALS = {
-    "squared_emd": (0.2, 0.75, 0.75, 0.75),
+    "squared_emd": (0.2, 0.3, 0.3, 0.5),
     "wasserstein": (0.35, 0.6, 0.6, 0.6),
     "cross_entropy": (0.2, 0.5, 0.45, 0.45),
     "ce+emd2": (0.3, 0.9, 0.9, 0.9),
@@ -42,6 +42,8 @@ GOALS = {
 IMAGE_GOALS = {"squared_emd": 0.8}
 TARGET_GOALS = dict.fromkeys(("hl_gauss", "hl_gauss, own sigma", "two_hot"), 1.3)
 BASE = "F.cross_entropy"
+FLOOR = "a copy of the logits"
+"""Read once, and written into memory that is there: no gradient costs less."""
 OVER = {
     "hl_gauss": "hl_gauss by hand",
     "hl_gauss, own sigma": "hl_gauss by hand",
@@ -93,7 +95,7 @@ def main() -> None:
     found = {}
     for shape in options.shapes.split(","):
         calls = OTHERS[shape]() if shape in OTHERS else on_rows(*sizes(shape))
-        kept = only | {BASE} | {OVER[name] for name in only if name in OVER}
+        kept = only | {BASE, FLOOR} | {OVER[name] for name in only if name in OVER}
         calls = {k: v for k, v in calls.items() if not only or k in kept}
         found[shape] = measured(calls, options.rounds, CLOCKS[options.clock])
         show(shape, found[shape])
@@ -152,6 +154,9 @@ def table(record: dict) -> str:
         reached = [ratios[shape][name]["ratio"] for shape in SHAPES]
         cells = list(map(_beside_goal, reached, goals))
         lines.append(_line(f"`{name}`", cells))
+    if all(FLOOR in ratios[shape] for shape in SHAPES):
+        cells = [f"{ratios[shape][FLOOR]['ratio']:.2f}" for shape in SHAPES]
+        lines.append(_line(FLOOR, cells))
     ratio, (goal,) = ratios["images"]["squared_emd"]["ratio"], IMAGE_GOALS.values()
     last = f"`squared_emd`, `dim=1`, {_images()}: {_beside_goal(ratio, goal)}."
     return "\n".join([*lines, "", last, conditions(record)])
@@ -224,8 +229,14 @@ def on_rows(rows: int, classes: int) -> dict[str, Callable[[], None]]:
         truth = (torch.arange(z.shape[-1]) >= y[:, None]).to(cdf.dtype)
         return (cdf - truth).square().sum(-1).mean()
 
+    plain, room = logits.detach(), torch.empty_like(logits)
+
+    def copy():
+        room.copy_(plain)
+
     calls = {
         BASE: call(F.cross_entropy),
+        FLOOR: copy,
         "squared_emd": call(lambda z, y: losses.squared_emd(z, y).mean()),
         "wasserstein": call(lambda z, y: losses.wasserstein(z, y).mean()),
         "cross_entropy": call(lambda z, y: losses.cross_entropy(z, y).mean()),

@@ -1,13 +1,14 @@
 """The last linear layer and the loss in one, beside PyTorch's: time and memory.
 
-    python benchmarks/linear.py [--out benchmarks/results/linear.json] [--rounds 9]
+    python benchmarks/linear.py [--out benchmarks/results/linear.json] [--threads 1]
 
 Forward and backward to the gradients of hidden states and weight. One process; every
 round runs every call once, in turn; a figure is the median over the rounds of the ratio
 to that round's `F.cross_entropy(F.linear(...))`, in processor time or on the wall
 (`--clock`). Memory is the most that PyTorch held at once beyond the inputs. The heap
 keeps freed memory, so that no figure hangs on how the system maps pages. With --out in
-its usual place the table of docs/linear.md is written anew.
+its usual place the tables of docs/linear.md are written anew; the file and the page
+keep one run for each number of threads.
 """
 
 import argparse
@@ -21,6 +22,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+import class_chunks
 from cpu import CLOCKS, WARM, machine, peak_mib, seconds
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -34,6 +36,9 @@ SHAPES = {
 }
 BASE = "F.cross_entropy(F.linear(...))"
 CHUNKED = "F.linear_cross_entropy, in chunks"
+BY_CLASSES = "cross-entropy in chunks of classes"
+MANY_CLASSES = 32000
+"""From so many on chunks of classes are measured too."""
 OURS = {
     "linear_cross_entropy": "linear_cross_entropy",
     "linear_squared_emd": "linear_squared_emd",
@@ -69,16 +74,19 @@ def main() -> None:
         found[name] = measured(calls(*sizes), options.rounds, CLOCKS[options.clock])
         show(name, found[name])
     if options.out:
-        record = {
+        runs = {}
+        if options.out.exists():
+            runs = json.loads(options.out.read_text(encoding="utf-8"))
+        runs[str(torch.get_num_threads())] = {
             "machine": machine(),
             "clock": options.clock,
             "rounds": options.rounds,
             "figures": found,
         }
         if options.out.resolve() == RESULT and set(found) == set(SHAPES):
-            renew_page(record)
+            renew_page(runs)
         options.out.parent.mkdir(parents=True, exist_ok=True)
-        options.out.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+        options.out.write_text(json.dumps(runs, indent=1) + "\n", encoding="utf-8")
 
 
 def calls(rows: int, features: int, classes: int) -> dict[str, Callable[[], None]]:
@@ -119,6 +127,13 @@ def calls(rows: int, features: int, classes: int) -> dict[str, Callable[[], None
         found[CHUNKED] = of(
             lambda: F.linear_cross_entropy(hidden, weight, target, options=options)
         )
+    if classes >= MANY_CLASSES:
+        plain = hidden.detach(), weight.detach(), target
+
+        def by_classes():
+            class_chunks.gradients(*plain)
+
+        found[BY_CLASSES] = by_classes
     return found
 
 
@@ -160,18 +175,26 @@ def show(shape: str, figures: dict[str, dict[str, float]]) -> None:
         )
 
 
-def table(record: dict[str, Any]) -> str:
-    """The table of docs/linear.md."""
+def tables(runs: dict[str, dict[str, Any]]) -> str:
+    """The tables of docs/linear.md, one for each number of threads."""
+    return "\n\n".join(_table(runs[threads]) for threads in sorted(runs))
+
+
+def _table(record: dict[str, Any]) -> str:
     titles = {BASE: f"`{BASE}`", CHUNKED: "`F.linear_cross_entropy` in chunks"}
     titles |= {name: f"`{name}`" for name in OURS.values()}
+    titles[BY_CLASSES] = "cross-entropy in chunks of classes, not in offby"
     lines = [
         "| time, memory | " + " | ".join(SHAPES) + " |",
         "| --- |" + " --- |" * len(SHAPES),
     ]
+    figures = record["figures"]
     for name, title in titles.items():
+        if not any(name in figures[shape] for shape in SHAPES):
+            continue
         cells = []
         for shape in SHAPES:
-            figure = record["figures"][shape].get(name)
+            figure = figures[shape].get(name)
             cells.append(
                 "-"
                 if figure is None
@@ -189,13 +212,13 @@ def table(record: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def renew_page(record: dict[str, Any]) -> None:
-    """Put the new table where the old one stands, between its two marks."""
+def renew_page(runs: dict[str, dict[str, Any]]) -> None:
+    """Put the new tables where the old ones stand, between two marks."""
     begin, end = "<!-- table -->\n", "<!-- end of table -->"
     text = PAGE.read_text(encoding="utf-8")
     before, _, rest = text.partition(begin)
     _, _, after = rest.partition(end)
-    PAGE.write_text(f"{before}{begin}{table(record)}\n{end}{after}", encoding="utf-8")
+    PAGE.write_text(f"{before}{begin}{tables(runs)}\n{end}{after}", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -10,11 +10,13 @@
 
 #include "boosting_job.hpp"
 #include "job.hpp"
+#include "masses_job.hpp"
 #include "targets_job.hpp"
 
 extern "C" void offby_run(const Job*);
 extern "C" void offby_rescale(const Job*);
 extern "C" void offby_targets(const TargetsJob*);
+extern "C" void offby_masses(const MassesJob*);
 extern "C" int64_t offby_boost_single(const BoostingJob<float>*);
 extern "C" int64_t offby_boost_double(const BoostingJob<double>*);
 static int64_t boost(const BoostingJob<float>* job) { return offby_boost_single(job); }
@@ -198,6 +200,28 @@ static void blurred(int32_t level) {
   offby_targets(&job);
 }
 
+// One job of rows of masses: their sums, the bins that shares reach, their scores.
+static void summed() {
+  MassesJob job{};
+  job.kind = int32_t(dice() % 3);
+  job.single = dice() % 2;
+  job.bins = pick({1, 2, 3, 7, 16, 17, 64, 101});
+  job.rows = pick({0, 1, 3, 4, 5, 33});
+  job.each = job.kind == SCORE ? 1 : pick({0, 1, 3});
+  Array masses(job.single ? FLOAT32 : FLOAT64, job.rows * job.bins);
+  std::vector<double> numbers(job.rows * job.each), start(numbers.size()), end(numbers.size());
+  std::vector<double> total(job.rows), edges(job.bins + 1), widths(job.bins, 0.25);
+  std::vector<int64_t> at(numbers.size());
+  double from = -3;
+  for (double& x : edges) x = from += 0.25;
+  for (double& y : numbers) y = number();
+  for (int64_t& k : at) k = int64_t(dice() % job.bins);
+  job.masses = masses.data(), job.numbers = numbers.data(), job.edges = edges.data();
+  job.widths = widths.data(), job.at = at.data(), job.start = start.data();
+  job.end = end.data(), job.total = total.data();
+  offby_masses(&job);
+}
+
 int main() {
   int runs = 0;
   for (int32_t level = 0; offby_level(level); level++)
@@ -205,9 +229,12 @@ int main() {
       Job job{};
       job.level = level;
       job.dtype = int32_t(dice() % 3);
-      const int64_t K = job.classes = pick({1, 2, 3, 4, 7, 8, 15, 16, 17, 33, 64, 65, 101, 130, 1023, 1025, 1100});
-      const bool beside = dice() % 3 == 0;
-      job.outer = pick({0, 1, 2, 5, 16, 33});
+      // The squared EMD of one long row runs in segments, the last of them short.
+      const bool segments = dice() % 12 == 0;
+      const int64_t K = job.classes = segments ? pick({4097, 4400, 5003})
+          : pick({1, 2, 3, 4, 7, 8, 15, 16, 17, 33, 64, 65, 101, 130, 1023, 1025, 1100});
+      const bool beside = !segments && dice() % 3 == 0;
+      job.outer = segments ? 3 : pick({0, 1, 2, 5, 16, 33});
       job.inner = beside ? pick({1, 2, 15, 16, 17, 40}) : 1;
       const int64_t gap = pick({0, 0, 1, 5});
       int64_t size;
@@ -243,6 +270,7 @@ int main() {
       job.weights = cuts.weights.data();
       job.cuts = int64_t(cuts.weights.size());
       for (double& factor : job.factor) factor = dice() % 2 ? 0 : 0.5 + double(dice() % 4);
+      for (int t = 0; segments && t < N_TERMS; t++) job.factor[t] = t == SQUARED_EMD;
       job.logits = logits.data();
       job.gradient = dice() % 5 ? gradient.data() : nullptr;
       job.loss = loss.data();
@@ -279,5 +307,6 @@ int main() {
       }
   for (int32_t level = 0; offby_level(level); level++)
     for (int round = 0; *offby_level(level) && round < 400; round++, runs++) blurred(level);
+  for (int round = 0; round < 400; round++, runs++) summed();
   std::printf("%d runs, %ld finite numbers, digest %.4f\n", runs, noted, digest);
 }

@@ -1,5 +1,6 @@
 """The scripts in benchmarks/ run."""
 
+import functools
 import json
 import runpy
 import subprocess
@@ -9,6 +10,8 @@ from pathlib import Path
 
 import pytest
 import torch
+from torch.nn import functional as F
+from torch.testing import assert_close
 
 from benchmarks import cpu, linear
 from offby.kernels.cpp import _library
@@ -129,9 +132,24 @@ def test_the_study_of_the_verdicts_runs(tmp_path, capsys, monkeypatch):
 
 
 def test_the_page_of_linear_losses_shows_what_was_measured():
-    record = json.loads(linear.RESULT.read_text(encoding="utf-8"))
-    assert linear.table(record) in linear.PAGE.read_text(encoding="utf-8")
-    assert set(record["figures"]) == set(linear.SHAPES)
+    runs = json.loads(linear.RESULT.read_text(encoding="utf-8"))
+    assert linear.tables(runs) in linear.PAGE.read_text(encoding="utf-8")
+    for threads, record in runs.items():
+        assert record["machine"]["threads"] == int(threads)
+        assert set(record["figures"]) == set(linear.SHAPES)
+
+
+def test_chunks_of_classes_give_the_gradients_of_whole_logits(monkeypatch):
+    """The design that docs/linear.md says is slower is not a wrong one."""
+    monkeypatch.setattr(linear.class_chunks, "WIDTH", 7)
+    generator = torch.Generator().manual_seed(0)
+    draw = functools.partial(torch.randn, generator=generator, dtype=torch.float64)
+    hidden, weight = draw(20, 5).requires_grad_(), draw(30, 5).requires_grad_()
+    target = torch.randint(30, (20,), generator=generator)
+    loss = F.cross_entropy(F.linear(hidden, weight), target)
+    right = loss, *torch.autograd.grad(loss, (hidden, weight))
+    found = linear.class_chunks.gradients(hidden.detach(), weight.detach(), target)
+    assert_close(found, right)
 
 
 def test_linear_losses_are_measured_in_chunks_and_whole():

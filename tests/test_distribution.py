@@ -5,6 +5,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import integrate
 
 from offby import decode, losses, targets
 from offby.bins import Bins, Tails
@@ -19,7 +20,7 @@ TAILS: tuple[Any, ...] = get_args(Tails)
 
 
 def integral(values: np.ndarray) -> np.ndarray:
-    return np.trapezoid(values, GRID, axis=0)
+    return integrate.trapezoid(values, GRID, axis=0)
 
 
 def density() -> np.ndarray:

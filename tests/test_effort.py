@@ -7,7 +7,9 @@ import pytest
 
 from offby.cli.effort import effort_of
 from offby.comparison.budget import Budget, Refit
+from offby.comparison.config import REFERENCES, CompareConfig
 from offby.comparison.fits import Fit
+from offby.comparison.methods.references import BASELINES
 
 NOTHING = {"quick": False, "full": False} | dict.fromkeys(
     ("folds", "seeds", "sample", "noise")
@@ -44,6 +46,19 @@ def test_what_was_left_out_is_said_with_the_way_to_ask_for_it():
     rows, _ = effort_of(NOTHING | {"quick": True}, 50_000, 10).notes
     assert "--quick takes 5,000 rows" in rows
     assert "--sample N" in rows
+
+
+def test_every_baseline_is_a_reference_by_its_name():
+    assert tuple(baseline.name for baseline in BASELINES) == REFERENCES
+    assert CompareConfig().named_references == REFERENCES
+    assert CompareConfig(references=["boosting"]).named_references == ("boosting",)
+    with pytest.raises(
+        ValueError, match=r"list of frequencies, linear, .* got \['x'\]"
+    ):
+        CompareConfig(references=["x"])
+    quick = effort_of(NOTHING | {"quick": True}, 600, 9).references
+    assert isinstance(quick, tuple)
+    assert set(REFERENCES) - set(quick) == {"pinball"}
 
 
 def test_a_budget_leaves_room_for_the_last_model():

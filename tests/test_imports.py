@@ -19,7 +19,7 @@ MAY_IMPORT = {
     "grounds": set(),
     "weighted": set(),
     "bins": {"grounds", "weighted"},
-    "distribution": {"grounds", "bins"},
+    "distribution": {"grounds", "bins", "kernels"},
     "kernels": {"grounds", "bins"},
     "targets": {"grounds", "bins", "kernels"},
     "decode": {"grounds", "bins", "distribution"},

@@ -162,6 +162,30 @@ def test_many_classes_and_sure_of_the_truth(name, level):
     assert farthest(slopes, steep) <= 5e-6
 
 
+@pytest.mark.parametrize("margin", [0, 25])
+@pytest.mark.parametrize("n", [4099, 32_000])
+def test_a_long_row_in_segments_is_that_of_float64(n, margin):
+    """Alone and with the cross-entropy, on even and on uneven gaps."""
+    even = nn.SquaredEMDLoss(dim=-1)
+    line = Line(torch.arange(n) + 0.3 * (torch.arange(n) % 3))
+    apart = nn.SquaredEMDLoss(line, dim=-1)
+    logits, target = batch(n, rows=6, margin=margin)
+    target[:2] = torch.tensor([0, n - 1])
+    for criterion in (
+        even,
+        apart,
+        nn.MixedLoss([(1.0, nn.CrossEntropyLoss(dim=-1)), (0.5, even)]),
+    ):
+        found = []
+        for z in (logits.float(), logits.float().double()):
+            z = z.requires_grad_()
+            loss = criterion(z, target)
+            found.append((loss.double(), *torch.autograd.grad(loss, z)))
+        (value, slopes), (right, steep) = found
+        assert_close(value, right, rtol=5e-6, atol=0)
+        assert farthest(slopes, steep) <= 5e-6
+
+
 def test_cuts_of_little_mass_in_a_row_do_not_overflow():
     """The kernel multiplies the odds of four cuts before it takes a logarithm."""
     logits = torch.linspace(0, -60, 40).repeat(20, 1)

@@ -20,12 +20,28 @@ def found_by(data, loss):
         tuple(data["labels"]), tuple(data["positions"]), tuple(data["edges"]), "none"
     )
     grid = Grid(grid.labels, grid.positions, grid.edges, data["tails"], measure)
-    ground = data["circle"] and {
-        "kind": "Circle",
-        "positions": data["positions"],
-        **data["circle"],
-    }
-    return lines_of(loss, grid, measure, ground, data["measure"]["scale"] or "none")
+    scale = data["measure"]["scale"] or "none"
+    return lines_of(loss, grid, measure, ground_of(data), scale)
+
+
+def ground_of(data):
+    """What the comparison saved of its ground, from what the page draws of it."""
+    if data["circle"]:
+        return {"kind": "Circle", "positions": data["positions"], **data["circle"]}
+    if not data["apart"]:
+        return None
+    cuts = data["apart"]["cuts"]
+    if not cuts:
+        return Costs(torch.tensor(data["apart"]["cost"], dtype=torch.float64)).to_dict()
+    root, parents = len(cuts), []
+    for node, (_, first, end) in enumerate(cuts):
+        # The nearest node before it that holds its classes, too.
+        above = [
+            other for other in range(node) if cuts[other][1] <= first < cuts[other][2]
+        ]
+        assert all(cuts[other][2] >= end for other in above)
+        parents.append(max(above, default=root))
+    return Tree([*parents, -1], [*(length for length, *_ in cuts), 0.0]).to_dict()
 
 
 def value_of(code, logits, target):

@@ -167,6 +167,8 @@ def second_derivatives(criterion, given):
         return slopes(criterion, (at.reshape(2, 4), y))[1].reshape(-1)
 
     if isinstance(criterion, nn.SinkhornLoss):
+        if y.is_floating_point():  # sums of float32 rows are too far off for float64
+            y = y / y.sum(-1, keepdim=True)
         with pytest.raises(RuntimeError, match="first derivatives only"):
             torch.autograd.functional.hessian(lambda at: criterion(at, y), z)
         return

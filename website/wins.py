@@ -110,7 +110,9 @@ def _linear_heads(name: str) -> Iterator[Row]:
     scored = []
     for of_set in _measured("heads.json").values():
         heads = {
-            key.split(" | ")[1]: key for key in of_set["scores"] if "linear" in key
+            key.split(" | ")[1]: key
+            for key in of_set["scores"]
+            if "linear" in key and "soft" not in key
         }
         scored.append({k: of_set["scores"][key]["rps"] for k, key in heads.items()})
     if name in scored[0]:

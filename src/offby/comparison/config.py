@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 Kind = Literal["classes", "number"]
 MODELS = ("network", "boosting")
 """What can learn by each loss."""
-REFERENCES = ("frequencies", "boosting", "pinball")
-"""What is judged beside the losses: class frequencies, scikit-learn's gradient
-boosting, and the network with 19 quantiles."""
+REFERENCES = ("frequencies", "linear", "boosting", "pinball")
+"""What is judged beside the losses: class frequencies, the linear model of statistics,
+scikit-learn's gradient boosting, and the network with 19 quantiles."""
 Network = Literal["ensemble", "perceptron"]
 StopOn = Literal["score", "own"]
 TransformChoice = Literal["auto", "none", "log", "yeo-johnson", "quantile"]

@@ -35,6 +35,7 @@ def not_tested(problem: Problem, config: CompareConfig) -> tuple[str, ...]:
         each
         for each in BASELINES
         if (each.classes if problem.kind == "classes" else each.numbers) is not None
+        and each.suits(problem)
     ]
     gaps += [
         f"the {each.title.removeprefix('the ')}, for scale"

@@ -150,9 +150,10 @@ def compare(
         notes: What was done to the data before, for the report.
         left_out: Why each column that is not in `X` was left out, for the report.
         command: How this was started, for the report.
-        references: Whether to judge class frequencies, scikit-learn's gradient boosting
-            and the network with 19 quantiles beside, or a list of those to judge:
-            "frequencies", "boosting", "pinball".
+        references: Whether to judge class frequencies, a linear model (of up to 1,000
+            rows of ordered classes), scikit-learn's gradient boosting and the network
+            with 19 quantiles beside; or a list of those to judge: "frequencies",
+            "linear", "boosting", "pinball".
         models: What learns by each loss beside the network: "auto" adds boosted trees,
             and the mean of both, if LightGBM is installed and there are references;
             ["network"] leaves them out.

@@ -5,20 +5,19 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import torch
 from jaxtyping import Float
 from numpy.typing import ArrayLike
 
+from offby.distribution._crps import crps_at
 from offby.distribution._histogram import Histogram
 from offby.distribution._mixture import mixture
 from offby.distribution._plot import plot
-from offby.distribution._rows import ROWS_AT_ONCE, Array, in_chunks
+from offby.distribution._rows import Array
 from offby.distribution.around import crps_around
 from offby.distribution.circular import check_on_a_line
 from offby.distribution.decide_number import best_number
 from offby.distribution.decisions import Metric
 from offby.distribution.given import frame
-from offby.distribution.sides import Sides
 
 
 @dataclass(frozen=True, eq=False, repr=False, init=False)
@@ -89,14 +88,8 @@ class BinnedDistribution(Histogram):
         if self.bins.wraps:
             rows = mass.reshape(-1, mass.shape[-1]).astype(np.float64)
             return crps_around(rows, self.bins, number).reshape(shape)
-        scores = []
-        for i, rows in in_chunks(mass.reshape(-1, mass.shape[-1])):
-            # Copies: torch warns about arrays that it may not write to.
-            values = torch.tensor(number[i : i + ROWS_AT_ONCE])
-            masses = torch.tensor(rows, dtype=torch.float64)
-            sides = Sides.of(masses, values, self.bins)
-            scores.append(sides.integral_of_squares())
-        return np.concatenate(scores or [number]).reshape(shape)
+        rows = mass.reshape(-1, mass.shape[-1])
+        return crps_at(rows, number.astype(np.float64), self.bins).reshape(shape)
 
     def quantile_loss(
         self, y: ArrayLike, level: ArrayLike

@@ -1,10 +1,11 @@
 """The distribution function of rows of masses, and its inverse: some rows at a time.
 
-In torch, whose running sums take a fifteenth of NumPy's time, and in float64.
+In float64. The running sums are made in C++, which keeps no more of them than it must;
+where there is none, in torch, whose sums take a fifteenth of NumPy's time.
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
@@ -13,6 +14,7 @@ from torch import Tensor
 from offby.bins import Bins
 from offby.distribution._rows import ROWS_AT_ONCE, Array, in_chunks
 from offby.distribution.half_normal import number_at, share_below
+from offby.kernels import masses as fast
 
 _LEAST = torch.finfo(torch.float64).tiny
 
@@ -28,7 +30,7 @@ def numbers_at(probs: Array, shares: Array, bins: Bins) -> Array:
 
 
 def _of_each(
-    function: Callable[[Tensor, Tensor, Bins], Tensor],
+    function: Callable[[np.ndarray, Tensor, Bins], Tensor],
     probs: Array,
     numbers: Array,
     bins: Bins,
@@ -47,47 +49,64 @@ def _of_each(
 
 
 def _filled(
-    function: Callable[[Tensor, Tensor, Bins], Tensor],
+    function: Callable[[np.ndarray, Tensor, Bins], Tensor],
     rows: Array,
     numbers: Array,
     bins: Bins,
     place: np.ndarray | None = None,
 ) -> Array:
     """The function of rows beside their numbers; of those at `place`, if given."""
-    device = bins.edges.device
     found = np.empty(numbers.shape)
     for start, beside in in_chunks(numbers):
         stop = start + ROWS_AT_ONCE
         some = rows[start:stop] if place is None else rows[place[start:stop]]
         # Copies: torch warns about arrays that it may not write to.
-        of_some = torch.tensor(some, device=device)
-        of_beside = torch.tensor(beside, dtype=torch.float64, device=device)
-        found[start:stop] = function(of_some, of_beside, bins).cpu().numpy()
+        of_beside = torch.tensor(beside, dtype=torch.float64, device=bins.edges.device)
+        found[start:stop] = function(some, of_beside, bins).cpu().numpy()
     return found
 
 
-def _masses_below(rows: Tensor, y: Tensor, bins: Bins) -> Tensor:
-    reached = rows.cumsum(-1, dtype=torch.float64)
+def _masses_below(rows: np.ndarray, y: Tensor, bins: Bins) -> Tensor:
     y = bins.on_grid(y)
     # On an inner edge it is the bin on the right, as in `Bins`.
     at = torch.bucketize(y, bins.edges[1:-1], right=True)
-    start, end = _around(reached, at)
+    _, start, end, total = _before(rows, at)
     below = start + (end - start) * share_below(y, at, bins)
-    return below / reached[:, -1:]
+    return below / total
 
 
-def _numbers_at(rows: Tensor, shares: Tensor, bins: Bins) -> Tensor:
-    reached = rows.cumsum(-1, dtype=torch.float64)
-    wanted = shares * reached[:, -1:]
+def _numbers_at(rows: np.ndarray, shares: Tensor, bins: Bins) -> Tensor:
+    at, start, end, total = _reaching(rows, shares)
+    share = ((shares * total - start) / (end - start)).clamp(0, 1)
+    return number_at(share, at, bins)
+
+
+def _before(rows: np.ndarray, at: Tensor) -> Sequence[Tensor]:
+    """Bins, mass before and up to each, and mass of the row."""
+    found = fast.before(rows, at.cpu().numpy())
+    if found is not None:
+        return _on(at.device, found)
+    reached = torch.tensor(rows, device=at.device).cumsum(-1, dtype=torch.float64)
+    return _around(reached, at)
+
+
+def _reaching(rows: np.ndarray, shares: Tensor) -> Sequence[Tensor]:
+    """The same of the bins where shares of the mass are reached."""
+    found = fast.reaching(rows, shares.cpu().numpy())
+    if found is not None:
+        return _on(shares.device, found)
+    reached = torch.tensor(rows, device=shares.device).cumsum(-1, dtype=torch.float64)
     # The least number, not 0: bins without mass before the first with mass are no part
     # of the support.
-    at = torch.searchsorted(reached, wanted.clamp(min=_LEAST))
-    at = at.clamp(max=rows.shape[-1] - 1)  # of what is no number
-    start, end = _around(reached, at)
-    return number_at(((wanted - start) / (end - start)).clamp(0, 1), at, bins)
+    wanted = (shares * reached[:, -1:]).clamp(min=_LEAST)
+    at = torch.searchsorted(reached, wanted)
+    return _around(reached, at.clamp(max=rows.shape[-1] - 1))  # of what is no number
 
 
-def _around(reached: Tensor, at: Tensor) -> tuple[Tensor, Tensor]:
-    """Mass below the start and the end of a bin."""
+def _on(device: torch.device, found: fast.Sums) -> list[Tensor]:
+    return [torch.from_numpy(part).to(device) for part in found]
+
+
+def _around(reached: Tensor, at: Tensor) -> list[Tensor]:
     start = reached.gather(-1, (at - 1).clamp(min=0)).where(at > 0, 0.0)
-    return start, reached.gather(-1, at)
+    return [at, start, reached.gather(-1, at), reached[:, -1:]]

@@ -158,13 +158,18 @@ class Histogram(Moments):
         >>> float(BinnedDistribution([0.5, 0.5], Bins([0, 1, 3])).prob(0.5, 2))
         0.5
         """
-        ends = self._given("low", low), self._given("high", high)
-        low, high = (end.values for end in ends)
-        mass = self._below(high) - self._below(low)
-        if not self.bins.wraps:
-            return mass
-        all_around = high - low >= float(self.bins.period)
-        return np.where(all_around, 1.0, np.where(mass < 0, mass + 1, mass))
+        lower, upper = self._given("low", low), self._given("high", high)
+        ends = np.broadcast_arrays(lower.values, upper.values)
+        # Beside each other in front of the batch: so the masses are gone through once.
+        apart = (1,) * (self.probs.ndim - 1 - ends[0].ndim)
+        both = np.stack(ends).reshape(2, *apart, *ends[0].shape)
+        below = self._below(both)
+        mass = below[1] - below[0]
+        if self.bins.wraps:
+            all_around = both[1] - both[0] >= float(self.bins.period)
+            mass = np.where(all_around, 1.0, np.where(mass < 0, mass + 1, mass))
+        named = upper if lower.series is None else lower
+        return named.like(mass, "prob")
 
     def interval(
         self, coverage: ArrayLike, *, kind: Literal["central", "shortest"] = "central"
@@ -187,16 +192,15 @@ class Histogram(Moments):
         [0.0, 1.0]
         """
         check_on_a_line("interval", self.bins)
-        inside = self._given("coverage", coverage, levels=True).values.astype(
-            np.float64
-        )
+        levels = self._given("coverage", coverage, levels=True)
+        inside = levels.values.astype(np.float64)
         if not ((inside >= 0) & (inside <= 1)).all():
             raise ValueError(f"coverage must lie between 0 and 1, got {coverage}")
         if kind == "central":
             ends = np.stack([(1 - inside) / 2, (1 + inside) / 2])
             apart = (1,) * (self.probs.ndim - 1 - inside.ndim)
             low, high = self._number_at(ends.reshape(2, *apart, *inside.shape))
-            return low, high
+            return levels.like(low, "low"), levels.like(high, "high")
         if kind != "shortest":
             raise ValueError(f'kind must be "central" or "shortest", got {kind!r}')
         shape = np.broadcast_shapes(inside.shape, self.probs.shape[:-1])
@@ -209,7 +213,7 @@ class Histogram(Moments):
         low, high = (
             np.concatenate(ends).reshape(shape) for ends in zip(*parts, strict=True)
         )
-        return low, high
+        return levels.like(low, "low"), levels.like(high, "high")
 
     def sample(
         self, n: int, random_state: RandomState = None

@@ -46,12 +46,6 @@ class Sides:
         below, above = mass_on_both_sides(mass)
         none = torch.zeros_like(mass[..., :1])
         start, end = torch.cat([none, below], -1), torch.cat([above, none], -1)
-        # Infinity is infinitely far away, also where there are tails.
-        outside = torch.zeros_like(y).masked_fill(y.isinf(), torch.inf)
-        if not bins.lower_tail:
-            outside = outside + (edges[0] - y).clamp(min=0)
-        if not bins.upper_tail:
-            outside = outside + (y - edges[-1]).clamp(min=0)
         beyond = []
         for tail in tails_of(bins, y):
             # The bin itself has no inside: all of it is in the part beyond.
@@ -67,7 +61,7 @@ class Sides:
             right=(widths * (1 - share)).to(mass.dtype),
             below=(start, start + mass * part),
             above=(end + mass * (1 - part), end),
-            outside=outside.to(mass.dtype),
+            outside=distance_outside(y, bins).to(mass.dtype),
             beyond=tuple(beyond),
         )
 
@@ -85,3 +79,15 @@ class Sides:
         inside = (left + right).sum(-1) / 3
         far = sum(end.integral_of_squares() for end in self.beyond)
         return inside + self.outside + far
+
+
+def distance_outside(y: Float[Tensor, "*batch"], bins: Bins) -> Float[Tensor, "*batch"]:
+    """Distance of numbers from the nearest edge, where no tail reaches."""
+    edges = bins.edges.to(y.device)
+    # Infinity is infinitely far away, also where there are tails.
+    outside = torch.zeros_like(y).masked_fill(y.isinf(), torch.inf)
+    if not bins.lower_tail:
+        outside = outside + (edges[0] - y).clamp(min=0)
+    if not bins.upper_tail:
+        outside = outside + (y - edges[-1]).clamp(min=0)
+    return outside

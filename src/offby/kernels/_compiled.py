@@ -7,7 +7,14 @@ from offby.grounds import Cuts
 from offby.kernels.cpp._library import LossCall, cuts_of
 
 
-@torch.library.custom_op("offby::rows", mutates_args=(), device_types="cpu")
+# PyTorch 2.4 does not know that list[Tensor] is a list of tensors.
+@torch.library.custom_op(
+    "offby::rows",
+    mutates_args=(),
+    device_types="cpu",
+    schema="(Tensor logits, Tensor? index, Tensor? value, Tensor? positions, "
+    "Tensor? edges, Tensor[] cuts, float[] factors, float power) -> (Tensor, Tensor)",
+)
 def _rows(
     logits: Tensor,
     index: Tensor | None,

@@ -37,7 +37,18 @@ def _step(
     return KernelStep(call)
 
 
-@torch.library.custom_op("offby::linear_rows", mutates_args=())
+# PyTorch 2.4 does not know that list[Tensor] is a list of tensors.
+_LOSS = (
+    "Tensor? index, Tensor? value, Tensor? positions, Tensor? edges, Tensor[] cuts, "
+    "float[] factors, float power, int? chunk"
+)
+
+
+@torch.library.custom_op(
+    "offby::linear_rows",
+    mutates_args=(),
+    schema=f"(Tensor hidden, Tensor weight, Tensor? bias, {_LOSS}) -> Tensor",
+)
 def _rows(
     hidden: Tensor,
     weight: Tensor,
@@ -57,7 +68,12 @@ def _rows(
     return run(layer, _step(hidden, numbers, cuts, factors, power))[0]
 
 
-@torch.library.custom_op("offby::linear_slopes", mutates_args=())
+@torch.library.custom_op(
+    "offby::linear_slopes",
+    mutates_args=(),
+    schema="(Tensor hidden, Tensor weight, Tensor? bias, Tensor upstream, "
+    f"Tensor? kept, {_LOSS}, bool[] wanted) -> (Tensor, Tensor, Tensor, Tensor)",
+)
 def _slopes(
     hidden: Tensor,
     weight: Tensor,

@@ -11,6 +11,7 @@ from torch.autograd import forward_ad
 
 from offby.bins import Bins
 from offby.grounds import Ground, Line, Tree
+from offby.kernels._impl import wanted
 from offby.kernels._memory import not_in_memory
 from offby.kernels._terms import ON_A_GROUND, Term
 from offby.kernels.cpp import _library
@@ -43,6 +44,23 @@ def unsupported_reason(
         or _wrong_kind(kernel, logits, target, terms)
         or _missing(kernel)
     )
+
+
+def cpp_runs() -> bool:
+    """Whether C++ is to be used for what is no loss, and is there.
+
+    Raises:
+        RuntimeError: If it is asked for by name and is not there.
+    """
+    form = wanted()
+    if form not in ("auto", "cpp"):
+        return False
+    library = _library.load()
+    if isinstance(library, str) and form == "cpp":
+        raise RuntimeError(
+            f'impl="cpp" cannot run here: {library}; use impl="auto" or "torch"'
+        )
+    return not isinstance(library, str)
 
 
 def transformed() -> str:

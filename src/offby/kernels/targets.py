@@ -10,9 +10,8 @@ import torch
 from torch import Tensor
 
 from offby.bins import Bins
-from offby.kernels._impl import wanted
 from offby.kernels._memory import not_in_memory
-from offby.kernels._support import transformed
+from offby.kernels._support import cpp_runs, transformed
 from offby.kernels.cpp import _library
 
 _TWO_HOT, _HL_GAUSS = range(2)
@@ -62,13 +61,7 @@ def _runs_on(values: Tensor, bins: Bins) -> bool:
         return False
     if transformed() or not (_is_plain(values) and _is_plain(bins.edges)):
         return False
-    form = wanted()
-    library = _library.load() if form in ("auto", "cpp") else ""
-    if isinstance(library, str) and form == "cpp":
-        raise RuntimeError(
-            f'impl="cpp" cannot run here: {library}; use impl="auto" or "torch"'
-        )
-    return not isinstance(library, str)
+    return cpp_runs()
 
 
 def _is_plain(numbers: Tensor) -> bool:

@@ -9,7 +9,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from offby.losses._masses import full_product
-from offby.losses._solvers import rows_of_every_example
+from offby.losses._solvers import run_on_examples
 
 # Operators of PyTorch, for the solver stops when its numbers say so: a compiler,
 # fake tensors and transforms see one step, and need not look into it.
@@ -55,8 +55,8 @@ def _(log_p, q, cost, epsilon, max_iter, tolerance):
     return torch.empty_like(log_p), torch.empty_like(log_p)
 
 
-_symmetric.register_vmap(rows_of_every_example(_symmetric, 1))
-_debiased.register_vmap(rows_of_every_example(_debiased, 2))
+run_on_examples(_symmetric, 1)
+run_on_examples(_debiased, 2)
 
 
 def symmetric_potential(

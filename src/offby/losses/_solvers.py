@@ -1,18 +1,18 @@
 """Solvers as operators of PyTorch: how they run over a batch of examples."""
 
-from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import Tensor
 
 
-def rows_of_every_example(solve: Callable[..., Any], n_masses: int) -> Any:
-    """The rule of `torch.vmap` for a solver: the examples are further rows.
+def run_on_examples(solve: Any, n_masses: int) -> None:
+    """Give a solver the rule of `torch.vmap`: the examples are further rows.
 
     Args:
-        solve: Takes rows of masses, a matrix of costs, and settings that are no
-            tensors; returns a tensor or a tuple of them, a row for each row.
+        solve: The operator. It takes rows of masses, a matrix of costs, and settings
+            that are no tensors; returns a tensor or a tuple of them, a row for each
+            row.
         n_masses: How many tensors of masses it takes.
     """
 
@@ -31,7 +31,8 @@ def rows_of_every_example(solve: Callable[..., Any], n_masses: int) -> Any:
             )
         return solved, (0,) * len(solved) if isinstance(solved, tuple) else 0
 
-    return rule
+    if hasattr(solve, "register_vmap"):  # from PyTorch 2.5 on
+        solve.register_vmap(rule)
 
 
 def _examples_first(given: Tensor, at: int | None, n: int) -> Tensor:

@@ -7,7 +7,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from offby.losses._solvers import rows_of_every_example
+from offby.losses._solvers import run_on_examples
 
 
 def transport_cost(
@@ -44,7 +44,7 @@ def _(p: Tensor, q: Tensor, cost: Tensor) -> tuple[Tensor, Tensor]:
     return p.new_empty(p.shape), p.new_empty(p.shape)
 
 
-_worth.register_vmap(rows_of_every_example(_worth, 2))
+run_on_examples(_worth, 2)
 
 
 def _dual(

@@ -1,7 +1,7 @@
 """`GroundBuffers`: a ground or a grid as a part of a module."""
 
 from dataclasses import fields
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeGuard, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -91,5 +91,5 @@ class GroundBuffers(nn.Module, Generic[Setting]):
         return repr(self.on_host())
 
 
-def _is_plain(found: Tensor | None) -> bool:
+def _is_plain(found: Tensor | None) -> TypeGuard[Tensor]:
     return type(found) is Tensor and not is_functorch_wrapped_tensor(found)

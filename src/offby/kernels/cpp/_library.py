@@ -21,7 +21,7 @@ from offby.kernels._layout import (
 )
 
 FILE = Path(__file__).with_name("offby_kernels.so")
-_VERSION = 5
+_VERSION = 6
 DTYPES = {torch.float32: 0, torch.bfloat16: 1, torch.float64: 2}
 _NUMBERS = (c_float, c_float, c_double)
 """What a loss is held in, by the place of its logits' dtype."""
@@ -91,6 +91,7 @@ def _opened(file: Path) -> Library:
     for boost in (handle.offby_boost_single, handle.offby_boost_double):
         boost.argtypes, boost.restype = (c_char_p,), c_int64
     handle.offby_targets.argtypes, handle.offby_targets.restype = (c_char_p,), None
+    handle.offby_masses.argtypes, handle.offby_masses.restype = (c_char_p,), None
     handle.offby_use_threads.argtypes = (c_void_p, c_int64)
     handle.offby_use_threads.restype = None
     handle.offby_is_scale.argtypes = (c_void_p, c_int64, c_double, c_int32)

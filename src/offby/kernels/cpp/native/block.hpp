@@ -52,9 +52,19 @@ static void block(const Task& task, int64_t first, int64_t count, const float* s
     for (int64_t k = 0; k < K; k++) take(k, load(x + k * job.logits_class));
   else if (beside)
     for (int64_t k = 0; k < K; k++) take(k, load_few(x + k * job.logits_class, count));
+  else if (count == n && K >= n)
+    for (int64_t k = 0; k < K; k += n) {
+      // The last columns once more, together with those before them.
+      if (k + n > K) k = K - n;
+      V v[n];
+#pragma GCC unroll 16
+      for (int i = 0; i < n; i++) v[i] = load(x + i * job.logits_outer + k);
+      turn(v);
+#pragma GCC unroll 16
+      for (int i = 0; i < n; i++) take(k + i, v[i]);
+    }
   else
     for (int64_t k = 0; k < K; k += n) {
-      // The last columns once more, together with those before them, or fewer.
       if (k + n > K && K >= n) k = K - n;
       V v[n];
       for (int i = 0; i < n; i++) {
@@ -66,21 +76,34 @@ static void block(const Task& task, int64_t first, int64_t count, const float* s
         if (k + i < K) take(k + i, v[i]);
     }
 
-  // The true class goes its own way: its mass may be all but one.
-  for (int i = 0; i < n; i++) {
-    float& mine = e[truth[i] * n + i];
-    own[i] = mine;
-    mine = -std::numeric_limits<float>::infinity();
+  // The true class goes its own way: its mass may be all but one. Of few classes it is told
+  // by comparing, for what was just written number by number is slow to read as a vector.
+  const bool few = K <= 32;
+  V xy{};
+  if (!few) {
+    for (int i = 0; i < n; i++) {
+      float& mine = e[truth[i] * n + i];
+      own[i] = mine;
+      mine = -std::numeric_limits<float>::infinity();
+    }
+    xy = load(own);
   }
-  Running<V> total, upper;
-  for (int64_t k = 0; k < K; k++) {
-    V v = exponential(load(e + k * n) - m);
+  Running<V> total;
+  auto weigh = [&](int64_t k, V v) {
     store(e + k * n, v);
     total.recent += v;
-    if (asks<Terms>(job, SQUARED_EMD)) upper.recent += select(it.left_of_truth(k), V{}, v);
-    if (k % 32 == 31) total.move(), upper.move();
-  }
-  const V rest = total.value(), right = upper.value(), xy = load(own);
+    if (k % 32 == 31) total.move();
+  };
+  if (few)
+    for (int64_t k = 0; k < K; k++) {
+      const V x = load(e + k * n);
+      const M eq = it.true_class(k);
+      xy = select(eq, x, xy);
+      weigh(k, select(eq, V{}, exponential(x - m)));
+    }
+  else
+    for (int64_t k = 0; k < K; k++) weigh(k, exponential(load(e + k * n) - m));
+  const V rest = total.value();
   it.ey = exponential(xy - m);
   it.Z = rest + it.ey;
   it.iZ = 1 / it.Z;
@@ -99,7 +122,7 @@ static void block(const Task& task, int64_t first, int64_t count, const float* s
     it.sure = sure;
     it.find_modes();
   }
-  if (asks<Terms>(job, SQUARED_EMD)) it.squared_emd(float(factor[SQUARED_EMD]), rest - right, right);
+  if (asks<Terms>(job, SQUARED_EMD)) it.squared_emd(float(factor[SQUARED_EMD]), rest);
   if (asks<Terms>(job, TREE)) it.tree(float(factor[TREE]), rank, leaf);
   if (asks<Terms>(job, WASSERSTEIN)) it.wasserstein(float(factor[WASSERSTEIN]));
   if (asks<Terms>(job, CRPS) || asks<Terms>(job, CUMULATIVE))
@@ -127,6 +150,16 @@ static void block(const Task& task, int64_t first, int64_t count, const float* s
       for (int64_t k = 0; k < K; k++) store(g + k * job.gradient_class, slope(k));
     else if (beside)
       for (int64_t k = 0; k < K; k++) store_few(g + k * job.gradient_class, slope(k), count);
+    else if (count == n && K >= n)
+      for (int64_t k = 0; k < K; k += n) {
+        if (k + n > K) k = K - n;
+        V v[n];
+#pragma GCC unroll 16
+        for (int i = 0; i < n; i++) v[i] = slope(k + i);
+        turn(v);
+#pragma GCC unroll 16
+        for (int i = 0; i < n; i++) store(g + i * job.gradient_outer + k, v[i]);
+      }
     else
       for (int64_t k = 0; k < K; k += n) {
         if (k + n > K && K >= n) k = K - n;

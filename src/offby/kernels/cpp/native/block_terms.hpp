@@ -64,28 +64,30 @@ template <unsigned Terms> struct Block {
     mode = select(sure, mode, y);
   }
 
-  void squared_emd(float factor, V left_of_truth, V right_of_truth) {
+  // `rest`: all mass but that of the truth.
+  void squared_emd(float factor, V rest) {
     Running<V> F, B, squares;
-    V minus_right = -right_of_truth;
+    const V minus = -rest;
+    const float* gap = ground.gap;  // in a register: a store of floats might change it
+    V at_truth{};
     for (int64_t k = 0; k < K; k++) {
-      M eq = true_class(k);
-      // Mass up to here; from the truth on minus what is left of the mass right of it: an
-      // error of rounding is small beside the first of these tails, which weighs in every
-      // slope on that side.
-      F.recent = select(eq, V{}, F.recent + load(e + k * n));
-      F.moved = select(eq, minus_right, F.moved);
-      V mass = F.value();
-      store(h + k * n, B.value());
-      V f = ground.gap[k] * mass;
+      // Mass up to here, from the truth on less all of it: minus what is right of here. What
+      // is lost by the difference is small beside the rest, whose slopes are the largest.
+      const M eq = true_class(k);
+      F.recent += select(eq, minus, load(e + k * n));
+      V mass = F.value(), before = B.value();
+      store(h + k * n, before);
+      at_truth = select(eq, before, at_truth);
+      V f = gap[k] * mass;
       squares.recent += f * mass;
       B.recent += f;
       if (k % 32 == 31) F.move(), B.move(), squares.move();
     }
-    if (some_sure) from_the_right(-left_of_truth);
+    if (some_sure && from_the_right(minus)) at_truth = at_class(h, y);
     // Rising to the truth, falling from it: the slopes upside down, but for the constant.
     fresh = false;
     times = -2 * factor * iZ;
-    V at_truth = at_class(h, y), value = squares.value() * iZ * iZ, mean = 2 * factor * value;
+    V value = squares.value() * iZ * iZ, mean = 2 * factor * value;
     offset = -at_truth;
     loss += factor * value;
     if (some_sure) {
@@ -103,18 +105,18 @@ template <unsigned Terms> struct Block {
   }
   // The same sums in lanes that are sure of a class right of the truth: beside a mode there
   // the sums from the left would be small differences of large ones.
-  void from_the_right(V minus_left) {
+  bool from_the_right(V minus) {
     M right = sure & (mode > y);
-    if (!any(right)) return;
+    if (!any(right)) return false;
     Running<V> F, B;
     for (int64_t k = K - 1; k >= 0; k--) {
       M eq = true_class(k);
       B.recent += ground.gap[k] * F.value();
       store(h + k * n, select(right, B.value(), load(h + k * n)));
-      F.recent = select(eq, V{}, F.recent + load(e + k * n));
-      F.moved = select(eq, minus_left, F.moved);
+      F.recent += select(eq, minus, load(e + k * n));
       if (k % 32 == 0) F.move(), B.move();
     }
+    return true;
   }
 
   // As in row_terms.hpp.

@@ -12,6 +12,7 @@
 
 #include "boosting_job.hpp"
 #include "job.hpp"
+#include "masses.hpp"
 #include "targets_job.hpp"
 
 #if defined(_WIN32)
@@ -250,10 +251,22 @@ void targets(const TargetsJob& job) {
               (void*)&job);
 }
 
+void of_masses(const MassesJob& job) {
+  if (job.rows <= 0) return;
+  const int64_t grain = 32768 / job.bins;
+  in_parallel(job.rows, grain > 4 ? grain : 4,
+              [](int64_t begin, int64_t end, void* with) {
+                const MassesJob& job = *(const MassesJob*)with;
+                if (job.single) masses::rows<float>(job, begin, end);
+                else masses::rows<double>(job, begin, end);
+              },
+              (void*)&job);
+}
+
 }  // namespace
 
 // Goes up whenever `Job` or a function here changes.
-OFFBY_API int32_t offby_version() { return 5; }
+OFFBY_API int32_t offby_version() { return 6; }
 OFFBY_API int32_t offby_sizeof_job() { return int32_t(sizeof(Job)); }
 // Name of a level; null past the last, empty if this machine lacks it.
 OFFBY_API const char* offby_level(int32_t i) {
@@ -279,6 +292,9 @@ OFFBY_API int32_t offby_sizeof_boosting_job(int32_t single) {
 // Targets of numbers that are distributions over bins.
 OFFBY_API void offby_targets(const TargetsJob* job) { targets(*job); }
 OFFBY_API int32_t offby_sizeof_targets_job() { return int32_t(sizeof(TargetsJob)); }
+// Running sums of rows of masses, or their scores.
+OFFBY_API void offby_masses(const MassesJob* job) { of_masses(*job); }
+OFFBY_API int32_t offby_sizeof_masses_job() { return int32_t(sizeof(MassesJob)); }
 // Whether every number is the scale.
 OFFBY_API int32_t offby_is_scale(const void* upstream, int64_t n, double scale, int32_t dtype) {
   bool alike = true;

@@ -2,6 +2,7 @@
 // in float64, for the few rows that float32 cannot do justice.
 #pragma once
 #include "row_cumulative.hpp"
+#include "row_segments.hpp"
 
 namespace OFFBY_LEVEL {
 
@@ -32,6 +33,11 @@ static void row(const Task& task, int64_t r, double scale) {
   }
   const int64_t y = job.index ? job.index[r] : cut.bin;
   if (y < 0 || y >= K) return no_class<T, C>(job, r);
+  constexpr unsigned both = 1u << SQUARED_EMD | 1u << CROSS_ENTROPY;
+  if constexpr (sizeof(C) == sizeof(float) && (Terms == 1u << SQUARED_EMD || Terms == both)) {
+    const bool dense = job.logits_class == 1 && (!job.gradient || job.gradient_class == 1);
+    if (dense && K > least_in_segments && row_in_segments<T, Terms>(task, r, float(scale))) return;
+  }
 
   thread_local Memory memory;
   const int64_t stride = (K + 63) / 64 * 64 + 64;

@@ -12,9 +12,12 @@
 namespace OFFBY_LEVEL {
 
 template <class T> OFFBY_INLINE const T* logits_of(const Job& job, int64_t r) {
+  // A division costs as much as the exponentials of a vector.
+  if (job.inner == 1) return (const T*)job.logits + r * job.logits_outer;
   return (const T*)job.logits + r / job.inner * job.logits_outer + r % job.inner * job.logits_inner;
 }
 template <class T> OFFBY_INLINE T* gradient_of(const Job& job, int64_t r) {
+  if (job.inner == 1) return (T*)job.gradient + r * job.gradient_outer;
   return (T*)job.gradient + r / job.inner * job.gradient_outer +
          r % job.inner * job.gradient_inner;
 }

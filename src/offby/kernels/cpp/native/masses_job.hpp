@@ -1,0 +1,19 @@
+// What one call on rows of masses asks for. offby/kernels/masses.py mirrors it.
+#pragma once
+#include <cstdint>
+
+enum OfMasses : int32_t { BEFORE, REACH, SCORE };
+
+struct MassesJob {
+  const void* masses;     // rows times bins
+  const double* numbers;  // rows times each; REACH: shares of the mass, SCORE: true numbers
+  const double* edges;    // SCORE: of the bins, bins + 1 of them
+  const double* widths;   // SCORE: of the bins; 0 of one that is not to be integrated over
+  int64_t* at;            // rows times each; BEFORE: bins that are given, REACH: that are found
+  double* start;          // rows times each: mass before the bin; SCORE: the integral
+  double* end;            // rows times each: mass before the end of the bin
+  double* total;          // rows: mass of all bins
+  int64_t rows, bins, each;
+  int32_t kind;
+  int32_t single;         // the masses are float32, not float64
+};
