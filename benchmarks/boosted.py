@@ -110,9 +110,9 @@ def timed(cls: type) -> type:
     """The estimator, which notes the CPU seconds of its fit in an ensemble."""
 
     class Timed(cls):
-        def _fit(self, X, y, sample_weight):
+        def _fit(self, *rows):
             begun = time.process_time()
-            found = super()._fit(X, y, sample_weight)
+            found = super()._fit(*rows)
             self.fit_seconds_ = time.process_time() - begun
             return found
 
