@@ -25,7 +25,7 @@ import numpy as np
 import polars as pl
 import torch
 from boosted import read, sets_of
-from why import Cell
+from why_problems import Cell
 
 from offby.comparison.fits import Fit, fit_loss
 from offby.comparison.methods.boosted import boostable, boosted

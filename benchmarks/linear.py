@@ -24,6 +24,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 import class_chunks
 from cpu import CLOCKS, WARM, machine, peak_mib, seconds
+from cpu_page import CLOCK_NAMES
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULT = ROOT / "benchmarks" / "results" / "linear.json"
@@ -201,11 +202,10 @@ def _table(record: dict[str, Any]) -> str:
                 else f"{figure['ratio']:.2f}, {figure['mib']:.0f} MiB"
             )
         lines.append(f"| {title} | {' | '.join(cells)} |")
-    clock = {"wall": "on the wall", "cpu": "of processor time, beside other work"}
     made = record["machine"]
     lines += [
         "",
-        f"Medians of {record['rounds']} rounds {clock[record['clock']]}, "
+        f"Medians of {record['rounds']} rounds {CLOCK_NAMES[record['clock']]}, "
         f"{made['threads']} thread{'s' * (made['threads'] != 1)}, "
         f"{made['kernels']}, PyTorch {made['torch']}.",
     ]

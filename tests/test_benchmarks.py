@@ -13,24 +13,26 @@ import torch
 from torch.nn import functional as F
 from torch.testing import assert_close
 
-from benchmarks import cpu, linear
+from benchmarks import cpu, cpu_page, linear
 from offby.kernels.cpp import _library
 
 BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
 
 
-@pytest.mark.parametrize("page", cpu.PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", cpu_page.PAGES, ids=lambda page: page.name)
 def test_pages_show_the_speeds_that_were_measured(page):
-    record = json.loads(cpu.RESULT.read_text(encoding="utf-8"))
-    assert cpu.PAGES[page](record) in page.read_text(encoding="utf-8")
+    record = json.loads(cpu_page.RESULT.read_text(encoding="utf-8"))
+    assert cpu_page.PAGES[page](record) in page.read_text(encoding="utf-8")
 
 
 def test_a_missed_goal_is_set_in_bold():
-    record = json.loads(cpu.RESULT.read_text(encoding="utf-8"))
-    for name, goals in cpu.GOALS.items():
+    record = json.loads(cpu_page.RESULT.read_text(encoding="utf-8"))
+    for name, goals in cpu_page.GOALS.items():
         for shape, goal in zip(cpu.SHAPES, goals, strict=True):
             record["ratios"][shape][name]["ratio"] = goal + 0.1
-    assert cpu.table(record).count("**") >= 2 * len(cpu.GOALS) * len(cpu.SHAPES)
+    assert cpu_page.table(record).count("**") >= 2 * len(cpu_page.GOALS) * len(
+        cpu.SHAPES
+    )
 
 
 def test_the_page_of_grids_shows_what_was_measured(monkeypatch):

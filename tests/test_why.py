@@ -1,60 +1,59 @@
 """What is said of the data is what was studied."""
 
 import json
-import runpy
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from benchmarks import why, why_problems, why_summary
 from offby.comparison import Comparison, compare
 from offby.comparison import why as _reasons
 from offby.comparison.networks import Settings
 
 ROOT = Path(__file__).parents[1]
-WHY = runpy.run_path(str(ROOT / "benchmarks" / "why.py"))
 SHORT = Settings(max_iter=3, hidden_layer_sizes=(8,))
 
 
 def test_page_and_package_tell_what_was_measured():
-    found = WHY["summary"](json.loads(WHY["OUT"].read_text()))
-    assert json.loads(WHY["PACKAGED"].read_text()) == found
+    found = why_summary.summary(json.loads(why.OUT.read_text()))
+    assert json.loads(why.PACKAGED.read_text()) == found
     text = (ROOT / "docs" / "why.md").read_text(encoding="utf-8")
-    for kind, metrics in WHY["METRICS"].items():
+    for kind, metrics in why_summary.METRICS.items():
         for metric in metrics:
-            assert WHY["ranks_table"](found, kind, metric) in text
-            assert WHY["bands_table"](found, kind, metric) in text
+            assert why_summary.ranks_table(found, kind, metric) in text
+            assert why_summary.bands_table(found, kind, metric) in text
 
 
 def test_a_rank_correlation_has_the_interval_of_its_sets():
     rng = np.random.default_rng(0)
     sets = np.repeat(np.arange(20), 5)
     x = rng.normal(size=100)
-    assert WHY["rank_correlation"](x, np.exp(x), sets) == pytest.approx((1, 1, 1))
-    _, low, high = WHY["rank_correlation"](x, rng.normal(size=100), sets)
+    assert why_summary.rank_correlation(x, np.exp(x), sets) == pytest.approx((1, 1, 1))
+    _, low, high = why_summary.rank_correlation(x, rng.normal(size=100), sets)
     assert low < 0 < high
     # What differs between sets only is known from 20 of them, not from 100 problems.
     by_set = rng.normal(size=(2, 20)).repeat(5, axis=1)
-    _, low, high = WHY["rank_correlation"](*by_set, sets)
-    _, lower, higher = WHY["rank_correlation"](*by_set, np.arange(100))
+    _, low, high = why_summary.rank_correlation(*by_set, sets)
+    _, lower, higher = why_summary.rank_correlation(*by_set, np.arange(100))
     assert high - low > 1.5 * (higher - lower)
 
 
 def test_a_loss_without_a_finite_log_score_gains_nothing():
     cell = {"scores": {"ce": {"log_score": 1.0}, "emd2": {"log_score": None}}}
-    assert WHY["gain"](cell, "emd2", "log_score") == -np.inf
-    assert WHY["_band"](np.array([-np.inf, -np.inf, 1.0]))["quartiles"][1] is None
+    assert why_summary.gain(cell, "emd2", "log_score") == -np.inf
+    assert why_summary.band(np.array([-np.inf, -np.inf, 1.0]))["quartiles"][1] is None
 
 
 @pytest.mark.slow
 def test_a_cell_of_the_study_is_measured():
-    X, y = WHY["drawn"]("wild", 0.4, 160, 0)
-    y = WHY["in_classes"](y, 5, "uneven")
-    batch = [WHY["_cell"](X, y, "classes", 5, 60, "wild")] * 2
-    (row,) = WHY["measure"](batch)
+    X, y = why_problems.drawn("wild", 0.4, 160, 0)
+    y = why_problems.in_classes(y, 5, "uneven")
+    batch = [why_problems.cell_of(X, y, "classes", 5, 60, "wild")] * 2
+    (row,) = why.measure(batch)
     assert row["factors"]["rows"] == 12
     assert row["factors"]["imbalance"] > 1.1
-    assert set(row["scores"]) == {"ce", *WHY["LOSSES"]}
+    assert set(row["scores"]) == {"ce", *why_summary.LOSSES}
     assert 0 < row["scores"]["cce"]["rps"] < 2
 
 

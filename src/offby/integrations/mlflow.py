@@ -12,12 +12,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from mlflow.artifacts import (  # pyright: ignore[reportMissingImports]
+    download_artifacts,
+)
 from mlflow.models import Model  # pyright: ignore[reportMissingImports]
 from mlflow.pyfunc import add_to_model  # pyright: ignore[reportMissingImports]
 from mlflow.tracking import fluent  # pyright: ignore[reportMissingImports]
-from mlflow.tracking.artifact_utils import (  # pyright: ignore[reportMissingImports]
-    _download_artifact_from_uri,
-)
 
 import offby
 from offby import models
@@ -163,7 +163,7 @@ def load_model(model_uri: str) -> Any:
     Args:
         model_uri: A folder, or the `model_uri` of a logged model.
     """
-    return models.load(Path(_download_artifact_from_uri(model_uri)) / _FILE)
+    return models.load(Path(download_artifacts(artifact_uri=model_uri)) / _FILE)
 
 
 class _Forecaster:
