@@ -68,53 +68,37 @@ def row(found: dict, name: str, pairs: dict[str, str]) -> str:
     return f"| {name} | {' | '.join(cells)} | {seconds(found, pairs)} |"
 
 
-def _table(first: str, rows: Iterable[str]) -> str:
+def _table(first: str, found: dict, pairs_of: dict[str, dict[str, str]]) -> str:
+    """A line for each name: its pairs of head and loss, each with its base."""
     head = f"| {first} | {COLUMNS} |"
-    return "\n".join([head, "|---" * (head.count("|") - 1) + "|", *rows])
+    lines = [row(found, name, pairs) for name, pairs in pairs_of.items()]
+    return "\n".join([head, "|---" * (head.count("|") - 1) + "|", *lines])
 
 
 def by_loss(found: dict) -> str:
     """Every loss beside cross-entropy under the same head, all heads together."""
-    return _table(
-        "loss",
-        (
-            row(
-                found,
-                loss,
-                {f"{head} | {loss}": f"{head} | {PLAIN_LOSS}" for head in HEADS},
-            )
-            for loss in LOSSES
-        ),
-    )
+    pairs_of = {
+        loss: {f"{head} | {loss}": f"{head} | {PLAIN_LOSS}" for head in HEADS}
+        for loss in LOSSES
+    }
+    return _table("loss", found, pairs_of)
 
 
 def by_head(found: dict) -> str:
     """Every head beside the plain layer under the same loss, all losses together."""
-    return _table(
-        "head",
-        (
-            row(
-                found,
-                head,
-                {f"{head} | {loss}": f"{PLAIN_HEAD} | {loss}" for loss in LOSSES},
-            )
-            for head in HEADS
-        ),
-    )
+    pairs_of = {
+        head: {f"{head} | {loss}": f"{PLAIN_HEAD} | {loss}" for loss in LOSSES}
+        for head in HEADS
+    }
+    return _table("head", found, pairs_of)
 
 
 def every_pair(found: dict) -> str:
     """Every head under every loss beside the plain layer under cross-entropy."""
-    pairs = [(head, loss) for head in HEADS for loss in LOSSES]
-    pairs += [(ANSWERS, loss) for loss in LEVEL_LOSSES]
+    names = [f"{head} | {loss}" for head in HEADS for loss in LOSSES]
+    names += [f"{ANSWERS} | {loss}" for loss in LEVEL_LOSSES]
     base = f"{PLAIN_HEAD} | {PLAIN_LOSS}"
-    return _table(
-        "head | loss",
-        (
-            row(found, f"{head} | {loss}", {f"{head} | {loss}": base})
-            for head, loss in pairs
-        ),
-    )
+    return _table("head | loss", found, {name: {name: base} for name in names})
 
 
 def by_set(found: dict) -> str:

@@ -48,7 +48,7 @@ def _leaderboard(comparison: Comparison) -> Any:
         arrow = "↓" if metric.lower_is_better else "↑"
         table.add_column(plain(f"{metric.title} {arrow}"), justify="right")
     table.add_column(plain(f"by {shown[0].title}, compared with the best model"))
-    table.add_column("fit s", justify="right")
+    table.add_column("s, all fits", justify="right")
     seconds = comparison.timing.fits
     columns = [_column(comparison, metric) for metric in shown]
     compared = {k: said.answer(d) for k, d in comparison.from_best(shown[0]).items()}
