@@ -33,9 +33,9 @@ def test_a_rank_correlation_has_the_interval_of_its_sets():
     _, low, high = why_summary.rank_correlation(x, rng.normal(size=100), sets)
     assert low < 0 < high
     # What differs between sets only is known from 20 of them, not from 100 problems.
-    by_set = rng.normal(size=(2, 20)).repeat(5, axis=1)
-    _, low, high = why_summary.rank_correlation(*by_set, sets)
-    _, lower, higher = why_summary.rank_correlation(*by_set, np.arange(100))
+    first, second = rng.normal(size=(2, 20)).repeat(5, axis=1)
+    _, low, high = why_summary.rank_correlation(first, second, sets)
+    _, lower, higher = why_summary.rank_correlation(first, second, np.arange(100))
     assert high - low > 1.5 * (higher - lower)
 
 
