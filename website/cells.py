@@ -75,10 +75,12 @@ def run(path: Path, arguments: Sequence[str] = ()) -> list[Output]:
     matplotlib.use("agg")
     matplotlib.rcParams["svg.hashsalt"] = "offby"
     module = types.ModuleType("__main__")
+    script = path.read_text(encoding="utf-8")
     module.__file__ = str(path)
+    module.__doc__ = ast.get_docstring(ast.parse(script), clean=False)
     found = []
     with _as_main(path, module, arguments):
-        for cell in split(path.read_text(encoding="utf-8")):
+        for cell in split(script):
             printed = io.StringIO()
             if not cell.is_text:
                 # Errors and tracebacks then name the line of the script.

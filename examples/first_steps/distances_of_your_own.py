@@ -28,5 +28,5 @@ for name, ground in {"ages": ages, "days": days, "animals": animals}.items():
 figure, rows = pyplot.subplots(1, 4, figsize=(9, 2.4))
 names = ("Line", "Circle", "Tree", "Costs")
 for axes, name, ground in zip(rows, names, (ages, days, animals, travel), strict=True):
-    axes.imshow(ground.cost, cmap="Blues")
+    axes.imshow(ground.cost.numpy(), cmap="Blues")
     axes.set(title=name, xticks=[], yticks=[])

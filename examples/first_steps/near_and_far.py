@@ -29,7 +29,9 @@ for name, loss in {
 figure, (left, right) = pyplot.subplots(1, 2, figsize=(7, 2.2), sharey=True)
 for axes, probs, title in ((left, near, "off by one"), (right, far, "off by three")):
     axes.bar(
-        range(1, 6), probs, color=["#0072b2" if k == 3 else "#afb8c1" for k in range(5)]
+        range(1, 6),
+        probs.numpy(),
+        color=["#0072b2" if k == 3 else "#afb8c1" for k in range(5)],
     )
     axes.set(title=title, xlabel="class (blue is the truth)")
 left.set_ylabel("probability")

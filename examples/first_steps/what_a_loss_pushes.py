@@ -32,7 +32,7 @@ for name, taken in found.items():
 figure, rows = pyplot.subplots(2, 2, figsize=(7, 4), sharex=True)
 for axes, (name, taken) in zip(rows.flat, found.items(), strict=True):
     colors = ["#0072b2" if push > 0 else "#d55e00" for push in taken.pushes]
-    axes.bar(range(1, 8), taken.pushes, color=colors)
+    axes.bar(range(1, 8), taken.pushes.numpy(), color=colors)
     axes.axhline(0, color="black", linewidth=0.5)
     axes.set_title(name)
 figure.supylabel("push on the logit")
