@@ -167,7 +167,7 @@ def test_the_variance_of_a_narrow_forecast_keeps_its_digits(at):
     bins = Bins([-1e6, -1e6 + 1e-3, 1e6, 1e6 + 1e-3])
     sure = np.eye(3)[at]
     width = float(bins.widths[at])
-    found = BinnedDistribution([sure, [0.25, 0.5, 0.25]], bins).var()
+    found = BinnedDistribution(np.array([sure, [0.25, 0.5, 0.25]]), bins).var()
     np.testing.assert_allclose(found[0], width**2 / 12, rtol=1e-12)
     np.testing.assert_allclose(found[1], 1e12 / 2 + 4e12 / 24, rtol=1e-8)
 
