@@ -21,9 +21,11 @@ from boosted import (
     known_folds,
     sets_of,
 )
+from ranks import Ranks, draw
 from scipy.stats import gmean
 
-PAGE = Path(__file__).parents[1] / "docs" / "boosted.md"
+DOCS = Path(__file__).parents[1] / "docs"
+PAGE, PICTURE = DOCS / "boosted.md", DOCS / "ranks.svg"
 MARKERS = (
     "<!-- results: benchmarks/boosted.py table -->",
     "<!-- end of results -->",
@@ -161,6 +163,21 @@ def coverage(kind: str) -> list[str]:
     return lines
 
 
+def ranks(kind: str) -> Ranks | None:
+    """Of all models that have run all folds of every set; None if these are few."""
+    cells_of = list(known_folds().get(kind, {}).values())
+    every = [*OURS, *rivals(kind)]
+    rows = []
+    for cells in cells_of:
+        folds = common(cells, [ENSEMBLE, BASE])
+        rows.append([mean(cells, model, SCORES[kind], folds) for model in every])
+    complete = [place for place in range(len(every)) if all(r[place] for r in rows)]
+    if len(complete) < 3 or len(rows) < 3:
+        return None
+    scores = np.array([[row[place] for place in complete] for row in rows])
+    return Ranks.of([every[place] for place in complete], scores)
+
+
 def parts(kind: str) -> list[str]:
     """All tables and sentences of a kind of target."""
     every = [*OURS, *rivals(kind)]
@@ -185,7 +202,9 @@ def parts(kind: str) -> list[str]:
         lines += [f"The first fold, beside {' and '.join(slow)}:", ""]
         for shown in (score, "CPU seconds"):
             lines += [*table(kind, shown, some, first_fold), ""]
-    return [*lines, *goals(kind), *coverage(kind), ""]
+    ranked = ranks(kind)
+    said = [ranked.sentence(score)] if ranked else []
+    return [*lines, *goals(kind), *said, *coverage(kind), ""]
 
 
 def made(page: str) -> str:
@@ -203,5 +222,7 @@ def made(page: str) -> str:
 
 
 def write_tables() -> None:
-    """Write them."""
+    """Write them, and draw the ranks."""
     PAGE.write_text(made(PAGE.read_text()))
+    found = {SCORES[kind]: ranks(kind) for kind in SCORES}
+    PICTURE.write_text(draw({name: each for name, each in found.items() if each}))

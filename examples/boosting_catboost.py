@@ -1,7 +1,7 @@
 """CatBoost on losses that know distance: five ordered classes.
 
-pip install catboost
-python examples/boosting_catboost.py
+    pip install catboost
+    python examples/boosting_catboost.py
 
 CatBoost asks for the gradient of one row at a time, in Python. For more than a few
 thousand rows take LightGBM or XGBoost.
@@ -19,6 +19,7 @@ from offby.boosting import (
 from offby.metrics import ranked_probability_score
 
 
+# %% The rows
 def rows(n: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
     """Two columns, and one of five ordered classes."""
     rng = np.random.default_rng(seed)
@@ -27,6 +28,7 @@ def rows(n: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
     return X, np.digitize(2 * X[:, 0] + noise, [-2.0, -0.5, 0.5, 2.0])
 
 
+# %% Training under each loss
 def main(n: int = 600, rounds: int = 60) -> None:
     X, y = rows(n, 0)
     X_stop, y_stop = rows(n // 2, 1)
@@ -58,5 +60,6 @@ def main(n: int = 600, rounds: int = 60) -> None:
         print(f"{loss:10}{score:.4f}")
 
 
+# %% Run it
 if __name__ == "__main__":
     main()

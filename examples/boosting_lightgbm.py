@@ -11,6 +11,7 @@ from offby.boosting import lightgbm_metric, lightgbm_objective, objective
 from offby.metrics import ranked_probability_score
 
 
+# %% The rows
 def rows(n: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
     """Two columns, and one of five ordered classes."""
     rng = np.random.default_rng(seed)
@@ -19,6 +20,7 @@ def rows(n: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
     return X, np.digitize(2 * X[:, 0] + noise, [-2.0, -0.5, 0.5, 2.0])
 
 
+# %% Training under each loss
 def main(n: int = 2000, rounds: int = 500) -> None:
     X, y = rows(n, 0)
     X_stop, y_stop = rows(n // 4, 1)
@@ -49,5 +51,6 @@ def main(n: int = 2000, rounds: int = 500) -> None:
         print(f"{loss:10}{model.best_iteration:6}  {score:.4f}")
 
 
+# %% Run it
 if __name__ == "__main__":
     main()

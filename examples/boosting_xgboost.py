@@ -1,7 +1,7 @@
 """XGBoost on losses that know distance: numbers in 40 bins, one tree a round.
 
-pip install 'xgboost>=3.2'
-python examples/boosting_xgboost.py
+    pip install 'xgboost>=3.2'
+    python examples/boosting_xgboost.py
 
 The leaves of a tree hold a location, a log scale and three cosines; splits are searched
 for on all of them, or on the location and the log scale only.
@@ -15,6 +15,7 @@ from offby.boosting import objective, xgboost_metric, xgboost_objective
 from offby.metrics import histogram_crps
 
 
+# %% The rows
 def rows(n: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
     """Two columns, and a number whose spread depends on the second."""
     rng = np.random.default_rng(seed)
@@ -22,6 +23,7 @@ def rows(n: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
     return X, 3 * X[:, 0] + rng.normal(size=n) * np.exp(0.5 * X[:, 1])
 
 
+# %% Training on each set of columns
 def main(n: int = 2000, rounds: int = 300) -> None:
     X, y = rows(n, 0)
     X_stop, y_stop = rows(n // 4, 1)
@@ -58,5 +60,6 @@ def main(n: int = 2000, rounds: int = 300) -> None:
         print(f"{split_outputs or 'all'!s:10} {crps:.4f}")
 
 
+# %% Run it
 if __name__ == "__main__":
     main()

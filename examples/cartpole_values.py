@@ -29,6 +29,7 @@ BINS = Bins.symlog(0, 60, 51)  # no return is above 1 / (1 - gamma) = 50
 HEADS = ("MSE", "Huber", "HL-Gauss", "two-hot", "CRPS")
 
 
+# %% The game
 def pushes(states: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     falling = (states[:, 2] + 0.5 * states[:, 3] > 0).astype(np.int64)
     return np.where(
@@ -74,6 +75,7 @@ def true_values(states: Tensor, seed: int, n_games: int = 64) -> Tensor:
     return torch.tensor(total.reshape(-1, n_games).mean(1)).float()
 
 
+# %% The heads
 def value_of(name: str, out: Tensor) -> Tensor:
     return out[:, 0] if name in ("MSE", "Huber") else decode.mean(out, BINS)
 
@@ -89,6 +91,7 @@ def loss_of(name: str, out: Tensor, target: Tensor) -> Tensor:
     return losses.cross_entropy(out, soft(target, BINS).to(out)).mean()
 
 
+# %% Learning by temporal differences
 def main(
     seeds: int = 3, updates: int = 3000, rows: int = 20_000, states: int = 256
 ) -> dict[str, list[dict[str, float]]]:
@@ -141,6 +144,7 @@ def main(
     return found
 
 
+# %% Run it
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seeds", type=int, default=3)

@@ -19,6 +19,7 @@ BINS = Bins.log(1, 80, 80)
 SIZE = 16
 
 
+# %% The scenes
 def scenes(n: int, seed: int) -> tuple[torch.Tensor, torch.Tensor]:
     """Images, n x 2 x 16 x 16 (shade and height), and their depths."""
     generator = torch.Generator().manual_seed(seed)
@@ -37,6 +38,7 @@ def scenes(n: int, seed: int) -> tuple[torch.Tensor, torch.Tensor]:
     return torch.stack([shade, height.expand_as(shade)], 1), depth
 
 
+# %% Training under each loss
 def main(seeds: int, epochs: int, rows: int = 600) -> None:
     """Trains each loss on each seed and prints the table."""
     found: dict[str, list[list[float]]] = {name: [] for name in LOSSES}
@@ -73,6 +75,7 @@ def main(seeds: int, epochs: int, rows: int = 600) -> None:
     table("Depth of generated scenes", columns, found)
 
 
+# %% Run it
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seeds", type=int, default=2)

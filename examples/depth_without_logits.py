@@ -18,6 +18,7 @@ from torch.profiler import ProfilerActivity, profile
 from offby import decode, nn
 
 
+# %% The network
 def body() -> torch.nn.Module:
     """From an image to 24 features for each pixel."""
     return torch.nn.Sequential(
@@ -28,6 +29,7 @@ def body() -> torch.nn.Module:
     )
 
 
+# %% What a step holds in memory
 def peak_mib(step) -> float:
     """Most memory that PyTorch held at once during a call, beyond what it had."""
     with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as profiler:
@@ -43,6 +45,7 @@ def peak_mib(step) -> float:
     return most / 2**20
 
 
+# %% Both ways
 def main(epochs: int, rows: int = 600) -> None:
     """Trains both networks and prints error and memory."""
     images, depth = scenes(rows, 0)
@@ -78,6 +81,7 @@ def main(epochs: int, rows: int = 600) -> None:
         assert math.isfinite(off)
 
 
+# %% Run it
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--epochs", type=int, default=8)

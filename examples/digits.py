@@ -21,6 +21,7 @@ from offby.nn import CrossEntropyLoss, LearnedCosts, MixedLoss, SquaredMassLoss
 ALIKE, UNLIKE = (3, 5, 8, 9), (0, 1)
 
 
+# %% Training, with distances learned anew after each epoch
 def train(X, y, *, learned: LearnedCosts | None, seed: int, epochs: int):
     """One network with 64 hidden features; with distances if there are any."""
     torch.manual_seed(seed)
@@ -50,6 +51,7 @@ def train(X, y, *, learned: LearnedCosts | None, seed: int, epochs: int):
     return torch.nn.Sequential(hidden, last), squared_mass.ground
 
 
+# %% The comparison
 def main(seeds: int, epochs: int) -> None:
     """Compare, and show the distances."""
     X, y = load_digits(return_X_y=True)
@@ -101,6 +103,7 @@ def _list(values) -> str:
     return ", ".join(f"{value:.2f}" for value in values)
 
 
+# %% Run it
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seeds", type=int, default=5)

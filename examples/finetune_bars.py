@@ -24,6 +24,7 @@ from offby.integrations.tabpfn import bins_of, from_tabpfn
 BARS = 200
 
 
+# %% The criteria
 def criteria(bins: Bins) -> dict[str, torch.nn.Module]:
     return {
         "log density": nn.HistogramNLLLoss(bins),
@@ -35,6 +36,7 @@ def criteria(bins: Bins) -> dict[str, torch.nn.Module]:
     }
 
 
+# %% Training
 def train(
     network: torch.nn.Module,
     criterion: torch.nn.Module,
@@ -55,6 +57,7 @@ def train(
     return network
 
 
+# %% Before and after
 def main(seeds: int = 5, epochs: int = 15) -> dict[str, list[dict[str, float]]]:
     """Prints the means over the seeds, and gives all scores."""
     x, y = (torch.tensor(part).float() for part in load_diabetes(return_X_y=True))
@@ -113,6 +116,7 @@ def main(seeds: int = 5, epochs: int = 15) -> dict[str, list[dict[str, float]]]:
     return found
 
 
+# %% Run it
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seeds", type=int, default=5)

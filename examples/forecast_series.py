@@ -27,6 +27,7 @@ from vega_datasets import data
 from offby.integrations.gluonts import BinnedOutput
 
 HOURS, SEEN = 24, 72
+# %% The outputs
 LEVELS = [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9]
 OUTPUTS = {
     "Student's t": StudentTOutput,
@@ -37,6 +38,7 @@ OUTPUTS = {
 }
 
 
+# %% Training and forecasting
 def main(
     seeds: int = 3, epochs: int = 20, batches: int = 50, days: int = 90
 ) -> dict[str, list[dict[str, float]]]:
@@ -89,6 +91,7 @@ def main(
     return found
 
 
+# %% Run it
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seeds", type=int, default=3)

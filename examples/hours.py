@@ -23,6 +23,7 @@ from offby.metrics import interval_coverage, interval_width
 HOURS = offby.Circle.regular(24)
 
 
+# %% The rentals
 def table(rows: int) -> tuple[pl.DataFrame, np.ndarray]:
     """Rentals of random hours, and the hour of the day of each."""
     path = Path(__file__).parent / "data" / "bikes.csv.gz"
@@ -31,6 +32,7 @@ def table(rows: int) -> tuple[pl.DataFrame, np.ndarray]:
     return X, bikes["hr"].to_numpy()
 
 
+# %% The comparison
 def main(rows: int, seeds: int, epochs: int = 200, folds: int = 5) -> None:
     """Compares the losses, then forecasts around midnight with the best."""
     X, y = table(rows)
@@ -63,6 +65,7 @@ def main(rows: int, seeds: int, epochs: int = 200, folds: int = 5) -> None:
     arcs(X, y, epochs)
 
 
+# %% Intervals around the circle
 def arcs(X: pl.DataFrame, y: np.ndarray, epochs: int) -> None:
     """Intervals of the hour as a number on a circle, for half of the rows."""
     half = len(y) // 2
@@ -81,6 +84,7 @@ def arcs(X: pl.DataFrame, y: np.ndarray, epochs: int) -> None:
         )
 
 
+# %% Run it
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rows", type=int, default=2000)

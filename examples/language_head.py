@@ -18,6 +18,7 @@ LARGEST = 200
 IGNORED = -100
 
 
+# %% The text
 def sums(n: int, seed: int) -> tuple[torch.Tensor, torch.Tensor]:
     """Tokens a + b =, and what comes after each: only the answer is asked for."""
     generator = torch.Generator().manual_seed(seed)
@@ -29,6 +30,7 @@ def sums(n: int, seed: int) -> tuple[torch.Tensor, torch.Tensor]:
     return tokens, target
 
 
+# %% The model
 class Model(torch.nn.Module):
     """Embedding, one GRU, and a head that is the loss."""
 
@@ -46,6 +48,7 @@ class Model(torch.nn.Module):
         return self.head(self.hidden(tokens), target)
 
 
+# %% Training under each loss
 def main(seeds: int, epochs: int, rows: int = 4000) -> None:
     """Trains each loss on each seed and prints how far off the answers are."""
     near = nn.SquaredEMDLoss()
@@ -77,6 +80,7 @@ def main(seeds: int, epochs: int, rows: int = 4000) -> None:
         print(f"{name:10s} {off:28.2f} {right:9.1f}")
 
 
+# %% Run it
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seeds", type=int, default=3)

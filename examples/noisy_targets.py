@@ -25,6 +25,7 @@ HEADS = ("MSE", "Huber", "HL-Gauss", "two-hot", "CRPS")
 NOISE = ("none", "normal, 3", "Student's t, 3")
 
 
+# %% The noise
 def noise(kind: str, n: int, generator: torch.Generator) -> Tensor:
     if kind == "none":
         return torch.zeros(n)
@@ -36,6 +37,7 @@ def noise(kind: str, n: int, generator: torch.Generator) -> Tensor:
     return 3 * normal / (chi / 2).sqrt()
 
 
+# %% The heads
 def loss_of(name: str, out: Tensor, y: Tensor) -> Tensor:
     if name in ("MSE", "Huber"):
         return (F.mse_loss if name == "MSE" else F.smooth_l1_loss)(out[:, 0], y)
@@ -47,6 +49,7 @@ def loss_of(name: str, out: Tensor, y: Tensor) -> Tensor:
     return losses.cross_entropy(out, soft(y, BINS).to(out)).mean()
 
 
+# %% Training under each noise
 def main(
     seeds: int = 5, epochs: int = 20, rows: int = 1797
 ) -> dict[str, list[dict[str, float]]]:
@@ -90,6 +93,7 @@ def main(
     return found
 
 
+# %% Run it
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seeds", type=int, default=5)

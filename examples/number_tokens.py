@@ -25,6 +25,7 @@ IGNORED = -100
 LOSSES = ("ce", "ce+emd1", "ce+emd2", "ce+cce")
 
 
+# %% The text
 def tokenizer() -> Tokenizer:
     """One token for each character."""
     characters = [*"0123456789*=", "<end>", "<unknown>"]
@@ -48,12 +49,14 @@ def products(tokens: Tokenizer, seed: int, n: int) -> tuple[torch.Tensor, torch.
     return rows, a * b
 
 
+# %% The losses
 def criterion_of(name: str, numbers: NumberTokens, weight: float) -> NumberTokenLoss:
     """Cross-entropy alone, or with a distance beside it."""
     distance = name.removeprefix("ce").removeprefix("+") or "emd1"
     return NumberTokenLoss(numbers, distance, weight=0.0 if name == "ce" else weight)
 
 
+# %% Training
 def train(
     criterion: NumberTokenLoss, ids: torch.Tensor, seed: int, epochs: int
 ) -> LlamaForCausalLM:
@@ -86,6 +89,7 @@ def train(
 
 
 @torch.no_grad()
+# %% Answers
 def answers(model: LlamaForCausalLM, ids: torch.Tensor, end: int) -> torch.Tensor:
     """The numbers that the model writes after each "=", token by token."""
     written = ids[:, :PROMPT]
@@ -100,6 +104,7 @@ def answers(model: LlamaForCausalLM, ids: torch.Tensor, end: int) -> torch.Tenso
     return found
 
 
+# %% Each loss on each seed
 def main(
     seeds: int = 3, epochs: int = 20, rows: int = 8100, weight: float = 0.3
 ) -> dict[str, list[dict[str, float]]]:
@@ -131,6 +136,7 @@ def main(
     return found
 
 
+# %% Run it
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seeds", type=int, default=3)

@@ -21,6 +21,7 @@ import offby
 from offby.comparison.networks import Settings
 
 
+# %% The oils, and their tree
 def table(rows: int | None) -> tuple[pl.DataFrame, np.ndarray, offby.Tree]:
     """Acids, the class of each oil, and the tree of the classes."""
     oils = pl.read_csv(Path(__file__).parent / "data" / "olives.csv.gz")
@@ -32,6 +33,7 @@ def table(rows: int | None) -> tuple[pl.DataFrame, np.ndarray, offby.Tree]:
     return oils.drop("region", "area"), y, tree
 
 
+# %% The comparison
 def main(
     seeds: int, rows: int | None = None, epochs: int = 200, folds: int = 5
 ) -> None:
@@ -68,6 +70,7 @@ def main(
         print(f"  {region:16s} {share:.2f}")
 
 
+# %% Run it
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seeds", type=int, default=2)

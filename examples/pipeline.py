@@ -29,6 +29,7 @@ from offby import BinnedRegressor, OrdinalClassifier, tables
 from offby.metrics import scorers
 
 
+# %% Two estimators that answer other questions
 class Median(BinnedRegressor):
     """Predicts the median: what partial dependence then shows."""
 
@@ -44,6 +45,7 @@ class Width(BinnedRegressor):
         return high - low
 
 
+# %% The pipeline
 def main(rows: int | None = None, **settings: Any) -> None:
     wine = pd.DataFrame(tables.read("wine-red").to_dict(as_series=False))
     wine = wine.head(rows or len(wine))
@@ -113,5 +115,6 @@ def main(rows: int | None = None, **settings: Any) -> None:
         print(f"the saved model forecasts as before: {bool(same.all())}")
 
 
+# %% Run it
 if __name__ == "__main__":
     main()

@@ -27,6 +27,7 @@ from offby.integrations.torchmetrics import (
 )
 
 CLASSES, WIDTH, LONGEST = 7, 64, 48
+# %% The heads
 HEADS = {
     "ce": (torch.nn.Linear, nn.CrossEntropyLoss()),
     "ce+emd2": (
@@ -40,6 +41,7 @@ HEADS = {
 }
 
 
+# %% The reviews
 def reviews(file: Path) -> tuple[list[str], torch.Tensor]:
     """Sentences and their classes, 0 to 6."""
     lines = file.read_text(encoding="utf-8", errors="replace").splitlines()
@@ -48,6 +50,7 @@ def reviews(file: Path) -> tuple[list[str], torch.Tensor]:
     return [text for *_, text in parts], ratings.round().clamp(-3, 3).long() + 3
 
 
+# %% The tokenizer
 def word_pieces(texts: list[str]) -> Tokenizer:
     """A tokenizer as BERT has it, trained on the training texts."""
     made = Tokenizer(models.WordPiece(unk_token="[UNK]"))
@@ -65,6 +68,7 @@ def word_pieces(texts: list[str]) -> Tokenizer:
     return made
 
 
+# %% The model
 class Model(torch.nn.Module):
     """BERT, the mean over its words, and a last layer."""
 
@@ -89,6 +93,7 @@ class Model(torch.nn.Module):
         return self.head((hidden * share[..., None]).sum(1))
 
 
+# %% Training under each head
 def main(
     file: Path, seeds: int = 3, epochs: int = 6
 ) -> dict[str, list[dict[str, float]]]:
@@ -134,6 +139,7 @@ def main(
     return found
 
 
+# %% Run it
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("file", type=Path)

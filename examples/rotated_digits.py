@@ -23,6 +23,7 @@ CIRCLE = Circle(BINS.centers, 360, "chord")
 NAMES = (*LOSSES, "ce, smoothed")
 
 
+# %% The pictures
 def turned(n: int, seed: int) -> tuple[torch.Tensor, torch.Tensor]:
     """Images and the angles by which they were turned."""
     rng = np.random.default_rng(seed)
@@ -36,6 +37,7 @@ def turned(n: int, seed: int) -> tuple[torch.Tensor, torch.Tensor]:
     return images, torch.tensor(angles).float()
 
 
+# %% The losses, on a circle where they can be
 def criterion(name: str):
     """The losses of the other jobs; those that can are put on the circle."""
     near = CIRCLE.normalized()
@@ -52,6 +54,7 @@ def criterion(name: str):
     return criterion_of(name, BINS)
 
 
+# %% Training under each loss
 def main(seeds: int, epochs: int, rows: int = 1797) -> None:
     """Trains each loss on each seed and prints the table."""
     found: dict[str, list[list[float]]] = {name: [] for name in NAMES}
@@ -82,6 +85,7 @@ def main(seeds: int, epochs: int, rows: int = 1797) -> None:
     table("Angles of digits", ("mean |error|", "within 20, %"), found)
 
 
+# %% Run it
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seeds", type=int, default=3)

@@ -26,6 +26,7 @@ Row = dict[str, str | float | int | bool | None]
 app = FastAPI(title="Forecasts by offby")
 
 
+# %% The model, read once
 @cache
 def served() -> tuple[Any, models.About]:
     """The estimator and what is known of it, read once."""
@@ -33,6 +34,7 @@ def served() -> tuple[Any, models.About]:
     return models.load(path), models.describe(path)
 
 
+# %% Rows in, forecasts out
 def forecast(rows: list[Row]) -> dict[str, Any]:
     """Forecasts of some rows as plain values, and notes on what is odd in them."""
     estimator, about = served()
@@ -54,6 +56,7 @@ def forecast(rows: list[Row]) -> dict[str, Any]:
     }
 
 
+# %% The addresses
 @app.get("/model")
 def model() -> dict[str, Any]:
     """What the model was trained on, and how good it is."""

@@ -28,6 +28,7 @@ CLASSES = 5
 IGNORED = -100
 
 
+# %% The rows
 def rows(n: int) -> tuple[torch.Tensor, torch.Tensor]:
     """Inputs, and ordered classes of which some are not known."""
     generator = torch.Generator().manual_seed(0)
@@ -40,6 +41,7 @@ def rows(n: int) -> tuple[torch.Tensor, torch.Tensor]:
     return x, y.where(~unknown, IGNORED)
 
 
+# %% Training
 def main(steps: int = 20, batch: int = 64, exact: bool = True) -> dict[str, float]:
     """Trains on this process's share of each batch; gives the scores of all."""
     several = "WORLD_SIZE" in os.environ
@@ -85,6 +87,7 @@ def main(steps: int = 20, batch: int = 64, exact: bool = True) -> dict[str, floa
     return found
 
 
+# %% Run it
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--steps", type=int, default=20)

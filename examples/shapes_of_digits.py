@@ -20,6 +20,7 @@ from offby import Bins, decode
 BINS = Bins.uniform(-0.5, 9.5, 10)
 
 
+# %% The network
 def network(outputs: int) -> torch.nn.Module:
     """Two convolutions and a linear head."""
     return torch.nn.Sequential(
@@ -32,6 +33,7 @@ def network(outputs: int) -> torch.nn.Module:
     )
 
 
+# %% Training under each loss
 def main(seeds: int, epochs: int, rows: int | None = None) -> None:
     """Trains each loss on each seed and prints the table."""
     pixels, digits = load_digits(return_X_y=True)
@@ -58,6 +60,7 @@ def main(seeds: int, epochs: int, rows: int | None = None) -> None:
     table("Digits, half for training", ("accuracy, %", "mean |error|"), found)
 
 
+# %% Run it
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seeds", type=int, default=3)

@@ -29,6 +29,7 @@ from offby.datasets import load
 Rows = tuple[Tensor, Tensor]
 
 
+# %% The sets
 def turned_digits(seed: int, most: int) -> Rows:
     """Pictures of digits, and in which of 8 ranges from -80 to 80 degrees they lie."""
     rng = np.random.default_rng(seed)
@@ -64,6 +65,7 @@ SETS: dict[str, tuple[Callable[[int, int], Rows], int]] = {
 }
 
 
+# %% The losses and the network
 def criteria(n_classes: int) -> dict[str, Callable[[Tensor, Tensor], Tensor]]:
     """Cross-entropy, squared EMD, and the paper's sum of both."""
     ground = Line.regular(n_classes).normalized()
@@ -92,6 +94,7 @@ def network(inputs: Tensor, n_classes: int) -> torch.nn.Module:
     )
 
 
+# %% The scores
 def scores(logits: Tensor, truth: Tensor) -> dict[str, float]:
     """The paper's two shares, of the likeliest class; and what a distance sees."""
     off = (logits.argmax(-1) - truth).abs()
@@ -104,6 +107,7 @@ def scores(logits: Tensor, truth: Tensor) -> dict[str, float]:
     }
 
 
+# %% Each loss on each set
 def main(
     seeds: int = 5, epochs: int = 20, rows: int = 1797
 ) -> dict[str, list[dict[str, float]]]:
@@ -133,6 +137,7 @@ def main(
     return found
 
 
+# %% Run it
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seeds", type=int, default=5)

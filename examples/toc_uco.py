@@ -33,6 +33,7 @@ from sklearn.preprocessing import StandardScaler
 from offby import OrdinalClassifier, metrics
 from offby.datasets import load
 
+# %% What is published
 PUBLISHED = {  # of its perceptron ("MLP"): RPS, MAE, QWK
     "wine": (0.461, 0.643, 0.467),
     "esl": (0.580, 0.312, 0.910),
@@ -43,6 +44,7 @@ PUBLISHED = {  # of its perceptron ("MLP"): RPS, MAE, QWK
 }
 
 
+# %% The sets
 def _file(name: str, folder: Path | None) -> Path | None:
     """Where the rows of a set are; None if they are not at hand."""
     if name == "wine":
@@ -62,6 +64,7 @@ def read(name: str, file: Path) -> tuple[np.ndarray, np.ndarray]:
     return rows[:, :-1], y - y.min()
 
 
+# %% The models
 def models(seed: int, settings: dict[str, Any]) -> dict[str, Any]:
     mlp = MLPClassifier(max_iter=settings.get("max_iter", 1000), random_state=seed)
     return {
@@ -72,6 +75,7 @@ def models(seed: int, settings: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+# %% The scores, with a second softmax too
 def scores(y: np.ndarray, probs: np.ndarray) -> dict[str, float]:
     median = metrics.median_class(probs)
     return {
@@ -84,6 +88,7 @@ def scores(y: np.ndarray, probs: np.ndarray) -> dict[str, float]:
     }
 
 
+# %% The protocol
 def main(
     folder: Path | None = None, splits: int = 5, **settings: Any
 ) -> dict[str, list[dict[str, float]]]:
@@ -117,6 +122,7 @@ def main(
     return found
 
 
+# %% Run it
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder", type=Path, nargs="?")

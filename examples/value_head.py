@@ -19,6 +19,7 @@ from offby import Bins, decode
 BINS = Bins.uniform(-10, 10, 51)
 
 
+# %% The returns
 def returns(n: int, seed: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """States, a return of each, and its expectation."""
     generator = torch.Generator().manual_seed(seed)
@@ -29,6 +30,7 @@ def returns(n: int, seed: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor
     return states, sign * size * noise, sign * size
 
 
+# %% Training under each loss
 def main(seeds: int, epochs: int, rows: int = 4000) -> None:
     """Trains each loss on each seed and prints the table."""
     found: dict[str, list[list[float]]] = {name: [] for name in LOSSES}
@@ -61,6 +63,7 @@ def main(seeds: int, epochs: int, rows: int = 4000) -> None:
     table("Mean return from 51 atoms", columns, found)
 
 
+# %% Run it
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seeds", type=int, default=3)

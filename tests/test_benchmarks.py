@@ -14,6 +14,8 @@ from torch.nn import functional as F
 from torch.testing import assert_close
 
 from benchmarks import cpu, cpu_page, linear
+from offby import datasets
+from offby.cli.compare import compare
 from offby.kernels.cpp import _library
 
 BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
@@ -102,14 +104,16 @@ def test_a_report_is_made(tmp_path, capsys):
         script["main"](["nonsense"])
 
 
-def test_every_report_has_its_table():
+def test_every_report_has_its_table_and_its_command():
     script = runpy.run_path(str(BENCHMARKS / "reports.py"))
     for case in script["CASES"]:
-        problem = script["prepared"](case, script["HOME"] / "data")
-        assert problem.kind == ("classes" if case.bins is None else "number")
-        assert len(problem.y) <= (case.sample or 1599)
-        if case.clip is not None:
-            assert len(problem.labels) <= case.clip[1] - case.clip[0] + 1
+        table = script["HOME"] / "data" / case.table
+        assert table.exists() or case.table in datasets.names()
+        assert (script["HOME"] / f"{case.name}.html").exists()
+        words = case.command(quick=True)[1:]
+        with compare.make_context("compare", words) as made:
+            assert made.params["target"] == case.target
+            assert made.params["quick"]
 
 
 @pytest.mark.slow

@@ -7,6 +7,7 @@ import runpy
 from functools import cache
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
@@ -191,6 +192,19 @@ def test_pages_show_what_the_benchmarks_measured(name, module, monkeypatch) -> N
     monkeypatch.syspath_prepend(ROOT / "benchmarks")
     page = (ROOT / f"docs/{name}.md").read_text(encoding="utf-8")
     assert importlib.import_module(module).made(page) == page
+
+
+def test_ranks_differ_as_in_the_textbook(monkeypatch) -> None:
+    monkeypatch.syspath_prepend(ROOT / "benchmarks")
+    ranks = importlib.import_module("ranks").Ranks
+    # Demsar (2006): of four models on 14 sets, 2.569 standard errors, 1.25 ranks.
+    scores = np.arange(4.0) + np.zeros((14, 1))
+    scores[:7, :2] = [1, 0]
+    found = ranks.of(["a", "b", "c", "d"], scores)
+    assert found.critical == pytest.approx(2.569 * (20 / 84) ** 0.5, abs=2e-3)
+    assert found.means.tolist() == [1.5, 1.5, 3, 4]
+    assert found.level == [(0, 1), (2, 3)]
+    assert found.p < 1e-6
 
 
 # docs/verdict.md and the study it tells of

@@ -20,9 +20,10 @@ SIZES = [
     ({}, 50_000, 10, (3, 1), None),
     ({"full": True}, 50_000, 10, (10, 5), None),
     ({"quick": True}, 600, 10, (3, 1), None),
-    ({"quick": True}, 4_000, 10, (2, 1), None),
-    ({"quick": True}, 50_000, 10, (2, 1), 5_000),
-    ({"quick": True}, 50_000, 60, (2, 1), 2_500),
+    ({"quick": True}, 1_600, 10, (3, 1), None),
+    ({"quick": True}, 1_600, 60, (2, 1), None),
+    ({"quick": True}, 2_000, 10, (2, 1), None),
+    ({"quick": True}, 50_000, 10, (2, 1), 2_000),
     ({"quick": True}, 50_000, 900, (2, 1), 2_000),
     ({"quick": True, "sample": 9_000}, 50_000, 10, (2, 1), 9_000),
     ({"folds": 4, "seeds": 2}, 50_000, 10, (4, 2), None),
@@ -44,7 +45,7 @@ def test_what_was_left_out_is_said_with_the_way_to_ask_for_it():
     assert "--seeds 3 asks" in effort_of(NOTHING | {"folds": 9}, 50_000, 10).notes[0]
     assert not effort_of(NOTHING | {"folds": 2, "seeds": 1}, 50_000, 10).notes
     rows, _ = effort_of(NOTHING | {"quick": True}, 50_000, 10).notes
-    assert "--quick takes 5,000 rows" in rows
+    assert "--quick judges on 2,000 rows" in rows
     assert "--sample N" in rows
 
 

@@ -1,5 +1,7 @@
 """scikit-learn's contract, held by the estimators under every loss."""
 
+from typing import Any
+
 import pytest
 from sklearn.utils.estimator_checks import estimator_checks_generator
 
@@ -53,7 +55,8 @@ WHERE_A_LOSS_COUNTS = {
 )
 def test_keeps_the_scikit_learn_contract_under_every_loss(model):
     done = set()
-    for estimator, check in estimator_checks_generator(model):
+    checks: Any = estimator_checks_generator(model)
+    for estimator, check in checks:
         name = getattr(check, "func", check).__name__
         if name in WHERE_A_LOSS_COUNTS:
             check(estimator)

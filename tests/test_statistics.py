@@ -13,10 +13,12 @@ from offby.comparison.config import CompareConfig
 from offby.comparison.contenders import without_boosting
 from offby.comparison.differences import Plan, going_on, paired
 from offby.comparison.inference import (
+    LEVEL,
     FoldScores,
     Interval,
     bounded,
     critical,
+    foreseen,
     interval,
     moments,
     rows_that_settle,
@@ -156,16 +158,17 @@ def test_a_fold_of_one_row_settles_nothing():
     assert interval(found, 3).half == np.inf
 
 
-def test_the_seeds_named_are_the_fewest_that_would_do():
-    found = moments(apart(rows=2000, by_seed=0.5, mean=0.2))
+@pytest.mark.parametrize("by_seed", [0.5, 0.8])
+def test_the_seeds_named_are_the_fewest_that_would_do(by_seed):
+    found = moments(apart(rows=2000, by_seed=by_seed, mean=0.2))
     rules = (found, 2, 10.0, 0.001)
     assert verdict(interval(found, 2), 10.0, 0.001) == "not settled"
     needed = seeds_that_settle(*rules)
     assert needed is not None
     assert needed > 3
-    for seeds, settled in ((needed - 1, False), (needed, True)):
-        then = interval(found, 2, looks=seeds, seeds=seeds)
-        assert (verdict(then, 10.0, 0.001) != "not settled") == settled
+    for seeds in range(4, needed + 1):
+        then = foreseen(found, 2, level_of_looks(LEVEL, seeds), seeds)
+        assert (verdict(then, 10.0, 0.001) != "not settled") == (seeds == needed)
     assert seeds_that_settle(*rules, most=needed - 1) is None
 
 

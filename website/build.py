@@ -12,6 +12,7 @@ from pathlib import Path
 
 import catalog
 import embedded
+import gallery
 import losses
 import navigation
 import stage
@@ -26,6 +27,7 @@ def main() -> None:
     losses.write(pages)
     catalog.write(pages)
     embedded.write(pages)
+    gallery.write(pages)
     theory = sorted((stage.DOCS / "maths").glob("*.md"))
     titles = [
         (f.name, f.read_text(encoding="utf-8").splitlines()[0][2:]) for f in theory

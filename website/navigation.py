@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import scripts
+
 SECTIONS: dict[str, list[str]] = {
     "Start": [
         "index.md",
@@ -26,6 +28,10 @@ SECTIONS: dict[str, list[str]] = {
         "boosting.md",
         "heads.md",
         "own-loss.md",
+    ],
+    "Examples": [
+        "examples/README.md",
+        *(scripts.page_of(path) for path in scripts.listed()),
     ],
     "Evidence": [
         "verdict.md",

@@ -10,6 +10,8 @@ import shutil
 import subprocess
 from pathlib import Path
 
+import scripts
+
 ROOT = Path(__file__).resolve().parents[1]
 DOCS = ROOT / "docs"
 AT_THE_TOP = {
@@ -18,6 +20,9 @@ AT_THE_TOP = {
     "CHANGELOG.md": "changelog.md",
     "SECURITY.md": "security.md",
     "CODE_OF_CONDUCT.md": "code-of-conduct.md",
+}
+EXAMPLES = {scripts.LIST: "examples/README.md"} | {
+    path: scripts.page_of(path) for path in scripts.listed()
 }
 _LINK = re.compile(r"(?P<open>\]\()(?P<target>[^)\s#]+)(?P<anchor>#[^)\s]*)?\)")
 _LANGUAGES = {".py": "python", ".cpp": "cpp", ".hpp": "cpp", ".md": "markdown"}
@@ -34,6 +39,7 @@ def copy(pages: Path) -> None:
         page: pages / page.relative_to(DOCS) for page in sorted(DOCS.rglob("*.md"))
     }
     sources |= {ROOT / name: pages / to for name, to in AT_THE_TOP.items()}
+    sources[scripts.LIST] = pages / EXAMPLES[scripts.LIST]
     for page, to in sources.items():
         if page.exists():
             text = page.read_text(encoding="utf-8")
@@ -46,6 +52,8 @@ def place(path: Path, pages: Path) -> Path:
     """Where the site has a file or folder of the repository."""
     if path.parent == ROOT and path.name in AT_THE_TOP:
         return pages / AT_THE_TOP[path.name]
+    if path in EXAMPLES:
+        return pages / EXAMPLES[path]
     if path.is_relative_to(DOCS):
         inside = pages / path.relative_to(DOCS)
         return inside / "README.md" if path.is_dir() else inside

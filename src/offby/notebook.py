@@ -26,13 +26,14 @@ def _fit_best(
     y: Any,
     sample_weight: Any = None,
     *,
+    groups: Any = None,
     metric: str | None = None,
     **settings: Any,
 ) -> Any:
     """The best model, trained on all rows; see `offby.models.fit_best`."""
     from offby.models import fit_best
 
-    return fit_best(self, X, y, sample_weight, metric=metric, **settings)
+    return fit_best(self, X, y, sample_weight, groups=groups, metric=metric, **settings)
 
 
 def _plot(self: Comparison, section: str = "differences", number: int = 0) -> Any:

@@ -28,10 +28,18 @@ def run(tmp_path, monkeypatch):
     mlflow.set_tracking_uri(None)
 
 
+@pytest.fixture
+def no_report(monkeypatch):
+    """As without the extra: the report takes seconds, and one test looks at it."""
+    monkeypatch.setitem(sys.modules, "offby.report", None)
+    monkeypatch.delattr("offby.report", raising=False)
+
+
 def text_of(run, name: str) -> str:
     return mlflow.artifacts.load_text(f"{run.info.artifact_uri}/{name}")
 
 
+@pytest.mark.usefixtures("no_report")
 def test_a_comparison(run):
     comparison = report_data.comparison()
     ours.log_comparison(comparison)
@@ -56,14 +64,14 @@ def test_the_report_of_a_comparison(run):
     assert "wine.csv" in page
 
 
-def test_without_the_extra_the_rest_is_logged(run, monkeypatch):
-    monkeypatch.setitem(sys.modules, "offby.report", None)
-    monkeypatch.delattr("offby.report", raising=False)
+@pytest.mark.usefixtures("no_report")
+def test_without_the_extra_the_rest_is_logged(run):
     with pytest.warns(UserWarning, match="report.html was not logged"):
         ours.log_comparison(report_data.comparison())
     assert text_of(run, "comparison.json")
 
 
+@pytest.mark.usefixtures("no_report")
 def test_names_of_sums_are_allowed(run):
     losses = ("ce+0.3*emd1", "ce+emd2")
     methods = tuple(

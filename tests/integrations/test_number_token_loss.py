@@ -101,6 +101,47 @@ def test_parts_of_a_batch_add_up_to_the_whole():
     assert_close(function(wide, padded, n.expand(2, 1)), whole)  # DataParallel
 
 
+@pytest.mark.filterwarnings("ignore")  # those of transformers
+def test_texts_packed_into_one_row_of_a_model_are_the_texts_one_by_one():
+    """By the collator of transformers: positions begin anew, borders are -100."""
+    transformers = pytest.importorskip("transformers")
+    torch.manual_seed(0)
+    config = transformers.LlamaConfig(
+        vocab_size=VOCABULARY,
+        hidden_size=16,
+        intermediate_size=16,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+    )
+    model = transformers.LlamaForCausalLM(config)
+    _, labels = batch(3, 12)
+    texts = [row[row >= 0] for row in labels]
+    assert len({len(text) for text in texts}) > 1
+    packed = transformers.DataCollatorWithFlattening()(
+        [{"input_ids": text.tolist()} for text in texts]
+    )
+    assert packed["position_ids"].tolist()[0].count(0) == 3
+    n = sum(len(text) - 1 for text in texts)
+    criterion = NumberTokenLoss(TOKENS, "emd2", weight=2.0, reduction="sum")
+    assert criterion.sums(torch.zeros(n + 3, VOCABULARY), torch.cat(texts)).numbers > 3
+    function = compute_loss_func(criterion, shift=True)
+
+    inputs = {name: packed[name] for name in ("input_ids", "position_ids")}
+    inputs["use_cache"] = False  # which would let a text see those before it
+    found = function(model(**inputs), packed["labels"], n)
+    slopes = torch.autograd.grad(found, list(model.parameters()))
+    wanted = sum(function(model(text[None]), text[None], n) for text in texts)
+    assert isinstance(wanted, torch.Tensor)
+    assert_close(found, wanted)
+    for one, other in zip(
+        slopes, torch.autograd.grad(wanted, list(model.parameters())), strict=True
+    ):
+        assert_close(one, other, rtol=1e-4, atol=1e-6)
+    # With borders that count, the first token of a text would follow another text.
+    across = function(model(**inputs), packed["input_ids"], n)
+    assert (across - found).abs() > 0.1
+
+
 def test_without_a_number_it_is_the_cross_entropy_and_without_a_label_a_zero():
     logits, labels = batch(2, 12)
     words = labels.where(TOKENS.value(labels).isnan(), -100)

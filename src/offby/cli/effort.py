@@ -18,14 +18,12 @@ _STEPS = ((2_500, USUAL), (4_000, (5, 2)), (6_800, (5, 1)))
 _LARGE = 3, 1
 _QUICK = 3, 1
 _QUICK_LARGE = 2, 1
-_QUICK_EFFORT = 2_500
+_QUICK_EFFORT = 2_200
 _QUICK_REFERENCES = tuple(name for name in REFERENCES if name != "pinball")
 """The network with 19 quantiles takes as long as a loss."""
 _WIDE = 40
 """A row of so many columns takes twice the time of one with hardly any."""
-_QUICK_ROWS = 5_000
-_QUICK_CELLS = 150_000
-_QUICK_LEAST = 2_000
+_QUICK_ROWS = 2_000
 """With so many rows, a difference of 10 % is settled (docs/verdict.md)."""
 
 
@@ -58,8 +56,7 @@ def effort_of(asked: Mapping[str, Any], n_rows: int, n_columns: int) -> Effort:
     """
     quick, full, sample = asked["quick"], asked["full"], asked["sample"]
     if quick and sample is None:
-        most = max(_QUICK_LEAST, min(_QUICK_ROWS, _QUICK_CELLS // max(1, n_columns)))
-        sample = most if n_rows > most else None
+        sample = _QUICK_ROWS if n_rows > _QUICK_ROWS else None
     usual = _usual(quick, full, min(n_rows, sample or n_rows), n_columns)
     folds, seeds = asked["folds"] or usual[0], asked["seeds"] or usual[1]
     return Effort(
@@ -93,8 +90,8 @@ def _usual(quick: bool, full: bool, n_rows: int, n_columns: int) -> tuple[int, i
 def _of_rows(sample: int | None) -> str:
     """That a first look takes some rows only."""
     return (
-        f"--quick takes {sample:,} rows of a table of this size at most, also for a "
-        "model that is saved; --sample N takes more."
+        f"--quick judges on {sample:,} rows at most, and trains a model that is saved "
+        "on these; --sample N takes more."
     )
 
 

@@ -35,11 +35,21 @@ def level_of_looks(level: float, looks: int) -> float:
 
 def _stays(bound: float, looks: int) -> float:
     """Chance that sums of normal numbers stay within `bound` deviations, always."""
-    x, weight = np.polynomial.legendre.leggauss(_NODES)
+    x, weight = _nodes()
     place, by = bound * x, bound * weight
-    density = stats.norm.pdf(place)
+    density = _normal(place)
     for look in range(2, looks + 1):
         wide = bound * math.sqrt(look)
-        density = stats.norm.pdf(wide * x[:, None] - place) @ (density * by)
+        density = _normal(wide * x[:, None] - place) @ (density * by)
         place, by = wide * x, wide * weight
     return float(density @ by)
+
+
+@cache
+def _nodes() -> tuple[np.ndarray, np.ndarray]:
+    return np.polynomial.legendre.leggauss(_NODES)
+
+
+def _normal(x: np.ndarray) -> np.ndarray:
+    """Density of normal numbers: that of scipy takes ten times as long."""
+    return np.exp(-(x**2) / 2) / math.sqrt(2 * math.pi)

@@ -39,7 +39,7 @@ def comparison_of(
         scores=judgment.scores,
         differences=judgment.differences,
         verdicts=judgment.verdicts,
-        why=_why(diagnosis),
+        why=_why(diagnosis, judgment),
         reasons=diagnosis.reasons,
         rows=diagnosis.rows,
         pushes=diagnosis.pushes,
@@ -62,14 +62,35 @@ def comparison_of(
     return replace(made, methods=made.ranked)
 
 
-def _why(diagnosis: Diagnosis) -> tuple[str, ...]:
+def _why(diagnosis: Diagnosis, judgment: Judgment) -> tuple[str, ...]:
     """The reasons that tell something; those that do not are in `reasons` only."""
     if not diagnosis.reasons:
         return ()
-    telling = tuple(each.sentence for each in diagnosis.reasons if each.favors)
-    return telling or (
-        "Nothing that our study looked at tells on these data which loss does better.",
-    )
+    telling = [each for each in diagnosis.reasons if each.favors]
+    if not telling:
+        return (
+            "Nothing that our study looked at tells on these data which loss does "
+            "better.",
+        )
+    favored = {each.favors for each in telling}
+    here = seen_here(favored, judgment) if len(favored) == 1 else ""
+    return (*(each.sentence for each in telling), *filter(None, [here]))
+
+
+def seen_here(favored: set[str], judgment: Judgment) -> str:
+    """What the scores say of the loss that the study favors, where another is best."""
+    (loss,) = favored
+    for answer in judgment.verdicts:
+        if answer.metric not in ("rps", "crps") or answer.best in ("", loss):
+            continue
+        title = next(m.title for m in judgment.metrics if m.key == answer.metric)
+        begin = f"That was on other tables. On this one, {answer.best} scored best by "
+        if loss in answer.ties:
+            return f"{begin}{title}, and {loss} is practically equal to it."
+        if loss in answer.unsure:
+            return f"{begin}{title}; whether {loss} is as good is not settled."
+        return f"{begin}{title}, and {loss} is worse."
+    return ""
 
 
 def _run(problem: Problem, config: CompareConfig, command: str, ended: Ended) -> Run:

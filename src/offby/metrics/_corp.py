@@ -88,7 +88,7 @@ def _parts(
     happened: np.ndarray, predicted: np.ndarray, weight: np.ndarray
 ) -> tuple[float, float, float]:
     """Miscalibration, discrimination and uncertainty of one event's Brier score."""
-    from sklearn.isotonic import isotonic_regression  # slow to import
+    from scipy.optimize import isotonic_regression  # slow to import
 
     counted = weight > 0
     happened, predicted, weight = happened[counted], predicted[counted], weight[counted]
@@ -97,7 +97,7 @@ def _parts(
     forecasts, index = np.unique(predicted, return_inverse=True)
     rows = np.bincount(index, weight, minlength=len(forecasts))
     share = np.bincount(index, weight * happened, minlength=len(forecasts)) / rows
-    recalibrated = isotonic_regression(share, sample_weight=rows)[index]
+    recalibrated = isotonic_regression(share, weights=rows).x[index]
     frequency = np.average(happened, weights=weight)
     original, best, uncertainty = (
         float(np.average((forecast - happened) ** 2, weights=weight))

@@ -27,6 +27,7 @@ def fit_best(
     y: Any,
     sample_weight: Any = None,
     *,
+    groups: Any = None,
     metric: str | None = None,
     model: str | None = None,
     **settings: Any,
@@ -38,6 +39,8 @@ def fit_best(
         X: The rows, as `compare` took them.
         y: Their targets, as `compare` took them: class codes, or numbers.
         sample_weight: Weight of each row.
+        groups: Group of each row, if `compare` was given them: the rows that decide
+            when training stops are then of groups that are not trained on.
         metric: Key of the metric that decides; the first one by default.
         model: "network" for the best loss on the network, whatever scores better; so it
             is with a loss of your own, by which trees cannot learn.
@@ -75,7 +78,9 @@ def fit_best(
         scale = Counter(data.scales).most_common(1)[0][0] if data.scales else "none"
         on_scale = {} if scale == "none" else {"target_transform": scale}
         chosen = {"n_bins": max(2, len(data.edges) - 1)} | on_scale | chosen
-        return _made(kind, "number", chosen).fit(X, y, sample_weight=sample_weight)
+        return _made(kind, "number", chosen).fit(
+            X, y, sample_weight=sample_weight, groups=groups
+        )
     codes = np.asarray(y)
     if (
         codes.dtype.kind not in "iub"
@@ -92,7 +97,7 @@ def fit_best(
     if ground is not None:
         chosen = {"ground": ground} | chosen
     made = _made(kind, "classes", chosen)
-    return made.fit(X, classes[codes], sample_weight=sample_weight)
+    return made.fit(X, classes[codes], sample_weight=sample_weight, groups=groups)
 
 
 def _made(model: str, kind: Any, settings: dict[str, Any]) -> Any:

@@ -20,6 +20,7 @@ from offby.models.kinds import MODELS
 from offby.models.scores import finite, scores_of
 from offby.tables import Problem, ReadOptions, with_dates
 from offby.tabular.class_ground import ground_of
+from offby.tabular.copies import groups_to_part
 
 _PARTS = 5
 """One of so many parts of the rows is held out for the scores."""
@@ -171,7 +172,8 @@ def fit_problem(
             problem, choice.seed, X, y, make, unseen_groups
         )
     begun = time.perf_counter()
-    estimator = make().fit(X, y, sample_weight=problem.weights)
+    groups = groups_to_part(problem.groups, problem.weights)
+    estimator = make().fit(X, y, sample_weight=problem.weights, groups=groups)
     options = options or ReadOptions()
     about = About(
         kind=problem.kind,
@@ -306,10 +308,10 @@ def _held_out_scores(
         )
     # By time, the last one learns from the most rows.
     train, test = made[-1]
-    weights = problem.weights
-    model = make().fit(
-        X[train], y[train], sample_weight=None if weights is None else weights[train]
-    )
+    weights, groups = problem.weights, problem.groups
+    weight = None if weights is None else weights[train]
+    group = groups_to_part(None if groups is None else groups[train], weight)
+    model = make().fit(X[train], y[train], sample_weight=weight, groups=group)
     scores = scores_of(
         model.predict_dist(X[test]),
         problem.y[test],

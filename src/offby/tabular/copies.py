@@ -51,6 +51,22 @@ def can_keep_together(
     return len(counts) >= 2 * n_parts and 2 * counts.max() <= counts.sum()
 
 
+def groups_to_part(
+    groups: np.ndarray | None, weights: np.ndarray | None = None
+) -> np.ndarray | None:
+    """The groups, if there are two with rows of positive weight; else None.
+
+    An estimator refuses a single group, of which it can hold nothing out.
+
+    >>> groups_to_part(np.array([7, 7, 8]), np.array([1.0, 1.0, 0.0])) is None
+    True
+    """
+    if groups is None:
+        return None
+    counted = groups if weights is None else groups[weights > 0]
+    return groups if len(np.unique(counted)) > 1 else None
+
+
 def rows_together(X, y: np.ndarray, weights: np.ndarray) -> np.ndarray | None:
     """Group of each row for the choice of validation rows; None if any row may be one.
 

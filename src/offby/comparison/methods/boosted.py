@@ -13,6 +13,7 @@ from offby.comparison.problem import Fold, Problem
 from offby.comparison.scheduler import FitKey, Job
 from offby.losses.registry import NamedLoss
 from offby.results import Method
+from offby.tabular.copies import groups_to_part
 
 NEEDS = 'boosting under losses needs LightGBM; run pip install "offby[boosting]"'
 _PROPER = ("ce", "emd2", "cce", "crps", "nll")
@@ -82,7 +83,10 @@ def boosted(fold: Fold, loss: str) -> Forecast:
         model = BoostedBinnedRegressor(
             n_bins=fold.bins, target_transform=fold.transform, **settings
         )
-    model.fit(fold.train.X, fold.train.y, sample_weight=fold.train.weight)
+    rows = fold.train
+    # As the networks do: no validation row is of a group that the trees learn from.
+    groups = groups_to_part(rows.groups, rows.weight)
+    model.fit(rows.X, rows.y, sample_weight=rows.weight, groups=groups)
     return "probs", np.asarray(model.predict_dist(fold.test.X).probs)
 
 
