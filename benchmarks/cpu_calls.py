@@ -10,7 +10,7 @@ TARGETS = (2048, 51)
 BASE = "F.cross_entropy"
 FLOOR = "a copy of the logits"
 """Read once, and written into memory that is there: no gradient costs less."""
-ALONE = "squared_emd, no autograd"
+ALONE = "squared_emd without autograd"
 """The kernel alone: what it takes less than `squared_emd` is Python and PyTorch."""
 
 
