@@ -80,7 +80,11 @@ def on_rows(rows: int, classes: int) -> dict[str, Callable[[], None]]:
     if not isinstance(_library.load(), str):
         factors = tuple(float(term == "squared_emd") for term in _library.TERMS)
         kernel = _library.LossCall(factors, index)
-        calls[ALONE] = lambda: kernel.loss_and_gradient(plain, 1 / rows)
+
+        def alone():
+            kernel.loss_and_gradient(plain, 1 / rows)
+
+        calls[ALONE] = alone
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         for name, loss in {"naive squared EMD, compiled": torch.compile(naive)}.items():
