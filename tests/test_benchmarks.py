@@ -93,6 +93,18 @@ def test_cost_of_the_family_is_measured():
 
 
 @pytest.mark.slow
+def test_costs_of_forecasts_are_measured(tmp_path, capsys):
+    script = runpy.run_path(str(BENCHMARKS / "forecasts.py"))
+    out = tmp_path / "forecasts.json"
+    script["main"](["--smoke", "--out", str(out)])
+    found = json.loads(out.read_text(encoding="utf-8"))["softmaxes"]
+    assert found["softmax"]["time"] == 1
+    assert 0.9 < found["softmax"]["memory"] < 1.5
+    assert all(cost["time"] >= 0 for cost in found.values())
+    assert "| `crps(y)` |" in capsys.readouterr().out
+
+
+@pytest.mark.slow
 def test_a_report_is_made(tmp_path, capsys):
     script = runpy.run_path(str(BENCHMARKS / "reports.py"))
     assert {case.name for case in script["CASES"]} > {"wine-red", "bikes", "abalone"}
