@@ -3,7 +3,7 @@
 from typing import Any
 
 import numpy as np
-from arviz.data import from_dict  # pyright: ignore[reportMissingImports]
+from arviz.data import from_dict
 from numpy.typing import ArrayLike
 
 from offby._checks import on_host

@@ -6,12 +6,8 @@ from typing import Any, ClassVar
 import numpy as np
 import pandas as pd
 from sklearn.base import clone
-from skpro.distributions.base import (  # pyright: ignore[reportMissingImports]
-    BaseDistribution,
-)
-from skpro.regression.base import (  # pyright: ignore[reportMissingImports]
-    BaseProbaRegressor,
-)
+from skpro.distributions.base import BaseDistribution
+from skpro.regression.base import BaseProbaRegressor
 
 from offby.bins import Bins
 from offby.distribution import BinnedDistribution
