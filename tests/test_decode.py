@@ -162,6 +162,17 @@ CALLS = {
 
 
 @pytest.mark.parametrize("name", CALLS)
+def test_there_need_be_no_numbers(name):
+    """On the meta device, where a model is built before it is filled."""
+    logits = outputs(3, 2).float()
+    for on in (*GRIDS.values(), line(7)):
+        expected = CALLS[name](logits, on)
+        found = CALLS[name](logits.to("meta"), on)
+        assert found.is_meta
+        assert (found.shape, found.dtype) == (expected.shape, expected.dtype)
+
+
+@pytest.mark.parametrize("name", CALLS)
 def test_some_rows_at_a_time_give_what_all_at_once_give(name, monkeypatch):
     logits, call = outputs(6, 5, 4).float(), CALLS[name]
     images = logits.movedim(-1, 1).contiguous()

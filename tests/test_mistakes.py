@@ -329,6 +329,66 @@ def test_the_page_lists_these_mistakes_and_no_other_as_refused() -> None:
     assert len(made) >= 20
 
 
+CRITERIA: dict[str, Callable[[], Any]] = {
+    "of classes": nn.SquaredEMDLoss,
+    "of numbers": lambda: nn.HistogramCRPSLoss(BINS),
+    "sum": lambda: nn.MixedLoss([(1.0, nn.CrossEntropyLoss())]),
+    "sum of both": lambda: nn.MixedLoss(
+        [(1.0, nn.CrossEntropyLoss()), (1.0, nn.HistogramCRPSLoss(BINS))]
+    ),
+    "of a batch": nn.WeightedKappaLoss,
+    "of some classes": lambda: nn.SubsetLoss([0, 1], nn.CrossEntropyLoss()),
+    "layer and loss": lambda: nn.LinearLoss(5, 5, nn.CrossEntropyLoss()),
+}
+
+
+@pytest.mark.parametrize("kind", CRITERIA)
+def test_every_criterion_refuses_what_is_no_tensor(kind):
+    for other in (Y.numpy(), Y.tolist(), None):
+        with pytest.raises(TypeError, match="target must be a tensor, got"):
+            CRITERIA[kind]()(Z, other)
+    with pytest.raises(TypeError, match=r"(logits|hidden) must be a tensor, got"):
+        CRITERIA[kind]()(Z.numpy(), Y)
+
+
+@pytest.mark.parametrize("kind", ["of classes", "sum", "of a batch"])
+def test_every_criterion_of_classes_looks_at_its_values(kind):
+    with pytest.raises(ValueError, match="row 0 sums to 2"):
+        CRITERIA[kind]()(Z, 2 * Q)
+    with pytest.raises(ValueError, match="must hold probabilities, 0 to 1"):
+        CRITERIA[kind]()(Z, Z)
+    with pytest.raises(IndexError, match="class 5 of 5 classes 0 to 4, row 2"):
+        CRITERIA[kind]()(Z, Y + 1)
+    with pytest.raises(ValueError, match="not negative, but one is -1"):
+        CRITERIA[kind]()(Z, Y, -torch.ones(4))
+    with pytest.warns(UserWarning, match="without a softmax"):
+        CRITERIA[kind]()(Q, Y)
+
+
+FUNCTIONS = [
+    "brier",
+    "cdw_cross_entropy",
+    "cross_entropy",
+    "cumulative_cross_entropy",
+    "slace",
+    "squared_emd",
+    "wasserstein",
+    "weighted_kappa",
+]
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_every_function_refuses_one_output_and_what_is_no_tensor(name):
+    loss: Any = getattr(offby.losses, name)
+    with pytest.raises(ValueError, match="at least two classes"):
+        loss(Z[:, :1], torch.rand(4, 1))
+    for dim in (-1, 1):
+        with pytest.raises(TypeError, match="target must be a tensor, got ndarray"):
+            loss(Z, Y.numpy(), dim=dim)
+        with pytest.raises(TypeError, match="logits must be a tensor, got list"):
+            loss(Z.tolist(), Y, dim=dim)
+
+
 def test_what_the_page_says_of_mistakes_that_cannot_be_seen() -> None:
     """Log-probabilities are logits; all rows ignored is 0; outside numbers count."""
     loss = offby.losses.squared_emd

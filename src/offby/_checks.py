@@ -79,6 +79,7 @@ def check_increasing(name: str, numbers: Tensor, *, at_least: int) -> None:
 
 def bins_last(logits: Tensor, dim: int) -> Tensor:
     """Logits with axis `dim` moved to the end."""
+    check_tensor("logits", logits)
     if dim == -1:
         return logits
     if not -logits.ndim <= dim < logits.ndim:
@@ -90,6 +91,7 @@ def bins_last(logits: Tensor, dim: int) -> Tensor:
 
 def classes_last(logits: Tensor, target: Tensor, dim: int) -> tuple[Tensor, Tensor]:
     """Logits, and a target of probabilities, with axis `dim` moved to the end."""
+    check_tensor("target", target)
     if dim != -1 and target.is_floating_point() and target.shape == logits.shape:
         target = target.movedim(dim, -1)
     return bins_last(logits, dim), target
@@ -117,6 +119,12 @@ def check_target(logits: Tensor, target: Tensor, n_classes: int | None = None) -
             "a floating target holds probabilities and must have the shape of logits, "
             f"{tuple(logits.shape)}, got shape {tuple(target.shape)}; class indices "
             "must be integers (`.long()`)"
+        )
+    if logits.shape[-1] == 1:
+        raise ValueError(
+            "logits must have at least two classes where the target is probabilities, "
+            f"got shape {tuple(logits.shape)}: all mass on one class is always right; "
+            "numbers are a target of histogram_crps, with one logit for each bin"
         )
     return False
 

@@ -1,5 +1,6 @@
 """Masses from a network's outputs, some rows at a time."""
 
+import copy
 from collections.abc import Callable
 from typing import Literal
 
@@ -87,10 +88,16 @@ def check_given(outputs: Tensor, grid: Bins | Line | Circle) -> None:
 
 
 def on_device(bins: Bins, device: torch.device) -> Bins:
-    """The bins beside a tensor."""
+    """The bins beside a tensor.
+
+    Their checks are not repeated: they would wait for the device, and read numbers that
+    the meta device does not have.
+    """
     if bins.edges.device == device:
         return bins
-    return Bins(bins.edges.to(device), tails=bins.tails, wraps=bins.wraps)
+    moved = copy.copy(bins)
+    object.__setattr__(moved, "edges", bins.edges.to(device))
+    return moved
 
 
 def refuse_circle(what: str, grid: Bins | Line | Circle) -> None:

@@ -151,15 +151,20 @@ class ClassCriterion(nn.Module):
         logits = last(input, axis)
         check_weight(self.weight, logits.shape[-1])
         check_sample_weight(sample_weight, logits.shape[:-1])
+        look = self.look(logits, sample_weight)
+        if target.is_floating_point():
+            target = last(target, axis)
+            return self._of_probabilities(per_row, logits, target, sample_weight, look)
+        return self._of_classes(per_row, terms, logits, target, sample_weight)
+
+    def look(self, logits: Tensor, sample_weight: Tensor | None) -> bool:
+        """Look at the values where they can be read; whether at all closely."""
         look = _values.readable(logits) and self._first_look()
         if look:
             _values.warn_of_probabilities(logits)
         if sample_weight is not None and _values.readable(sample_weight):
             _values.check_row_weights(sample_weight)
-        if target.is_floating_point():
-            target = last(target, axis)
-            return self._of_probabilities(per_row, logits, target, sample_weight, look)
-        return self._of_classes(per_row, terms, logits, target, sample_weight)
+        return look
 
     def _first_look(self) -> bool:
         """Whether this batch is to be looked at closely: the first, or all if asked."""

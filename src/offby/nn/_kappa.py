@@ -85,20 +85,16 @@ class WeightedKappaLoss(GroundCriterion):
         check_weight(self.weight, logits.shape[-1])
         check_weight(self.frequencies, logits.shape[-1])
         check_sample_weight(sample_weight, logits.shape[:-1])
-        if sample_weight is not None and _values.readable(sample_weight):
-            _values.check_row_weights(sample_weight)
+        look = self.look(logits, sample_weight)
         weight = torch.ones_like(logits[..., 0], dtype=torch.float32)
         if sample_weight is not None:
             weight = sample_weight.to(torch.promote_types(weight.dtype, logits.dtype))
         if target.is_floating_point():
             target = last(target, axis)
+            self.counted_probabilities(logits, target, sample_weight, look)
         else:
-            target = target.long()
-            weight = weight.where(target != self.ignore_index, 0.0)
-            if _values.readable(target):
-                counted = target.where(weight != 0, self.ignore_index)
-                n_classes = logits.shape[-1]
-                _values.find_ignored(counted, self.ignore_index, n_classes)
+            target, kept = self.counted(logits, target, sample_weight)
+            weight = weight if kept is None else weight.where(kept, 0.0)
             target = target.where(weight != 0, 0)
         # 0 * NaN is NaN in the backward pass.
         logits = logits.where(weight[..., None] != 0, 0.0)

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from offby import kernels
+from offby._checks import check_tensor
 from offby.nn import _values
 from offby.nn._criterion import ClassCriterion, PerRow
 from offby.nn._mixed import MixedLoss
@@ -147,6 +148,7 @@ class LinearLoss(nn.Module):
                 count, whatever its target and hidden state.
         """
         layer = self._layer(input)
+        check_tensor("target", target)
         parts = self._parts(layer, target, sample_weight)
         found = [rows.reduced() for _, rows in parts]
         if not found or any(each is None for each in found):

@@ -13,7 +13,7 @@ from offby.nn import _values
 from offby.nn._balance import first_push
 from offby.nn._criterion import ClassCriterion, Criterion
 from offby.nn._number_criterion import NumberCriterion
-from offby.nn._shapes import axis_of, last
+from offby.nn._shapes import axis_of, check_pair, last
 
 
 class MixedLoss(nn.Module):
@@ -103,6 +103,7 @@ class MixedLoss(nn.Module):
             target: Class indices or probabilities; numbers, if a term takes numbers.
             sample_weight: One weight per row, or a mask.
         """
+        check_pair(input, target, self._criteria[0].dim)
         remember = self.training and not _values.transforming()
         if self.batches is not None and remember:
             self.batches += 1
