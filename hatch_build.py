@@ -54,7 +54,7 @@ def build(made: Path, *flags: str, program: str = "") -> str:
     try:
         with tempfile.TemporaryDirectory() as folder:
             compiles = [
-                [*command, *FLAGS, *extra, *flags, "-c", str(SOURCES / source)]
+                [*command, *FLAGS, *flags, *extra, "-c", str(SOURCES / source)]
                 for source, extra in units.values()
             ]
             objects = [str(Path(folder) / f"{name}.o") for name in units]

@@ -165,6 +165,7 @@ def test_the_study_of_the_verdicts_runs(tmp_path, capsys, monkeypatch):
 def test_the_page_of_linear_losses_shows_what_was_measured():
     runs = json.loads(linear.RESULT.read_text(encoding="utf-8"))
     assert linear.tables(runs) in linear.PAGE.read_text(encoding="utf-8")
+    assert linear.summary(runs) in linear.README.read_text(encoding="utf-8")
     for threads, record in runs.items():
         assert record["machine"]["threads"] == int(threads)
         assert set(record["figures"]) == set(linear.SHAPES)

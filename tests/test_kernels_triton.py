@@ -84,24 +84,25 @@ def test_every_row_is_near_float64(triton_rows, name, dtype):
 
 @pytest.fixture
 def _chunks(monkeypatch, triton_rows):
-    """Rows of more than 16 classes count as too long for a program."""
-    monkeypatch.setattr(triton_rows, "LONGEST", 16)
-    monkeypatch.setattr(triton_rows, "CHUNK", 16)
+    """Rows of more than 8 classes count as too long for a program."""
+    monkeypatch.setattr(triton_rows, "LONGEST", 8)
+    monkeypatch.setattr(triton_rows, "CHUNK", 8)
 
 
 @pytest.mark.usefixtures("_chunks")
 @EACH_TERM
 def test_long_rows_are_read_in_chunks(triton_rows, name, dtype):
-    logits, target = of_every_margin(40, rows=1)
+    logits, target = of_every_margin(20, rows=1)
     logits = logits.to(dtype)
-    logits[0, :16] -= 200.0  # a chunk without mass
-    task = numbers(name, target, 40)
+    logits[0, :8] -= 200.0  # a chunk without mass
+    task = numbers(name, target, 20)
     value, slopes = triton_rows.LossCall(*task).loss_and_gradient(logits, 1.0)
     right, steep = _library.LossCall(*task).loss_and_gradient(logits.double(), 1.0)
     assert_close(value.double(), right, rtol=5e-6, atol=1e-12)
     most = 5e-6 if dtype == torch.float32 else 8e-3
     assert farthest(slopes, steep) <= most
-    assert torch.equal(triton_rows.LossCall(*task).loss(logits), value)
+    if name != "all":  # which the interpreter takes seconds for
+        assert torch.equal(triton_rows.LossCall(*task).loss(logits), value)
 
 
 @pytest.mark.parametrize("power", [2.0, 1.5])
@@ -166,14 +167,14 @@ def either(request, triton_rows, monkeypatch):
     """The module, with one of its two kernels."""
     if request.param == "chunks":
         monkeypatch.setattr(triton_rows, "LONGEST", 0)
-        monkeypatch.setattr(triton_rows, "CHUNK", 32)
+        monkeypatch.setattr(triton_rows, "CHUNK", 16)
     return triton_rows
 
 
 def begun(triton_rows, name: str = "squared_emd", dtype: torch.dtype = torch.float32):
     """A task, 6 rows, the gradient that a forward pass makes, and for which scale."""
-    logits, target = batch(40, rows=6)
-    task, logits = triton_rows.LossCall(*numbers(name, target, 40)), logits.to(dtype)
+    logits, target = batch(20, rows=6)
+    task, logits = triton_rows.LossCall(*numbers(name, target, 20)), logits.to(dtype)
     scale = task.expected_scale(6)
     return task, logits, task.loss_and_gradient(logits, scale)[1], scale
 
@@ -192,7 +193,13 @@ def test_a_backward_pass_of_the_mean_reads_no_logits(either):
         assert torch.equal(slopes, kept)
 
 
-@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=str)
+@pytest.mark.parametrize(
+    ("either", "dtype"),
+    # In chunks, rounding has a test of its own below.
+    [("tile", torch.float32), ("tile", torch.bfloat16), ("chunks", torch.float32)],
+    indirect=["either"],
+    ids=str,
+)
 def test_rows_with_other_upstream_numbers_are_made_again(either, dtype):
     task, logits, slopes, scale = begun(either, dtype=dtype)
     # A program holds 4 rows of the 6: some made before, and none.
@@ -220,11 +227,12 @@ def test_a_gradient_is_rounded_once(either):
 
 
 def test_weighted_rows_are_near_float64(either):
-    task, logits, _, _ = begun(either, "all")
-    up = torch.tensor([3.0, 1 / 6, 0.25, -1.0, 1 / 6, 1e-3])
+    logits, target = batch(20, rows=3)
+    task = either.LossCall(*numbers("all", target, 20))
+    up = torch.tensor([3.0, 1 / 3, -1.0])
     right = _library.LossCall(task.factors, *_rest_of(task))
     steep = right.loss_and_gradient(logits.double(), 1.0)[1] * up[:, None]
-    z = logits.clone().requires_grad_()
+    z = logits.float().requires_grad_()
     (per_row(task, torch.neg, z) * up).sum().backward()
     assert z.grad is not None
     assert farthest(z.grad, steep) <= 5e-6

@@ -148,6 +148,20 @@ def test_solver_gives_nan_for_rows_that_are_no_distributions():
     assert got.isnan().tolist() == [True, False, True, True]
 
 
+def test_solver_evens_out_what_rounding_left_and_no_more():
+    z, q = torch.zeros(1, 3).double(), torch.tensor([[0.5, 0.5, 0.0]]).double()
+    right = losses.wasserstein(z, q, points(3))
+    assert losses.wasserstein(z, 1.0012 * q, points(3)).isnan()
+    operator: Any = torch.ops.offby.transport_worth
+    p, cost = z.softmax(-1), points(3).cost
+    for sums in (1.0008, 0.9992):
+        of_p, of_q = operator(sums * p, q, cost)
+        assert_close((p * of_p + q * of_q).sum(-1), right)
+        of_p, of_q = operator(p, sums * q, cost)
+        assert_close((p * of_p + q * of_q).sum(-1), right)
+    assert operator(1.0012 * p, q, cost)[0].isnan().all()
+
+
 def test_absent_pot_is_named(monkeypatch):
     original = builtins.__import__
 
@@ -362,6 +376,32 @@ def test_a_solver_is_one_step_for_compilers_and_tensors_without_numbers(name):
         fake = solve(mode.from_tensor(z), mode.from_tensor(q))
     assert (fake.shape, fake.dtype) == (right.shape, right.dtype)
     assert solve(z.to("meta"), q.to("meta")).shape == right.shape
+
+
+@every_solver
+def test_every_example_may_have_costs_of_its_own(name):
+    p, q = torch.randn(2, 2, 3, 4).double().softmax(-1)
+    costs = torch.stack([ON.cost, circle(4).cost], dim=-1)
+    operator: Any = torch.ops.offby
+    solve, masses = {
+        "transport": (operator.transport_worth, (p, q)),
+        "sinkhorn": (
+            lambda *of: operator.sinkhorn_debiased(*of, 1.0, 1000, 1e-6),
+            (p.log(), q),
+        ),
+        "sinkhorn of classes": (
+            lambda *of: operator.sinkhorn_symmetric(*of, 1.0, 1000, 1e-6),
+            (p.log(),),
+        ),
+    }[name]
+    got = torch.func.vmap(solve, (0,) * len(masses) + (2,))(*masses, costs)
+    for example in range(2):
+        right = solve(*(part[example] for part in masses), costs[..., example])
+        both = zip(
+            *(x if isinstance(x, tuple) else (x,) for x in (got, right)), strict=True
+        )
+        for of_all, alone in both:
+            assert_close(of_all[example], alone)
 
 
 @every_solver

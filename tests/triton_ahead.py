@@ -11,8 +11,11 @@ from triton.runtime.jit import JITFunction
 
 from offby.kernels.triton import _rows as _triton
 
+# Alone the terms run in the interpreter, in tests/test_kernels_triton.py: here the
+# first one, the one without an index, and all together.
 CASES = (
-    *((name, 10, torch.float32) for name in ("ce", "w1", "emd2", "cce", "crps")),
+    ("ce", 10, torch.float32),
+    ("crps", 10, torch.float32),
     ("all", 16, torch.bfloat16),
     ("all", 70, torch.float32),
 )

@@ -5,7 +5,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager, nullcontext
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Protocol
@@ -55,6 +55,7 @@ class Job:
         return hashlib.sha256("\x1f".join(parts).encode()).hexdigest()
 
 
+@cache
 def _versions() -> str:
     names = ("offby", "torch", "numpy", "scikit-learn")
     return " ".join(f"{name} {version(name)}" for name in names)
