@@ -50,6 +50,7 @@ def test_a_second_softmax_makes_scores_worse(capsys):
     assert "published perceptron" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")  # those of mlxtend
 def test_coral_corn_and_losses_of_offby(capsys, tmp_path):
     pytest.importorskip("coral_pytorch")
