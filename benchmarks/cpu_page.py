@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from cpu_calls import BASE, FLOOR, IMAGES, SHAPES
+from cpu_calls import ALONE, BASE, FLOOR, IMAGES, SHAPES
 
 # What the project aims for: name of the loss, and the most it may cost at each shape.
 GOALS = {
@@ -56,9 +56,10 @@ def table(record: dict) -> str:
         reached = [ratios[shape][name]["ratio"] for shape in SHAPES]
         cells = list(map(_beside_goal, reached, goals))
         lines.append(_line(f"`{name}`", cells))
-    if all(FLOOR in ratios[shape] for shape in SHAPES):
-        cells = [f"{ratios[shape][FLOOR]['ratio']:.2f}" for shape in SHAPES]
-        lines.append(_line(FLOOR, cells))
+    for name in (ALONE, FLOOR):
+        if all(name in ratios[shape] for shape in SHAPES):
+            cells = [f"{ratios[shape][name]['ratio']:.2f}" for shape in SHAPES]
+            lines.append(_line(name, cells))
     ratio, (goal,) = ratios["images"]["squared_emd"]["ratio"], IMAGE_GOALS.values()
     last = f"`squared_emd`, `dim=1`, {_images()}: {_beside_goal(ratio, goal)}."
     return "\n".join([*lines, "", last, conditions(record)])

@@ -7,8 +7,8 @@ round runs every call once, in turn; a figure is the median over the rounds of t
 to that round's `F.cross_entropy(F.linear(...))`, in processor time or on the wall
 (`--clock`). Memory is the most that PyTorch held at once beyond the inputs. The heap
 keeps freed memory, so that no figure hangs on how the system maps pages. With --out in
-its usual place the tables of docs/linear.md are written anew; the file and the page
-keep one run for each number of threads.
+its usual place the tables of docs/linear.md and the README are written anew; the file
+and the page keep one run for each number of threads, the README shows the first.
 """
 
 import argparse
@@ -28,7 +28,11 @@ from cpu_page import CLOCK_NAMES
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULT = ROOT / "benchmarks" / "results" / "linear.json"
-PAGE = ROOT / "docs" / "linear.md"
+PAGE, README = ROOT / "docs" / "linear.md", ROOT / "README.md"
+MARKS = {
+    PAGE: ("<!-- table -->\n", "<!-- end of table -->"),
+    README: ("<!-- last layer -->\n", "<!-- end of last layer -->"),
+}
 SHAPES = {
     "1024 x 256 to 32000": (1024, 256, 32000),
     "8192 x 128 to 1000": (8192, 128, 1000),
@@ -85,7 +89,8 @@ def main() -> None:
             "figures": found,
         }
         if options.out.resolve() == RESULT and set(found) == set(SHAPES):
-            renew_page(runs)
+            renew(PAGE, tables(runs))
+            renew(README, summary(runs))
         options.out.parent.mkdir(parents=True, exist_ok=True)
         options.out.write_text(json.dumps(runs, indent=1) + "\n", encoding="utf-8")
 
@@ -181,14 +186,65 @@ def tables(runs: dict[str, dict[str, Any]]) -> str:
     return "\n\n".join(_table(runs[threads]) for threads in sorted(runs))
 
 
+def summary(runs: dict[str, dict[str, Any]]) -> str:
+    """The table of the README: time and memory over those of the layer and the loss."""
+    record = runs[min(runs)]
+    titles = {
+        "linear_squared_emd": "`offby.losses.linear_squared_emd`",
+        CHUNKED: "`F.linear_cross_entropy` of PyTorch, in chunks",
+    }
+    title = f"time, memory of the last layer and the loss, over `{BASE}`"
+    lines = _head(title)
+    figures = record["figures"]
+    for name, title in titles.items():
+        if any(name not in figures[shape] for shape in SHAPES):
+            continue  # PyTorch has it from 2.13 on
+        cells = []
+        for shape in SHAPES:
+            mine, base = figures[shape][name], figures[shape][BASE]
+            cells.append(f"{mine['ratio']:.2f}, {mine['mib'] / base['mib']:.2f}")
+        lines.append(f"| {title} | {' | '.join(cells)} |")
+    return "\n".join([*lines, "", _conditions(record)])
+
+
+def goals(record: dict[str, Any]) -> str:
+    """Which goals are met: no more time than apart, no more memory than PyTorch's."""
+    missed = []
+    for shape in SHAPES:
+        figures = record["figures"][shape]
+        most = figures.get(CHUNKED, figures[BASE])["mib"]
+        for name in OURS.values():
+            ratio, mib = figures[name]["ratio"], figures[name]["mib"]
+            if round(ratio, 2) > 1:
+                missed.append(f"`{name}` takes {ratio:.2f} of the time at {shape}")
+            if round(mib) > round(most):
+                missed.append(f"`{name}` {mib:.0f} MiB at {shape}, not {most:.0f}")
+    found = "; ".join(missed) if missed else "every row of offby meets both"
+    return (
+        f"The goals are at most the time of `{BASE}` and at most the memory of "
+        f"`F.linear_cross_entropy`: {found}."
+    )
+
+
+def _head(title: str) -> list[str]:
+    return [f"| {title} | {' | '.join(SHAPES)} |", "| --- |" + " --- |" * len(SHAPES)]
+
+
+def _conditions(record: dict[str, Any]) -> str:
+    """What the figures hang on."""
+    made = record["machine"]
+    return (
+        f"Medians of {record['rounds']} rounds {CLOCK_NAMES[record['clock']]}, "
+        f"{made['threads']} thread{'s' * (made['threads'] != 1)}, "
+        f"{made['kernels']}, PyTorch {made['torch']}."
+    )
+
+
 def _table(record: dict[str, Any]) -> str:
     titles = {BASE: f"`{BASE}`", CHUNKED: "`F.linear_cross_entropy` in chunks"}
     titles |= {name: f"`{name}`" for name in OURS.values()}
     titles[BY_CLASSES] = "cross-entropy in chunks of classes, not in offby"
-    lines = [
-        "| time, memory | " + " | ".join(SHAPES) + " |",
-        "| --- |" + " --- |" * len(SHAPES),
-    ]
+    lines = _head("time, memory")
     figures = record["figures"]
     for name, title in titles.items():
         if not any(name in figures[shape] for shape in SHAPES):
@@ -202,23 +258,16 @@ def _table(record: dict[str, Any]) -> str:
                 else f"{figure['ratio']:.2f}, {figure['mib']:.0f} MiB"
             )
         lines.append(f"| {title} | {' | '.join(cells)} |")
-    made = record["machine"]
-    lines += [
-        "",
-        f"Medians of {record['rounds']} rounds {CLOCK_NAMES[record['clock']]}, "
-        f"{made['threads']} thread{'s' * (made['threads'] != 1)}, "
-        f"{made['kernels']}, PyTorch {made['torch']}.",
-    ]
-    return "\n".join(lines)
+    return "\n".join([*lines, "", f"{_conditions(record)} {goals(record)}"])
 
 
-def renew_page(runs: dict[str, dict[str, Any]]) -> None:
-    """Put the new tables where the old ones stand, between two marks."""
-    begin, end = "<!-- table -->\n", "<!-- end of table -->"
-    text = PAGE.read_text(encoding="utf-8")
+def renew(page: Path, shown: str) -> None:
+    """Put what is shown where the old stands, between two marks."""
+    begin, end = MARKS[page]
+    text = page.read_text(encoding="utf-8")
     before, _, rest = text.partition(begin)
     _, _, after = rest.partition(end)
-    PAGE.write_text(f"{before}{begin}{tables(runs)}\n{end}{after}", encoding="utf-8")
+    page.write_text(f"{before}{begin}{shown}\n{end}{after}", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -93,6 +93,18 @@ def test_cost_of_the_family_is_measured():
 
 
 @pytest.mark.slow
+def test_costs_of_forecasts_are_measured(tmp_path, capsys):
+    script = runpy.run_path(str(BENCHMARKS / "forecasts.py"))
+    out = tmp_path / "forecasts.json"
+    script["main"](["--smoke", "--out", str(out)])
+    found = json.loads(out.read_text(encoding="utf-8"))["softmaxes"]
+    assert found["softmax"]["time"] == 1
+    assert 0.9 < found["softmax"]["memory"] < 1.5
+    assert all(cost["time"] >= 0 for cost in found.values())
+    assert "| `crps(y)` |" in capsys.readouterr().out
+
+
+@pytest.mark.slow
 def test_a_report_is_made(tmp_path, capsys):
     script = runpy.run_path(str(BENCHMARKS / "reports.py"))
     assert {case.name for case in script["CASES"]} > {"wine-red", "bikes", "abalone"}
@@ -140,6 +152,7 @@ def test_the_study_of_the_verdicts_runs(tmp_path, capsys, monkeypatch):
 def test_the_page_of_linear_losses_shows_what_was_measured():
     runs = json.loads(linear.RESULT.read_text(encoding="utf-8"))
     assert linear.tables(runs) in linear.PAGE.read_text(encoding="utf-8")
+    assert linear.summary(runs) in linear.README.read_text(encoding="utf-8")
     for threads, record in runs.items():
         assert record["machine"]["threads"] == int(threads)
         assert set(record["figures"]) == set(linear.SHAPES)

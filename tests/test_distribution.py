@@ -1,3 +1,4 @@
+import tracemalloc
 from typing import Any, get_args
 
 import numpy as np
@@ -158,6 +159,37 @@ def test_quantile_loss_integrates_to_half_the_crps():
     for y in (-1.0, 2.0, 7.0):
         half = np.mean(forecast.quantile_loss(y, levels))
         assert half == pytest.approx(float(forecast.crps(y)) / 2, rel=1e-4)
+
+
+@pytest.mark.parametrize("at", [0, 1, 2])
+def test_the_variance_of_a_narrow_forecast_keeps_its_digits(at):
+    """Of masses far from the middle of a wide grid, as of a single bin."""
+    bins = Bins([-1e6, -1e6 + 1e-3, 1e6, 1e6 + 1e-3])
+    sure = np.eye(3)[at]
+    width = float(bins.widths[at])
+    found = BinnedDistribution([sure, [0.25, 0.5, 0.25]], bins).var()
+    np.testing.assert_allclose(found[0], width**2 / 12, rtol=1e-12)
+    np.testing.assert_allclose(found[1], 1e12 / 2 + 4e12 / 24, rtol=1e-8)
+
+
+METHODS = {
+    **{name: name for name in ("mean", "median", "mode", "var", "entropy")},
+    **{f"decide {name}": name for name in ("mape", "qwk", "within-1", "accuracy")},
+}
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_needs_little_memory_beside_its_masses(name):
+    bins = Bins.uniform(0, 8, 80)
+    forecast = BinnedDistribution.from_logits(torch.zeros(40_000, 80), bins)
+    method = METHODS[name]
+    tracemalloc.start()
+    try:
+        forecast.decide(method) if "decide" in name else getattr(forecast, method)()
+        most = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert most < forecast.probs.nbytes / 2
 
 
 @pytest.mark.parametrize("tails", TAILS)

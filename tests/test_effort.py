@@ -1,17 +1,21 @@
 """What a comparison gets by the size of its table, and within its time."""
 
 import time
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 
+from offby.cli.comparing import with_note_on_epochs
 from offby.cli.effort import effort_of
 from offby.comparison.budget import Budget, Refit, seconds_of_refit
 from offby.comparison.config import REFERENCES, CompareConfig
 from offby.comparison.fits import Fit
 from offby.comparison.methods.references import BASELINES
+from offby.results import Training
+from tests.report_data import comparison
 
 NOTHING = {"quick": False, "full": False} | dict.fromkeys(
     ("folds", "seeds", "sample", "noise")
@@ -37,6 +41,7 @@ def test_large_tables_get_fewer_repeats(asked, rows, columns, repeats, sample):
     found = effort_of(NOTHING | asked, rows, columns)
     assert (found.folds, found.seeds, found.sample) == (*repeats, sample)
     assert found.noise == bool(asked.get("full"))
+    assert found.max_iter == (120 if asked.get("quick") else None)
 
 
 def test_what_was_left_out_is_said_with_the_way_to_ask_for_it():
@@ -105,3 +110,16 @@ def test_a_model_on_all_rows_takes_a_few_more_than_in_a_fold():
     assert Refit(("ce",), 400, 5).seconds({"emd2": 9.0}) == 0
     both = {"ce": 3.0, "boosted ce": 2.0, "emd2": 9.0}
     assert Refit(("ce",), 400, 5).seconds(both) == seconds_of_refit(5.0, 400, 5)
+
+
+def test_losses_that_a_first_look_cut_short_are_named():
+    def trained(method, n_epochs):
+        return Training(method, 3.0, (0.5,) * (1 + n_epochs))
+
+    made = comparison()
+    made = replace(made, training=(trained("ce", 9), trained("emd1", 10)))
+    said = with_note_on_epochs(made, 10).data.notes
+    assert said[:-1] == made.data.notes
+    assert "10 epochs at most; with more, emd1 might" in said[-1]
+    assert with_note_on_epochs(made, 11) == made
+    assert with_note_on_epochs(made, None) == made

@@ -378,10 +378,8 @@ FUNCTIONS = [
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
-def test_every_function_refuses_one_output_and_what_is_no_tensor(name):
+def test_every_function_refuses_what_is_no_tensor(name):
     loss: Any = getattr(offby.losses, name)
-    with pytest.raises(ValueError, match="at least two classes"):
-        loss(Z[:, :1], torch.rand(4, 1))
     for dim in (-1, 1):
         with pytest.raises(TypeError, match="target must be a tensor, got ndarray"):
             loss(Z, Y.numpy(), dim=dim)

@@ -19,6 +19,7 @@ from offby import losses
 from offby.metrics import median_class
 from offby.nn import heads
 
+ROOT = Path(__file__).parents[1]
 ANSWERS = ["unlikely", "somewhat likely", "very likely"]
 
 
@@ -96,6 +97,42 @@ def test_the_all_threshold_model_of_mord():
     # It predicts as many classes up as the score is above thresholds: the median.
     above = (X @ ours[:, None] > cuts).sum(1)
     np.testing.assert_array_equal(median_class(masses(X, ours, cuts, "logit")), above)
+
+
+@pytest.mark.parametrize(
+    ("name", "coefficients", "thresholds"),
+    [
+        (
+            "LogisticAT",
+            [1.01236361, 0.04181366, 0.59749171],
+            [2.15847746, 4.25302914],
+        ),
+        (
+            "LogisticIT",
+            [0.77594255, -0.04675762, 0.49029862],
+            [2.02534848, 2.97365142],
+        ),
+        (
+            "LogisticSE",
+            [1.13583539, 0.16455899, 0.65640356],
+            [2.02573092, 5.24952845],
+        ),
+    ],
+)
+def test_the_threshold_losses_of_mord_as_the_page_has_them(
+    name, coefficients, thresholds
+):
+    page = (ROOT / "docs/own-loss.md").read_text(encoding="utf-8")
+    block = page.split("## The threshold losses of mord")[1].split("```")[1]
+    there: dict[str, Any] = {"torch": torch}
+    exec(block.removeprefix("python\n"), there)
+    X, y = students()
+    weigh = there["WEIGHTS"][name]
+    ours, cuts, _ = ordered_model.fitted(
+        X, y, "logit", lambda z, target: there["thresholds"](z, target, weigh)
+    )
+    np.testing.assert_allclose(ours, coefficients, atol=2e-6)
+    np.testing.assert_allclose(cuts, thresholds, atol=2e-6)
 
 
 def test_of_two_classes_it_is_the_logistic_regression():

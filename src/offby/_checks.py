@@ -120,12 +120,6 @@ def check_target(logits: Tensor, target: Tensor, n_classes: int | None = None) -
             f"{tuple(logits.shape)}, got shape {tuple(target.shape)}; class indices "
             "must be integers (`.long()`)"
         )
-    if logits.shape[-1] == 1:
-        raise ValueError(
-            "logits must have at least two classes where the target is probabilities, "
-            f"got shape {tuple(logits.shape)}: all mass on one class is always right; "
-            "numbers are a target of histogram_crps, with one logit for each bin"
-        )
     return False
 
 

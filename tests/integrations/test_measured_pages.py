@@ -58,3 +58,21 @@ def test_prediction_sets(benchmark):
 def test_the_studies_of_examples(study, where, benchmark):
     runs = measured("adapters")[study]
     assert benchmark("adapters").table(runs) in page(where)
+
+
+def test_every_adapter_has_a_line():
+    """The table says for each what changes, and links to more."""
+    import offby.integrations
+
+    (folder,) = offby.integrations.__path__
+    adapters = {
+        path.stem for path in Path(folder).glob("[!_]*") if path.suffix != ".js"
+    }
+    _, _, table = page("integrations").partition("|---|---|---|\n")
+    rows = table.partition("\n\n")[0].splitlines()
+    assert [row for row in rows if "](" not in row.split("|")[3]] == []
+    called = {"scipy": "scipy.stats", "explainer": "Explainer", "widget": "Explainer"}
+    called["torch_distributions"] = "torch.distributions"
+    named = "\n".join(rows).lower()
+    missing = {a for a in adapters if called.get(a, a).lower() not in named}
+    assert missing == set()

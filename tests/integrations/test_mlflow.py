@@ -1,19 +1,22 @@
 """Comparisons and models in MLflow, on a store in a folder."""
 
+import importlib
 import sys
+from typing import Any
 
 import numpy as np
 import pytest
 
 pytest.importorskip("mlflow.pyfunc")
 
-import mlflow  # pyright: ignore[reportMissingImports]
 import pandas as pd
 
 from offby import BinnedRegressor, Comparison, OrdinalClassifier
 from offby.integrations import mlflow as ours
 from tests import report_data
 
+# Its lazily loaded parts and optional arguments are not in its types.
+mlflow: Any = importlib.import_module("mlflow")
 pytestmark = pytest.mark.filterwarnings("ignore")  # those of MLflow
 
 

@@ -10,11 +10,7 @@ pytest.importorskip("pandas")
 
 import pandas as pd
 from sklearn.linear_model import LinearRegression
-from skpro.metrics import (  # pyright: ignore[reportMissingImports]
-    CRPS,
-    LogLoss,
-    PinballLoss,
-)
+from skpro.metrics import CRPS, LogLoss, PinballLoss
 
 from offby import BinnedDistribution, BinnedRegressor, Bins
 from offby.integrations.skpro import BinnedForecast, BinnedProbaRegressor

@@ -15,6 +15,7 @@ from offby.cli.effort import effort_of
 from offby.cli.grounds import ground_of
 from offby.cli.reading import prepared, reading
 from offby.comparison.config import CompareConfig
+from offby.results.phrases import listed
 
 if TYPE_CHECKING:
     from offby.results import Comparison
@@ -107,6 +108,7 @@ def compared(
 ) -> "Comparison":
     """Fit and score every loss on the problem."""
     import offby
+    from offby.comparison.networks import Settings
     from offby.models.fitting import check_bounds
 
     check_bounds(problem.kind, asked["bounds"])
@@ -115,6 +117,8 @@ def compared(
         settings["bins"] = asked["bins"]
     if asked["unseen_groups"]:
         settings["unseen_groups"] = True
+    if asked["max_iter"] is not None:
+        settings["settings"] = Settings(max_iter=asked["max_iter"])
     if problem.kind == "classes":
         settings["labels"] = problem.labels
         ground = ground_of(asked, problem)
@@ -150,10 +154,27 @@ def compared(
     finally:
         if isinstance(progress, terminal.Bar):
             progress.close()
+    comparison = with_note_on_epochs(comparison, asked["max_iter"])
     if progress is not None:
         known = set(problem.notes)
         terminal.print_notes([n for n in comparison.data.notes if n not in known])
     return comparison
+
+
+def with_note_on_epochs(comparison: "Comparison", max_iter: int | None) -> "Comparison":
+    """Say which losses were still being trained when the first look had to end."""
+    if max_iter is None:
+        return comparison
+    # A curve begins before the first epoch.
+    cut = [each.method for each in comparison.training if len(each.curve) > max_iter]
+    if not cut:
+        return comparison
+    note = (
+        f"--quick trains a network for {max_iter} epochs at most; with more, "
+        f"{listed(cut)} might have done better."
+    )
+    data = replace(comparison.data, notes=(*comparison.data.notes, note))
+    return replace(comparison, data=data)
 
 
 @contextmanager

@@ -13,7 +13,7 @@ from offby.comparison.config import REFERENCES, CompareConfig
 USUAL = CompareConfig.folds, CompareConfig.seeds
 """Folds and seeds of a small table."""
 _FULL = 10, 5
-_STEPS = ((2_500, USUAL), (4_000, (5, 2)), (6_800, (5, 1)))
+_STEPS = ((2_500, USUAL), (4_000, (5, 2)), (5_500, (5, 1)))
 """Up to so much effort (rows, more if they are wide) so many folds and seeds."""
 _LARGE = 3, 1
 _QUICK = 3, 1
@@ -25,6 +25,8 @@ _WIDE = 40
 """A row of so many columns takes twice the time of one with hardly any."""
 _QUICK_ROWS = 2_000
 """With so many rows, a difference of 10 % is settled (docs/verdict.md)."""
+_QUICK_EPOCHS = 120
+"""Most losses stop earlier by themselves; emd1 would take half of the time of a run."""
 
 
 @dataclass(frozen=True)
@@ -37,12 +39,14 @@ class Effort:
     """Rows to take at random, if not all."""
     references: tuple[str, ...] | bool
     noise: bool
+    max_iter: int | None = None
+    """The most epochs of a network, if fewer than usual."""
     notes: tuple[str, ...] = ()
     """What was left out because of the size, for the reader."""
 
     def options(self) -> dict[str, Any]:
         """What the command would have been told."""
-        names = ("folds", "seeds", "sample", "references", "noise")
+        names = ("folds", "seeds", "sample", "references", "noise", "max_iter")
         return {name: getattr(self, name) for name in names}
 
 
@@ -65,6 +69,7 @@ def effort_of(asked: Mapping[str, Any], n_rows: int, n_columns: int) -> Effort:
         sample,
         _QUICK_REFERENCES if quick else True,
         full if asked["noise"] is None else asked["noise"],
+        _QUICK_EPOCHS if quick else None,
         tuple(
             filter(
                 None,

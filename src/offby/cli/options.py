@@ -291,8 +291,8 @@ run_options = _together(
         "--quick",
         is_flag=True,
         callback=_one_size,
-        help="A first look: 3 folds (2 for large tables), 1 seed, 2,000 rows at most, "
-        "fewer references.",
+        help="A first look: 3 folds (2 for large tables), 1 seed, 2,000 rows and "
+        "120 epochs at most, fewer references.",
     ),
     click.option(
         "--full",

@@ -29,6 +29,13 @@ def numbers_at(probs: Array, shares: Array, bins: Bins) -> Array:
     return _of_each(_numbers_at, probs, shares, bins)
 
 
+def halves(masses: Array) -> tuple[np.ndarray, Array]:
+    """The bin of each row where half of its mass is reached, and the share of it."""
+    half = torch.full((len(masses), 1), 0.5, dtype=torch.float64)
+    at, start, end, total = (part[:, 0].numpy() for part in _reaching(masses, half))
+    return at, np.clip((total / 2 - start) / (end - start), 0, 1)
+
+
 def _of_each(
     function: Callable[[np.ndarray, Tensor, Bins], Tensor],
     probs: Array,

@@ -12,12 +12,20 @@ from offby.bins import Bins
 Array = np.ndarray[Any, np.dtype[np.float64]]
 ROWS_AT_ONCE = 4096
 """Rows worked on at once where a row needs many numbers."""
+_CACHED = 2**16
 
 
-def in_chunks(rows: Array) -> Iterator[tuple[int, Array]]:
+def in_chunks(
+    rows: np.ndarray, at_once: int = ROWS_AT_ONCE
+) -> Iterator[tuple[int, np.ndarray]]:
     """Number of the first row of each chunk, and its rows."""
-    for start in range(0, len(rows), ROWS_AT_ONCE):
-        yield start, rows[start : start + ROWS_AT_ONCE]
+    for start in range(0, len(rows), at_once):
+        yield start, rows[start : start + at_once]
+
+
+def cached(bins: Bins, each: int = 1) -> int:
+    """Rows of which so many numbers for each bin stay in a processor's cache."""
+    return max(1, _CACHED // (bins.n_bins * each))
 
 
 def within_bins(

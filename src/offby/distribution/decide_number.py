@@ -3,9 +3,12 @@
 from typing import Any
 
 import numpy as np
+import torch
+from scipy.sparse import csr_array
 
 from offby.bins import Bins
-from offby.distribution._rows import Array, in_chunks, within_bins
+from offby.distribution._function import halves
+from offby.distribution._rows import Array, cached, in_chunks, within_bins
 from offby.distribution.circular import check_on_a_line
 from offby.distribution.decisions import (
     Metric,
@@ -13,7 +16,7 @@ from offby.distribution.decisions import (
     kappa_guesses,
     window_of,
 )
-from offby.distribution.half_normal import moments, number_at
+from offby.distribution.half_normal import moments, number_at, share_below
 
 _POINTS = 4
 """Points that stand for the mass of a bin where the metric is a function."""
@@ -67,12 +70,10 @@ def _relative_median(probs: np.ndarray, bins: Bins) -> Array:
     weight = 1 / np.sqrt(means**2 + variances)
     a, b = np.abs(low[off_zero]), np.abs(high[off_zero])
     weight[off_zero] = np.abs(np.log(b / a)) / (high - low)[off_zero]
-    mass = probs.reshape(-1, len(weight)) * weight
-    reached = mass.cumsum(-1) / mass.sum(-1, keepdims=True)
-    k = (reached < 0.5).sum(-1)
-    rows = np.arange(len(k))
-    start = np.where(k > 0, reached[rows, k - 1], 0.0)
-    share = np.clip((0.5 - start) / (reached[rows, k] - start), 0, 1)
+    rows = probs.reshape(-1, len(weight))
+    parts = [halves(part * weight) for _, part in in_chunks(rows, cached(bins))]
+    parts = parts or [halves(rows * weight)]
+    k, share = (np.concatenate(part) for part in zip(*parts, strict=True))
     found = within_bins(number_at, share, k, bins)
     # Inside a bin off 0 the weight is 1 / y: equal shares are equal ratios.
     inside = off_zero[k]
@@ -88,8 +89,9 @@ def _best_window(forecast: Any, width: float) -> Array:
     bins, so the best one has an end at an edge. Only in tails is the rate not constant:
     there the windows between are tried as well, to a thousandth of their distance.
     """
-    edges = forecast.bins.edges.cpu().numpy()
-    has_tails = forecast.bins.tails != "none"
+    bins: Bins = forecast.bins
+    edges = bins.edges.cpu().numpy()
+    has_tails = bins.tails != "none"
     stops = edges[1:-1] if has_tails else edges
     places = np.unique(np.concatenate([stops - width, stops + width]))
     if has_tails and len(stops):
@@ -99,21 +101,43 @@ def _best_window(forecast: Any, width: float) -> Array:
         start, end = places[:-1][in_tail], places[1:][in_tail]
         between = start + (end - start) * np.linspace(0, 1, 33)[1:-1, None]
         places = np.unique(np.concatenate([places, between.ravel()]))
-    rows = forecast.probs.reshape(-1, forecast.bins.n_bins)
-    found = [
-        _best_of(type(forecast)(part, forecast.bins), places, width)
-        for _, part in in_chunks(rows)
-    ]
-    return np.concatenate(found).reshape(forecast.probs.shape[:-1])[()]
+    # Rounding makes two of one: equal windows then, which would cost all rows time.
+    apart = np.diff(places, prepend=-np.inf) > 1e-9 * np.diff(edges).min()
+    places = places[apart]
+    # Mass in a window is a sum of few of the sums of masses up to the edges.
+    windows = _of_edges(places + width, bins) - _of_edges(places - width, bins)
+    windows.eliminate_zeros()
+    rows = forecast.probs.reshape(-1, bins.n_bins)
+    at_once = cached(bins, -(-len(places) // bins.n_bins))
+    found = [places[_best_of(part, windows)] for _, part in in_chunks(rows, at_once)]
+    return np.concatenate(found or [places[:0]]).reshape(forecast.probs.shape[:-1])[()]
 
 
-def _best_of(forecast: Any, places: np.ndarray, width: float) -> Array:
-    """The place of each row with the most mass around; the middle one of equals."""
-    all_pairs = forecast[:, None]
-    inside = all_pairs.cdf(places + width) - all_pairs.cdf(places - width)
-    best = inside >= inside.max(-1, keepdims=True) - 1e-12
-    middle = (best.cumsum(-1) >= (best.sum(-1, keepdims=True) + 1) // 2) & best
-    return places[middle.argmax(-1)]
+def _of_edges(numbers: np.ndarray, bins: Bins) -> csr_array:
+    """The mass below numbers, of the masses below all edges: numbers x edges."""
+    y = torch.tensor(numbers, device=bins.edges.device)
+    at = torch.bucketize(y, bins.edges[1:-1], right=True)
+    share = share_below(y, at, bins).cpu().numpy()
+    first, rows = at.cpu().numpy(), np.arange(len(numbers))
+    parts = np.concatenate([1 - share, share])
+    places = np.concatenate([rows, rows]), np.concatenate([first, first + 1])
+    return csr_array((parts, places), shape=(len(numbers), bins.n_bins + 1))
+
+
+def _best_of(rows: np.ndarray, windows: csr_array) -> np.ndarray:
+    """The window of each row with the most mass; the middle one of equals."""
+    # Rows beside each other: so they are added up many at a time.
+    below = np.zeros((rows.shape[-1] + 1, len(rows)))
+    below[1:] = rows.T
+    inside = torch.from_numpy(windows @ torch.from_numpy(below).cumsum(0).numpy())
+    most, best = inside.max(0)
+    as_good = inside >= most - 1e-12
+    several = (as_good.sum(0) > 1).nonzero().squeeze(-1)
+    equal = as_good[:, several]
+    count = equal.sum(0)
+    middle = (equal.cumsum(0) >= (count + 1) // 2) & equal
+    best[several] = middle.to(torch.uint8).argmax(0)
+    return best.numpy()
 
 
 def _least_cost(forecast: Any, metric: Any) -> Array:
@@ -139,5 +163,10 @@ def _least_cost(forecast: Any, metric: Any) -> Array:
         )
     # The points of a bin share its mass: their costs are averaged first.
     costs = costs.reshape(len(guesses), bins.n_bins, each).mean(-1)
-    best = (forecast.probs.astype(np.float64) @ costs.T).argmin(-1)
-    return guesses[best][()]
+    at_once = cached(bins, each)
+    best = [
+        (part.astype(np.float64) @ costs.T).argmin(-1)
+        for _, part in in_chunks(forecast.probs.reshape(-1, bins.n_bins), at_once)
+    ]
+    at = np.concatenate(best or [np.empty(0, int)])
+    return guesses[at].reshape(forecast.probs.shape[:-1])[()]

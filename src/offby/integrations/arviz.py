@@ -3,7 +3,7 @@
 from typing import Any
 
 import numpy as np
-from arviz.data import from_dict  # pyright: ignore[reportMissingImports]
+from arviz.data import from_dict
 from numpy.typing import ArrayLike
 
 from offby._checks import on_host
@@ -44,7 +44,7 @@ def to_inference_data(
             f"{forecast.probs.shape[:-1]}"
         )
     drawn = np.asarray(forecast.sample(draws, random_state=random_state))
-    groups = {"posterior_predictive": {name: drawn[None]}}
+    groups: dict[str, Any] = {"posterior_predictive": {name: drawn[None]}}
     if y is not None:
         seen = on_host(y)
         if seen.shape != (len(forecast),):

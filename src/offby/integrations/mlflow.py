@@ -12,12 +12,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from mlflow.artifacts import (  # pyright: ignore[reportMissingImports]
-    download_artifacts,
-)
-from mlflow.models import Model  # pyright: ignore[reportMissingImports]
-from mlflow.pyfunc import add_to_model  # pyright: ignore[reportMissingImports]
-from mlflow.tracking import fluent  # pyright: ignore[reportMissingImports]
+from mlflow.artifacts import download_artifacts
+from mlflow.models import Model
+from mlflow.pyfunc import add_to_model
+from mlflow.tracking import fluent
 
 import offby
 from offby import models

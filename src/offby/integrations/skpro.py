@@ -6,12 +6,8 @@ from typing import Any, ClassVar
 import numpy as np
 import pandas as pd
 from sklearn.base import clone
-from skpro.distributions.base import (  # pyright: ignore[reportMissingImports]
-    BaseDistribution,
-)
-from skpro.regression.base import (  # pyright: ignore[reportMissingImports]
-    BaseProbaRegressor,
-)
+from skpro.distributions.base import BaseDistribution
+from skpro.regression.base import BaseProbaRegressor
 
 from offby.bins import Bins
 from offby.distribution import BinnedDistribution
@@ -133,7 +129,7 @@ class BinnedForecast(BaseDistribution):
         return found[:, None] if self.ndim else found
 
     @classmethod
-    def get_test_params(cls, parameter_set: str = "default") -> list[dict[str, Any]]:
+    def get_test_params(cls, parameter_set: str = "default") -> Any:
         """Settings for skpro's own checks."""
         del parameter_set
         bins = Bins([-1.0, 0.0, 0.5, 2.0], tails="half-normal")
@@ -166,7 +162,9 @@ class BinnedProbaRegressor(BaseProbaRegressor):
         self.estimator = estimator
         super().__init__()
 
-    def _fit(self, X: Any, y: Any) -> "BinnedProbaRegressor":
+    # skpro hands over censored rows only to regressors whose tags say that they can.
+    def _fit(self, X: Any, y: Any, C: Any = None) -> "BinnedProbaRegressor":
+        del C
         if not hasattr(self.estimator, "predict_dist"):
             raise TypeError(
                 "estimator must be a regressor with predict_dist, such as "
@@ -177,12 +175,12 @@ class BinnedProbaRegressor(BaseProbaRegressor):
         self.estimator_.fit(_named(X), y.iloc[:, 0].to_numpy())
         return self
 
-    def _predict_proba(self, X: Any) -> BinnedForecast:
+    def _predict_proba(self, X: Any) -> Any:
         forecast = self.estimator_.predict_dist(_named(X))
         return BinnedForecast(forecast, X.index, self._get_columns("predict"))
 
     @classmethod
-    def get_test_params(cls, parameter_set: str = "default") -> list[dict[str, Any]]:
+    def get_test_params(cls, parameter_set: str = "default") -> Any:
         """Settings for skpro's own checks."""
         del parameter_set
         from offby.tabular import BinnedRegressor

@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
-import anywidget  # pyright: ignore[reportMissingImports]
-import traitlets  # pyright: ignore[reportMissingImports]
+import anywidget
+import traitlets
 
 from offby.bins import Bins
 from offby.grounds import Circle, Line

@@ -20,22 +20,35 @@ static void block(const Task& task, int64_t first, int64_t count, const float* s
   constexpr bool lines = Terms & (ANY | 1 << WASSERSTEIN | 1 << CUMULATIVE);
 
   // Lanes without a row are like the first row with class 0.
-  Gathered<int32_t> truth, known, bin, rank, leaf;
+  Gathered<int32_t> truth, bin, rank, leaf;
   Gathered<float> share, outside, size, place, crumb, own;
-  for (int i = 0; i < n; i++) {
-    const int64_t r = first + (i < count ? i : 0);
-    known[i] = -1;
-    if (asks<Terms>(job, CRPS)) {
-      double value = job.value[r];
-      if (std::isnan(value)) known[i] = 0;
-      Cut cut = cut_at(task, std::isnan(value) ? job.edges[0] : value);
-      bin[i] = int32_t(cut.bin);
-      share[i] = float(cut.share);
-      outside[i] = float(cut.outside);
+  M known;
+  constexpr bool classes_only = !(Terms & (ANY | 1 << CRPS));
+  if (classes_only && count == n) {
+    M y;
+    known = classes_of(job.index + first, K, y);
+    store(truth, y);
+  } else {
+    Gathered<int32_t> found;
+    for (int i = 0; i < n; i++) {
+      const int64_t r = first + (i < count ? i : 0);
+      found[i] = -1;
+      if (asks<Terms>(job, CRPS)) {
+        double value = job.value[r];
+        if (std::isnan(value)) found[i] = 0;
+        Cut cut = cut_at(task, std::isnan(value) ? job.edges[0] : value);
+        bin[i] = int32_t(cut.bin);
+        share[i] = float(cut.share);
+        outside[i] = float(cut.outside);
+      }
+      int64_t y = job.index ? job.index[r] : bin[i];
+      if (y < 0 || y >= K) found[i] = 0, y = 0;
+      truth[i] = int32_t(y);
     }
-    int64_t y = job.index ? job.index[r] : bin[i];
-    if (y < 0 || y >= K) known[i] = 0, y = 0;
-    truth[i] = int32_t(y);
+    known = load(found);
+  }
+  for (int i = 0; i < n; i++) {
+    const int32_t y = truth[i];
     if (asks<Terms>(job, TREE)) rank[i] = task.forest.rank[y], leaf[i] = task.forest.leaf[y];
     if (scales) size[i] = scales[i < count ? i : 0];
     if (lines) place[i] = task.single.place[y], crumb[i] = task.single.crumb[y];
@@ -78,7 +91,7 @@ static void block(const Task& task, int64_t first, int64_t count, const float* s
 
   // The true class goes its own way: its mass may be all but one. Of few classes it is told
   // by comparing, for what was just written number by number is slow to read as a vector.
-  const bool few = K <= 32;
+  const bool few = it.few();
   V xy{};
   if (!few) {
     for (int i = 0; i < n; i++) {
@@ -94,14 +107,15 @@ static void block(const Task& task, int64_t first, int64_t count, const float* s
     total.recent += v;
     if (k % 32 == 31) total.move();
   };
-  if (few)
-    for (int64_t k = 0; k < K; k++) {
+  if (few) {
+    M class_k{};
+    for (int64_t k = 0; k < K; k++, class_k += 1) {
       const V x = load(e + k * n);
-      const M eq = it.true_class(k);
+      const M eq = class_k == it.y;
       xy = select(eq, x, xy);
       weigh(k, select(eq, V{}, exponential(x - m)));
     }
-  else
+  } else
     for (int64_t k = 0; k < K; k++) weigh(k, exponential(load(e + k * n) - m));
   const V rest = total.value();
   it.ey = exponential(xy - m);
@@ -115,7 +129,9 @@ static void block(const Task& task, int64_t first, int64_t count, const float* s
     it.loss += ce * select(it.Z == it.Z, select(xy == m, near, far), it.Z);
   }
   const bool powers = job.power != 1 && job.power != 2;
-  const M sure = (it.Z < all(2.f)) & (it.ey < all(1.f));
+  // Half of the mass; for sums over few classes, which have less to lose, some more.
+  constexpr bool sums = (Terms | 1 << CROSS_ENTROPY) == (1 << SQUARED_EMD | 1 << CROSS_ENTROPY);
+  const M sure = (it.Z < all(sums && few ? 1.6f : 2.f)) & (it.ey < all(1.f));
   M hard{};
   if (asks<Terms>(job, TREE) || (asks<Terms>(job, WASSERSTEIN) && powers)) hard = sure;
   else if (asks<Terms>(job, WASSERSTEIN) || asks<Terms>(job, SQUARED_EMD) || asks<Terms>(job, CRPS)) {
@@ -131,16 +147,18 @@ static void block(const Task& task, int64_t first, int64_t count, const float* s
   if (asks<Terms>(job, CUMULATIVE)) hard |= it.cumulative(float(factor[CUMULATIVE]));
 
   if (job.loss) {
-    V value = select(load(known), it.loss, all(std::numeric_limits<float>::quiet_NaN()));
-    store_some((float*)job.loss + first, value, count);
+    V value = select(known, it.loss, all(std::numeric_limits<float>::quiet_NaN()));
+    float* to = (float*)job.loss + first;
+    if (count == n) store(to, value);
+    else store_some(to, value, count);
   }
   if (job.gradient) {
     const V sizes = scales ? load(size) : all(float(job.scale));
     const bool far = asks<Terms>(job, WASSERSTEIN) && it.far != 0;
     const V times = it.fresh ? V{} : it.times * it.iZ, away = it.far * it.iZ;
-    const V offset = it.offset, shift = (ce - it.mu) * it.iZ;
+    const V shift = (ce - it.mu) * it.iZ;
     auto slope = [&](int64_t k) {
-      V v = it.fresh ? shift : (load(it.h + k * n) + offset) * times + shift;
+      V v = it.fresh ? shift : (load(it.h + k * n) + it.offset_at(k)) * times + shift;
       if (far) v += it.power_of(it.distance(k)) * away;
       return load(e + k * n) * v * sizes;
     };
@@ -177,11 +195,10 @@ static void block(const Task& task, int64_t first, int64_t count, const float* s
       }
     Gathered<float> gy;
     store(gy.numbers, (it.ey * it.iZ * (it.hy - it.mu) - ce * rest * it.iZ) * sizes);
-    for (int i = 0; i < count; i++) {
-      T* to = g + i * g_row;
-      if (known[i]) put(to + truth[i] * job.gradient_class, gy[i]);
-      else for (int64_t k = 0; k < K; k++) put(to + k * job.gradient_class, 0.f);
-    }
+    for (int i = 0; i < count; i++) put(g + i * g_row + truth[i] * job.gradient_class, gy[i]);
+    if (any(~known))
+      for (int i = 0; i < count; i++)
+        for (int64_t k = 0; !known[i] && k < K; k++) put(g + i * g_row + k * job.gradient_class, 0.f);
   }
   if (any(hard))
     for (int i = 0; i < count; i++)

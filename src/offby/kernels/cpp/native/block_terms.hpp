@@ -26,12 +26,20 @@ template <unsigned Terms> struct Block {
   // times the distance to the power of the job.
   bool fresh = true;
   V offset{}, times = all(1.f);
+  // Or, for the classes up to the mode, to `upto_mode`.
+  bool two_sides = false;
+  V upto_mode{};
   float far = 0;
 
+  // Then a number of one class is told from the others by comparing.
+  bool few() const { return K <= 32; }
   M true_class(int64_t k) const { return all(int32_t(k)) == y; }
   M left_of_truth(int64_t k) const { return all(int32_t(k)) < y; }
+  V offset_at(int64_t k) const {
+    return two_sides ? select(all(int32_t(k)) <= mode, upto_mode, offset) : offset;
+  }
   V slopes(int64_t k) const {
-    V v = fresh ? V{} : times * (offset + load(h + k * n));
+    V v = fresh ? V{} : times * (offset_at(k) + load(h + k * n));
     if (asks<Terms>(job, WASSERSTEIN) && far != 0) v += far * power_of(distance(k));
     return v;
   }
@@ -39,14 +47,22 @@ template <unsigned Terms> struct Block {
     if (fresh && far == 0) return;
     for (int64_t k = 0; k < K; k++) store(h + k * n, slopes(k));
     offset = V{};
+    two_sides = false;
     times = all(1.f);
     fresh = false;
     far = 0;
   }
   // Of each lane the number of another class.
-  V at_class(const float* numbers, M k) const {
+  V at_class(const float* numbers, M at) const {
+    if (few()) {
+      V found{};
+      M class_k{};
+      for (int64_t k = 0; k < K; k++, class_k += 1)
+        found = select(class_k == at, load(numbers + k * n), found);
+      return found;
+    }
     Gathered<float> found;
-    for (int i = 0; i < n; i++) found[i] = numbers[k[i] * n + i];
+    for (int i = 0; i < n; i++) found[i] = numbers[at[i] * n + i];
     return load(found);
   }
   V apart(int64_t k, V place, V crumb) const {
@@ -59,64 +75,80 @@ template <unsigned Terms> struct Block {
   void find_modes() {
     some_sure = any(sure);
     if (!some_sure) return;
-    for (int64_t k = 0; k < K; k++)
-      mode = select(load(e + k * n) == all(1.f), all(int32_t(k)), mode);
+    M class_k{};
+    for (int64_t k = 0; k < K; k++, class_k += 1)
+      mode = select(load(e + k * n) == all(1.f), class_k, mode);
     mode = select(sure, mode, y);
   }
 
   // `rest`: all mass but that of the truth.
   void squared_emd(float factor, V rest) {
+    if (some_sure) squared_emd_of<true>(factor, rest);
+    else squared_emd_of<false>(factor, rest);
+  }
+  template <bool Sure> void squared_emd_of(float factor, V rest) {
     Running<V> F, B, squares;
     const V minus = -rest;
     const float* gap = ground.gap;  // in a register: a store of floats might change it
-    V at_truth{};
-    for (int64_t k = 0; k < K; k++) {
+    V at_truth{}, at_mode{};
+    // Beside a mode sums that hold its mass would leave small differences of large numbers. The
+    // slopes start again on it; so does the mass if what is right of here is asked for.
+    const M again = select(sure, mode, all(int32_t(-1)));
+    const M right = select(mode > y, again, all(int32_t(-1)));
+    V beyond{};
+    if constexpr (Sure) {
+      Running<V> masses;
+      for (int64_t k = 0; k < K; k++) {
+        masses.recent += select(all(int32_t(k)) > mode, load(e + k * n), V{});
+        if (k % 32 == 31) masses.move();
+      }
+      beyond = -masses.value();
+    }
+    M class_k{};
+    for (int64_t k = 0; k < K; k++, class_k += 1) {
       // Mass up to here, from the truth on less all of it: minus what is right of here. What
       // is lost by the difference is small beside the rest, whose slopes are the largest.
-      const M eq = true_class(k);
+      const M eq = class_k == y;
       F.recent += select(eq, minus, load(e + k * n));
+      if constexpr (Sure) {
+        const M here = class_k == right;
+        F.moved = select(here, V{}, F.moved);
+        F.recent = select(here, beyond, F.recent);
+      }
       V mass = F.value(), before = B.value();
       store(h + k * n, before);
       at_truth = select(eq, before, at_truth);
+      if constexpr (Sure) {
+        const M here = class_k == again;
+        at_mode = select(here, before, at_mode);
+        B.moved = select(here, V{}, B.moved);
+        B.recent = select(here, V{}, B.recent);
+      }
       V f = gap[k] * mass;
       squares.recent += f * mass;
       B.recent += f;
       if (k % 32 == 31) F.move(), B.move(), squares.move();
     }
-    if (some_sure && from_the_right(minus)) at_truth = at_class(h, y);
     // Rising to the truth, falling from it: the slopes upside down, but for the constant.
     fresh = false;
     times = -2 * factor * iZ;
     V value = squares.value() * iZ * iZ, mean = 2 * factor * value;
     offset = -at_truth;
     loss += factor * value;
-    if (some_sure) {
-      offset = -at_class(h, mode);
-      V slope = times * (at_truth + offset);
+    if constexpr (Sure) {
+      two_sides = true;
+      upto_mode = select(sure, -at_mode, offset);
+      offset = select(sure, V{}, offset);
+      V slope = times * (at_truth + select(y <= mode, upto_mode, offset));
       Running<V> sums;
       for (int64_t k = 0; k < K; k++) {
-        sums.recent += load(e + k * n) * (load(h + k * n) + offset);
+        sums.recent += load(e + k * n) * (load(h + k * n) + offset_at(k));
         if (k % 32 == 31) sums.move();
       }
       hy += slope;
       mean = select(sure, iZ * (times * sums.value() + ey * slope), mean);
     }
     mu += mean;
-  }
-  // The same sums in lanes that are sure of a class right of the truth: beside a mode there
-  // the sums from the left would be small differences of large ones.
-  bool from_the_right(V minus) {
-    M right = sure & (mode > y);
-    if (!any(right)) return false;
-    Running<V> F, B;
-    for (int64_t k = K - 1; k >= 0; k--) {
-      M eq = true_class(k);
-      B.recent += ground.gap[k] * F.value();
-      store(h + k * n, select(right, B.value(), load(h + k * n)));
-      F.recent += select(eq, minus, load(e + k * n));
-      if (k % 32 == 0) F.move(), B.move();
-    }
-    return true;
   }
 
   // As in row_terms.hpp.

@@ -86,11 +86,29 @@ template <class C> struct Gathered {
   alignas(64) C numbers[n] = {};
   C& operator[](int i) { return numbers[i]; }
 };
+OFFBY_INLINE void store(Gathered<int32_t>& to, M v) { store((float*)to.numbers, (V)v); }
 OFFBY_INLINE V load(const Gathered<float>& from) { return load(from.numbers); }
 OFFBY_INLINE M load(const Gathered<int32_t>& from) {
   M v;
   memcpy(&v, from.numbers, sizeof(v));
   return v;
+}
+
+template <int First, int... I>
+OFFBY_INLINE M every_other(M a, M b, std::integer_sequence<int, I...>) {
+  return __builtin_shufflevector(a, b, (2 * I + First)...);
+}
+// The classes of as many rows as a vector has lanes; 0 where there is no such class. Returns where
+// there is.
+OFFBY_INLINE M classes_of(const int64_t* index, int64_t K, M& classes) {
+  M a, b;
+  memcpy(&a, index, sizeof(M));
+  memcpy(&b, index + n / 2, sizeof(M));
+  const M low = every_other<0>(a, b, std::make_integer_sequence<int, n>{});
+  const M high = every_other<1>(a, b, std::make_integer_sequence<int, n>{});
+  const M known = (high == 0) & (low >= 0) & (low < all(int32_t(K)));
+  classes = low & known;
+  return known;
 }
 
 }  // namespace OFFBY_LEVEL

@@ -200,8 +200,8 @@ template <class V> struct Running {
 // e^x for x <= 0, to two units in the last place; 1 at 0; 0 below -87.7; NaN for NaN.
 OFFBY_INLINE f32v exponential(f32v x) {
   x = greater(all(-88.f), x);  // in this order a NaN stays one
-  f32v t = x * 1.44269504088896341f + 12582912.f;  // the sum rounds to an integer
-  f32v n = t - 12582912.f;
+  f32v t = x * 1.44269504088896341f + 12583039.f;  // the sum rounds to an integer
+  f32v n = t - 12583039.f;
 #if defined(__FMA__) || defined(__aarch64__)
   f32v r = x - n * 0.693147180559945f;
 #else
@@ -215,8 +215,8 @@ OFFBY_INLINE f32v exponential(f32v x) {
   p = p * r + 4.9999231e-1f;
   p = p * r + 1.0f;
   p = p * r + 1.0f;
-  // t holds n in its low bits; n = -127 makes the power of two a zero.
-  return p * (f32v)((i32v)(((u32v)t + 127u) << 23));
+  // t holds n + 127 in its low bits; n = -127 makes the power of two a zero.
+  return p * (f32v)((u32v)t << 23);
 }
 OFFBY_INLINE f64v exponential(f64v x) {
   x = select(x < all(-709.), all(-709.), x);
