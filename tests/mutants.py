@@ -58,6 +58,9 @@ TESTS = {
     "losses/_transport.py": "transport",
     "tabular/copies.py": "copies",
     "cli/effort.py": "effort",
+    "comparison/budget.py": "effort",
+    "comparison/inference.py": "statistics",
+    "comparison/looks.py": "statistics",
 }
 """Test files of each folder or file: tests/test_NAME.py, or all of a folder. A file
 below a folder of this table has tests of its own: they alone must notice a change."""

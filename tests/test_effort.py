@@ -2,13 +2,15 @@
 
 import time
 from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
 
 from offby.cli.comparing import with_note_on_epochs
 from offby.cli.effort import effort_of
-from offby.comparison.budget import Budget, Refit
+from offby.comparison.budget import Budget, Refit, seconds_of_refit
 from offby.comparison.config import REFERENCES, CompareConfig
 from offby.comparison.fits import Fit
 from offby.comparison.methods.references import BASELINES
@@ -79,6 +81,35 @@ def test_a_budget_leaves_room_for_the_last_model():
     for seconds, refit, enough in ((20, None, True), (20, again, False)):
         budget = Budget(seconds, time.perf_counter(), 1, refit)
         assert budget.allows([], fits) == enough
+
+
+def test_a_round_begins_if_its_fits_would_end_in_time():
+    took = {("ce", 0, 0): 300.0, ("ce", 1, 0): 500.0, ("emd2", 0, 0): 1000.0}
+    fits = {at: Fit(0, 0, "probs", np.ones((1, 1)), s) for at, s in took.items()}
+    # A fit takes the mean of its method, 400 s; one of a new method that of all, 600 s.
+    jobs: Any = [SimpleNamespace(method=method) for method in ("ce", "ce", "new")]
+    for seconds, n_jobs, enough in (
+        (1350, 1, False),
+        (1450, 1, True),
+        (650, 2, False),
+        (750, 2, True),
+    ):
+        budget = Budget(seconds, time.perf_counter(), n_jobs)
+        assert budget.allows(jobs, fits) == enough
+    assert not Budget(1450, time.perf_counter() - 100, 1).allows(jobs, fits)
+    assert Budget(None, 0.0, 1).allows(jobs, fits)
+    unknown = Budget(200, time.perf_counter(), 1)
+    assert unknown.allows(100 * jobs, {}), "nothing is known yet"
+
+
+def test_a_model_on_all_rows_takes_a_few_more_than_in_a_fold():
+    assert seconds_of_refit(4.0, 400, 5) == pytest.approx(5 * 4.0 * 5 / 4)
+    assert seconds_of_refit(4.0, 400, 2) == pytest.approx(5 * 4.0 * 2)
+    assert seconds_of_refit(4.0, 400, 1) == pytest.approx(5 * 4.0)
+    # An unknown method takes no time; a loss has its network and its trees.
+    assert Refit(("ce",), 400, 5).seconds({"emd2": 9.0}) == 0
+    both = {"ce": 3.0, "boosted ce": 2.0, "emd2": 9.0}
+    assert Refit(("ce",), 400, 5).seconds(both) == seconds_of_refit(5.0, 400, 5)
 
 
 def test_losses_that_a_first_look_cut_short_are_named():
