@@ -44,6 +44,13 @@ def test_a_job_prints_its_table(job, capsys):
     assert any(line.startswith("* best") for line in printed)
 
 
+def test_rows_from_a_file_in_parts_say_more_than_a_sample(capsys):
+    main = runpy.run_path(str(EXAMPLES / "larger_than_memory.py"))["main"]
+    found = main(rows=9_000, size=1_000, passes=1, max_iter=8)
+    assert found["partial_fit on all rows"] < found["fit on a sample"]
+    assert "row groups of 1,000" in capsys.readouterr().out
+
+
 GROUNDS = {
     "hours": ({"rows": 360}, "pass midnight"),
     "oils": ({"rows": 240}, "Southern Italy"),

@@ -117,6 +117,20 @@ def test_costs_of_forecasts_are_measured(tmp_path, capsys):
     assert "| `crps(y)` |" in capsys.readouterr().out
 
 
+def test_the_page_of_scale_shows_what_was_measured():
+    script = runpy.run_path(str(BENCHMARKS / "scale.py"))
+    found = json.loads(script["OUT"].read_text(encoding="utf-8"))
+    text = script["PAGE"].read_text(encoding="utf-8")
+    assert script["made"](text, found) == text
+    # An axis ends before a fit that the sizes before foresee to take too long.
+    growing = [
+        {"size": size, "fit, CPU s": seconds}
+        for size, seconds in ((1, 1.0), (10, 20.0))
+    ]
+    assert script["expected_seconds"](growing, 100) == pytest.approx(400)
+    assert script["expected_seconds"](growing[:1], 10) == 0
+
+
 @pytest.mark.slow
 def test_a_report_is_made(tmp_path, capsys):
     script = runpy.run_path(str(BENCHMARKS / "reports.py"))

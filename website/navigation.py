@@ -40,6 +40,7 @@ SECTIONS: dict[str, list[str]] = {
         "estimators.md",
         "boosted.md",
         "grids.md",
+        "scale.md",
         "kernels.md",
     ],
     "Reports": ["reports/README.md", "reports/read/*.md"],
