@@ -18,6 +18,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from offby import report
+from offby.results import Comparison
+
 HOME = Path(__file__).parents[1] / "docs" / "reports"
 LARGEST = 2_000_000
 """Bytes of a report."""
@@ -53,7 +56,7 @@ CASES = (
 
 
 def report_of(case: Case, data: Path, *, quick: bool) -> str:
-    """The page that the command writes."""
+    """The page that the command writes, without a link to an explainer beside it."""
     with tempfile.TemporaryDirectory() as folder:
         table = data / case.table
         if table.exists():
@@ -61,8 +64,8 @@ def report_of(case: Case, data: Path, *, quick: bool) -> str:
         words = case.command(quick=quick)
         offby = [sys.executable, "-m", "offby"]
         subprocess.run([*offby, *words, "--quiet"], check=True, cwd=folder)
-        (page,) = Path(folder).glob("*.html")
-        return page.read_text(encoding="utf-8")
+        (found,) = Path(folder).glob("*.json")
+        return report.render(Comparison.from_json(found.read_text(encoding="utf-8")))
 
 
 def main(words: Sequence[str] | None = None) -> None:
