@@ -132,14 +132,15 @@ def _check_shapes(
 def rows_at_a_time(n_classes: int, device: torch.device) -> int:
     """Rows whose logits are held at a time, by default.
 
-    On a CPU half a megabyte of logits stays near the core. But each chunk also reads
-    and writes the whole gradient of the weight, which asks for hundreds of rows; and of
-    many classes these take memory, which ends it at 32 MB. benchmarks/linear.py
-    measures it. On a GPU the launches have to be worth it; that was not measured.
+    Each chunk reads and writes the whole gradient of the weight, and wakes the threads
+    four times, which asks for many rows: of few classes, 4 MB of logits. Of more
+    classes 512 rows do, and take less memory; of very many, 32 MB of logits end it.
+    benchmarks/linear.py measures it. On a GPU the launches have to be worth it; that
+    was not measured.
     """
     if device.type != "cpu":
         return max(256, 2**24 // n_classes)
-    rows = min(max(512, 2**17 // n_classes), 2**23 // n_classes)
+    rows = 2**20 // n_classes if n_classes <= 512 else min(512, 2**23 // n_classes)
     return max(64, rows // 16 * 16)
 
 
