@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 from atlas import LOSSES, MODELS, known_rows
+from sections import between
 from sklearn.tree import DecisionTreeRegressor, export_text
 
 PAGE = Path(__file__).parents[1] / "docs" / "atlas.md"
@@ -226,9 +227,7 @@ def made(page: str) -> str:
     """The page with its tables made anew, between the markers."""
     rows = known_rows()
     lines = [] if rows is None else parts(rows)
-    before, rest = page.split(MARKERS[0])
-    after = rest.split(MARKERS[1])[1]
-    return f"{before}{MARKERS[0]}\n" + "\n".join(lines) + f"\n{MARKERS[1]}{after}"
+    return between(page, *MARKERS, "\n" + "\n".join(lines) + "\n")
 
 
 def write_page() -> None:

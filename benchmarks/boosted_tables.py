@@ -23,6 +23,7 @@ from boosted import (
 )
 from ranks import Ranks, draw
 from scipy.stats import gmean
+from sections import between
 
 DOCS = Path(__file__).parents[1] / "docs"
 PAGE, PICTURE = DOCS / "boosted.md", DOCS / "ranks.svg"
@@ -216,9 +217,7 @@ def made(page: str) -> str:
     lines.append(
         "Made with " + ", ".join(f"{k} {v}" for k, v in made_with.items()) + "."
     )
-    before, rest = page.split(MARKERS[0])
-    after = rest.split(MARKERS[1])[1]
-    return f"{before}{MARKERS[0]}\n" + "\n".join(lines) + f"\n{MARKERS[1]}{after}"
+    return between(page, *MARKERS, "\n" + "\n".join(lines) + "\n")
 
 
 def write_tables() -> None:

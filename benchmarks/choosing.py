@@ -11,13 +11,13 @@ unless --again says so. `table` writes the tables into docs/choosing.md.
 
 import argparse
 import json
-import re
 import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
 
 import torch
+from sections import with_tables
 
 from offby import compare, datasets, tables
 from offby.comparison import Comparison
@@ -142,12 +142,7 @@ def table(name: str, found: dict) -> str:
 def made(page: str) -> str:
     """The page with its tables made anew."""
     known = json.loads(OUT.read_text())
-    return re.sub(
-        r"(<!-- table: ([\w, -]+) -->\n).*?(<!-- end -->)",
-        lambda found: f"{found[1]}{table(found[2], known[found[2]])}\n{found[3]}",
-        page,
-        flags=re.DOTALL,
-    )
+    return with_tables(page, lambda name: table(name, known[name]))
 
 
 def main(words: Sequence[str]) -> None:

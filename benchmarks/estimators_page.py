@@ -8,7 +8,6 @@ docs/estimators.json (estimators.py), docs/decide.json (decide.py).
 """
 
 import json
-import re
 from pathlib import Path
 
 import before
@@ -16,11 +15,11 @@ import decide
 import rivals
 from boosted import INTERVALS, NETWORK, known_folds
 from boosted_tables import common, mean
+from sections import with_tables
 
 DOCS = Path(__file__).parents[1] / "docs"
 PAGE = DOCS / "estimators.md"
 LOSSES = ("ce", "emd2", "ce+emd2", "cce", "crps+nll")
-_SECTION = re.compile(r"(<!-- table: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
 def beside_rivals() -> str:
@@ -152,7 +151,7 @@ SECTIONS = {
 
 def made(page: str) -> str:
     """The page with every table made anew."""
-    return _SECTION.sub(lambda m: f"{m[1]}{SECTIONS[m[2]]()}\n{m[3]}", page)
+    return with_tables(page, lambda name: SECTIONS[name]())
 
 
 if __name__ == "__main__":

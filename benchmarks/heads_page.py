@@ -6,7 +6,6 @@ writes them between the markers of the page.
 """
 
 import json
-import re
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from scipy import stats
 
 from benchmarks.head_objectives import LEVEL_LOSSES, LOSSES
 from benchmarks.heads import ANSWERS, HEADS
+from benchmarks.sections import with_tables
 
 DOCS = Path(__file__).parents[1] / "docs"
 PAGE = DOCS / "heads.md"
@@ -22,7 +22,6 @@ PLAIN_HEAD, PLAIN_LOSS = "linear", "ce"
 SCORES = {"rps": 1, "log_score": 3, "qwk": 3, "mae": 1}
 """Digits of a difference."""
 COLUMNS = "RPS, % | log score | QWK | MAE, % | seconds"
-_SECTION = re.compile(r"(<!-- table: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
 def differences(found: dict, pair: str, base: str, score: str) -> np.ndarray:
@@ -122,10 +121,7 @@ TABLES = {
 def made(page: str) -> str:
     """The page with its tables as they were measured."""
     found = json.loads((DOCS / "heads.json").read_text(encoding="utf-8"))
-    return _SECTION.sub(
-        lambda section: f"{section[1]}\n{TABLES[section[2]](found)}\n\n{section[3]}",
-        page,
-    )
+    return with_tables(page, lambda name: f"\n{TABLES[name](found)}\n")
 
 
 if __name__ == "__main__":

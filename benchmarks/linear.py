@@ -25,6 +25,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 import class_chunks
 from cpu import CLOCKS, WARM, machine, peak_mib, seconds
 from cpu_page import CLOCK_NAMES
+from sections import between
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULT = ROOT / "benchmarks" / "results" / "linear.json"
@@ -263,11 +264,8 @@ def _table(record: dict[str, Any]) -> str:
 
 def renew(page: Path, shown: str) -> None:
     """Put what is shown where the old stands, between two marks."""
-    begin, end = MARKS[page]
     text = page.read_text(encoding="utf-8")
-    before, _, rest = text.partition(begin)
-    _, _, after = rest.partition(end)
-    page.write_text(f"{before}{begin}{shown}\n{end}{after}", encoding="utf-8")
+    page.write_text(between(text, *MARKS[page], f"{shown}\n"), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -66,7 +66,8 @@ class Ranks:
             for model, mean in zip(self.models, self.means, strict=True)
         )
         groups = "; ".join(
-            f"{self.models[first]} to {self.models[last]}" for first, last in self.level
+            f"from {self.models[first]} to {self.models[last]}"
+            for first, last in self.level
         )
         return (
             f"- Mean ranks by {score} over {self.n_sets} sets (1 is best): {ranks}. "

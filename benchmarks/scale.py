@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from sections import with_tables
 
 DOCS = Path(__file__).parents[1] / "docs"
 OUT, PAGE, PICTURE = DOCS / "scale.json", DOCS / "scale.md", DOCS / "scale.svg"
@@ -185,20 +186,13 @@ def draw(found: list[dict[str, Any]]) -> str:
 
 def made(text: str, found: list[dict[str, Any]]) -> str:
     """The text of the page with its tables made anew."""
-    for axis in AXES:
+
+    def shown(axis: str) -> str:
         ended = endings(found, axis)
-        parts = [
-            table(found, axis),
-            "",
-            slopes(found, axis),
-            *[""] * bool(ended),
-            *ended,
-        ]
-        head, rest = text.split(f"<!-- table: {axis} -->")
-        _, tail = rest.split("<!-- end -->", 1)
-        body = "\n".join(parts)
-        text = f"{head}<!-- table: {axis} -->\n{body}\n<!-- end -->{tail}"
-    return text
+        lines = [table(found, axis), "", slopes(found, axis)]
+        return "\n".join([*lines, *[""] * bool(ended), *ended])
+
+    return with_tables(text, shown)
 
 
 def page(found: list[dict[str, Any]]) -> None:

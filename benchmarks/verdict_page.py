@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import numpy as np
+from sections import between
 
 HOME = Path(__file__).parents[1] / "docs"
 
@@ -92,8 +93,4 @@ MARKS = ("<!-- study -->\n", "\n<!-- end of study -->")
 def write_page(found: dict, file: Path = HOME / "verdict.md") -> None:
     """Put the tables into the page."""
     text = file.read_text(encoding="utf-8")
-    before, rest = text.split(MARKS[0])
-    after = rest.split(MARKS[1])[1]
-    file.write_text(
-        before + MARKS[0] + page(found) + MARKS[1] + after, encoding="utf-8"
-    )
+    file.write_text(between(text, *MARKS, page(found)), encoding="utf-8")

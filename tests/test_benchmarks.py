@@ -117,7 +117,8 @@ def test_costs_of_forecasts_are_measured(tmp_path, capsys):
     assert "| `crps(y)` |" in capsys.readouterr().out
 
 
-def test_the_page_of_scale_shows_what_was_measured():
+def test_the_page_of_scale_shows_what_was_measured(monkeypatch):
+    monkeypatch.syspath_prepend(BENCHMARKS)
     script = runpy.run_path(str(BENCHMARKS / "scale.py"))
     found = json.loads(script["OUT"].read_text(encoding="utf-8"))
     text = script["PAGE"].read_text(encoding="utf-8")

@@ -205,3 +205,10 @@ def test_refusals():
         to_torch(WRONG)
     with pytest.raises(NotImplementedError):
         pair("none")[1].rsample()
+
+
+def test_a_histogram_may_lie_on_the_meta_device():
+    logits = torch.zeros(4, 2, device="meta")
+    forecast = Histogram(Bins([0, 1, 3]), logits=logits, validate_args=False)
+    assert forecast.bins.edges.device == logits.device
+    assert forecast.mean.shape == (4,)

@@ -1,5 +1,6 @@
 """`Intervals`: edges of bins, and what is known from them alone."""
 
+import copy
 from dataclasses import dataclass
 from typing import Any, Literal, Self, get_args
 
@@ -85,6 +86,20 @@ class Intervals:
     def centers(self) -> Float[Tensor, " bins"]:
         """Midpoint of each bin, in the units of the target."""
         return self.edges[:-1] + self.widths / 2
+
+    def to(self, device: torch.device | str) -> Self:
+        """The same bins beside tensors on a device.
+
+        Nothing is checked again: checks would wait for the device, and read numbers
+        that the meta device does not have.
+
+        >>> from offby import Bins
+        >>> Bins([0, 1, 5]).to("meta").edges.device
+        device(type='meta')
+        """
+        moved = copy.copy(self)
+        object.__setattr__(moved, "edges", self.edges.to(device))
+        return moved
 
     def index(self, values: Float[Tensor, "*batch"]) -> Int[Tensor, "*batch"]:
         """Bin that holds each value; one beyond the outer edges goes to the end bin.

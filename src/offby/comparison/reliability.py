@@ -189,7 +189,7 @@ class _Event:
     def rates(self, happened: np.ndarray) -> np.ndarray:
         """How often it happens at each level, made increasing (isotonic regression)."""
         raw = self._summed(happened) / self._mass
-        # That of scikit-learn takes twenty times as long, to check what it is given.
+        # That of scikit-learn takes most of its time to check what it is given.
         return isotonic_regression(raw, weights=self._mass).x
 
     def parts(self) -> Parts:

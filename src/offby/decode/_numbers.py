@@ -7,7 +7,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from offby.bins import Bins
-from offby.decode._rows import Of, by_rows, check_given, on_device, refuse_circle
+from offby.decode._rows import Of, by_rows, check_given, refuse_circle
 from offby.distribution.circular import mean_direction
 from offby.distribution.half_normal import densest, moments
 from offby.grounds import Circle, Line
@@ -73,7 +73,7 @@ def variance(
     refuse_circle("variance", grid)
     means, within = _means(grid, outputs.device), None
     if isinstance(grid, Bins):
-        within = moments(on_device(grid, outputs.device))[1]
+        within = moments(grid.to(outputs.device))[1]
 
     def variances(p: Tensor) -> Tensor:
         x = means.to(p)
@@ -97,7 +97,7 @@ def mode(
     """
     check_given(outputs, grid)
     if isinstance(grid, Bins):
-        places, densities = densest(on_device(grid, outputs.device))
+        places, densities = densest(grid.to(outputs.device))
         return by_rows(
             lambda p: places.to(p)[(p * densities.to(p)).argmax(-1)],
             outputs.detach(),
@@ -182,7 +182,7 @@ def symexp(numbers: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
 def _means(grid: Bins | Line, device: torch.device) -> Tensor:
     """Where the mass of each bin lies on average, in float64."""
     if isinstance(grid, Bins):
-        return moments(on_device(grid, device))[0]
+        return moments(grid.to(device))[0]
     if isinstance(grid, Line):
         return grid.positions.to(device)
     raise TypeError(

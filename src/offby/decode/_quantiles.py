@@ -8,7 +8,7 @@ from torch import Tensor
 
 from offby._checks import bins_last
 from offby.bins import Bins
-from offby.decode._rows import Of, by_rows, check_given, on_device, refuse_circle
+from offby.decode._rows import Of, by_rows, check_given, refuse_circle
 from offby.distribution.half_normal import number_at, share_below
 from offby.grounds import Line
 
@@ -93,7 +93,7 @@ def _at_levels(
     if with_end:
         share = torch.where((shares == 1) & (mass > 0), 1.0, share)
     share = share.clamp(0, 1).double()
-    return number_at(share, at, on_device(grid, p.device)).to(p.dtype)
+    return number_at(share, at, grid.to(p.device)).to(p.dtype)
 
 
 def median(
@@ -132,7 +132,7 @@ def chance_above(
         y = y[..., None]
         if isinstance(grid, Line):
             return (p * (grid.positions.to(p.device) > y)).sum(-1)
-        bins = on_device(grid, p.device)
+        bins = grid.to(p.device)
         at = torch.bucketize(y.contiguous(), bins.edges[1:-1], right=True)
         beyond = torch.arange(p.shape[-1], device=p.device) > at
         rest = p.gather(-1, at) * (1 - share_below(y, at, bins)).to(p)

@@ -1,6 +1,5 @@
 """Masses from a network's outputs, some rows at a time."""
 
-import copy
 from collections.abc import Callable
 from typing import Literal
 
@@ -85,19 +84,6 @@ def check_given(outputs: Tensor, grid: Bins | Line | Circle) -> None:
             f"grid must be Bins or a Line, got {type(grid).__name__}; Bins(edges) and "
             "Line(positions) make one of numbers"
         )
-
-
-def on_device(bins: Bins, device: torch.device) -> Bins:
-    """The bins beside a tensor.
-
-    Their checks are not repeated: they would wait for the device, and read numbers that
-    the meta device does not have.
-    """
-    if bins.edges.device == device:
-        return bins
-    moved = copy.copy(bins)
-    object.__setattr__(moved, "edges", bins.edges.to(device))
-    return moved
 
 
 def refuse_circle(what: str, grid: Bins | Line | Circle) -> None:

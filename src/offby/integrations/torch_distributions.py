@@ -78,7 +78,7 @@ class Histogram(Distribution):
         else:
             masses = masses.log_softmax(-1)
         vars(self)[name] = masses  # where a lazy property keeps what it has found
-        self.bins = Bins(bins.edges.to(masses.device), tails=bins.tails)
+        self.bins = bins.to(masses.device)
         super().__init__(masses.shape[:-1], validate_args=validate_args)
 
     @property

@@ -259,8 +259,8 @@ def drawn(chart: Any, name: str, label: str) -> Markup:
 
     The drawing library escapes the text it draws.
     """
-    # Checking the whole against the schema takes a third of the time of a report, and
-    # could find nothing that the drawing itself would not.
+    # Checking the whole against the schema takes long, and finds nothing that the
+    # drawing itself would not.
     spec: Mapping[str, Any] = chart.to_dict(validate=False)
     version = ".".join(alt.SCHEMA_VERSION.lstrip("v").split(".")[:2])
     svg = vl_convert.vegalite_to_svg({**spec, "config": _CONFIG}, vl_version=version)
