@@ -5,7 +5,8 @@
 Depth of two images in 80 bins, (2, 240, 320, 80), in float32, on one thread. Every
 round runs every method once, in turn; a figure is the median over the rounds of its
 processor time over that of the round's softmax. Memory is the most that PyTorch and
-NumPy held at once beside the forecast, over the size of the logits.
+NumPy held at once beside the forecast, over the size of the logits. With --out in its
+usual place the table of docs/forecasts.md is written anew.
 """
 
 import argparse
@@ -27,7 +28,10 @@ from offby import BinnedDistribution, Bins
 sys.path.insert(0, str(Path(__file__).parent))
 
 from cpu import machine, peak_mib
+from sections import with_tables
 
+DOCS = Path(__file__).resolve().parents[1] / "docs"
+RESULT, PAGE = DOCS / "forecasts.json", DOCS / "forecasts.md"
 BASE = "softmax"
 SLOW = ('interval(0.9, kind="shortest")', "decide(function)")
 """Once only: they are far from the others."""
@@ -58,6 +62,9 @@ def main(arguments: list[str] | None = None) -> None:
             "softmaxes": {name: cost._asdict() for name, cost in found.items()},
         }
         options.out.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+        if options.out.resolve() == RESULT:
+            text = PAGE.read_text(encoding="utf-8")
+            PAGE.write_text(made(text, record), encoding="utf-8")
 
 
 def calls_on(shape: tuple[int, ...]) -> dict[str, Callable[[], Any]]:
@@ -132,6 +139,12 @@ def _held(call: Callable[[], Any]) -> float:
         return of_torch + tracemalloc.get_traced_memory()[1] / 2**20
     finally:
         tracemalloc.stop()
+
+
+def made(page: str, record: dict[str, Any]) -> str:
+    """The page with its table made anew."""
+    found = {name: Cost(**cost) for name, cost in record["softmaxes"].items()}
+    return with_tables(page, lambda _: table(found))
 
 
 def table(found: dict[str, Cost]) -> str:
