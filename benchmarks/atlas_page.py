@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 from atlas import LOSSES, MODELS, known_rows
+from atlas_figure import write_figure
 from sections import between
 from sklearn.tree import DecisionTreeRegressor, export_text
 
@@ -231,5 +232,7 @@ def made(page: str) -> str:
 
 
 def write_page() -> None:
-    """Write the tables into the page."""
+    """Write the tables into the page, and the figure beside it."""
     PAGE.write_text(made(PAGE.read_text()))
+    if (rows := known_rows()) is not None:
+        write_figure(rows)

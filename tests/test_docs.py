@@ -8,6 +8,7 @@ from functools import cache
 from pathlib import Path
 
 import numpy as np
+import polars as pl
 import pytest
 import torch
 
@@ -191,6 +192,15 @@ def test_pages_show_what_the_benchmarks_measured(name, module, monkeypatch) -> N
     monkeypatch.syspath_prepend(ROOT / "benchmarks")
     page = (ROOT / f"docs/{name}.md").read_text(encoding="utf-8")
     assert importlib.import_module(module).made(page) == page
+
+
+def test_the_figure_of_the_atlas_shows_what_was_measured(monkeypatch) -> None:
+    monkeypatch.syspath_prepend(ROOT / "benchmarks")
+    figure = importlib.import_module("atlas_figure")
+    page = figure.PAGE.read_text(encoding="utf-8")
+    text = page.partition("window.SPEC=")[2].partition("</script>")[0]
+    shown = json.loads(text)["data"]["values"]
+    assert shown == figure.values(pl.read_parquet(ROOT / "docs/atlas.parquet"))
 
 
 def test_ranks_differ_as_in_the_textbook(monkeypatch) -> None:

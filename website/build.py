@@ -36,6 +36,7 @@ def main() -> None:
     (pages / "maths").mkdir()
     (pages / "maths/README.md").write_text(f"# Theory\n\n{listed}\n", encoding="utf-8")
     stage.copy(pages)
+    embedded.put_figure(pages)
     settings = {
         "INHERIT": str(Path(__file__).with_name("mkdocs.yml")),
         "docs_dir": str(pages),

@@ -18,6 +18,7 @@ STOPS = {
 }
 """The stops of the explainer that show most of a loss, and what to show there."""
 STATIC = "explainer/explain.html"
+FIGURE = "<!-- atlas-figure.html is live here in the site -->"
 
 
 def write(pages: Path) -> None:
@@ -36,6 +37,14 @@ def write(pages: Path) -> None:
             f"[Open it alone](../{report.name}).\n\n{frame}\n",
             encoding="utf-8",
         )
+
+
+def put_figure(pages: Path) -> None:
+    """Make the figure of the atlas live on its page."""
+    atlas = pages / "atlas.md"
+    frame = _frame("atlas-figure.html", "The atlas: which loss, where")
+    text = atlas.read_text(encoding="utf-8")
+    atlas.write_text(text.replace(FIGURE, frame), encoding="utf-8")
 
 
 def stops_of(loss: Loss) -> str:
