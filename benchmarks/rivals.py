@@ -306,6 +306,28 @@ def ngboost_normal(fold: Fold) -> Rows:
     return _normal(predicted["loc"], predicted["scale"], fold.y[fold.new])
 
 
+def lightgbmlss_normal(fold: Fold) -> Rows:
+    import lightgbm
+    from lightgbmlss.distributions.Gaussian import Gaussian
+    from lightgbmlss.model import LightGBMLSS
+
+    words = fold.words() or "auto"
+    learned, stop = (
+        lightgbm.Dataset(fold.codes(rows), fold.y[rows], categorical_feature=words)
+        for rows in (fold.inner, fold.stop)
+    )
+    model = LightGBMLSS(Gaussian())
+    model.train(
+        {"num_threads": 1, "verbose": -1, "seed": 0},
+        learned,
+        num_boost_round=2000,
+        valid_sets=[stop.set_reference(learned)],
+        callbacks=[lightgbm.early_stopping(50, verbose=False)],
+    )
+    found = model.predict(fold.codes(fold.new), pred_type="parameters")
+    return _normal(found["loc"].to_numpy(), found["scale"].to_numpy(), fold.y[fold.new])
+
+
 def _normal(mean, deviation, y) -> Rows:
     z = (y - mean) / deviation
     around = z * (2 * norm.cdf(z) - 1) + 2 * norm.pdf(z) - 1 / np.sqrt(np.pi)
