@@ -1,8 +1,9 @@
-"""The tables of docs/atlas.md, made of docs/atlas.parquet.
+"""The tables of docs/atlas.md and one of docs/choosing.md, made of docs/atlas.parquet.
 
 python benchmarks/atlas.py page
 """
 
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,7 +14,9 @@ from atlas_figure import write_figure
 from sections import between
 from sklearn.tree import DecisionTreeRegressor, export_text
 
-PAGE = Path(__file__).parents[1] / "docs" / "atlas.md"
+DOCS = Path(__file__).parents[1] / "docs"
+PAGE, CHOOSING = DOCS / "atlas.md", DOCS / "choosing.md"
+CHOSEN = ("<!-- atlas: benchmarks/atlas.py page -->", "<!-- end of the atlas -->")
 MARKERS = ("<!-- results: benchmarks/atlas.py page -->", "<!-- end of results -->")
 SCORE = {"classes": "rps", "numbers": "crps"}
 TITLES = {"classes": "Ordered classes, RPS", "numbers": "Numbers in bins, CRPS"}
@@ -146,6 +149,40 @@ def policies(found: Regrets, kind: str) -> list[str]:
     return lines
 
 
+def advice(rows: pl.DataFrame) -> list[str]:
+    """For each target and model: the loss that other sets advise, beside ce."""
+    lines = [
+        "| target, model | the loss that is best on all others, for how many sets | its mean regret "
+        "| of `ce` | `ce` is worse by, 95 % interval |",
+        "|---|---|---|---|---|",
+    ]
+    for kind, model in [(kind, model) for kind in LOSSES for model in MODELS]:
+        found = regrets(rows.filter(pl.col("model") == model), kind)
+        if found["set"].n_unique() < 2:
+            continue
+        sets, costs = found["set"].to_numpy(), found.select(shared(found, kind))
+        names, regret = advised(costs, sets)
+        of_ce = costs["ce"].to_numpy()
+        low, high = interval(of_ce - regret, sets)
+        told = ", ".join(f"`{name}` ({n})" for name, n in names.most_common())
+        off = f"{(of_ce - regret).mean():.1f} % ({low:.1f} to {high:.1f})"
+        means = f"{regret.mean():.1f} % | {of_ce.mean():.1f} %"
+        lines.append(f"| {kind}, {model} | {told} | {means} | {off} |")
+    return lines
+
+
+def advised(costs: pl.DataFrame, sets: np.ndarray) -> tuple[Counter, np.ndarray]:
+    """How often each loss was best on the other sets, and what this cost on each."""
+    names, regret = Counter(), np.empty(len(sets))
+    for name in np.unique(sets):
+        away = sets == name
+        elsewhere = costs.filter(~away).mean().row(0)
+        best = costs.columns[int(np.argmin(elsewhere))]
+        names[best] += 1
+        regret[away] = costs.filter(away)[best].to_numpy()
+    return names, regret
+
+
 def interval(values: np.ndarray, sets: np.ndarray) -> tuple[float, float]:
     """Of the mean, by a bootstrap over whole sets."""
     rng = np.random.default_rng(0)
@@ -232,7 +269,9 @@ def made(page: str) -> str:
 
 
 def write_page() -> None:
-    """Write the tables into the page, and the figure beside it."""
+    """Write the tables into both pages, and the figure beside them."""
     PAGE.write_text(made(PAGE.read_text()))
     if (rows := known_rows()) is not None:
+        text = "\n" + "\n".join(advice(rows)) + "\n"
+        CHOOSING.write_text(between(CHOOSING.read_text(), *CHOSEN, text))
         write_figure(rows)

@@ -392,8 +392,9 @@ def measure(folder: str, part: str, only: list[str], n_folds: int) -> None:
 
 
 def means(done: list[dict[str, float]]) -> dict[str, float]:
-    """Over the folds."""
-    return {key: float(np.mean([each[key] for each in done])) for key in done[0]}
+    """Over the folds, of what all of them have."""
+    shared = [key for key in done[0] if all(key in each for each in done)]
+    return {key: float(np.mean([each[key] for each in done])) for key in shared}
 
 
 def with_offby(known: dict, part: str) -> dict:

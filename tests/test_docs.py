@@ -194,6 +194,23 @@ def test_pages_show_what_the_benchmarks_measured(name, module, monkeypatch) -> N
     assert importlib.import_module(module).made(page) == page
 
 
+def test_choosing_advises_by_the_atlas(monkeypatch) -> None:
+    monkeypatch.syspath_prepend(ROOT / "benchmarks")
+    atlas = importlib.import_module("atlas_page")
+    advice = atlas.advice(pl.read_parquet(ROOT / "docs/atlas.parquet"))
+    assert "\n".join(advice) in CHOOSING
+
+
+def test_the_loss_of_other_sets_is_judged_where_it_was_not_chosen(monkeypatch) -> None:
+    monkeypatch.syspath_prepend(ROOT / "benchmarks")
+    costs = pl.DataFrame({"ce": [0.0, 3, 3], "crps": [9.0, 0, 0]})
+    atlas = importlib.import_module("atlas_page")
+    names, regret = atlas.advised(costs, np.array(["a", "b", "c"]))
+    # Without a, crps is best, and it is bad there; without b or c it is ce by a hair.
+    assert regret.tolist() == [9, 3, 3]
+    assert names == {"crps": 1, "ce": 2}
+
+
 def test_the_figure_of_the_atlas_shows_what_was_measured(monkeypatch) -> None:
     monkeypatch.syspath_prepend(ROOT / "benchmarks")
     figure = importlib.import_module("atlas_figure")
