@@ -152,8 +152,8 @@ def policies(found: Regrets, kind: str) -> list[str]:
 def advice(rows: pl.DataFrame) -> list[str]:
     """For each target and model: the loss that other sets advise, beside ce."""
     lines = [
-        "| target, model | the loss that is best on all others, for how many sets | its mean regret "
-        "| of `ce` | `ce` is worse by, 95 % interval |",
+        "| target, model | the loss that is best on all others, for how many sets "
+        "| its mean regret | of `ce` | `ce` is worse by, 95 % interval |",
         "|---|---|---|---|---|",
     ]
     for kind, model in [(kind, model) for kind in LOSSES for model in MODELS]:

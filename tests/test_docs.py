@@ -206,7 +206,7 @@ def test_the_loss_of_other_sets_is_judged_where_it_was_not_chosen(monkeypatch) -
     costs = pl.DataFrame({"ce": [0.0, 3, 3], "crps": [9.0, 0, 0]})
     atlas = importlib.import_module("atlas_page")
     names, regret = atlas.advised(costs, np.array(["a", "b", "c"]))
-    # Without a, crps is best, and it is bad there; without b or c it is ce by a hair.
+    # Without a, crps is best, and it is bad there; without b or c it is ce.
     assert regret.tolist() == [9, 3, 3]
     assert names == {"crps": 1, "ce": 2}
 
