@@ -8,7 +8,9 @@
 vega_datasets, three minutes), "cartpole" examples/cartpole_values.py (docs/jobs.md;
 gymnasium 1.4, six minutes), "noise" examples/noisy_targets.py (docs/jobs.md, a
 minute), "coral" examples/coral_corn.py (docs/reproductions.md; coral-pytorch, mlxtend,
-and the two files that the example names, seven minutes). Each keeps every score of
+and the two files that the example names, seven minutes), "photos-lite0" and
+"photos-resnet18" examples/photo_noise.py (docs/integrations.md; the packages that it
+names, four minutes each). Each keeps every score of
 every seed, one seed after the other: a run that was cut off goes on where it ended, and
 --anew forgets what is there.
 """
@@ -16,8 +18,8 @@ every seed, one seed after the other: a run that was cut off goes on where it en
 import argparse
 import json
 import runpy
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -29,11 +31,12 @@ Runs = dict[str, list[dict[str, float]]]
 
 @dataclass(frozen=True)
 class Study:
-    """An example, how many seeds of it, and the files that it needs."""
+    """An example, how many seeds of it, the files that it needs, and its settings."""
 
     script: str
     seeds: int
     files: tuple[str, ...] = ()
+    settings: Mapping[str, Any] = field(default_factory=dict)
 
 
 STUDIES = {
@@ -41,6 +44,8 @@ STUDIES = {
     "cartpole": Study("cartpole_values", 5),
     "noise": Study("noisy_targets", 5),
     "coral": Study("coral_corn", 3, ("cement_file", "reviews_file")),
+    "photos-lite0": Study("photo_noise", 3, settings={"network": "lite0"}),
+    "photos-resnet18": Study("photo_noise", 3, settings={"network": "resnet18"}),
 }
 
 
@@ -94,7 +99,7 @@ def study(name: str, out: Path, files: dict[str, Path | None], anew: bool) -> Ru
     """All seeds of a study; read and written again, as others may run beside it."""
     about = STUDIES[name]
     main = runpy.run_path(str(EXAMPLES / f"{about.script}.py"))["main"]
-    settings = {file: files[file] for file in about.files}
+    settings = {**about.settings, **{file: files[file] for file in about.files}}
 
     def keep(runs: Runs) -> None:
         out.write_text(json.dumps(kept(out) | {name: runs}, indent=1) + "\n")
