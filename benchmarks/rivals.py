@@ -9,8 +9,9 @@ DATA is a folder with winequality.csv.gz, diamonds.csv.gz and the like. A set of
 than 5,000 rows is cut to a random 5,000. Every rival that can stop early does, on a
 random 15 % of its training rows, and is else untuned; so are the estimators. A number
 restricts the run to the first folds. Each fold is added to docs/rivals.json as it is
-done, and is not done again. `table` puts the network of offby beside them, as
-benchmarks/boosted.py has measured it; each row is of the folds that all models have.
+done, and is not done again. `table` puts them beside the network of offby, LightGBM
+and CatBoost, as benchmarks/boosted.py has measured these; each row is of the folds that
+all models have.
 """
 
 import json
@@ -40,7 +41,6 @@ TABLES = (
     ("numbers", "coverage"),
 )
 MOST_ROWS = 5_000
-OFFBY = "offby"
 Rows = dict[str, np.ndarray]
 """Scores of each row."""
 LEVELS = np.arange(1, 20) / 20
@@ -339,19 +339,22 @@ def _normal(mean, deviation, y) -> Rows:
 
 
 MODELS: dict[str, dict[str, Callable]] = {
+    "classes": {"scikit-learn": sklearn_classes, "ordboost": ordboost_classes},
+    "numbers": {"CatBoost, normal": catboost_normal, "NGBoost, normal": ngboost_normal},
+}
+MEASURED_THERE = {
     "classes": {
-        "scikit-learn": sklearn_classes,
-        "LightGBM": lightgbm_classes,
-        "CatBoost": catboost_classes,
-        "ordboost": ordboost_classes,
+        "offby": "offby network",
+        "LightGBM": "LightGBM",
+        "CatBoost": "CatBoost",
     },
     "numbers": {
-        "LightGBM, 19 quantiles": lightgbm_numbers,
-        "CatBoost, 19 quantiles": catboost_numbers,
-        "CatBoost, normal": catboost_normal,
-        "NGBoost, normal": ngboost_normal,
+        "offby": "offby network",
+        "LightGBM, 19 quantiles": "LightGBM",
+        "CatBoost, 19 quantiles": "CatBoost",
     },
 }
+"""Models of the tables that benchmarks/boosted.py measures, and their names there."""
 
 
 def judged(part: str, model: str, fold: Fold) -> dict[str, float]:
@@ -397,24 +400,33 @@ def means(done: list[dict[str, float]]) -> dict[str, float]:
     return {key: float(np.mean([each[key] for each in done])) for key in shared}
 
 
-def with_offby(known: dict, part: str) -> dict:
-    """The folds of all models by set, with the network of offby first."""
-    networks = json.loads(OUT.with_name("boosted.json").read_text())[part]
+def with_boosted(known: dict, part: str) -> dict:
+    """The folds of all models by set: those of boosted.json first."""
+    measured = json.loads(OUT.with_name("boosted.json").read_text())[part]
     found = {}
     for name, cells in known[part].items():
-        of_offby = networks.get(name, {}).get("offby network", {})
-        rows = [of_offby[place] for place in sorted(of_offby)]
-        rows = [row | {"log likelihood": -row["log score"]} for row in rows]
-        found[name] = {OFFBY: rows} | {m: cells[m] for m in MODELS[part] if m in cells}
+        there = {
+            title: _in_order(measured.get(name, {}).get(model, {}))
+            for title, model in MEASURED_THERE[part].items()
+        }
+        found[name] = there | {m: cells[m] for m in MODELS[part] if m in cells}
     return found
+
+
+def _in_order(folds: dict[str, dict]) -> list[dict]:
+    rows = [folds[place] for place in sorted(folds)]
+    return [
+        row | {"log likelihood": -row["log score"]} if "log score" in row else row
+        for row in rows
+    ]
 
 
 def table(known: dict, part: str, score: str) -> str:
     """A score of every model on every set, in Markdown; the best is bold."""
-    models = [OFFBY, *MODELS[part]]
+    models = [*MEASURED_THERE[part], *MODELS[part]]
     whole = {
         name: cells
-        for name, cells in with_offby(known, part).items()
+        for name, cells in with_boosted(known, part).items()
         if all(cells.get(model) for model in models)
     }
     models = [m for m in models if any(score in means(c[m]) for c in whole.values())]
