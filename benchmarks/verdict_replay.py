@@ -30,11 +30,12 @@ Play = tuple[Said, int]
 
 @dataclass(frozen=True)
 class Stored:
-    """Scores of one set under networks, or ensembles of them."""
+    """Scores of one set under the networks that `compare` trains."""
 
     name: str
-    kind: str
     fold: np.ndarray
+    groups: np.ndarray
+    """Number of each row's inputs: rows with the same ones count as a group."""
     scores: Scores
 
     @property
@@ -45,7 +46,8 @@ class Stored:
         """The same with the rows of so many folds only."""
         kept = self.fold < n_folds
         scores = {key: values[:, :, kept] for key, values in self.scores.items()}
-        return replace(self, fold=self.fold[kept], scores=scores)
+        groups = self.groups[kept]
+        return replace(self, fold=self.fold[kept], groups=groups, scores=scores)
 
 
 def read(file: Path) -> list[Stored]:
@@ -55,12 +57,11 @@ def read(file: Path) -> list[Stored]:
     return [
         Stored(
             name,
-            kind,
             found[f"{name}/fold"],
-            {key: found[f"{name}/{kind}/{key}"].astype(float) for key in METRICS},
+            found[f"{name}/groups"],
+            {key: found[f"{name}/{key}"].astype(float) for key in METRICS},
         )
         for name in names
-        for kind in ("networks", "ensembles")
     ]
 
 
@@ -71,8 +72,14 @@ def folds_of(fold: np.ndarray, rng, rows: int | None = None) -> list[np.ndarray]
     return [rng.choice(p, round(total * len(p) / len(fold))) for p in places]
 
 
-def answers(scores: Scores, folds: Sequence[np.ndarray], plan: Plan) -> list[Paired]:
+def answers(
+    scores: Scores,
+    folds: Sequence[np.ndarray],
+    plan: Plan,
+    groups: np.ndarray | None = None,
+) -> list[Paired]:
     """Every loss against the leader, by each metric."""
+    of_fold = [None if groups is None else groups[rows] for rows in folds]
     found = []
     for key, values in scores.items():
         means = np.mean([values[:, :, rows].mean((1, 2)) for rows in folds], 0)
@@ -80,8 +87,10 @@ def answers(scores: Scores, folds: Sequence[np.ndarray], plan: Plan) -> list[Pai
         for loss in range(len(values)):
             if loss != lead:
                 apart = [
-                    FoldScores(values[loss][:, rows] - values[lead][:, rows])
-                    for rows in folds
+                    FoldScores(
+                        values[loss][:, rows] - values[lead][:, rows], groups=group
+                    )
+                    for rows, group in zip(folds, of_fold, strict=True)
                 ]
                 found.append(
                     pair_of(
@@ -97,7 +106,12 @@ def answers(scores: Scores, folds: Sequence[np.ndarray], plan: Plan) -> list[Pai
     return found
 
 
-def play(scores: Scores, folds: Sequence[np.ndarray], seeds: int) -> Play:
+def play(
+    scores: Scores,
+    folds: Sequence[np.ndarray],
+    seeds: int,
+    groups: np.ndarray | None = None,
+) -> Play:
     """A run that stops when it knows, on the first seeds of the scores.
 
     A loss that is given up keeps its answer: nothing that it depends on changes, unless
@@ -108,7 +122,7 @@ def play(scores: Scores, folds: Sequence[np.ndarray], seeds: int) -> Play:
     left, fits, given_up = list(range(n_losses)), 0, {}
     for seed in range(seeds):
         now = {key: values[left, : seed + 1] for key, values in scores.items()}
-        found = answers(now, folds, plan)
+        found = answers(now, folds, plan, groups)
         fits += len(left) * len(folds)
         names = [str(place) for place in range(len(left))]
         on = going_on(found, names, plan) if seed + 1 < seeds else ()

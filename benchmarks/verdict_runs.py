@@ -16,16 +16,16 @@ def all_losses(stored: Stored, seeds: int, rng) -> tuple[dict, int]:
         for key, values in stored.scores.items()
     }
     folds = [np.flatnonzero(stored.fold == number) for number in range(3)]
-    return play(drawn, folds, seeds)
+    return play(drawn, folds, seeds, stored.groups)
 
 
 def agreement(stored: Stored, seeds: int, repeats: int, rng) -> dict[str, float]:
     """What short runs say, against the means and the verdicts of all seeds together."""
     folds = [np.flatnonzero(stored.fold == number) for number in range(3)]
-    whole = answers(stored.scores, folds, Plan(ROPE, 1))
+    whole = answers(stored.scores, folds, Plan(ROPE, 1), stored.groups)
     said = {(p.metric.key, int(p.method), int(p.leader)): p for p in whole}
     leads = {p.metric.key: int(p.leader) for p in whole}
-    settled = wrong = same = total = 0
+    settled = wrong = same = opposite = more = less = total = 0
     emd1 = dict.fromkeys(stored.scores, 0)
     share_saved = []
     for _ in range(repeats):
@@ -36,6 +36,9 @@ def agreement(stored: Stored, seeds: int, repeats: int, rng) -> dict[str, float]
             emd1[key] += loss == EMD1 and pair.verdict == "worse"
             truth = _truth(said, leads, key, loss, lead)
             same += pair.verdict == truth
+            opposite += {pair.verdict, truth} == {"better", "worse"}
+            more += pair.verdict != "not settled" == truth
+            less += pair.verdict == "not settled" != truth
             if pair.verdict != "not settled":
                 settled += 1
                 wrong += not _fits(pair.verdict, loss, lead, key, stored, truth)
@@ -43,6 +46,9 @@ def agreement(stored: Stored, seeds: int, repeats: int, rng) -> dict[str, float]
         "settled": settled / total,
         "contradicted": wrong / max(1, settled),
         "same": same / total,
+        "opposite": opposite / total,
+        "settles more": more / total,
+        "settles less": less / total,
         "saved": float(np.median(share_saved)),
         **{f"emd1 settled by {key}": n / repeats for key, n in emd1.items()},
         **{f"emd1 worse by {key}": _worse(stored, key) for key in emd1},
@@ -83,7 +89,10 @@ def ratios(stored: Stored, key: str) -> tuple[float, float]:
         for b in (0, 2, 3, 4):
             if a < b:
                 apart = [
-                    FoldScores((values[a] - values[b])[:, stored.fold == number])
+                    FoldScores(
+                        (values[a] - values[b])[:, stored.fold == number],
+                        groups=stored.groups[stored.fold == number],
+                    )
                     for number in range(3)
                 ]
                 m = inference.moments(apart)

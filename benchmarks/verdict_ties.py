@@ -9,7 +9,7 @@ def tie_of_seeds(stored: Stored, key: str, seeds: int, rows: int | None, rng) ->
     n = min(5, stored.n_seeds // seeds)
     one = stored.scores[key][rng.choice([0, 2, 3, 4])]
     folds = folds_of(stored.fold, rng, rows)
-    found, _ = play({key: seeds_of(one, rng, n, seeds)}, folds, seeds)
+    found, _ = play({key: seeds_of(one, rng, n, seeds)}, folds, seeds, stored.groups)
     return false_calls(found, lambda loss: True)
 
 
@@ -19,7 +19,7 @@ def tie_of_losses(stored: Stored, key: str, seeds: int, rng) -> bool:
     level = values[0].mean()
     values = values - values.mean((1, 2), keepdims=True) + level
     drawn = np.stack([each[rng.permutation(stored.n_seeds)[:seeds]] for each in values])
-    found, _ = play({key: drawn}, folds_of(stored.fold, rng), seeds)
+    found, _ = play({key: drawn}, folds_of(stored.fold, rng), seeds, stored.groups)
     return false_calls(found, lambda loss: True)
 
 
@@ -59,6 +59,7 @@ def planted(stored: Stored, key: str, share: float, seeds: int, rows: int, rng) 
     one = stored.scores[key][rng.choice([0, 2, 3, 4])]
     values = seeds_of(one, rng, n, seeds).copy()
     values[-1] *= 1 + share
-    found, _ = play({key: values}, folds_of(stored.fold, rng, rows), seeds)
+    folds = folds_of(stored.fold, rng, rows)
+    found, _ = play({key: values}, folds, seeds, stored.groups)
     pair, _ = found.get((key, n - 1), (None, 0))
     return pair is not None and pair.verdict == "worse"
