@@ -65,32 +65,61 @@ def read(file: Path) -> list[Stored]:
     ]
 
 
-def folds_of(fold: np.ndarray, rng, rows: int | None = None) -> list[np.ndarray]:
-    """Rows of each fold, drawn anew with replacement: so many over all folds."""
-    places = [np.flatnonzero(fold == number) for number in np.unique(fold)]
-    total = rows or len(fold)
-    return [rng.choice(p, round(total * len(p) / len(fold))) for p in places]
+@dataclass(frozen=True)
+class Drawn:
+    """Rows of a fold, and the group of each."""
+
+    rows: np.ndarray
+    groups: np.ndarray | None = None
+
+
+def folds_of(stored: Stored, rng, rows: int | None = None) -> list[Drawn]:
+    """Each fold with its groups drawn anew with replacement: about so many rows.
+
+    A group that is drawn twice counts as two: so a row that no other is a copy of stays
+    a row by itself, and copies stay together.
+    """
+    found = []
+    total = rows or len(stored.fold)
+    for number in np.unique(stored.fold):
+        place = np.flatnonzero(stored.fold == number)
+        order = place[np.argsort(stored.groups[place], kind="stable")]
+        begins = np.unique(stored.groups[order], return_index=True)[1]
+        parts = np.split(order, begins[1:])
+        wanted = round(total * len(place) / len(stored.fold))
+        picks = rng.integers(len(parts), size=wanted)
+        sizes = np.array([len(parts[pick]) for pick in picks])
+        picks = picks[: max(2, int(np.searchsorted(sizes.cumsum(), wanted)) + 1)]
+        drawn = [parts[pick] for pick in picks]
+        number_of = np.repeat(np.arange(len(drawn)), [len(part) for part in drawn])
+        found.append(Drawn(np.concatenate(drawn), number_of))
+    return found
+
+
+def whole_folds(stored: Stored) -> list[Drawn]:
+    """Each fold as it is."""
+    places = [np.flatnonzero(stored.fold == n) for n in np.unique(stored.fold)]
+    return [Drawn(place, stored.groups[place]) for place in places]
 
 
 def answers(
     scores: Scores,
-    folds: Sequence[np.ndarray],
+    folds: Sequence[Drawn],
     plan: Plan,
-    groups: np.ndarray | None = None,
 ) -> list[Paired]:
     """Every loss against the leader, by each metric."""
-    of_fold = [None if groups is None else groups[rows] for rows in folds]
     found = []
     for key, values in scores.items():
-        means = np.mean([values[:, :, rows].mean((1, 2)) for rows in folds], 0)
+        means = np.mean([values[:, :, fold.rows].mean((1, 2)) for fold in folds], 0)
         lead = int(np.argmin(means))
         for loss in range(len(values)):
             if loss != lead:
                 apart = [
                     FoldScores(
-                        values[loss][:, rows] - values[lead][:, rows], groups=group
+                        values[loss][:, fold.rows] - values[lead][:, fold.rows],
+                        groups=fold.groups,
                     )
-                    for rows, group in zip(folds, of_fold, strict=True)
+                    for fold in folds
                 ]
                 found.append(
                     pair_of(
@@ -108,9 +137,8 @@ def answers(
 
 def play(
     scores: Scores,
-    folds: Sequence[np.ndarray],
+    folds: Sequence[Drawn],
     seeds: int,
-    groups: np.ndarray | None = None,
 ) -> Play:
     """A run that stops when it knows, on the first seeds of the scores.
 
@@ -122,7 +150,7 @@ def play(
     left, fits, given_up = list(range(n_losses)), 0, {}
     for seed in range(seeds):
         now = {key: values[left, : seed + 1] for key, values in scores.items()}
-        found = answers(now, folds, plan, groups)
+        found = answers(now, folds, plan)
         fits += len(left) * len(folds)
         names = [str(place) for place in range(len(left))]
         on = going_on(found, names, plan) if seed + 1 < seeds else ()

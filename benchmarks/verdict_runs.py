@@ -1,7 +1,7 @@
 """Short runs of five losses, against what all stored seeds say together."""
 
 import numpy as np
-from verdict_replay import EMD1, ROPE, Stored, answers, play
+from verdict_replay import EMD1, ROPE, Stored, answers, play, whole_folds
 
 from offby.comparison import inference
 from offby.comparison.differences import Plan
@@ -15,14 +15,12 @@ def all_losses(stored: Stored, seeds: int, rng) -> tuple[dict, int]:
         key: np.stack([values[loss][picked[loss]] for loss in range(5)])
         for key, values in stored.scores.items()
     }
-    folds = [np.flatnonzero(stored.fold == number) for number in range(3)]
-    return play(drawn, folds, seeds, stored.groups)
+    return play(drawn, whole_folds(stored), seeds)
 
 
 def agreement(stored: Stored, seeds: int, repeats: int, rng) -> dict[str, float]:
     """What short runs say, against the means and the verdicts of all seeds together."""
-    folds = [np.flatnonzero(stored.fold == number) for number in range(3)]
-    whole = answers(stored.scores, folds, Plan(ROPE, 1), stored.groups)
+    whole = answers(stored.scores, whole_folds(stored), Plan(ROPE, 1))
     said = {(p.metric.key, int(p.method), int(p.leader)): p for p in whole}
     leads = {p.metric.key: int(p.leader) for p in whole}
     settled = wrong = same = opposite = more = less = total = 0
