@@ -55,7 +55,7 @@ def digits(value: float) -> int:
 
 
 def table(runs: Runs) -> str:
-    """Mean of each score over the seeds, and the least and the largest."""
+    """Mean of each score over the seeds, and with several the least and the largest."""
     scores = list(next(iter(runs.values()))[0])
     lines = [f"| | {' | '.join(scores)} |", "|---|" + "---:|" * len(scores)]
     for name, found in runs.items():
@@ -64,7 +64,8 @@ def table(runs: Runs) -> str:
             values = [run[score] for run in found]
             mean = sum(values) / len(values)
             n = digits(abs(mean))
-            cells.append(f"{mean:.{n}f} ({min(values):.{n}f} to {max(values):.{n}f})")
+            spread = f" ({min(values):.{n}f} to {max(values):.{n}f})"
+            cells.append(f"{mean:.{n}f}" + (spread if len(values) > 1 else ""))
         lines.append(f"| {name} | {' | '.join(cells)} |")
     return "\n".join(lines)
 

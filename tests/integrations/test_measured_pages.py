@@ -56,7 +56,13 @@ def test_prediction_sets(benchmark):
 
 @pytest.mark.parametrize(
     ("study", "where"),
-    [("series", "forecasting"), ("cartpole", "jobs"), ("noise", "jobs")],
+    [
+        ("series", "forecasting"),
+        ("cartpole", "jobs"),
+        ("noise", "jobs"),
+        ("photos-lite0", "integrations"),
+        ("coral", "reproductions"),
+    ],
 )
 def test_the_studies_of_examples(study, where, benchmark):
     runs = measured("adapters")[study]
