@@ -4,13 +4,16 @@
     python tests/mutants.py losses --each 20   20 mutations of each file of one folder
     python tests/mutants.py --minutes 30       what can be tested in half an hour
     python tests/mutants.py decode --out docs/mutants.json    keeps what was found there
+    python tests/mutants.py decode --out docs/mutants.json --again  tries survivors only
     python tests/mutants.py page               writes docs/mutants.md from that file
 
 The tests of a folder run once under coverage, which says what tests run each line, and
 how long each takes. Every mutation is then made in a copy of the source and tried by
-those tests alone, quickest first, in a fork that has the large libraries loaded. A
-survivor is a missing test, or a line that is not needed. The summary is printed also if
-the run is stopped before its end. Not part of the suite: a sample takes about an hour.
+those tests alone, quickest first, in a fork that has the large libraries loaded. With
+`--whole` nothing is measured first: all tests of the folder try each mutation, which is
+quicker where they take seconds. A survivor is a missing test, or a line that is not
+needed. The summary is printed also if the run is stopped before its end. Not part of
+the suite: a sample takes about an hour.
 """
 
 import argparse
@@ -26,8 +29,9 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -268,7 +272,11 @@ def _run_tests(copied: Path, tests: list[str]) -> int:
 
 
 def outcomes(
-    places: list[str], each: int, seed: int, until: float
+    places: list[str],
+    drawn_of: Callable[[str], Iterator[tuple[Path, list]]],
+    *,
+    whole: bool,
+    until: float,
 ) -> Iterator[tuple[str, bool, str]]:
     """Of every mutation until the time is up: place, if it survived, and what it is."""
     import sklearn.model_selection  # noqa: F401 Loaded once, for all forks.
@@ -278,14 +286,15 @@ def outcomes(
         room = room_of(place)
         with tempfile.TemporaryDirectory() as folder:
             copied = Path(folder)
-            reached = reach(room, copied)
+            all_tests = Reach({}, dict.fromkeys(test_files(room), 1.0))
+            reached = all_tests if whole else reach(room, copied)
             shutil.copytree(SOURCE, copied / "offby")
             quick = sorted(reached.seconds, key=lambda name: reached.seconds[name])[:20]
             if not survives(copied, quick, 60.0):
                 raise SystemExit(
                     f"tests of {room} fail in a fork on the source as it is"
                 )
-            for file, drawn in sample(place, each, seed):
+            for file, drawn in drawn_of(place):
                 target = copied / "offby" / file.relative_to(SOURCE)
                 for line, change, mutated in drawn:
                     if time.monotonic() > until:
@@ -293,7 +302,7 @@ def outcomes(
                     target.write_text(mutated, encoding="utf-8")
                     tests = reached.tests(file, line)
                     usual = sum(reached.seconds.get(name, 0.0) for name in tests)
-                    what = f"{file.relative_to(ROOT)}:{line}: {change}"
+                    what = _named(file, line, change)
                     yield place, survives(copied, tests, usual), what
                 shutil.copy(file, target)
 
@@ -305,6 +314,28 @@ def sample(place: str, each: int, seed: int) -> Iterator[tuple[Path, list]]:
         found = mutations(file.read_text(encoding="utf-8"))
         chance = random.Random(f"{seed} {file.name}")
         yield file, chance.sample(found, min(each, len(found)))
+
+
+def survivors(place: str, kept: dict) -> Iterator[tuple[Path, list]]:
+    """Each file of a place and those of its mutations that survived before."""
+    alive = kept.get(place, {}).get("survived", {})
+    for file, found in sample(place, sys.maxsize, 0):
+        yield file, [each for each in found if _named(file, *each[:2]) in alive]
+
+
+def _named(file: Path, line: int, change: str) -> str:
+    return f"{file.relative_to(ROOT)}:{line}: {change}"
+
+
+def tried_again(kept: dict, found: list[tuple[str, bool, str]]) -> dict:
+    """The file's content once survivors were tried again."""
+    alive = {what for _, lives, what in found if lives}
+    for place, lives, what in found:
+        if not lives:
+            kept[place]["killed"] += 1
+            if what not in alive:  # Two changes of a line may look the same.
+                kept[place]["survived"].pop(what, None)
+    return kept
 
 
 def keep(file: Path, found: list[tuple[str, bool, str]], each: int, seed: int) -> None:
@@ -323,6 +354,10 @@ def keep(file: Path, found: list[tuple[str, bool, str]], each: int, seed: int) -
             "killed": sum(where == place and not lives for where, lives, _ in found),
             "survived": {what: reasons.get(what, "") for what in alive},
         }
+    _write(file, kept)
+
+
+def _write(file: Path, kept: dict) -> None:
     text = json.dumps(dict(sorted(kept.items())), indent=1, ensure_ascii=False)
     file.write_text(text + "\n", encoding="utf-8")
 
@@ -370,15 +405,25 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--minutes", type=float, default=float("inf"))
     parser.add_argument("--out", type=Path, help="JSON file that keeps what was found")
+    parser.add_argument("--again", action="store_true", help="survivors of that file")
+    parser.add_argument("--whole", action="store_true", help="all tests try each")
     wanted = parser.parse_args()
     if wanted.places == ["page"]:
         return write_page()
+    before = json.loads(wanted.out.read_text()) if wanted.again else {}
+    drawn_of = (
+        partial(survivors, kept=before)
+        if wanted.again
+        else partial(sample, each=wanted.each, seed=wanted.seed)
+    )
     # `timeout` and `kill` end a run as Ctrl+C does: with a summary.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     until = time.monotonic() + 60 * wanted.minutes
     found: list[tuple[str, bool, str]] = []
     try:
-        for outcome in outcomes(wanted.places, wanted.each, wanted.seed, until):
+        for outcome in outcomes(
+            wanted.places, drawn_of, whole=wanted.whole, until=until
+        ):
             found.append(outcome)
             if outcome[1]:
                 print(f"survived: {outcome[2]}", flush=True)  # noqa: T201
@@ -387,7 +432,9 @@ def main() -> None:
     for place, tried in Counter(place for place, _, _ in found).items():
         survived = sum(lives for where, lives, _ in found if where == place)
         print(f"{place}: {tried - survived} killed, {survived} survived")  # noqa: T201
-    if wanted.out is not None:
+    if wanted.again:
+        _write(wanted.out, tried_again(before, found))
+    elif wanted.out is not None:
         keep(wanted.out, found, wanted.each, wanted.seed)
 
 

@@ -28,6 +28,14 @@ def test_each_change_is_one_and_is_python():
         assert ast.dump(ast.parse(mutated)) != ast.dump(ast.parse(text))
 
 
+def test_survivors_are_found_again():
+    ((file, found),) = mutants.sample("decode/_rows.py", 3, seed=0)
+    named = [mutants._named(file, line, change) for line, change, _ in found]
+    kept = {"decode/_rows.py": {"survived": dict.fromkeys(named[:2], "")}}
+    ((_, again),) = mutants.survivors("decode/_rows.py", kept)
+    assert {each[:2] for each in again} == {each[:2] for each in found[:2]}
+
+
 def test_what_was_found_before_is_replaced_and_reasons_stay(tmp_path):
     file = tmp_path / "kept.json"
     mutants.keep(file, [("a", True, "x"), ("a", False, "y"), ("b", True, "z")], 2, 1)
@@ -39,6 +47,12 @@ def test_what_was_found_before_is_replaced_and_reasons_stay(tmp_path):
     survived = {"x": "a limit that no input reaches", "w": ""}
     assert kept["a"] == {"each": 2, "seed": 1, "killed": 0, "survived": survived}
     assert kept["b"]["survived"] == {"z": ""}
+    again = mutants.tried_again(
+        json.loads(file.read_text()), [("a", False, "w"), ("b", True, "z")]
+    )
+    assert again["a"]["killed"] == 1
+    assert list(again["a"]["survived"]) == ["x"]
+    assert again["b"] == kept["b"]
     shown = mutants.table(kept)
     assert "| `a` | 2 | 0 | 1 | 1 | 0% |" in shown
     assert "| all | 3 | 0 | 1 | 2 | 0% |" in shown
