@@ -1,4 +1,4 @@
-.PHONY: demo test test-oldest torch-suite mutants lint docs wheel bench reports evidence evidence-pages page clean
+.PHONY: demo test test-oldest torch-suite laws mutants lint docs wheel bench reports evidence evidence-pages page clean
 
 # The lock holds the build backend too: nothing is fetched beside what it names.
 # The editable install compiles the kernels too.
@@ -37,6 +37,10 @@ test-oldest:
 # Nightly: PyTorch's own cases, and every criterion compiled, exported, transformed.
 torch-suite: .venv/stamp
 	.venv/bin/python -m pytest tests/test_nn_torch.py tests/torch_suite.py
+
+# Nightly: each law of Hypothesis with 200 new examples; CI takes the same 15 each time.
+laws: .venv/stamp
+	.venv/bin/python -m pytest -m hypothesis --hypothesis-profile nightly tests
 
 # Single changes of the source that no test notices; a sample takes about an hour.
 mutants: .venv/stamp

@@ -76,15 +76,22 @@ def _fits(verdict: str, loss: int, lead: int, key, stored: Stored, truth: str) -
     return (apart > 0) == (verdict == "worse")
 
 
-def ratios(stored: Stored, key: str) -> tuple[float, float]:
-    """Variance of a fold's mean under one seed, over what its rows explain; median."""
+def ratios(
+    stored: Stored, key: str, groups: np.ndarray | None = None
+) -> tuple[float, float]:
+    """Variance of a fold's mean under one seed, over what its rows explain; median.
+
+    With groups of rows, those of one count as dependent.
+    """
     values, found, shared = stored.scores[key], [], []
+    places = [stored.fold == number for number in range(3)]
+    of_fold = [None if groups is None else groups[place] for place in places]
     for a in (0, 2, 3, 4):
         for b in (0, 2, 3, 4):
             if a < b:
                 apart = [
-                    FoldScores((values[a] - values[b])[:, stored.fold == number])
-                    for number in range(3)
+                    FoldScores((values[a] - values[b])[:, place], groups=group)
+                    for place, group in zip(places, of_fold, strict=True)
                 ]
                 m = inference.moments(apart)
                 found.append((m.shared + m.seeds_apart) / m.one)

@@ -1,12 +1,14 @@
 """Scores of every held-out row, for the study of the verdicts (verdict.py).
 
-    python benchmarks/verdict_scores.py DATA [--runs DIR]
+    python benchmarks/verdict_scores.py DATA [--runs DIR] [--seeds N] [--out FILE]
 
 trains five losses on SWD, LEV and red wine (sets.py; DATA is the folder of their
 files), in three folds and 25 or 50 seeds, and writes docs/verdict_scores.npz: three
 scores of each row under each network, and under ensembles that average the forecasts of
 five.
-Takes about an hour on one core; with a folder of runs it goes on where it was.
+Takes about an hour on one core; with a folder of runs it goes on where it was. Prints
+the variance of a fold's mean over what its rows explain, once for rows by themselves,
+once with those of the same inputs as a group.
 """
 
 import argparse
@@ -16,9 +18,12 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import sets
+from verdict_replay import Stored
+from verdict_runs import ratios
 
 from offby import compare, metrics
 from offby.comparison import export
+from offby.tabular.copies import first_copies
 
 LOSSES = ("ce", "emd1", "emd2", "cce", "ce+emd2")
 SEEDS = {"SWD": 50, "LEV": 25, "wine red": 25}
@@ -87,12 +92,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("data")
     parser.add_argument("--runs", type=Path, default=None)
+    parser.add_argument("--seeds", type=int, default=None)
     parser.add_argument("--out", type=Path, default=OUT)
     asked = parser.parse_args()
     export.check("forecasts.parquet")
     stored: dict[str, np.ndarray] = {}
     with tempfile.TemporaryDirectory() as temporary:
-        for name, seeds in SEEDS.items():
+        for name, usual in SEEDS.items():
+            seeds = asked.seeds or usual
             X, y = columns(asked.data, name)
             runs = (asked.runs or Path(temporary)) / name.replace(" ", "-")
             runs.mkdir(parents=True, exist_ok=True)
@@ -102,6 +109,12 @@ def main() -> None:
                 for key, value in scores(said, y).items():
                     stored[f"{name}/{kind}/{key}"] = value
             print(f"{name}: {len(y)} rows, {seeds} seeds", flush=True)
+            found = {k: v.astype(float) for k, v in scores(probs, y).items()}
+            as_run = Stored(name, "networks", fold, found)
+            for key in found:
+                alone, _ = ratios(as_run, key)
+                grouped, _ = ratios(as_run, key, first_copies(X))
+                print(f"  {key}: ratio {alone:.1f}, in groups {grouped:.1f}")
     np.savez_compressed(asked.out, **stored)
     print(f"wrote {asked.out.name}, {asked.out.stat().st_size / 1e6:.1f} MB")
 

@@ -40,7 +40,11 @@ OUTPUTS = {
 
 # %% Training and forecasting
 def main(
-    seeds: int = 3, epochs: int = 20, batches: int = 50, days: int = 90
+    seeds: int = 3,
+    epochs: int = 20,
+    batches: int = 50,
+    days: int = 90,
+    first_seed: int = 0,
 ) -> dict[str, list[dict[str, float]]]:
     """Prints the means over the seeds, and gives all scores."""
     logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
@@ -54,7 +58,7 @@ def main(
     asked = ListDataset([{"start": start, "target": each} for each in seen], freq="h")
     found: dict[str, list[dict[str, float]]] = {name: [] for name in OUTPUTS}
     folder = tempfile.mkdtemp()
-    for seed in range(seeds):
+    for seed in range(first_seed, first_seed + seeds):
         for name, output in OUTPUTS.items():
             lightning.pytorch.seed_everything(seed, verbose=False)
             estimator = SimpleFeedForwardEstimator(

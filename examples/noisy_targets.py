@@ -51,14 +51,14 @@ def loss_of(name: str, out: Tensor, y: Tensor) -> Tensor:
 
 # %% Training under each noise
 def main(
-    seeds: int = 5, epochs: int = 20, rows: int = 1797
+    seeds: int = 5, epochs: int = 20, rows: int = 1797, first_seed: int = 0
 ) -> dict[str, list[dict[str, float]]]:
     """Prints the means over the seeds, and gives all scores."""
     x, digit = (
         torch.tensor(part)[:rows].float() for part in load_digits(return_X_y=True)
     )
     found: dict[str, list[dict[str, float]]] = {name: [] for name in HEADS}
-    for seed in range(seeds):
+    for seed in range(first_seed, first_seed + seeds):
         generator = torch.Generator().manual_seed(seed)
         order = torch.randperm(len(x), generator=generator)
         inputs, truth = x[order] / 16, digit[order]

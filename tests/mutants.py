@@ -3,17 +3,23 @@
     python tests/mutants.py                    a sample of every file in TESTS
     python tests/mutants.py losses --each 20   20 mutations of each file of one folder
     python tests/mutants.py --minutes 30       what can be tested in half an hour
+    python tests/mutants.py decode --out docs/mutants.json    keeps what was found there
+    python tests/mutants.py decode --out docs/mutants.json --again  tries survivors only
+    python tests/mutants.py page               writes docs/mutants.md from that file
 
 The tests of a folder run once under coverage, which says what tests run each line, and
 how long each takes. Every mutation is then made in a copy of the source and tried by
-those tests alone, quickest first, in a fork that has the large libraries loaded. A
-survivor is a missing test, or a line that is not needed. The summary is printed also if
-the run is stopped before its end. Not part of the suite: a sample takes about an hour.
+those tests alone, quickest first, in a fork that has the large libraries loaded. With
+`--whole` nothing is measured first: all tests of the folder try each mutation, which is
+quicker where they take seconds. A survivor is a missing test, or a line that is not
+needed. The summary is printed also if the run is stopped before its end. Not part of
+the suite: a sample takes about an hour.
 """
 
 import argparse
 import ast
 import copy
+import json
 import os
 import random
 import shutil
@@ -22,14 +28,16 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from xml.etree import ElementTree
 
 ROOT = Path(__file__).parents[1]
 SOURCE = ROOT / "src" / "offby"
+KEPT = ROOT / "docs" / "mutants.json"
 TESTS = {
     "losses": "losses registry targets family_losses own_loss transport",
     "grounds": "grounds laws ground_combinations",
@@ -264,24 +272,29 @@ def _run_tests(copied: Path, tests: list[str]) -> int:
 
 
 def outcomes(
-    rooms: list[str], each: int, seed: int, until: float
+    places: list[str],
+    drawn_of: Callable[[str], Iterator[tuple[Path, list]]],
+    *,
+    whole: bool,
+    until: float,
 ) -> Iterator[tuple[str, bool, str]]:
-    """Of every mutation until the time is up: room, if it survived, and what it is."""
+    """Of every mutation until the time is up: place, if it survived, and what it is."""
     import sklearn.model_selection  # noqa: F401 Loaded once, for all forks.
     import torch  # noqa: F401
 
-    for place in rooms:
+    for place in places:
         room = room_of(place)
         with tempfile.TemporaryDirectory() as folder:
             copied = Path(folder)
-            reached = reach(room, copied)
+            all_tests = Reach({}, dict.fromkeys(test_files(room), 1.0))
+            reached = all_tests if whole else reach(room, copied)
             shutil.copytree(SOURCE, copied / "offby")
             quick = sorted(reached.seconds, key=lambda name: reached.seconds[name])[:20]
             if not survives(copied, quick, 60.0):
                 raise SystemExit(
                     f"tests of {room} fail in a fork on the source as it is"
                 )
-            for file, drawn in sample(place, each, seed):
+            for file, drawn in drawn_of(place):
                 target = copied / "offby" / file.relative_to(SOURCE)
                 for line, change, mutated in drawn:
                     if time.monotonic() > until:
@@ -289,8 +302,8 @@ def outcomes(
                     target.write_text(mutated, encoding="utf-8")
                     tests = reached.tests(file, line)
                     usual = sum(reached.seconds.get(name, 0.0) for name in tests)
-                    what = f"{file.relative_to(ROOT)}:{line}: {change}"
-                    yield room, survives(copied, tests, usual), what
+                    what = _named(file, line, change)
+                    yield place, survives(copied, tests, usual), what
                 shutil.copy(file, target)
 
 
@@ -303,31 +316,126 @@ def sample(place: str, each: int, seed: int) -> Iterator[tuple[Path, list]]:
         yield file, chance.sample(found, min(each, len(found)))
 
 
+def survivors(place: str, kept: dict) -> Iterator[tuple[Path, list]]:
+    """Each file of a place and those of its mutations that survived before."""
+    alive = kept.get(place, {}).get("survived", {})
+    for file, found in sample(place, sys.maxsize, 0):
+        yield file, [each for each in found if _named(file, *each[:2]) in alive]
+
+
+def _named(file: Path, line: int, change: str) -> str:
+    return f"{file.relative_to(ROOT)}:{line}: {change}"
+
+
+def tried_again(kept: dict, found: list[tuple[str, bool, str]]) -> dict:
+    """The file's content once survivors were tried again."""
+    alive = {what for _, lives, what in found if lives}
+    for place, lives, what in found:
+        if not lives:
+            kept[place]["killed"] += 1
+            if what not in alive:  # Two changes of a line may look the same.
+                kept[place]["survived"].pop(what, None)
+    return kept
+
+
+def keep(file: Path, found: list[tuple[str, bool, str]], each: int, seed: int) -> None:
+    """Put the outcomes of the places that were tried into a file, in place of older.
+
+    What a person wrote there of a survivor, why it is equal in effect, stays if the
+    change survives again.
+    """
+    kept = json.loads(file.read_text()) if file.exists() else {}
+    for place in dict.fromkeys(place for place, _, _ in found):
+        alive = [what for where, lives, what in found if where == place and lives]
+        reasons = kept.get(place, {}).get("survived", {})
+        kept[place] = {
+            "each": each,
+            "seed": seed,
+            "killed": sum(where == place and not lives for where, lives, _ in found),
+            "survived": {what: reasons.get(what, "") for what in alive},
+        }
+    _write(file, kept)
+
+
+def _write(file: Path, kept: dict) -> None:
+    text = json.dumps(dict(sorted(kept.items())), indent=1, ensure_ascii=False)
+    file.write_text(text + "\n", encoding="utf-8")
+
+
+def table(kept: dict) -> str:
+    """What was tried, in Markdown: a row for each place, then the survivors."""
+    lines = ["| part | tried | killed | equal in effect | survive | share killed |"]
+    lines += ["| --- | ---: | ---: | ---: | ---: | ---: |"]
+    sums = [0, 0, 0]
+    for place, found in kept.items():
+        killed, equal = found["killed"], sum(map(bool, found["survived"].values()))
+        row = killed, equal, len(found["survived"]) - equal
+        sums = [a + b for a, b in zip(sums, row, strict=True)]
+        lines.append(_row(f"`{place}`", *row))
+    lines += [_row("all", *sums), "", "Survivors:", ""]
+    for found in kept.values():
+        for what, why in found["survived"].items():
+            lines.append(f"- `{what}`: {why or 'no test notices'}.")
+    return "\n".join(lines)
+
+
+def _row(name: str, killed: int, equal: int, alive: int) -> str:
+    share = killed / max(killed + alive, 1)
+    tried = killed + equal + alive
+    return f"| {name} | {tried} | {killed} | {equal} | {alive} | {share:.0%} |"
+
+
+def write_page() -> None:
+    """The table of docs/mutants.md anew."""
+    page = KEPT.with_suffix(".md")
+    begin, end = "<!-- table -->\n", "<!-- end -->"
+    before, _, rest = page.read_text(encoding="utf-8").partition(begin)
+    _, _, after = rest.partition(end)
+    shown = table(json.loads(KEPT.read_text(encoding="utf-8")))
+    page.write_text(f"{before}{begin}{shown}\n{end}{after}", encoding="utf-8")
+
+
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     folders = [room for room in TESTS if "/" not in room]
-    parser.add_argument("rooms", nargs="*", default=folders)
+    parser.add_argument("places", nargs="*", default=folders)
     parser.add_argument("--each", type=int, default=3, help="mutations of each file")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--minutes", type=float, default=float("inf"))
+    parser.add_argument("--out", type=Path, help="JSON file that keeps what was found")
+    parser.add_argument("--again", action="store_true", help="survivors of that file")
+    parser.add_argument("--whole", action="store_true", help="all tests try each")
     wanted = parser.parse_args()
+    if wanted.places == ["page"]:
+        return write_page()
+    before = json.loads(wanted.out.read_text()) if wanted.again else {}
+    drawn_of = (
+        partial(survivors, kept=before)
+        if wanted.again
+        else partial(sample, each=wanted.each, seed=wanted.seed)
+    )
     # `timeout` and `kill` end a run as Ctrl+C does: with a summary.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     until = time.monotonic() + 60 * wanted.minutes
-    count: dict[str, list[int]] = defaultdict(lambda: [0, 0])
+    found: list[tuple[str, bool, str]] = []
     try:
-        for room, lives, what in outcomes(
-            wanted.rooms, wanted.each, wanted.seed, until
+        for outcome in outcomes(
+            wanted.places, drawn_of, whole=wanted.whole, until=until
         ):
-            count[room][lives] += 1
-            if lives:
-                print(f"survived: {what}", flush=True)  # noqa: T201
+            found.append(outcome)
+            if outcome[1]:
+                print(f"survived: {outcome[2]}", flush=True)  # noqa: T201
     except KeyboardInterrupt:
         print("stopped before the end")  # noqa: T201
-    for room, (killed, survived) in count.items():
-        print(f"{room}: {killed} killed, {survived} survived")  # noqa: T201
-    killed, survived = map(sum, zip(*count.values(), strict=True)) if count else (0, 0)
-    print(f"{killed} killed, {survived} survived")  # noqa: T201
+    for place, tried in Counter(place for place, _, _ in found).items():
+        survived = sum(lives for where, lives, _ in found if where == place)
+        print(f"{place}: {tried - survived} killed, {survived} survived")  # noqa: T201
+    if wanted.again:
+        _write(wanted.out, tried_again(before, found))
+    elif wanted.out is not None:
+        keep(wanted.out, found, wanted.each, wanted.seed)
 
 
 if __name__ == "__main__":

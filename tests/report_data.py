@@ -308,4 +308,5 @@ def _bump(bins, center, width, second=0.0):
         + second * math.exp(-(((place - (bins - 1 - center)) / width) ** 2) / 2)
         for place in range(bins)
     ]
-    return tuple(value / sum(raw) for value in raw)
+    total = sum(raw)
+    return tuple(value / total for value in raw)

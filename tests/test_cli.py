@@ -262,7 +262,8 @@ def test_the_numbers_are_kept_if_a_page_fails(monkeypatch, tmp_path):
 
 @pytest.mark.slow
 def test_quiet_prints_nothing(tmp_path):
-    result = call("compare", "small.csv", "-t", "y", *QUICK, "-q")
+    words = ("small.csv", "-t", "y", *QUICK, "--models", "network", "-q")
+    result = call("compare", *words)
     assert result.exit_code == 0, result.output
     assert result.output == ""
     assert (tmp_path / "small-y.html").exists()
@@ -270,7 +271,8 @@ def test_quiet_prints_nothing(tmp_path):
 
 @pytest.mark.slow
 def test_json_on_stdout_is_alone_there():
-    result = call("compare", "small.csv", "-t", "y", *QUICK, "--json", "-")
+    words = ("small.csv", "-t", "y", *QUICK, "--models", "network", "--json", "-")
+    result = call("compare", *words)
     assert result.exit_code == 0, result.output
     assert json.loads(result.stdout)["data"]["n_rows"] == 60
     assert "small-y.html" in result.stderr

@@ -134,7 +134,7 @@ def with_row(**changes):
 @pytest.mark.parametrize(
     ("made", "says"),
     [
-        (comparison("number", bins=10_000), "draws 2 to 300 bins, .* has 10,000"),
+        (comparison("number", bins=1_001), "draws 2 to 300 bins, .* has 1,001"),
         (replace(comparison(), rows=()), "must hold rows"),
         (with_row(probs={"ce": (float("nan"),) * 6}), "prediction of ce .* nan"),
         (with_row(probs={"ce": (1.0,)}), "must be 6 probabilities"),

@@ -131,6 +131,12 @@ def test_estimators_keep_the_index_of_a_frame():
         BinnedDistribution(PROBS, BINS, row_index=INDEX[:2])
 
 
+@pytest.mark.parametrize("forecast", [FORECAST, CLASSES], ids=["numbers", "classes"])
+def test_a_frame_of_a_library_that_has_no_rows_at_hand_is_refused(forecast):
+    with pytest.raises(ValueError, match=r"backend must be one of 'pandas', .* 'dask'"):
+        forecast.to_frame(backend="dask")
+
+
 def test_axes_have_names():
     pyplot = pytest.importorskip("matplotlib.pyplot")
     pyplot.switch_backend("agg")

@@ -110,6 +110,14 @@ def farthest(got: Tensor, expected: Tensor) -> float:
     return float((apart / size.where(size > 0, 1.0)).max())
 
 
+@cache
+def plain(name: str, n: int, margin: float, dtype: torch.dtype):
+    """Rounded logits, target, and the plain form in float64, for every level."""
+    logits, target = batch(n, margin=margin)
+    logits = logits.to(dtype)
+    return logits, target, *with_slopes(LOSSES[name], logits.double(), target, "torch")
+
+
 @every_loss
 @every_level
 @pytest.mark.parametrize("margin", [0, 12, -12])
@@ -120,10 +128,8 @@ def farthest(got: Tensor, expected: Tensor) -> float:
 )
 def test_every_row_is_near_float64(name, level, margin, dtype, most):
     for n in SIZES:
-        logits, target = batch(n, margin=margin)
-        logits = logits.to(dtype)
+        logits, target, right, steep = plain(name, n, margin, dtype)
         value, slopes = with_slopes(LOSSES[name], logits, target, "cpp")
-        right, steep = with_slopes(LOSSES[name], logits.double(), target, "torch")
         assert value.dtype == torch.promote_types(dtype, torch.float32)
         assert slopes.dtype == dtype
         # bfloat16 in, float32 inside and out: only the gradient is rounded.

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from offby.kernels.cpp import _library
+
 ROOT = Path(__file__).parents[1]
 pytest.importorskip("hatchling")
 
@@ -29,8 +31,16 @@ def test_clean_under_address_and_undefined_behavior_sanitizers(tmp_path, monkeyp
         pytest.skip("no C++ compiler here")
     # Every width of vectors has its own addresses. What the language leaves undefined
     # lies in the code they share: it is looked for once, for it triples the compiling.
+    # AddressSanitizer sees null pointers, too. What this machine cannot run is compiled
+    # as it is: no fault of it would be found.
+    loaded = _library.load()
+    idle = () if isinstance(loaded, str) else {"avx2", "avx512"} - {*loaded.levels}
+    off = {"base": "null", "entry": "null", "avx2": "undefined", "avx512": "undefined"}
     units = {
-        name: (source, [*extra, "-fno-sanitize=undefined"] if "avx" in name else extra)
+        name: (
+            source,
+            [*extra, f"-fno-sanitize={'all' if name in idle else off[name]}"],
+        )
         for name, (source, extra) in built._units().items()
     }
     monkeypatch.setattr(built, "_units", lambda: units)

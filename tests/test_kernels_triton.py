@@ -38,6 +38,32 @@ pytestmark = [
 TERMS = _library.TERMS[:5]  # no tree
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _language_is_patched_once():
+    """Triton's interpreter patches its language at every call of a function.
+
+    Once in a launch is enough, in each module that has functions of it: the rest is
+    half of the time of a kernel in chunks.
+    """
+    interpreter = importlib.import_module("triton.runtime.interpreter")
+    patch, patched = interpreter._patch_lang, set()
+
+    def once(function):
+        if (module := function.__module__) in patched:
+            return None  # A call within a launch: nobody asks for what it patched.
+        launched = not patched
+        patched.add(module)
+        scope = patch(function)
+        if launched:
+            restore = scope.restore
+            scope.restore = lambda: (patched.clear(), restore())
+        return scope
+
+    with pytest.MonkeyPatch.context() as patches:
+        patches.setattr(interpreter, "_patch_lang", once)
+        yield
+
+
 @pytest.fixture
 def triton_rows():
     """The module; conftest.py has its kernels interpreted where there is no GPU."""

@@ -147,6 +147,15 @@ def test_text_without_an_order_is_refused_with_the_command():
     assert call in str(caught.value)
 
 
+def test_spellings_of_one_class_are_named_where_its_order_is_asked_for():
+    says = "differ in capitals or blanks only: low and LOW; write"
+    with pytest.raises(ValueError, match=says):
+        tables.prepare(frame(["low", "LOW", "high", "medium"] * 10), "y")
+    with pytest.raises(ValueError, match="order of its classes") as caught:
+        tables.prepare(frame(["low", "high", "medium"] * 10), "y")
+    assert "capitals" not in str(caught.value)
+
+
 def test_the_suggested_order_survives_commas():
     table = frame(["1, low", "2, high"] * 10)
     with pytest.raises(ValueError, match="holds text") as caught:

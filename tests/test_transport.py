@@ -394,7 +394,10 @@ def test_every_example_may_have_costs_of_its_own(name):
             (p.log(),),
         ),
     }[name]
-    got = torch.func.vmap(solve, (0,) * len(masses) + (2,))(*masses, costs)
+    every = torch.func.vmap(solve, (0,) * len(masses) + (2,))
+    got = every(*masses, costs)
+    only = every(*(part[:1] for part in masses), costs[..., :1])
+    assert_close(only, torch.utils._pytree.tree_map(lambda x: x[:1], got))
     for example in range(2):
         right = solve(*(part[example] for part in masses), costs[..., example])
         both = zip(

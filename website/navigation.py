@@ -52,6 +52,7 @@ SECTIONS: dict[str, list[str]] = {
     "Project": [
         "architecture.md",
         "decisions.md",
+        "mutants.md",
         "contributing.md",
         "changelog.md",
         "security.md",

@@ -1,7 +1,10 @@
 """The tables of the adapters' pages are those that were measured."""
 
+import ast
 import importlib
+import inspect
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -53,26 +56,104 @@ def test_prediction_sets(benchmark):
 
 @pytest.mark.parametrize(
     ("study", "where"),
-    [("series", "forecasting"), ("cartpole", "jobs"), ("noise", "jobs")],
+    [
+        ("series", "forecasting"),
+        ("cartpole", "jobs"),
+        ("noise", "jobs"),
+        ("photos-lite0", "integrations"),
+        ("coral", "reproductions"),
+    ],
 )
 def test_the_studies_of_examples(study, where, benchmark):
     runs = measured("adapters")[study]
     assert benchmark("adapters").table(runs) in page(where)
 
 
-def test_every_adapter_has_a_line():
-    """The table says for each what changes, and links to more."""
+def adapters() -> list[str]:
     import offby.integrations
 
     (folder,) = offby.integrations.__path__
-    adapters = {
-        path.stem for path in Path(folder).glob("[!_]*") if path.suffix != ".js"
-    }
+    files = Path(folder).glob("[!_]*")
+    return sorted(path.stem for path in files if path.suffix != ".js")
+
+
+def lines() -> list[str]:
     _, _, table = page("integrations").partition("|---|---|---|\n")
-    rows = table.partition("\n\n")[0].splitlines()
+    return table.partition("\n\n")[0].splitlines()
+
+
+OBJECTS = {"forecast": "BinnedDistribution", "model": "BinnedRegressor"}
+"""What the names in the table stand for."""
+OF_OTHERS = {"Trainer", "SimpleFeedForwardEstimator", "regressor"}
+
+
+def found(node: ast.expr) -> Any:
+    """What an expression of the table is; a class stands for its objects.
+
+    None if it is another library's. An AttributeError if there is no such thing.
+    """
+    if isinstance(node, ast.Attribute):
+        of = found(node.value)
+        return None if of is None else getattr(of, node.attr)
+    if isinstance(node, ast.Call):
+        if isinstance(node.func, ast.Attribute) and node.func.attr == "fit":
+            return found(node.func.value)
+        made = found(node.func)
+        return made if inspect.isclass(made) else None
+    assert isinstance(node, ast.Name)
+    if node.id in OF_OTHERS:
+        return None
+    offby = importlib.import_module("offby")
+    if node.id == "offby":
+        return offby
+    if node.id in OBJECTS:
+        return getattr(offby, OBJECTS[node.id])
+    return adapter_named(node.id)
+
+
+def adapter_named(name: str) -> Any:
+    """A name of one of the adapters; None if its library is not installed here."""
+    folder = ROOT / "src/offby/integrations"
+    for module in adapters():
+        inside = folder / module / "__init__.py"
+        file = inside if inside.exists() else folder / f"{module}.py"
+        if f'"{name}"' not in file.read_text(encoding="utf-8"):  # in its __all__
+            continue
+        try:
+            adapter = importlib.import_module(f"offby.integrations.{module}")
+        except ImportError:
+            return None
+        return getattr(adapter, name)
+    raise AttributeError(f"no adapter has {name}")
+
+
+@pytest.mark.filterwarnings("ignore")  # those of the libraries
+def test_what_the_lines_of_the_table_call_takes_these_arguments():
+    codes = [
+        code for row in lines() for code in re.findall("`(.+?)`", row.split("|")[2])
+    ]
+    codes = [code for code in codes if not code.startswith("offby ")]  # commands
+    bound = 0
+    for code in codes:
+        for node in ast.walk(ast.parse(code)):
+            if not isinstance(node, ast.Call) or (what := found(node.func)) is None:
+                continue
+            if isinstance(node.func, ast.Call):  # a module of PyTorch, called
+                what = what.forward
+            signature = inspect.signature(what)
+            given = [*["self"] * ("self" in signature.parameters), *node.args]
+            signature.bind(*given, **{str(key.arg): key for key in node.keywords})
+            bound += 1
+    assert bound >= len(codes)
+    assert len(codes) >= 30
+
+
+def test_every_adapter_has_a_line():
+    """The table says for each what changes, and links to more."""
+    rows = lines()
     assert [row for row in rows if "](" not in row.split("|")[3]] == []
-    called = {"scipy": "scipy.stats", "explainer": "Explainer", "widget": "Explainer"}
-    called["torch_distributions"] = "torch.distributions"
+    titles = {"scipy": "scipy.stats", "explainer": "Explainer", "widget": "Explainer"}
+    titles["torch_distributions"] = "torch.distributions"
     named = "\n".join(rows).lower()
-    missing = {a for a in adapters if called.get(a, a).lower() not in named}
+    missing = {a for a in adapters() if titles.get(a, a).lower() not in named}
     assert missing == set()

@@ -68,6 +68,15 @@ def test_signs_and_decimals_where_the_tokenizer_has_such_pieces():
     }
 
 
+def test_tokens_that_are_bytes_are_read_as_text():
+    """As in tiktoken's tables; parts of a character stand beside each other."""
+    found = NumberTokens(
+        {b"5": 0, b" 7": 1, "5": 2, b"\xd9": 3, b"\xda": 4, "٣".encode(): 5}
+    )
+    assert (found.values, found.tokens) == ((5, 7), ((0, 2), (1,)))
+    assert found.other_scripts == ("٣",)
+
+
 def test_single_digits_only():
     found = NumberTokens(at_hand.byte_level(), digits_only=True)
     assert found.values == tuple(map(float, range(10)))

@@ -10,6 +10,9 @@ from numpy.typing import ArrayLike
 
 from offby._checks import on_host
 
+BACKENDS = ("pandas", "polars", "pyarrow")
+"""Libraries of data frames that a forecast can be made into."""
+
 
 @dataclass(frozen=True, eq=False)
 class Given:
@@ -87,6 +90,10 @@ def index_of(rows: Any) -> Any:
 
 def frame(columns: dict[str, np.ndarray], backend: str, index: Any) -> Any:
     """A data frame of a library; of pandas with the index."""
+    if backend not in BACKENDS:
+        raise ValueError(
+            f"backend must be one of {', '.join(map(repr, BACKENDS))}, got {backend!r}"
+        )
     library: Any = backend
     made = nw.from_dict(columns, backend=library).to_native()
     return (

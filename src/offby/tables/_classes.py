@@ -111,7 +111,21 @@ def _refuse_text(target: str, found: list[str], source: str, command: str):
     call = shlex.join(["offby", command, source, "-t", target, "--order", items])
     raise ValueError(
         f"target {target!r} holds text ({some(found)}), and the order of its classes "
-        f"must be given; {advice}:\n  {call}"
+        f"must be given; {advice}:\n  {call}{_alike(found)}"
+    )
+
+
+def _alike(found: list[str]) -> str:
+    """Words that differ in capitals only: as a rule, one class in two spellings."""
+    spellings: dict[str, list[str]] = {}
+    for word in found:
+        spellings.setdefault(" ".join(word.casefold().split()), []).append(word)
+    pairs = [" and ".join(words) for words in spellings.values() if len(words) > 1]
+    if not pairs:
+        return ""
+    return (
+        f"\nEach spelling is a class of its own here, and these differ in capitals or "
+        f"blanks only: {some(pairs)}; write those that mean the same alike first."
     )
 
 

@@ -37,7 +37,7 @@ class NumberTokens:
 
     Args:
         tokenizer: One of `transformers` or `tokenizers`, or a mapping from token to
-            index.
+            index. Tokens that are bytes, as tiktoken's are, are read as UTF-8.
         digits_only: Take single digits only, and leave "42" out, as in the paper.
 
     Raises:
@@ -61,10 +61,10 @@ class NumberTokens:
 
     def __init__(self, tokenizer: Any, *, digits_only: bool = False) -> None:
         vocabulary = _vocabulary(tokenizer)
-        of_bytes = any("Ġ" in token for token in vocabulary)
+        of_bytes = any("Ġ" in token for token, _ in vocabulary)
         found: dict[float, list[int]] = {}
         others = []
-        for token, index in sorted(vocabulary.items(), key=lambda t: t[1]):
+        for token, index in sorted(vocabulary, key=lambda t: t[1]):
             text = _text(token)
             if _NUMBER.fullmatch(text):
                 if not digits_only or len(text) == 1:
@@ -115,10 +115,10 @@ class NumberTokens:
         )
 
 
-def _vocabulary(tokenizer: Any) -> dict[str, int]:
+def _vocabulary(tokenizer: Any) -> list[tuple[str, int]]:
     """Tokens and indices, without those that mark beginnings, ends and padding."""
     if isinstance(tokenizer, Mapping):
-        return dict(tokenizer)
+        return _as_text(tokenizer)
     if not hasattr(tokenizer, "get_vocab"):
         raise TypeError(
             "tokenizer must be one of transformers or tokenizers, or a mapping from "
@@ -128,8 +128,16 @@ def _vocabulary(tokenizer: Any) -> dict[str, int]:
     if hasattr(tokenizer, "get_added_tokens_decoder"):
         added = tokenizer.get_added_tokens_decoder()
         special |= {index for index, token in added.items() if token.special}
-    vocabulary = tokenizer.get_vocab()
-    return {token: k for token, k in vocabulary.items() if k not in special}
+    vocabulary = _as_text(tokenizer.get_vocab())
+    return [(token, index) for token, index in vocabulary if index not in special]
+
+
+def _as_text(vocabulary: Mapping[Any, int]) -> list[tuple[str, int]]:
+    """Tokens that are bytes become text; a part of a character is no number."""
+    return [
+        (token.decode(errors="replace") if isinstance(token, bytes) else token, index)
+        for token, index in vocabulary.items()
+    ]
 
 
 def _text(token: str) -> str:

@@ -1,0 +1,68 @@
+"""The changes that tests must notice, and the page of what was found."""
+
+import ast
+import json
+
+import pytest
+
+from tests import mutants
+
+
+def test_every_place_is_there_and_has_tests():
+    for place in mutants.TESTS:
+        assert (mutants.SOURCE / place).exists(), place
+        assert mutants.test_files(place)
+    assert mutants.room_of("tabular/copies.py") == "tabular/copies.py"
+    assert mutants.room_of("tabular/trainer.py") == "tabular"
+    with pytest.raises(SystemExit, match="TESTS names no tests of nothing"):
+        mutants.room_of("nothing")
+
+
+def test_each_change_is_one_and_is_python():
+    text = "def f(a, b):\n    return (a < b and not a) or a + 2\n"
+    found = mutants.mutations(text)
+    changes = {change for _, change, _ in found}
+    assert {"a < b -> (a <= b)", "not a -> (a)", "a + 2 -> (a - 2)"} <= changes
+    assert {line for line, _, _ in found} == {2}
+    for _, _, mutated in found:
+        assert ast.dump(ast.parse(mutated)) != ast.dump(ast.parse(text))
+
+
+def test_survivors_are_found_again():
+    ((file, found),) = mutants.sample("decode/_rows.py", 3, seed=0)
+    named = [mutants._named(file, line, change) for line, change, _ in found]
+    kept = {"decode/_rows.py": {"survived": dict.fromkeys(named[:2], "")}}
+    ((_, again),) = mutants.survivors("decode/_rows.py", kept)
+    assert {each[:2] for each in again} == {each[:2] for each in found[:2]}
+
+
+def test_what_was_found_before_is_replaced_and_reasons_stay(tmp_path):
+    file = tmp_path / "kept.json"
+    mutants.keep(file, [("a", True, "x"), ("a", False, "y"), ("b", True, "z")], 2, 1)
+    kept = json.loads(file.read_text())
+    kept["a"]["survived"]["x"] = "a limit that no input reaches"
+    file.write_text(json.dumps(kept))
+    mutants.keep(file, [("a", True, "x"), ("a", True, "w")], 2, 1)
+    kept = json.loads(file.read_text())
+    survived = {"x": "a limit that no input reaches", "w": ""}
+    assert kept["a"] == {"each": 2, "seed": 1, "killed": 0, "survived": survived}
+    assert kept["b"]["survived"] == {"z": ""}
+    again = mutants.tried_again(
+        json.loads(file.read_text()), [("a", False, "w"), ("b", True, "z")]
+    )
+    assert again["a"]["killed"] == 1
+    assert list(again["a"]["survived"]) == ["x"]
+    assert again["b"] == kept["b"]
+    shown = mutants.table(kept)
+    assert "| `a` | 2 | 0 | 1 | 1 | 0% |" in shown
+    assert "| all | 3 | 0 | 1 | 2 | 0% |" in shown
+    assert "- `x`: a limit that no input reaches." in shown
+    assert "- `z`: no test notices." in shown
+
+
+def test_the_page_shows_what_was_found():
+    page = mutants.KEPT.with_suffix(".md").read_text(encoding="utf-8")
+    kept = json.loads(mutants.KEPT.read_text(encoding="utf-8"))
+    assert mutants.table(kept) in page
+    for place in kept:
+        assert mutants.room_of(place)
