@@ -33,8 +33,8 @@ from sections import with_tables
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 RESULT, PAGE = DOCS / "forecasts.json", DOCS / "forecasts.md"
 BASE = "softmax"
-SLOW = ('interval(0.9, kind="shortest")', "decide(function)")
-"""Once only: they are far from the others."""
+SLOW = ("decide(function)",)
+"""Once only: it is far from the others."""
 
 
 class Cost(NamedTuple):

@@ -1,22 +1,25 @@
-"""Depth of every pixel in 80 bins, on generated scenes, under seven losses.
+"""Depth of every pixel in 80 bins, on generated scenes, under nine losses.
 
     python examples/depth_in_bins.py
 
 A scene of 16 x 16 pixels is a floor that runs to the horizon, and two boxes standing
 on it. What the network sees is a shade that fades with the distance, with noise, so
 that depth is uncertain, the more so far away. Bins are logarithmic, 1 to 80 m; the
-criteria take images as PyTorch does, with the bins on axis 1.
+criteria take images as PyTorch does, with the bins on axis 1. As the bins are even in
+log depth, MSE is tried on log depth as well.
 """
 
 import argparse
+from collections.abc import Sequence
 
 import torch
-from jobs import LOSSES, criterion_of, table, train
+from jobs import LOSSES, RATES, Head, Job, Outcome, Rows, head, regression, run
 
-from offby import Bins, decode
+from offby import Bins
 
 BINS = Bins.log(1, 80, 80)
 SIZE = 16
+NAMES = (*LOSSES, "MSE, log")
 
 
 # %% The scenes
@@ -38,46 +41,67 @@ def scenes(n: int, seed: int) -> tuple[torch.Tensor, torch.Tensor]:
     return torch.stack([shade, height.expand_as(shade)], 1), depth
 
 
+# %% The network, and what it is trained for
+def network(outputs: int) -> torch.nn.Module:
+    """Three convolutions; each pixel sees 9 x 9 others."""
+    return torch.nn.Sequential(
+        torch.nn.Conv2d(2, 24, 5, padding=2),
+        torch.nn.ReLU(),
+        torch.nn.Conv2d(24, 24, 5, padding=2),
+        torch.nn.ReLU(),
+        torch.nn.Conv2d(24, outputs, 1),
+    )
+
+
+def head_of(name: str, seen: torch.Tensor) -> Head:
+    """The losses of all jobs, and the squared error of log depth."""
+    if name == "MSE, log":
+        return regression(seen, to=torch.log, back=torch.exp)
+    return head(name, BINS, seen)
+
+
+def judge(head: Head, out: torch.Tensor, true: torch.Tensor) -> list[float]:
+    """The scores that are usual for depth."""
+    guess = head.number(out).clamp(1, 80)
+    off, ratio = (guess - true).abs(), torch.maximum(guess / true, true / guess)
+    near = 100 * (ratio < 1.25).float().mean().item()
+    return [off.mean().item(), (off / true).mean().item(), near]
+
+
 # %% Training under each loss
-def main(seeds: int, epochs: int, rows: int = 600) -> None:
+def main(
+    seeds: int,
+    epochs: int,
+    rows: int = 600,
+    rates: Sequence[float] = RATES,
+    losses: Sequence[str] = NAMES,
+) -> Outcome:
     """Trains each loss on each seed and prints the table."""
-    found: dict[str, list[list[float]]] = {name: [] for name in LOSSES}
-    for seed in range(seeds):
+
+    def split(seed: int) -> Rows:
         images, depth = scenes(rows, seed)
         cut = rows * 2 // 3
-        for name in LOSSES:
-            torch.manual_seed(seed)
-            net = torch.nn.Sequential(
-                torch.nn.Conv2d(2, 24, 5, padding=2),
-                torch.nn.ReLU(),
-                torch.nn.Conv2d(24, 24, 5, padding=2),
-                torch.nn.ReLU(),
-                torch.nn.Conv2d(24, 1 if name == "MSE" else 80, 1),
-            )
-            criterion = criterion_of(name, BINS)
-            train(net, criterion, images[:cut], depth[:cut], epochs=epochs)
-            with torch.no_grad():
-                out = net(images[cut:])
-            true = depth[cut:]
-            if name == "MSE":
-                guess = out.squeeze(1).clamp(1, 80)
-            else:
-                guess = decode.median(out, BINS, dim=1)
-            ratio = torch.maximum(guess / true, true / guess)
-            found[name].append(
-                [
-                    (guess - true).abs().mean().item(),
-                    ((guess - true).abs() / true).mean().item(),
-                    100 * (ratio < 1.25).float().mean().item(),
-                ]
-            )
-    columns = ("mean |error|, m", "relative", "ratio < 1.25, %")
-    table("Depth of generated scenes", columns, found)
+        return Rows(images[:cut], depth[:cut], images[cut:], depth[cut:])
+
+    job = Job(
+        title="depth",
+        scores={
+            "mean abs. error, m": False,
+            "relative error": False,
+            "ratio < 1.25, %": True,
+        },
+        losses=losses,
+        rows=split,
+        network=network,
+        head=head_of,
+        judge=judge,
+    )
+    return run(job, seeds, epochs, rates)
 
 
 # %% Run it
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--seeds", type=int, default=2)
-    parser.add_argument("--epochs", type=int, default=15)
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--epochs", type=int, default=10)
     main(**vars(parser.parse_args()))

@@ -1,4 +1,4 @@
-"""A small CNN that reads digits as numbers, under seven losses.
+"""A small CNN that reads digits as numbers, under eight losses.
 
     python examples/shapes_of_digits.py
 
@@ -9,13 +9,14 @@ Classes without noise are the case in which cross-entropy is hard to beat.
 """
 
 import argparse
+from collections.abc import Sequence
 
 import torch
-from jobs import LOSSES, criterion_of, table, train
+from jobs import LOSSES, RATES, Head, Job, Outcome, Rows, head, run
 from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
 
-from offby import Bins, decode
+from offby import Bins
 
 BINS = Bins.uniform(-0.5, 9.5, 10)
 
@@ -33,31 +34,48 @@ def network(outputs: int) -> torch.nn.Module:
     )
 
 
-# %% Training under each loss
-def main(seeds: int, epochs: int, rows: int | None = None) -> None:
-    """Trains each loss on each seed and prints the table."""
+# %% The pictures, half of them for training
+def digits(seed: int, rows: int | None) -> Rows:
+    """Another half with each seed."""
     pixels, digits = load_digits(return_X_y=True)
-    pixels, digits = pixels[:rows], digits[:rows]
-    found: dict[str, list[list[float]]] = {name: [] for name in LOSSES}
-    for seed in range(seeds):
-        split = train_test_split(
-            pixels / 16, digits, test_size=0.5, random_state=seed, stratify=digits
-        )
-        x, x_test = (torch.tensor(p).float().view(-1, 1, 8, 8) for p in split[:2])
-        y, y_test = (torch.tensor(part).float() for part in split[2:])
-        for name in LOSSES:
-            torch.manual_seed(seed)
-            net = network(1 if name == "MSE" else 10)
-            train(net, criterion_of(name, BINS), x, y, epochs=epochs)
-            with torch.no_grad():
-                out = net(x_test)
-            if name == "MSE":
-                guess = out.squeeze(1).round().clamp(0, 9)
-            else:
-                guess = decode.median(out, BINS).round()
-            right = 100 * (guess == y_test).float().mean().item()
-            found[name].append([right, (guess - y_test).abs().mean().item()])
-    table("Digits, half for training", ("accuracy, %", "mean |error|"), found)
+    split = train_test_split(
+        pixels[:rows] / 16,
+        digits[:rows],
+        test_size=0.5,
+        random_state=seed,
+        stratify=digits[:rows],
+    )
+    x, x_test = (torch.tensor(p).float().view(-1, 1, 8, 8) for p in split[:2])
+    y, y_test = (torch.tensor(part).float() for part in split[2:])
+    return Rows(x, y, x_test, y_test)
+
+
+def judge(head: Head, out: torch.Tensor, digit: torch.Tensor) -> list[float]:
+    """Share of digits read right, in percent, and by how much a guess is off."""
+    guess = head.number(out).round().clamp(0, 9)
+    right = 100 * (guess == digit).float().mean().item()
+    return [right, (guess - digit).abs().mean().item()]
+
+
+# %% Training under each loss
+def main(
+    seeds: int,
+    epochs: int,
+    rows: int | None = None,
+    rates: Sequence[float] = RATES,
+    losses: Sequence[str] = LOSSES,
+) -> Outcome:
+    """Trains each loss on each seed and prints the table."""
+    job = Job(
+        title="digits",
+        scores={"accuracy, %": True, "mean abs. error": False},
+        losses=losses,
+        rows=lambda seed: digits(seed, rows),
+        network=network,
+        head=lambda name, seen: head(name, BINS, seen),
+        judge=judge,
+    )
+    return run(job, seeds, epochs, rates)
 
 
 # %% Run it

@@ -17,7 +17,7 @@ from collections.abc import Callable
 
 import numpy as np
 import torch
-from jobs import table, train
+from jobs import train
 from scipy.ndimage import rotate
 from sklearn.datasets import load_diabetes, load_digits
 from sklearn.preprocessing import StandardScaler
@@ -108,6 +108,30 @@ def scores(logits: Tensor, truth: Tensor) -> dict[str, float]:
 
 
 # %% Each loss on each set
+def table(
+    title: str, columns: tuple[str, ...], rows: dict[str, list[list[float]]]
+) -> None:
+    """Mean of each score over the seeds; the best of a column is marked."""
+    means = {
+        name: [sum(column) / len(column) for column in zip(*found, strict=True)]
+        for name, found in rows.items()
+    }
+    higher = [column.endswith("%") for column in columns]
+    best = [
+        (max if up else min)(scores[k] for scores in means.values())
+        for k, up in enumerate(higher)
+    ]
+    print(f"{title}\n")
+    print(f"{'loss':10s}" + "".join(f"{column:>16s}" for column in columns))
+    for name, scores in means.items():
+        cells = (
+            f"{score:.3f}{'*' if score == top else ' '}"
+            for score, top in zip(scores, best, strict=True)
+        )
+        print(f"{name:10s}" + "".join(f"{cell:>16s}" for cell in cells))
+    print("\n* best of its column")
+
+
 def main(
     seeds: int = 5, epochs: int = 20, rows: int = 1797
 ) -> dict[str, list[dict[str, float]]]:

@@ -7,6 +7,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
+
+from offby import Bins
 
 pytest.importorskip("polars")
 
@@ -21,10 +24,10 @@ def test_digits_that_look_alike_are_closer(capsys):
 
 
 SMALL = {
-    "shapes_of_digits": ({"seeds": 1, "epochs": 2, "rows": 300}, "accuracy, %"),
-    "rotated_digits": ({"seeds": 1, "epochs": 2, "rows": 240}, "within 20, %"),
-    "depth_in_bins": ({"seeds": 1, "epochs": 1, "rows": 60}, "ratio < 1.25, %"),
-    "value_head": ({"seeds": 1, "epochs": 2, "rows": 600}, "not safe: RMSE"),
+    "shapes_of_digits": ({"rows": 300}, "accuracy, %"),
+    "rotated_digits": ({"rows": 240}, "within 20 degrees, %"),
+    "depth_in_bins": ({"rows": 60}, "ratio < 1.25, %"),
+    "value_head": ({"rows": 600}, "RMSE, not safe"),
 }
 
 
@@ -32,16 +35,48 @@ SMALL = {
 def test_a_job_prints_its_table(job, capsys):
     """The four jobs in their small form: every loss has a row of finite scores."""
     settings, column = SMALL[job]
-    runpy.run_path(str(EXAMPLES / f"{job}.py"))["main"](**settings)
+    main = runpy.run_path(str(EXAMPLES / f"{job}.py"))["main"]
+    found = main(seeds=1, epochs=1, rates=(1e-3,), **settings)
     printed = capsys.readouterr().out.splitlines()
-    assert any(column in line for line in printed)
-    losses = importlib.import_module("jobs").LOSSES
-    for name in losses:
-        (row,) = (line for line in printed if line.startswith(f"{name} "))
-        scores = [float(each.rstrip("*")) for each in row.split()[1:]]
-        assert len(scores) >= 2
-        assert all(map(math.isfinite, scores))
-    assert any(line.startswith("* best") for line in printed)
+    assert column in printed[0]
+    assert set(importlib.import_module("jobs").LOSSES) <= set(found.losses)
+    for name, each in found.losses.items():
+        (row,) = (line for line in printed if line.startswith(f"| {name} |"))
+        assert row.count("|") == len(found.scores) + 3
+        assert all(map(math.isfinite, each.scores[0]))
+    for k, more_is_better in enumerate(found.scores.values()):
+        scores = {name: each.scores[0][k] for name, each in found.losses.items()}
+        best = (max if more_is_better else min)(scores, key=scores.__getitem__)
+        (row,) = (line for line in printed if line.startswith(f"| {best} |"))
+        assert "**" in row.split("|")[k + 2]
+
+
+def test_every_loss_trains_at_the_rate_that_is_best_on_rows_it_has_not_seen(capsys):
+    """One weight for y = 3x: a rate that is too small cannot get there in an epoch."""
+    jobs = importlib.import_module("jobs")
+    x = torch.linspace(-1, 1, 256)[:, None]
+    asked = []
+
+    def judge(head, out, truth):
+        asked.append(len(truth))
+        return [(head.number(out) - truth).abs().mean().item()]
+
+    job = jobs.Job(
+        title="slope",
+        scores={"error": False},
+        losses=["MSE", "MSE, scaled"],
+        rows=lambda seed: jobs.Rows(x, 3 * x[:, 0], x[:60], 3 * x[:60, 0]),
+        network=lambda outputs: torch.nn.Linear(1, outputs),
+        head=lambda name, seen: jobs.head(name, Bins.uniform(-3, 3, 4), seen),
+        judge=judge,
+    )
+    found = jobs.run(job, 2, 20, (1e30, 1e-5, 0.1))  # the first ends in NaN
+    assert [each.rate for each in found.losses.values()] == [0.1, 0.1]
+    assert asked == 2 * [64, 64, 64, 60, 60]  # a quarter of 256, then the test rows
+    assert all(
+        score < 0.2 for each in found.losses.values() for (score,) in each.scores
+    )
+    capsys.readouterr()
 
 
 def test_rows_from_a_file_in_parts_say_more_than_a_sample(capsys):

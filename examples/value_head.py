@@ -1,22 +1,25 @@
-"""A value head with 51 atoms, as in reinforcement learning, under seven losses.
+"""A value head with 51 atoms, as in reinforcement learning, under nine losses.
 
     python examples/value_head.py
 
 States are random; their returns are a function of the state times a heavy-tailed
 noise, from small to thousands, of both signs. The atoms are even in symlog. What counts
 is the error of the mean return, E[symexp(z)]; symexp(E[z]) is shown beside it for the
-losses on atoms, and is no mean. MSE is taken on symlog of the return, as is common, and
-can only give the latter.
+losses on atoms, and is no mean. MSE is taken on symlog of the return, plain and scaled,
+as is common, and can only give the latter; "MSE, returns" is taken on the returns
+themselves, over their standard deviation, and so learns their mean.
 """
 
 import argparse
+from collections.abc import Sequence
 
 import torch
-from jobs import LOSSES, criterion_of, table, train
+from jobs import LOSSES, RATES, Head, Job, Outcome, Rows, head, regression, run
 
 from offby import Bins, decode
 
 BINS = Bins.uniform(-10, 10, 51)
+NAMES = (*LOSSES, "MSE, returns")
 
 
 # %% The returns
@@ -30,37 +33,65 @@ def returns(n: int, seed: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor
     return states, sign * size * noise, sign * size
 
 
+# %% The network, and what it is trained for
+def network(outputs: int) -> torch.nn.Module:
+    """Two hidden layers."""
+    return torch.nn.Sequential(
+        torch.nn.Linear(8, 64),
+        torch.nn.ReLU(),
+        torch.nn.Linear(64, 64),
+        torch.nn.ReLU(),
+        torch.nn.Linear(64, outputs),
+    )
+
+
+def head_of(name: str, seen: torch.Tensor) -> Head:
+    """The losses of all jobs on symlog of the returns; atoms mean their mean return."""
+    symlog, symexp = decode.symlog, decode.symexp
+    if name == "MSE, returns":
+        return regression(seen)
+    if name.startswith("MSE"):
+        return regression(seen, scaled="scaled" in name, to=symlog, back=symexp)
+    loss = head(name, BINS, symlog(seen)).loss
+    return Head(
+        51,
+        lambda z, y: loss(z, symlog(y)),
+        lambda z: decode.mean(z, BINS, transform=symexp),
+    )
+
+
+def judge(head: Head, out: torch.Tensor, mean: torch.Tensor) -> list[float]:
+    """Error of the mean return, and of the mean taken before the way back."""
+    safe = head.number(out)
+    back = safe if out.shape[1] == 1 else decode.symexp(decode.mean(out, BINS))
+    return [(guess - mean).square().mean().sqrt().item() for guess in (safe, back)]
+
+
 # %% Training under each loss
-def main(seeds: int, epochs: int, rows: int = 4000) -> None:
+def main(
+    seeds: int,
+    epochs: int,
+    rows: int = 4000,
+    rates: Sequence[float] = RATES,
+    losses: Sequence[str] = NAMES,
+) -> Outcome:
     """Trains each loss on each seed and prints the table."""
-    found: dict[str, list[list[float]]] = {name: [] for name in LOSSES}
-    for seed in range(seeds):
+
+    def split(seed: int) -> Rows:
         states, values, expected = returns(rows, seed)
         cut = rows * 2 // 3
-        z = decode.symlog(values)
-        for name in LOSSES:
-            torch.manual_seed(seed)
-            net = torch.nn.Sequential(
-                torch.nn.Linear(8, 64),
-                torch.nn.ReLU(),
-                torch.nn.Linear(64, 64),
-                torch.nn.ReLU(),
-                torch.nn.Linear(64, 1 if name == "MSE" else 51),
-            )
-            train(net, criterion_of(name, BINS), states[:cut], z[:cut], epochs=epochs)
-            with torch.no_grad():
-                out = net(states[cut:])
-            if name == "MSE":
-                mean = back = decode.symexp(out.squeeze(1))
-            else:
-                mean = decode.mean(out, BINS, transform=decode.symexp)
-                back = decode.symexp(decode.mean(out, BINS))
-            true = expected[cut:]
-            found[name].append(
-                [(guess - true).square().mean().sqrt().item() for guess in (mean, back)]
-            )
-    columns = ("RMSE", "not safe: RMSE")
-    table("Mean return from 51 atoms", columns, found)
+        return Rows(states[:cut], values[:cut], states[cut:], expected[cut:])
+
+    job = Job(
+        title="mean return",
+        scores={"RMSE": False, "RMSE, not safe": False},
+        losses=losses,
+        rows=split,
+        network=network,
+        head=head_of,
+        judge=judge,
+    )
+    return run(job, seeds, epochs, rates)
 
 
 # %% Run it

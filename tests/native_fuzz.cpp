@@ -200,14 +200,14 @@ static void blurred(int32_t level) {
   offby_targets(&job);
 }
 
-// One job of rows of masses: their sums, the bins that shares reach, their scores.
+// One job of rows of masses: their sums, the bins that shares reach, their scores and intervals.
 static void summed() {
   MassesJob job{};
-  job.kind = int32_t(dice() % 3);
+  job.kind = int32_t(dice() % 4);
   job.single = dice() % 2;
   job.bins = pick({1, 2, 3, 7, 16, 17, 64, 101});
   job.rows = pick({0, 1, 3, 4, 5, 33});
-  job.each = job.kind == SCORE ? 1 : pick({0, 1, 3});
+  job.each = job.kind == SCORE || job.kind == SHORTEST ? 1 : pick({0, 1, 3});
   Array masses(job.single ? FLOAT32 : FLOAT64, job.rows * job.bins);
   std::vector<double> numbers(job.rows * job.each), start(numbers.size()), end(numbers.size());
   std::vector<double> total(job.rows), edges(job.bins + 1), widths(job.bins, 0.25);

@@ -101,6 +101,19 @@ def test_the_page_has_the_measured_costs_of_forecasts(monkeypatch):
     assert set(found["softmaxes"]) == set(script["calls_on"]((2, 80)))
 
 
+def test_the_page_of_jobs_has_the_scores_that_were_found(monkeypatch):
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    script = runpy.run_path(str(BENCHMARKS / "four_jobs.py"))
+    known = json.loads(script["RESULT"].read_text(encoding="utf-8"))
+    page = script["PAGE"].read_text(encoding="utf-8")
+    assert script["made"](page, known) == page
+    assert set(known) == set(script["SCRIPTS"])
+    for job in known.values():
+        assert job["losses"]
+        for each in job["losses"].values():
+            assert len(each["scores"]) == job["seeds"]
+
+
 @pytest.mark.slow
 def test_costs_of_forecasts_are_measured(tmp_path, capsys):
     script = runpy.run_path(str(BENCHMARKS / "forecasts.py"))

@@ -11,6 +11,10 @@ from scipy import integrate
 from offby import decode, losses, targets
 from offby.bins import Bins, Tails
 from offby.distribution import BinnedDistribution
+from offby.distribution._intervals import _shortest_plain
+from offby.distribution._rows import below_edges
+from offby.kernels.cpp import _library
+from offby.kernels.masses import shortest
 
 BINS = Bins(torch.tensor([-3.0, -1.0, 0.0, 0.5, 4.0, 10.0]))
 RNG = np.random.default_rng(0)
@@ -256,6 +260,44 @@ def test_shortest_interval_has_its_mass_and_no_other_is_shorter(case) -> None:
     start = np.linspace(0, 1 - coverage, 2001)
     others = forecast.ppf(start + coverage) - forecast.ppf(start)
     assert high - low <= np.nanmin(others) * (1 + 1e-9) + 1e-12
+
+
+@pytest.mark.parametrize("n", [1, 2, 7, 33])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_shortest_intervals_in_one_pass_are_those_of_the_plain_form(n, dtype) -> None:
+    if isinstance(_library.load(), str):
+        pytest.skip("needs the C++ kernels")
+    rng = np.random.default_rng(n)
+    grid = Bins(rng.uniform(0.1, 2, n + 1).cumsum())
+    masses = rng.dirichlet(np.full(n, 0.5), 60)
+    masses[rng.random(masses.shape) < 0.3] = 0  # empty bins, also at the ends
+    masses[masses.sum(-1) == 0] = 1
+    masses = (masses / masses.sum(-1, keepdims=True)).astype(dtype)
+    for coverage in (0.0, 0.02, 0.5, 0.9, 0.99, 1.0):
+        asked = np.full(60, coverage)
+        found = shortest(masses, asked, grid)
+        assert found is not None
+        low, high = found
+        plain = _shortest_plain(below_edges(masses), asked, grid)
+        np.testing.assert_allclose(high - low, plain[1] - plain[0], atol=1e-9)
+        if coverage:  # no mass lies at many places
+            np.testing.assert_allclose(low, plain[0], atol=1e-9)
+
+
+@pytest.mark.parametrize("impl", ["auto", "torch"])
+def test_shortest_intervals_of_nothing(impl, monkeypatch) -> None:
+    """Of no mass beside an empty bin, of no rows, of two levels for each row."""
+    monkeypatch.setenv("OFFBY_KERNELS", impl)
+    grid = Bins([0, 1, 2, 3])
+    gap = BinnedDistribution([0.5, 0, 0.5], grid)
+    low, high = gap.interval([0.0, 0.5], kind="shortest")
+    assert (low <= high).all()
+    assert (low[1], high[1]) == (0, 1)
+    none = BinnedDistribution(np.empty((0, 3)), grid)
+    assert none.interval(0.5, kind="shortest")[0].shape == (0,)
+    two = BinnedDistribution([[0.2, 0.7, 0.1], [0.1, 0.1, 0.8]], grid)
+    low, high = two.interval(np.array([[0.5], [1.0]]) * np.ones(2), kind="shortest")
+    np.testing.assert_allclose(high - low, [[0.5 / 0.7, 0.5 / 0.8], [3, 3]])
 
 
 def test_shortest_interval_with_tails_ends_where_densities_are_equal() -> None:

@@ -243,7 +243,7 @@ def test_circle_refuses_what_does_not_fit_on_one_turn(positions, period, message
         Circle(positions, period)
     with pytest.raises(ValueError, match='"arc" or "chord"'):
         Circle([0, 1], 24, "cord")  # pyright: ignore[reportArgumentType]
-    with pytest.raises(ValueError, match="at least one class"):
+    with pytest.raises(ValueError, match="n_classes must be at least 1, got 0"):
         Circle.regular(0)
 
 
@@ -296,7 +296,7 @@ def test_ground_that_is_not_strict_confuses_two_distributions():
 def test_line_names_the_position_it_refuses(positions, message):
     with pytest.raises(ValueError, match=message):
         Line(positions)
-    with pytest.raises(ValueError, match="at least one class"):
+    with pytest.raises(ValueError, match="n_classes must be at least 1, got 0"):
         Line.regular(0)
 
 

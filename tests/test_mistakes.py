@@ -301,6 +301,54 @@ MISTAKES = [
         ValueError,
         "the same bins",
     ),
+    refuses(
+        "criterion and factor in the other order",
+        lambda: nn.MixedLoss([(nn.CrossEntropyLoss(), 1.0)]),
+        TypeError,
+        "one has the criterion first",
+    ),
+    refuses(
+        "a negative factor in `MixedLoss`",
+        lambda: nn.MixedLoss([(1, nn.CrossEntropyLoss()), (-1, nn.BrierLoss())]),
+        ValueError,
+        "nonnegative, finite number, got -1 for BrierLoss",
+    ),
+    refuses(
+        "classes where `decode` needs outputs",
+        lambda: decode.mean(torch.eye(5)[Y].long(), BINS),
+        TypeError,
+        "outputs must be floating, got dtype torch.int64",
+    ),
+    refuses(
+        "a list of numbers for `bins.index`",
+        lambda: ANY.Bins.index(BINS, [0.5, 0.7]),
+        TypeError,
+        "values must be a tensor, got list",
+    ),
+    refuses(
+        "a number of bins that is not whole",
+        lambda: ANY.Bins.uniform(0, 1, 10.0),
+        TypeError,
+        "n_bins must be a whole number, got float",
+    ),
+    refuses(
+        "no bins, or fewer",
+        lambda: Bins.symlog(-1, 1, -3),
+        ValueError,
+        "n_bins must be at least 1, got -3",
+    ),
+    refuses(
+        "positions where a number of classes is meant",
+        lambda: ANY.Circle.regular([0.0, 1.0, 2.0]),
+        TypeError,
+        "n_classes must be a whole number, got list; .*positions",
+    ),
+    refuses(
+        "the ends of a range in the other order",
+        lambda: offby.BinnedDistribution(Q, BINS).prob(0.7, [0.9, 0.5, 0.8, 0.7]),
+        ValueError,
+        "low must not be above high, got low = 0.7 and high = 0.5",
+    ),
 ]
 
 

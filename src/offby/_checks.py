@@ -77,6 +77,20 @@ def check_increasing(name: str, numbers: Tensor, *, at_least: int) -> None:
         )
 
 
+def check_count(name: str, count: object) -> None:
+    """Refuse what is no number of classes or bins."""
+    # No `Integral`: a compiler cannot look into abstract classes.
+    if not isinstance(count, (int, torch.SymInt, np.integer)):
+        raise TypeError(
+            f"{name} must be a whole number, got {type(count).__name__}; int(...) "
+            "makes one, and positions or edges go to the class itself"
+        )
+    if count < 1:
+        raise ValueError(
+            f"{name} must be at least 1, got {count}; a forecast needs a place to be"
+        )
+
+
 def bins_last(logits: Tensor, dim: int) -> Tensor:
     """Logits with axis `dim` moved to the end."""
     check_tensor("logits", logits)

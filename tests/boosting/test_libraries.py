@@ -7,6 +7,7 @@ from offby import Bins
 from offby.boosting import (
     catboost_metric,
     catboost_objective,
+    catboost_target,
     lightgbm_metric,
     lightgbm_objective,
     objective,
@@ -91,3 +92,9 @@ def test_a_missing_library_is_named(monkeypatch):
         xgboost_objective(made, split_outputs=2)
     with pytest.raises(ValueError, match="split_outputs must be 1 to 5"):
         xgboost_objective(made, split_outputs=6)
+
+
+def test_catboost_is_told_the_number_of_outputs_by_the_target():
+    made = objective("ce+emd2", 5)
+    target = catboost_target(made, [3, 0, 4])
+    assert target.tolist() == [[y] * made.n_outputs for y in (3.0, 0.0, 4.0)]

@@ -349,3 +349,17 @@ def test_the_kernel_itself_refuses_rows_and_numbers_that_are_not_there():
         with pytest.raises(ValueError, match="rows to compute"):
             kernel.job_of(made.call, raw, np.array(rows), loss=out, **truth)()
     assert not out.any()
+
+
+@pytest.mark.parametrize("n_waves", [1, 2, 5, 7])
+def test_the_waves_of_a_circle_are_whole_turns_apart_from_each_other(n_waves):
+    """Each sums to zero around the circle, and no two tell the same."""
+    made = objective("emd2", Circle.regular(9), basis=f"cosines-{n_waves}")
+    waves = made.basis.waves
+    np.testing.assert_allclose(waves.sum(-1), 0.0, atol=1e-12)
+    gram = waves @ waves.T
+    np.testing.assert_allclose(gram, np.diag(np.diag(gram)), atol=1e-12)
+    assert (np.diag(gram) > 0).all()
+    # A cosine and a sine of each number of turns shrink alike.
+    size = np.diag(gram)
+    np.testing.assert_allclose(size[1::2], size[: len(size[1::2]) * 2 : 2])

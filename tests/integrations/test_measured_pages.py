@@ -61,6 +61,7 @@ def test_prediction_sets(benchmark):
         ("cartpole", "jobs"),
         ("noise", "jobs"),
         ("photos-lite0", "integrations"),
+        ("photos-resnet18", "integrations"),
         ("coral", "reproductions"),
     ],
 )

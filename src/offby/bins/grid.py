@@ -6,7 +6,7 @@ import torch
 from numpy.typing import ArrayLike
 from torch import Tensor
 
-from offby._checks import as_numbers, check_increasing
+from offby._checks import as_numbers, check_count, check_increasing
 from offby.bins import strategies
 from offby.bins.intervals import Intervals
 from offby.bins.names import DEFAULT_STRATEGY, Bounds, Strategy, Tails
@@ -57,6 +57,7 @@ class Bins(Intervals):
         >>> hours.circle()
         Circle(4 classes on a period of 24, arc)
         """
+        check_count("n_bins", n_bins)
         edges = strategies.uniform_edges(low, high, n_bins)
         return cls(edges, wraps=True)
 
@@ -69,6 +70,7 @@ class Bins(Intervals):
         >>> Bins.uniform(0, 10, 5).edges
         tensor([ 0.,  2.,  4.,  6.,  8., 10.], dtype=torch.float64)
         """
+        check_count("n_bins", n_bins)
         edges = strategies.uniform_edges(low, high, n_bins)
         return cls(edges, tails=tails)
 
@@ -81,6 +83,7 @@ class Bins(Intervals):
         >>> Bins.log(1, 1000, 3).edges
         tensor([   1.,   10.,  100., 1000.], dtype=torch.float64)
         """
+        check_count("n_bins", n_bins)
         return cls(strategies.log_edges(low, high, n_bins), tails=tails)
 
     @classmethod
@@ -104,6 +107,7 @@ class Bins(Intervals):
         >>> Bins.symlog(-99, 99, 4).edges.round()
         tensor([-99.,  -9.,   0.,   9.,  99.], dtype=torch.float64)
         """
+        check_count("n_bins", n_bins)
         ends = torch.tensor([low, high], dtype=torch.float64, device="cpu")
         first, last = (ends.sign() * ends.abs().log1p()).tolist()
         even = torch.linspace(
@@ -151,6 +155,7 @@ class Bins(Intervals):
         >>> Bins.quantile([1, 1, 1, 1, 2, 3, 4, 5], 4).edges
         tensor([1.0000, 1.5000, 3.2500, 5.0000], dtype=torch.float64)
         """
+        check_count("n_bins", n_bins)
         sample = strategies.sample_of("quantile", values, weights)
         return cls(strategies.quantile_edges(sample, n_bins), tails=tails)
 
@@ -176,6 +181,7 @@ class Bins(Intervals):
         >>> Bins.kmeans([0, 1, 2, 10, 11, 12, 20], 3).edges
         tensor([ 0.0000,  6.0000, 15.5000, 20.0000], dtype=torch.float64)
         """
+        check_count("n_bins", n_bins)
         sample = strategies.sample_of("k-means", values, weights)
         return cls(strategies.kmeans_edges(sample, n_bins), tails=tails)
 
@@ -226,6 +232,7 @@ class Bins(Intervals):
         >>> Bins.around([0.5, 1.0, 2.0, 4.0], 2, "uniform", bounds="auto").edges
         tensor([0.0000, 2.2500, 5.7500], dtype=torch.float64)
         """
+        check_count("n_bins", n_bins)
         sample = strategies.sample_of(str(strategy), values, weights)
         edges = strategies.edges_around(sample, n_bins, strategy)
         support = Support.of(sample, bounds)

@@ -9,7 +9,7 @@ from jaxtyping import Float, Int
 from numpy.typing import ArrayLike
 from torch import Tensor
 
-from offby._checks import as_numbers, check_increasing
+from offby._checks import as_numbers, check_increasing, check_tensor
 from offby.bins.names import Tails, has_lower_tail, has_upper_tail
 from offby.grounds import Circle, Line, settings
 
@@ -114,6 +114,7 @@ class Intervals:
         >>> bins.index(torch.tensor([-9.0, 1.0, 3.0, torch.nan]))
         tensor([   0,    1,    2, -100])
         """
+        check_tensor("values", values)
         edges = self.edges.to(values.device)
         y = self.on_grid(values)
         inner = torch.bucketize(y.contiguous(), edges[1:-1], right=True)

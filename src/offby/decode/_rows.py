@@ -79,6 +79,11 @@ def _in_parts(of_some: Callable[..., Tensor], *tensors: Tensor) -> Tensor:
 def check_given(outputs: Tensor, grid: Bins | Line | Circle) -> None:
     """Refuse outputs that are no tensor, and what says nothing about them."""
     check_tensor("outputs", outputs)
+    if not outputs.is_floating_point():
+        raise TypeError(
+            f"outputs must be floating, got dtype {outputs.dtype}; pass the network's "
+            "raw output, before any argmax"
+        )
     if not isinstance(grid, Bins | Line | Circle):
         raise TypeError(
             f"grid must be Bins or a Line, got {type(grid).__name__}; Bins(edges) and "

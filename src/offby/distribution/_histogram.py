@@ -11,7 +11,7 @@ from offby._checks import on_host
 from offby.distribution._function import masses_below, numbers_at
 from offby.distribution._intervals import shortest_intervals
 from offby.distribution._moments import Moments
-from offby.distribution._rows import ROWS_AT_ONCE, Array, in_chunks
+from offby.distribution._rows import Array
 from offby.distribution.circular import check_on_a_line
 from offby.distribution.draws import RandomState, uniform
 from offby.distribution.half_normal import log_density
@@ -160,6 +160,13 @@ class Histogram(Moments):
         """
         lower, upper = self._given("low", low), self._given("high", high)
         ends = np.broadcast_arrays(lower.values, upper.values)
+        if not self.bins.wraps and (ends[0] > ends[1]).any():
+            at = (ends[0] > ends[1]).argmax()
+            raise ValueError(
+                "low must not be above high, got low = "
+                f"{ends[0].flat[at]:g} and high = {ends[1].flat[at]:g}; the chance of "
+                "a number above y is sf(y)"
+            )
         # Beside each other in front of the batch: so the masses are gone through once.
         apart = (1,) * (self.probs.ndim - 1 - ends[0].ndim)
         both = np.stack(ends).reshape(2, *apart, *ends[0].shape)
@@ -204,14 +211,13 @@ class Histogram(Moments):
         if kind != "shortest":
             raise ValueError(f'kind must be "central" or "shortest", got {kind!r}')
         shape = np.broadcast_shapes(inside.shape, self.probs.shape[:-1])
-        below = np.broadcast_to(self._cumulative, (*shape, self.bins.n_bins + 1))
+        rows = np.broadcast_to(self.probs, (*shape, self.bins.n_bins))
         mass = np.broadcast_to(inside, shape).reshape(-1)
-        parts = [
-            shortest_intervals(rows, mass[i : i + ROWS_AT_ONCE], self.bins)
-            for i, rows in in_chunks(below.reshape(-1, below.shape[-1]))
-        ]
         low, high = (
-            np.concatenate(ends).reshape(shape) for ends in zip(*parts, strict=True)
+            ends.reshape(shape)
+            for ends in shortest_intervals(
+                rows.reshape(-1, self.bins.n_bins), mass, self.bins
+            )
         )
         return levels.like(low, "low"), levels.like(high, "high")
 

@@ -4,15 +4,46 @@ import numpy as np
 from scipy.special import erfc, erfcinv
 
 from offby.bins import Bins, tails_at
-from offby.distribution._rows import Array, within_bins
+from offby.distribution._rows import (
+    ROWS_AT_ONCE,
+    Array,
+    below_edges,
+    in_chunks,
+    within_bins,
+)
 from offby.distribution.half_normal import densest, number_at, tails_of
+from offby.kernels.masses import shortest
 
+_AS_SHORT = 1e-12
+"""Intervals that differ less, in lengths of the grid, are as short as each other."""
 _BISECTIONS = 60
 """Halvings of an interval of masses: more than float64 has digits."""
 
 
-def shortest_intervals(below: Array, mass: Array, bins: Bins) -> tuple[Array, Array]:
+def shortest_intervals(
+    rows: np.ndarray, mass: Array, bins: Bins
+) -> tuple[Array, Array]:
     """Lower and upper ends of the shortest interval with that mass, for each row.
+
+    Of equally short ones it begins at the lowest edge, or else ends there.
+
+    Args:
+        rows: Masses of bins, rows x bins.
+        mass: Mass of the interval of each row.
+        bins: The grid.
+    """
+    found = shortest(rows, mass, bins)
+    if found is not None:
+        return found
+    low, high = np.empty(len(rows)), np.empty(len(rows))
+    for i, part in in_chunks(rows):
+        some = slice(i, i + ROWS_AT_ONCE)
+        low[some], high[some] = _shortest_plain(below_edges(part), mass[some], bins)
+    return low, high
+
+
+def _shortest_plain(below: Array, mass: Array, bins: Bins) -> tuple[Array, Array]:
+    """The specification.
 
     As an interval of fixed mass moves, its width changes by 1/density at its upper end
     minus 1/density at its lower end. Between edges the density is constant: there the
@@ -32,10 +63,16 @@ def shortest_intervals(below: Array, mass: Array, bins: Bins) -> tuple[Array, Ar
     possible = (start >= -1e-12) & (start + mass[:, None] <= 1 + 1e-12)
     start = np.where(possible, np.clip(start, 0, 1), 0)
     low = _lower_ends(below, start, bins)
-    high = _numbers_at(below, np.clip(start + mass[:, None], 0, 1), bins)
+    # Of no mass among empty bins, the largest lower end is above the least upper one.
+    high = np.maximum(
+        low, _numbers_at(below, np.clip(start + mass[:, None], 0, 1), bins)
+    )
     with np.errstate(invalid="ignore"):  # infinity less infinity
         width = np.where(possible, high - low, np.inf)
-    best = np.nan_to_num(width, nan=np.inf).argmin(-1)
+    width = np.nan_to_num(width, nan=np.inf)
+    # Inside one bin all places are as short: the first, and not what rounding likes.
+    near = _AS_SHORT * float(bins.edges[-1] - bins.edges[0])
+    best = (width <= width.min(-1, keepdims=True) + near).argmax(-1)
     row = np.arange(len(below))
     return low[row, best], high[row, best]
 

@@ -162,13 +162,6 @@ class Masses:
     def _within(self, function: Callable[..., Tensor], numbers: Array, k: Any) -> Array:
         return within_bins(function, numbers, k, self.bins)
 
-    @property
-    def _cumulative(self) -> Array:
-        """Mass below each edge; exactly 1 from the last bin with mass on."""
-        sums = self.probs.cumsum(-1, dtype=np.float64)
-        sums /= sums[..., -1:]
-        return np.concatenate([np.zeros_like(sums[..., :1]), sums], axis=-1)
-
     def _locate(self, y: np.ndarray) -> tuple[Array, Any]:
         """The numbers, broadcast to the batch, and the bin that each is in or next to.
 

@@ -28,6 +28,13 @@ def cached(bins: Bins, each: int = 1) -> int:
     return max(1, _CACHED // (bins.n_bins * each))
 
 
+def below_edges(masses: np.ndarray) -> Array:
+    """Mass below each edge; exactly 1 from the last bin with mass on."""
+    sums = masses.cumsum(-1, dtype=np.float64)
+    sums /= sums[..., -1:]
+    return np.concatenate([np.zeros_like(sums[..., :1]), sums], axis=-1)
+
+
 def within_bins(
     function: Callable[..., Tensor], numbers: Array, index: Any, bins: Bins
 ) -> Array:

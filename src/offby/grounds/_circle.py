@@ -8,7 +8,7 @@ from jaxtyping import Float, Int
 from numpy.typing import ArrayLike
 from torch import Tensor
 
-from offby._checks import as_numbers, check_increasing
+from offby._checks import as_numbers, check_count, check_increasing
 from offby.grounds import settings
 from offby.grounds._cuts import Cuts
 from offby.grounds._ground import NegativeType
@@ -78,8 +78,7 @@ class Circle:
         >>> Circle.regular(24)
         Circle(24 classes on a period of 24, arc)
         """
-        if n_classes < 1:
-            raise ValueError(f"a circle needs at least one class, got {n_classes}")
+        check_count("n_classes", n_classes)
         around = torch.arange(n_classes, dtype=torch.float64, device="cpu")
         return cls(around, n_classes, distance)
 

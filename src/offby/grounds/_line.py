@@ -8,7 +8,7 @@ from jaxtyping import Float, Int
 from numpy.typing import ArrayLike
 from torch import Tensor
 
-from offby._checks import as_numbers, check_increasing
+from offby._checks import as_numbers, check_count, check_increasing
 from offby.grounds import settings
 from offby.grounds._ground import NegativeType
 
@@ -45,8 +45,7 @@ class Line:
         >>> Line.regular(3).positions
         tensor([0., 1., 2.], dtype=torch.float64)
         """
-        if n_classes < 1:
-            raise ValueError(f"a line needs at least one class, got {n_classes}")
+        check_count("n_classes", n_classes)
         line = object.__new__(cls)
         # Not checked: a look at the numbers would stop a compiler or an export.
         positions = torch.arange(n_classes, dtype=torch.float64, device="cpu")

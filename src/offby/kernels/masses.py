@@ -1,4 +1,4 @@
-"""Rows of masses in one C++ call: running sums, bins that they reach, and scores.
+"""Rows of masses in one C++ call: sums, bins that they reach, scores, intervals.
 
 The specification is in `offby.distribution`, and runs where there is no C++.
 """
@@ -12,7 +12,7 @@ from offby.bins import Bins
 from offby.kernels._support import cpp_runs
 from offby.kernels.cpp import _library
 
-_BEFORE, _REACH, _SCORE = range(3)
+_BEFORE, _REACH, _SCORE, _SHORTEST = range(4)
 """In the order of `enum OfMasses`."""
 
 # `struct MassesJob` of native/masses_job.hpp: pointers, sizes, integers.
@@ -76,11 +76,44 @@ def integral_of_squares(
     if not cpp_runs():
         return None
     found = np.empty(len(rows))
-    edges = np.ascontiguousarray(bins.edges.cpu().numpy(), np.float64)
     widths = np.ascontiguousarray(widths, np.float64)
     values = np.ascontiguousarray(values, np.float64)
-    _run(_SCORE, rows, 1, numbers=values, edges=edges, widths=widths, start=found)
+    _run(
+        _SCORE,
+        rows,
+        1,
+        numbers=values,
+        edges=_edges_of(bins),
+        widths=widths,
+        start=found,
+    )
     return found
+
+
+def shortest(
+    rows: np.ndarray, shares: Floats, bins: Bins
+) -> tuple[Floats, Floats] | None:
+    """Ends of the shortest interval with a share of each row's mass.
+
+    None where there is no C++, and of grids with tails: there an end may lie best
+    between the edges.
+
+    Args:
+        rows: Masses, rows x bins, float32 or float64.
+        shares: A share for each row, from 0 to 1.
+        bins: The grid.
+    """
+    if bins.tails != "none" or not cpp_runs():
+        return None
+    shares = np.ascontiguousarray(shares, np.float64)
+    low, high = np.empty(len(rows)), np.empty(len(rows))
+    edges = _edges_of(bins)
+    _run(_SHORTEST, rows, 1, numbers=shares, edges=edges, start=low, end=high)
+    return low, high
+
+
+def _edges_of(bins: Bins) -> Floats:
+    return np.ascontiguousarray(bins.edges.cpu().numpy(), np.float64)
 
 
 def _sums(kind: int, rows: np.ndarray, at: Places, shares: Floats | None) -> Sums:

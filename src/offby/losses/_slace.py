@@ -75,8 +75,9 @@ def slace(
 
 def _of_class(z: Tensor, index: Tensor, ground: Ground, temperature: float) -> Tensor:
     every = torch.arange(ground.n_classes, device=index.device)
-    # Each class is sorted around once, unless there are fewer rows than classes.
-    few = index.numel() < ground.n_classes
+    # Each class is sorted around once, unless there are fewer rows than classes. A
+    # graph may not depend on the number of rows: another batch need not have it.
+    few = not torch.compiler.is_compiling() and index.numel() < ground.n_classes
     away, by = ground.cost_to(index if few else every).sort(stable=True, dim=-1)
     label = (-away / temperature).softmax(-1).to(z.dtype)
     tables = (by, label, _last_of_its_distance(away))

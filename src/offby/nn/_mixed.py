@@ -214,17 +214,22 @@ def _checked(
                 f"{type(pair).__name__}; a factor of 1.0 changes nothing"
             )
         factor, criterion = pair
-        if not isinstance(criterion, ClassCriterion | NumberCriterion):
-            name = getattr(criterion, "__name__", type(criterion).__name__)
+        if isinstance(factor, nn.Module):
             raise TypeError(
-                f"terms must be criteria of offby.nn, but one is {name} of "
-                f"{criterion.__module__}; offby.nn has one for each of "
+                "terms must be pairs (factor, criterion), but one has the criterion "
+                f"first; write ({criterion}, {type(factor).__name__}(...))"
+            )
+        if not isinstance(criterion, ClassCriterion | NumberCriterion):
+            kind = criterion if hasattr(criterion, "__name__") else type(criterion)
+            raise TypeError(
+                f"terms must be criteria of offby.nn, but one is {kind.__name__} of "
+                f"{kind.__module__}; offby.nn has one for each of "
                 "offby.losses, and its CrossEntropyLoss equals that of torch.nn"
             )
-        if not math.isfinite(factor):
+        if not math.isfinite(factor) or factor < 0:
             raise ValueError(
-                f"a factor must be a finite number, got {factor:g} for "
-                f"{type(criterion).__name__}"
+                f"a factor must be a nonnegative, finite number, got {factor:g} for "
+                f"{type(criterion).__name__}; below 0 training would make it worse"
             )
         factors.append(float(factor))
         criteria.append(criterion)

@@ -21,7 +21,7 @@ from offby.kernels._layout import (
 )
 
 FILE = Path(__file__).with_name("offby_kernels.so")
-_VERSION = 6
+_VERSION = 7
 DTYPES = {torch.float32: 0, torch.bfloat16: 1, torch.float64: 2}
 _NUMBERS = (c_float, c_float, c_double)
 """What a loss is held in, by the place of its logits' dtype."""

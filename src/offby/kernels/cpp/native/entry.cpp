@@ -266,7 +266,7 @@ void of_masses(const MassesJob& job) {
 }  // namespace
 
 // Goes up whenever `Job` or a function here changes.
-OFFBY_API int32_t offby_version() { return 6; }
+OFFBY_API int32_t offby_version() { return 7; }
 OFFBY_API int32_t offby_sizeof_job() { return int32_t(sizeof(Job)); }
 // Name of a level; null past the last, empty if this machine lacks it.
 OFFBY_API const char* offby_level(int32_t i) {
@@ -292,7 +292,7 @@ OFFBY_API int32_t offby_sizeof_boosting_job(int32_t single) {
 // Targets of numbers that are distributions over bins.
 OFFBY_API void offby_targets(const TargetsJob* job) { targets(*job); }
 OFFBY_API int32_t offby_sizeof_targets_job() { return int32_t(sizeof(TargetsJob)); }
-// Running sums of rows of masses, or their scores.
+// Running sums of rows of masses, their scores or their shortest intervals.
 OFFBY_API void offby_masses(const MassesJob* job) { of_masses(*job); }
 OFFBY_API int32_t offby_sizeof_masses_job() { return int32_t(sizeof(MassesJob)); }
 // Whether every number is the scale.

@@ -1,5 +1,5 @@
-// Rows of masses on a grid: their running sums, and their score at a number. Plain loops,
-// for memory is what they wait for. offby/distribution is the specification.
+// Rows of masses on a grid: their running sums, their score at a number, their shortest
+// intervals. Plain loops, for memory is what they wait for. offby/distribution is the specification.
 #pragma once
 #include <algorithm>
 #include <cmath>
@@ -76,8 +76,57 @@ template <class T> void scores(const MassesJob& job, int64_t begin, int64_t end)
     job.start[r] = squares(job, masses + r * job.bins, job.numbers[r]) / 3;
 }
 
+// The shortest interval with a share of a row's mass. Its best place has an end at an edge, and
+// as one end moves up from edge to edge, so does the other: each is followed, not searched for.
+// `below` is the share of the mass below each edge.
+inline void shortest(const MassesJob& job, const double* below, int64_t r) {
+  constexpr double SLACK = 1e-12;  // what rounding takes beyond an end is no reason to leave it out
+  const int64_t n = job.bins;
+  const double *edges = job.edges, mass = job.numbers[r];
+  // Inside one bin all places are as short: the first is taken, and not what rounding likes.
+  const double near = SLACK * (edges[n] - edges[0]);
+  double best = std::numeric_limits<double>::infinity(), low = edges[0], high = edges[n];
+  // The number inside a bin below which a share lies.
+  auto inside = [&](int64_t k, double share) {
+    const double own = below[k + 1] - below[k];
+    const double part = own > 0 ? std::min(std::max((share - below[k]) / own, 0.), 1.) : 0;
+    return edges[k] + (edges[k + 1] - edges[k]) * part;
+  };
+  auto take = [&](double first, double last) {
+    last = std::max(first, last);  // of no mass among empty bins
+    if (last - first < best - near) best = last - first, low = first, high = last;
+  };
+  for (int64_t i = 0, k = 0; i <= n && below[i] + mass <= 1 + SLACK; i++) {
+    if (i < n && below[i + 1] == below[i]) continue;  // begins with an empty bin
+    const double until = std::min(below[i] + mass, 1.);
+    while (k < n - 1 && below[k + 1] < until) k++;
+    take(edges[i], inside(k, until));
+  }
+  for (int64_t j = 0, k = 0; j <= n; j++) {
+    if (below[j] - mass < -SLACK) continue;
+    if (j > 0 && below[j - 1] == below[j]) continue;  // ends with an empty bin
+    const double from = std::max(below[j] - mass, 0.);
+    while (k < n - 1 && below[k + 1] <= from) k++;
+    take(inside(k, from), edges[j]);
+  }
+  job.start[r] = low, job.end[r] = high;
+}
+
+template <class T> void intervals(const MassesJob& job, int64_t begin, int64_t end) {
+  const int64_t n = job.bins;
+  std::vector<double> below(size_t(n + 1));
+  for (int64_t r = begin; r < end; r++) {
+    const T* mass = (const T*)job.masses + r * n;
+    for (int64_t k = 0; k < n; k++) below[k + 1] = below[k] + double(mass[k]);
+    const double total = below[n];
+    for (int64_t k = 1; k <= n; k++) below[k] /= total;
+    shortest(job, below.data(), r);
+  }
+}
+
 template <class T> void rows(const MassesJob& job, int64_t begin, int64_t end) {
   if (job.kind == SCORE) scores<T>(job, begin, end);
+  else if (job.kind == SHORTEST) intervals<T>(job, begin, end);
   else sums<T>(job, begin, end);
 }
 

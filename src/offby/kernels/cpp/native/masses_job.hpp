@@ -2,16 +2,19 @@
 #pragma once
 #include <cstdint>
 
-enum OfMasses : int32_t { BEFORE, REACH, SCORE };
+enum OfMasses : int32_t { BEFORE, REACH, SCORE, SHORTEST };
 
 struct MassesJob {
   const void* masses;     // rows times bins
-  const double* numbers;  // rows times each; REACH: shares of the mass, SCORE: true numbers
-  const double* edges;    // SCORE: of the bins, bins + 1 of them
+  const double* numbers;  // rows times each; REACH, SHORTEST: shares of the mass, SCORE: true
+                          // numbers
+  const double* edges;    // SCORE, SHORTEST: of the bins, bins + 1 of them
   const double* widths;   // SCORE: of the bins; 0 of one that is not to be integrated over
   int64_t* at;            // rows times each; BEFORE: bins that are given, REACH: that are found
-  double* start;          // rows times each: mass before the bin; SCORE: the integral
-  double* end;            // rows times each: mass before the end of the bin
+  double* start;          // rows times each: mass before the bin; SCORE: the integral;
+                          // SHORTEST: the lower end of the interval
+  double* end;            // rows times each: mass before the end of the bin; SHORTEST: the
+                          // upper end
   double* total;          // rows: mass of all bins
   int64_t rows, bins, each;
   int32_t kind;
