@@ -92,10 +92,22 @@ def by_model(found: Regrets, kind: str) -> list[str]:
 
 
 def by_setting(found: Regrets, kind: str) -> list[str]:
-    """Mean regret under the ensemble by rows, bins and noise."""
-    some = found.filter(pl.col("model") == "ensemble")
-    losses = [loss for loss in LOSSES[kind] if loss in found.columns]
-    lines = [f"| ensemble | {' | '.join(losses)} |", "|---" * (len(losses) + 1) + "|"]
+    """Mean regret under each model by rows, bins and noise."""
+    tables = [
+        _of_model(found.filter(pl.col("model") == model), model, kind)
+        for model in MODELS
+        if model in found["model"]
+    ]
+    return [line for table in tables for line in (*table, "")][:-1]
+
+
+def _of_model(some: Regrets, model: str, kind: str) -> list[str]:
+    losses = [
+        loss
+        for loss in LOSSES[kind]
+        if loss in some.columns and some[loss].null_count() == 0
+    ]
+    lines = [f"| {model} | {' | '.join(losses)} |", "|---" * (len(losses) + 1) + "|"]
     for name in ("rows", "noise", *(["bins"] if kind == "numbers" else [])):
         for value in sorted(some[name].unique()):
             part = some.filter(pl.col(name) == value)
