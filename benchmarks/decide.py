@@ -184,6 +184,10 @@ def rows(kind: str, name: str, ours: dict, theirs: dict) -> Iterator[dict]:
             "trained on it": float(np.mean(theirs[metric])),
         }
         found["ratio"] = found["decide"] / found["trained on it"]
+        found["ratio of splits"] = [
+            own / other if other else 1.0
+            for own, other in zip(values, theirs[metric], strict=True)
+        ]
         print(json.dumps(found), flush=True)
         yield found
 

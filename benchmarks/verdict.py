@@ -3,6 +3,7 @@
     python benchmarks/verdict.py            # about 5 minutes on one core
     python benchmarks/verdict.py --smoke    # the same with few repeats
     python benchmarks/verdict.py --page     # docs/verdict.md from docs/verdict.json
+    python benchmarks/verdict.py --ratio 3.5 --out other.json    # another prior
 
 replays docs/verdict_scores.npz, the scores of each held-out row of three sets under
 many trained networks (verdict_scores.py made it), and draws made-up scores where truth
@@ -22,6 +23,8 @@ from verdict_page import HOME, page, write_page
 from verdict_replay import METRICS, read
 from verdict_runs import agreement, ratios
 from verdict_ties import planted, tie_made_up, tie_of_losses, tie_of_seeds
+
+from offby.comparison import inference
 
 __all__ = ["main", "page"]
 DESIGNS = {
@@ -46,12 +49,12 @@ def study(file: Path, repeats: int) -> dict:
         print(table, row, flush=True)
 
     for stored in everything:
-        where = {"set": stored.name, "models": stored.kind}
+        where = {"set": stored.name}
         for key in METRICS:
             ratio, shared = ratios(stored, key)
             add("prior", **where, metric=key, ratio=ratio, shared=shared)
     for whole in everything:
-        where = {"set": whole.name, "models": whole.kind}
+        where = {"set": whole.name}
         for design, (folds, seeds) in DESIGNS.items():
             if whole.n_seeds < 2 * seeds:
                 continue
@@ -82,7 +85,7 @@ def study(file: Path, repeats: int) -> dict:
                 add(
                     "ties",
                     set="made up",
-                    models=tails,
+                    tails=tails,
                     design=f"{n_folds} folds, {seeds} seeds",
                     metric="",
                     rows=rows,
@@ -93,8 +96,7 @@ def study(file: Path, repeats: int) -> dict:
         for design, (folds, seeds) in DESIGNS.items():
             if folds == 3 and stored.n_seeds >= 2 * seeds:
                 row = agreement(stored, seeds, min(repeats, 40), rng)
-                where = {"set": stored.name, "models": stored.kind, "design": design}
-                add("runs", **where, **row)
+                add("runs", set=stored.name, design=design, **row)
     return found
 
 
@@ -105,11 +107,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--out", type=Path, default=HOME / "verdict.json")
     parser.add_argument("--smoke", action="store_true")
     parser.add_argument("--repeats", type=int, default=120)
+    parser.add_argument("--ratio", type=float, default=inference.PRIOR_RATIO)
     parser.add_argument("--page", action="store_true", help="only write the page anew")
     asked = parser.parse_args(arguments)
     if asked.page:
         write_page(json.loads(asked.out.read_text(encoding="utf-8")))
         return
+    inference.PRIOR_RATIO = asked.ratio
     found = study(asked.scores, 1 if asked.smoke else asked.repeats)
     asked.out.write_text(json.dumps(found, indent=1) + "\n")
     print(f"wrote {asked.out.name}")

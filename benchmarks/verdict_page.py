@@ -23,25 +23,23 @@ def page(found: dict) -> str:
         )
     lines += ["", "| a planted difference is settled | RPS | log score | MAE |"]
     lines.append("|---|---|---|---|")
-    keys = dict.fromkeys((r["set"], r["models"], r["design"]) for r in found["power"])
-    for key in keys:
-        rows = [
-            r for r in found["power"] if (r["set"], r["models"], r["design"]) == key
-        ]
+    for key in dict.fromkeys((r["set"], r["design"]) for r in found["power"]):
+        rows = [r for r in found["power"] if (r["set"], r["design"]) == key]
         cells = " | ".join(_percent(row["settled"]) for row in rows)
         size = f"{rows[0]['worse_by']:.0%}".replace("%", " %")
-        where = f"{size}, {rows[0]['rows']:,} rows, {key[2]}: {key[0]}, {key[1]}"
+        where = f"{size}, {rows[0]['rows']:,} rows, {key[1]}: {key[0]}"
         lines.append(f"| {where} | {cells} |")
     lines += [
         "",
         "| runs of five losses, three metrics | answers settled | contradicted | "
-        "same words | fits saved |",
-        "|---|---|---|---|---|",
+        "same words | settles less | settles more | opposite | fits saved |",
+        "|---|---|---|---|---|---|---|---|",
     ]
     for row in found["runs"]:
-        names = ("settled", "contradicted", "same", "saved")
+        names = ("settled", "contradicted", "same", "settles less", "settles more")
+        names += ("opposite", "saved")
         cells = " | ".join(_percent(row[name]) for name in names)
-        lines.append(f"| {row['set']}, {row['models']}, {row['design']} | {cells} |")
+        lines.append(f"| {row['set']}, {row['design']} | {cells} |")
     lines += [
         "",
         "| runs in which emd1 is settled as worse (by how much it is) | RPS | log | "
@@ -54,16 +52,16 @@ def page(found: dict) -> str:
             f"({100 * row[f'emd1 worse by {key}']:.0f} %)"
             for key in ("rps", "log", "mae")
         )
-        lines.append(f"| {row['set']}, {row['models']}, {row['design']} | {cells} |")
+        lines.append(f"| {row['set']}, {row['design']} | {cells} |")
     lines += [
         "",
         "| variance of a fold's mean / what its rows explain | RPS | log | MAE |",
     ]
     lines.append("|---|---|---|---|")
-    for key in dict.fromkeys((r["set"], r["models"]) for r in found["prior"]):
-        rows = [r for r in found["prior"] if (r["set"], r["models"]) == key]
+    for key in dict.fromkeys(r["set"] for r in found["prior"]):
+        rows = [r for r in found["prior"] if r["set"] == key]
         cells = " | ".join(f"{row['ratio']:.1f}" for row in rows)
-        lines.append(f"| {key[0]}, {key[1]} | {cells} |")
+        lines.append(f"| {key} | {cells} |")
     return "\n".join(lines)
 
 
@@ -73,12 +71,11 @@ def _kinds(ties: list[dict]) -> dict[str, list[dict]]:
         match row["of"]:
             case "seeds":
                 few = ", 100 rows" if row["rows"] == 100 else ""
-                title = f"one loss, other seeds{few}: {row['models']}, {row['design']}"
+                title = f"one loss, other seeds{few}: {row['design']}"
             case "losses":
-                title = f"four losses, means made equal: {row['models']}, "
-                title += row["design"]
+                title = f"four losses, means made equal: {row['design']}"
             case _:
-                title = f"made up, {row['models']}, {row['rows']:,} rows"
+                title = f"made up, {row['tails']}, {row['rows']:,} rows"
         found.setdefault(title, []).append(row)
     return found
 

@@ -30,11 +30,12 @@ Play = tuple[Said, int]
 
 @dataclass(frozen=True)
 class Stored:
-    """Scores of one set under networks, or ensembles of them."""
+    """Scores of one set under the networks that `compare` trains."""
 
     name: str
-    kind: str
     fold: np.ndarray
+    groups: np.ndarray
+    """Number of each row's inputs: rows with the same ones count as a group."""
     scores: Scores
 
     @property
@@ -45,7 +46,8 @@ class Stored:
         """The same with the rows of so many folds only."""
         kept = self.fold < n_folds
         scores = {key: values[:, :, kept] for key, values in self.scores.items()}
-        return replace(self, fold=self.fold[kept], scores=scores)
+        groups = self.groups[kept]
+        return replace(self, fold=self.fold[kept], groups=groups, scores=scores)
 
 
 def read(file: Path) -> list[Stored]:
@@ -55,33 +57,69 @@ def read(file: Path) -> list[Stored]:
     return [
         Stored(
             name,
-            kind,
             found[f"{name}/fold"],
-            {key: found[f"{name}/{kind}/{key}"].astype(float) for key in METRICS},
+            found[f"{name}/groups"],
+            {key: found[f"{name}/{key}"].astype(float) for key in METRICS},
         )
         for name in names
-        for kind in ("networks", "ensembles")
     ]
 
 
-def folds_of(fold: np.ndarray, rng, rows: int | None = None) -> list[np.ndarray]:
-    """Rows of each fold, drawn anew with replacement: so many over all folds."""
-    places = [np.flatnonzero(fold == number) for number in np.unique(fold)]
-    total = rows or len(fold)
-    return [rng.choice(p, round(total * len(p) / len(fold))) for p in places]
+@dataclass(frozen=True)
+class Drawn:
+    """Rows of a fold, and the group of each."""
+
+    rows: np.ndarray
+    groups: np.ndarray | None = None
 
 
-def answers(scores: Scores, folds: Sequence[np.ndarray], plan: Plan) -> list[Paired]:
+def folds_of(stored: Stored, rng, rows: int | None = None) -> list[Drawn]:
+    """Each fold with its groups drawn anew with replacement: about so many rows.
+
+    A group that is drawn twice counts as two: so a row that no other is a copy of stays
+    a row by itself, and copies stay together.
+    """
+    found = []
+    total = rows or len(stored.fold)
+    for number in np.unique(stored.fold):
+        place = np.flatnonzero(stored.fold == number)
+        order = place[np.argsort(stored.groups[place], kind="stable")]
+        begins = np.unique(stored.groups[order], return_index=True)[1]
+        parts = np.split(order, begins[1:])
+        wanted = round(total * len(place) / len(stored.fold))
+        picks = rng.integers(len(parts), size=wanted)
+        sizes = np.array([len(parts[pick]) for pick in picks])
+        picks = picks[: max(2, int(np.searchsorted(sizes.cumsum(), wanted)) + 1)]
+        drawn = [parts[pick] for pick in picks]
+        number_of = np.repeat(np.arange(len(drawn)), [len(part) for part in drawn])
+        found.append(Drawn(np.concatenate(drawn), number_of))
+    return found
+
+
+def whole_folds(stored: Stored) -> list[Drawn]:
+    """Each fold as it is."""
+    places = [np.flatnonzero(stored.fold == n) for n in np.unique(stored.fold)]
+    return [Drawn(place, stored.groups[place]) for place in places]
+
+
+def answers(
+    scores: Scores,
+    folds: Sequence[Drawn],
+    plan: Plan,
+) -> list[Paired]:
     """Every loss against the leader, by each metric."""
     found = []
     for key, values in scores.items():
-        means = np.mean([values[:, :, rows].mean((1, 2)) for rows in folds], 0)
+        means = np.mean([values[:, :, fold.rows].mean((1, 2)) for fold in folds], 0)
         lead = int(np.argmin(means))
         for loss in range(len(values)):
             if loss != lead:
                 apart = [
-                    FoldScores(values[loss][:, rows] - values[lead][:, rows])
-                    for rows in folds
+                    FoldScores(
+                        values[loss][:, fold.rows] - values[lead][:, fold.rows],
+                        groups=fold.groups,
+                    )
+                    for fold in folds
                 ]
                 found.append(
                     pair_of(
@@ -97,7 +135,11 @@ def answers(scores: Scores, folds: Sequence[np.ndarray], plan: Plan) -> list[Pai
     return found
 
 
-def play(scores: Scores, folds: Sequence[np.ndarray], seeds: int) -> Play:
+def play(
+    scores: Scores,
+    folds: Sequence[Drawn],
+    seeds: int,
+) -> Play:
     """A run that stops when it knows, on the first seeds of the scores.
 
     A loss that is given up keeps its answer: nothing that it depends on changes, unless

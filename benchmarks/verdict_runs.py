@@ -1,7 +1,7 @@
 """Short runs of five losses, against what all stored seeds say together."""
 
 import numpy as np
-from verdict_replay import EMD1, ROPE, Stored, answers, play
+from verdict_replay import EMD1, ROPE, Stored, answers, play, whole_folds
 
 from offby.comparison import inference
 from offby.comparison.differences import Plan
@@ -15,17 +15,15 @@ def all_losses(stored: Stored, seeds: int, rng) -> tuple[dict, int]:
         key: np.stack([values[loss][picked[loss]] for loss in range(5)])
         for key, values in stored.scores.items()
     }
-    folds = [np.flatnonzero(stored.fold == number) for number in range(3)]
-    return play(drawn, folds, seeds)
+    return play(drawn, whole_folds(stored), seeds)
 
 
 def agreement(stored: Stored, seeds: int, repeats: int, rng) -> dict[str, float]:
     """What short runs say, against the means and the verdicts of all seeds together."""
-    folds = [np.flatnonzero(stored.fold == number) for number in range(3)]
-    whole = answers(stored.scores, folds, Plan(ROPE, 1))
+    whole = answers(stored.scores, whole_folds(stored), Plan(ROPE, 1))
     said = {(p.metric.key, int(p.method), int(p.leader)): p for p in whole}
     leads = {p.metric.key: int(p.leader) for p in whole}
-    settled = wrong = same = total = 0
+    settled = wrong = same = opposite = more = less = total = 0
     emd1 = dict.fromkeys(stored.scores, 0)
     share_saved = []
     for _ in range(repeats):
@@ -36,6 +34,9 @@ def agreement(stored: Stored, seeds: int, repeats: int, rng) -> dict[str, float]
             emd1[key] += loss == EMD1 and pair.verdict == "worse"
             truth = _truth(said, leads, key, loss, lead)
             same += pair.verdict == truth
+            opposite += {pair.verdict, truth} == {"better", "worse"}
+            more += pair.verdict != "not settled" == truth
+            less += pair.verdict == "not settled" != truth
             if pair.verdict != "not settled":
                 settled += 1
                 wrong += not _fits(pair.verdict, loss, lead, key, stored, truth)
@@ -43,6 +44,9 @@ def agreement(stored: Stored, seeds: int, repeats: int, rng) -> dict[str, float]
         "settled": settled / total,
         "contradicted": wrong / max(1, settled),
         "same": same / total,
+        "opposite": opposite / total,
+        "settles more": more / total,
+        "settles less": less / total,
         "saved": float(np.median(share_saved)),
         **{f"emd1 settled by {key}": n / repeats for key, n in emd1.items()},
         **{f"emd1 worse by {key}": _worse(stored, key) for key in emd1},
@@ -76,22 +80,18 @@ def _fits(verdict: str, loss: int, lead: int, key, stored: Stored, truth: str) -
     return (apart > 0) == (verdict == "worse")
 
 
-def ratios(
-    stored: Stored, key: str, groups: np.ndarray | None = None
-) -> tuple[float, float]:
-    """Variance of a fold's mean under one seed, over what its rows explain; median.
-
-    With groups of rows, those of one count as dependent.
-    """
+def ratios(stored: Stored, key: str) -> tuple[float, float]:
+    """Variance of a fold's mean under one seed, over what its rows explain; median."""
     values, found, shared = stored.scores[key], [], []
-    places = [stored.fold == number for number in range(3)]
-    of_fold = [None if groups is None else groups[place] for place in places]
     for a in (0, 2, 3, 4):
         for b in (0, 2, 3, 4):
             if a < b:
                 apart = [
-                    FoldScores((values[a] - values[b])[:, place], groups=group)
-                    for place, group in zip(places, of_fold, strict=True)
+                    FoldScores(
+                        (values[a] - values[b])[:, stored.fold == number],
+                        groups=stored.groups[stored.fold == number],
+                    )
+                    for number in range(3)
                 ]
                 m = inference.moments(apart)
                 found.append((m.shared + m.seeds_apart) / m.one)

@@ -1,14 +1,14 @@
 """Losses that are equal, and losses that are worse by a known share: what is said."""
 
 import numpy as np
-from verdict_replay import Stored, false_calls, folds_of, play, seeds_of
+from verdict_replay import Drawn, Stored, false_calls, folds_of, play, seeds_of
 
 
 def tie_of_seeds(stored: Stored, key: str, seeds: int, rows: int | None, rng) -> bool:
     """The same loss under several names, whose networks differ in their seeds."""
     n = min(5, stored.n_seeds // seeds)
     one = stored.scores[key][rng.choice([0, 2, 3, 4])]
-    folds = folds_of(stored.fold, rng, rows)
+    folds = folds_of(stored, rng, rows)
     found, _ = play({key: seeds_of(one, rng, n, seeds)}, folds, seeds)
     return false_calls(found, lambda loss: True)
 
@@ -19,7 +19,7 @@ def tie_of_losses(stored: Stored, key: str, seeds: int, rng) -> bool:
     level = values[0].mean()
     values = values - values.mean((1, 2), keepdims=True) + level
     drawn = np.stack([each[rng.permutation(stored.n_seeds)[:seeds]] for each in values])
-    found, _ = play({key: drawn}, folds_of(stored.fold, rng), seeds)
+    found, _ = play({key: drawn}, folds_of(stored, rng), seeds)
     return false_calls(found, lambda loss: True)
 
 
@@ -48,7 +48,7 @@ def tie_made_up(tails: str, rows: int, n_folds: int, seeds: int, rng) -> bool:
     by_seed = of_fold * rng.normal(size=(n_losses, seeds, n_folds))
     by_fold = 0.5 * of_fold * rng.normal(size=(n_losses, 1, n_folds))
     values = 10 + rows_shared + rows_own + (by_seed + by_fold)[:, :, fold]
-    folds = [np.flatnonzero(fold == number) for number in range(n_folds)]
+    folds = [Drawn(np.flatnonzero(fold == number)) for number in range(n_folds)]
     found, _ = play({"rps": values}, folds, seeds)
     return false_calls(found, lambda loss: True)
 
@@ -59,6 +59,7 @@ def planted(stored: Stored, key: str, share: float, seeds: int, rows: int, rng) 
     one = stored.scores[key][rng.choice([0, 2, 3, 4])]
     values = seeds_of(one, rng, n, seeds).copy()
     values[-1] *= 1 + share
-    found, _ = play({key: values}, folds_of(stored.fold, rng, rows), seeds)
+    folds = folds_of(stored, rng, rows)
+    found, _ = play({key: values}, folds, seeds)
     pair, _ = found.get((key, n - 1), (None, 0))
     return pair is not None and pair.verdict == "worse"

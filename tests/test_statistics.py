@@ -14,6 +14,8 @@ from offby.comparison.contenders import without_boosting
 from offby.comparison.differences import Plan, going_on, paired
 from offby.comparison.inference import (
     LEVEL,
+    PRIOR_RATIO,
+    PRIOR_RATIO_OF_GUESSES,
     FoldScores,
     Interval,
     bounded,
@@ -92,6 +94,20 @@ def test_an_interval_of_two_methods_covers_the_truth_as_often_as_it_says(seeds):
         inside += found.low <= 1.0 <= found.high
     # As much from seeds as from rows: what the prior takes for granted.
     assert 0.94 <= inside / 600 <= 0.995
+
+
+def test_guesses_that_change_in_few_rows_leave_less_to_the_seed():
+    rng = np.random.default_rng(0)
+    whole = [rng.normal(size=(1, 300)) for _ in range(3)]
+    few = [np.where(rng.random((1, 300)) < 0.1, each, 0.0) for each in whole]
+    ratios = []
+    for values in (whole, few):
+        found = moments([FoldScores(each) for each in values])
+        # Nothing but the rows is known of one fold.
+        alone = replace(found, folds=1, folds_apart=0.0)
+        ratios.append(interval(alone, 2).error ** 2 / found.one)
+    assert ratios == pytest.approx([PRIOR_RATIO, PRIOR_RATIO_OF_GUESSES])
+    assert PRIOR_RATIO_OF_GUESSES < PRIOR_RATIO
 
 
 def test_more_methods_and_more_looks_widen_the_interval():

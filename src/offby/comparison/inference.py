@@ -16,14 +16,18 @@ from offby.results import Verdict
 
 LEVEL = 0.05
 """Chance that a run calls any of several equal methods worse than the leader."""
-PRIOR_RATIO = 2.0
+PRIOR_RATIO = 3.0
 """Variance of a fold's mean over what its rows alone explain, if nothing else is known:
-as much again comes from the seed of the training. Measured in benchmarks/verdict.py."""
+twice as much again comes from the seed of the training. benchmarks/verdict.py measured
+1.3 to 7.1 on the networks that `compare` trains, and how often 3 errs."""
+PRIOR_RATIO_OF_GUESSES = 1.2
+"""The same where most rows do not differ at all: guesses among a few classes change in
+single rows, each by itself, which leaves less to the seed. Measured: 1.0 to 1.5."""
 PRIOR_FREEDOM = 8
 """Degrees of freedom that the prior ratio counts for."""
 PRIOR_SHARED = 0.5
 """Share of the row variance that all seeds have in common, if there is only one. It
-only foresees what more seeds would do. Measured on ensembles: 0.13 to 0.77."""
+only foresees what more seeds would do; less than half of that was measured."""
 CUT = 5.0
 """Differences further from the median are cut to bound the mean, in deviations of
 normal numbers with the same inner 90 %."""
@@ -67,6 +71,8 @@ class Moments:
     folds: int
     seeds: int
     n_rows: int
+    ratio: float = PRIOR_RATIO
+    """What the variance of a fold's mean is expected to be, over `one`."""
 
 
 @dataclass(frozen=True)
@@ -113,7 +119,18 @@ def moments(folds: Sequence[FoldScores]) -> Moments:
         folds=n_folds,
         seeds=n_seeds,
         n_rows=sum(fold.values.shape[1] for fold in folds),
+        ratio=expected_ratio(folds),
     )
+
+
+def expected_ratio(folds: Sequence[FoldScores]) -> float:
+    """The prior ratio, by whether the two methods differ in most rows.
+
+    >>> expected_ratio([FoldScores(np.array([[0.0, 0.0, 0.0, 1.0]]))])
+    1.2
+    """
+    differ = np.concatenate([fold.values.ravel() != 0 for fold in folds]).mean()
+    return PRIOR_RATIO if differ > 0.5 else PRIOR_RATIO_OF_GUESSES
 
 
 def _means(fold: FoldScores) -> np.ndarray:
@@ -146,7 +163,7 @@ def fold_variance(found: Moments, seeds: int | None = None) -> tuple[float, floa
     """
     n = found.seeds if seeds is None else seeds
     of_seeds = found.folds * (found.seeds - 1)
-    one_fit = PRIOR_RATIO * found.one - found.shared
+    one_fit = found.ratio * found.one - found.shared
     by_seed = PRIOR_FREEDOM * max(one_fit, 0.0) + of_seeds * found.seeds_apart
     by_seed /= PRIOR_FREEDOM + of_seeds
     expected, known = (
