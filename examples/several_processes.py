@@ -83,6 +83,9 @@ def main(steps: int = 20, batch: int = 64, exact: bool = True) -> dict[str, floa
     if rank == 0:
         print(" ".join(f"{name} {value:.12f}" for name, value in found.items()))
     if several:
+        # In this order: a model that is the last to hold its process group ends the
+        # group's threads while they wait for Python, and so never ends itself.
+        del model
         distributed.destroy_process_group()
     return found
 

@@ -108,8 +108,10 @@ def test_the_page_of_jobs_has_the_scores_that_were_found(monkeypatch):
     page = script["PAGE"].read_text(encoding="utf-8")
     assert script["made"](page, known) == page
     assert set(known) == set(script["SCRIPTS"])
-    for job in known.values():
-        assert job["losses"]
+    for name, job in known.items():
+        example = script["EXAMPLES"] / f"{script['SCRIPTS'][name][0]}.py"
+        names = runpy.run_path(str(example)).get("NAMES", script["LOSSES"])
+        assert set(job["losses"]) == set(names)
         for each in job["losses"].values():
             assert len(each["scores"]) == job["seeds"]
 

@@ -46,7 +46,11 @@ def _language_is_patched_once():
     half of the time of a kernel in chunks.
     """
     interpreter = importlib.import_module("triton.runtime.interpreter")
-    patch, patched = interpreter._patch_lang, set()
+    # Inside of Triton: where it is another, the tests are as right, and slower.
+    patch, patched = getattr(interpreter, "_patch_lang", None), set()
+    if patch is None:
+        yield
+        return
 
     def once(function):
         if (module := function.__module__) in patched:

@@ -10,6 +10,7 @@ import torch
 
 import offby
 from offby import Bins, Circle, Costs, Line, Tree, decode
+from offby.distribution.class_distribution import ClassDistribution
 
 PAGE = (Path(__file__).parents[1] / "docs/mistakes.md").read_text(encoding="utf-8")
 nn: Any = offby.nn  # much of this is what its signatures forbid
@@ -20,6 +21,8 @@ Q = Z.softmax(1)
 BINS = Bins.uniform(0, 1, 5)
 LINE = BINS.line()
 VALUE = Z[:, 0].abs()
+FORECAST: Any = offby.BinnedDistribution(Q, BINS)
+CLASSES: Any = ClassDistribution([0.5, 0.5], ["a", "b"])
 LEVEL = {"quantiles": (0.5,), "chance_above": (0.5,)}
 TREE = Tree.from_paths(["animal/dog", "animal/cat", "plant/oak"])
 
@@ -349,6 +352,24 @@ MISTAKES = [
         ValueError,
         "low must not be above high, got low = 0.7 and high = 0.5",
     ),
+    refuses(
+        "a negative number of draws",
+        lambda: FORECAST.sample(-1),
+        ValueError,
+        "number of draws must not be negative, got -1; .*0 draws none",
+    ),
+    refuses(
+        "a number as a string",
+        lambda: ANY.decode.chance_above(Z, BINS, "2"),
+        TypeError,
+        r"threshold must hold numbers, got '2'; float\(...\) makes one",
+    ),
+    refuses(
+        "a transform that is no function",
+        lambda: ANY.decode.mean(Z, BINS, transform="symexp"),
+        TypeError,
+        "transform must be a function of a tensor, got str; .*decode.symexp",
+    ),
 ]
 
 
@@ -484,3 +505,60 @@ SWAPPED: dict[str, Callable[[], Any]] = {
 def test_swapped_arguments_are_refused_with_a_sentence(name):
     with pytest.raises((TypeError, ValueError), match=r"must (be|hold|have) .*got"):
         SWAPPED[name]()
+
+
+STRINGS: dict[str, Callable[[], Any]] = {
+    "threshold": lambda: ANY.decode.chance_above(Z, BINS, None),
+    "threshold of rows": lambda: ANY.decode.chance_above(Z, BINS, ["0.1"] * 4),
+    "level": lambda: ANY.decode.quantiles(Z, BINS, "0.5"),
+    "levels": lambda: ANY.decode.quantiles(Z, BINS, ["0.5"]),
+    "edges": lambda: ANY.Bins("abc"),
+    "positions": lambda: ANY.Line(["a", "b"]),
+    "cdf": lambda: FORECAST.cdf("2"),
+    "sf": lambda: FORECAST.sf(None),
+    "crps": lambda: FORECAST.crps(np.array(["1", "2", "3", "4"], dtype=object)),
+    "ppf": lambda: FORECAST.ppf("0.5"),
+    "quantiles": lambda: FORECAST.quantiles(["0.5"]),
+}
+
+
+@pytest.mark.parametrize("name", STRINGS)
+def test_numbers_that_are_strings_or_none_are_refused_with_a_sentence(name):
+    with pytest.raises(TypeError, match=r"must hold numbers, got .*float\(...\)"):
+        STRINGS[name]()
+
+
+def test_a_missing_number_among_objects_stays_missing():
+    """As pandas gives a column with gaps: not each object is a string."""
+    numbers = np.array([0.5, None, 0.5, 0.5], dtype=object)
+    assert np.isnan(FORECAST.cdf(numbers)).tolist() == [False, True, False, False]
+
+
+DRAWS: dict[str, Callable[[], Any]] = {
+    "part of a draw": lambda: FORECAST.sample(2.5),
+    "of classes": lambda: CLASSES.sample(-1),
+    "size": lambda: FORECAST.rvs((-1, 4)),
+    "seed": lambda: FORECAST.sample(2, -1),
+}
+
+
+@pytest.mark.parametrize("name", DRAWS)
+def test_draws_are_a_whole_number_and_not_negative(name):
+    with pytest.raises((TypeError, ValueError), match=r"must (not )?be .*got .*;"):
+        DRAWS[name]()
+
+
+def test_no_draws_are_an_empty_axis():
+    assert FORECAST.sample(0).shape == (0, 4)
+    assert CLASSES.sample(np.int64(3)).shape == (3,)
+
+
+def test_what_a_transform_returns_must_fit_the_grid():
+    for wrong in (lambda x: x.sum(), lambda x: x[:2], lambda x: x.numpy()):
+        with pytest.raises((TypeError, ValueError), match=r"transform must return"):
+            ANY.decode.mean(Z, BINS, transform=wrong)
+
+
+def test_thresholds_of_another_number_of_rows_are_refused():
+    with pytest.raises(ValueError, match=r"threshold must be .*\(4,\), got .*\(3,\);"):
+        ANY.decode.chance_above(Z, BINS, [0.1, 0.2, 0.3])

@@ -39,13 +39,42 @@ def as_numbers(
     device to be filled later, but nothing fills a setting.
     """
     if not isinstance(values, Tensor):
-        return torch.as_tensor(values, dtype=dtype, device="cpu")
+        return numbers_on(torch.device("cpu"), name, values, dtype)
     if values.is_meta:
         raise ValueError(
             f"{name} must hold numbers, got a tensor on the meta device, which has "
             "none; give a list, or a tensor made with device='cpu'"
         )
     return values.detach().to(dtype or values.dtype)
+
+
+def numbers_on(
+    device: torch.device,
+    name: str,
+    values: Tensor | ArrayLike,
+    dtype: torch.dtype | None = torch.float64,
+) -> Tensor:
+    """Numbers on a device, where a tensor keeps its slopes; no strings and no None."""
+    if isinstance(values, Tensor) or torch.compiler.is_compiling():
+        return torch.as_tensor(values, dtype=dtype, device=device)
+    try:
+        return torch.as_tensor(values, dtype=dtype, device=device)
+    except (TypeError, ValueError, RuntimeError) as error:
+        if any(_is_no_number(each) for each in np.asarray(values, object).flat):
+            raise TypeError(no_numbers(name, values)) from error
+        raise
+
+
+def no_numbers(name: str, values: object) -> str:
+    """The sentence for strings, and the like, where numbers are meant."""
+    return (
+        f"{name} must hold numbers, got {values!r:.60}; float(...) makes one of a "
+        "string, and NaN stands for one that is missing"
+    )
+
+
+def _is_no_number(given: object) -> bool:
+    return given is None or isinstance(given, str)
 
 
 def on_host(values: Tensor | ArrayLike) -> np.ndarray:

@@ -50,11 +50,33 @@ def mean(
     x = _means(grid, outputs.device)
     if transform is None:
         return by_rows(lambda p: (p * x.to(p)).sum(-1), outputs, grid, dim, of)
-    there = transform(x)
+    there = _transformed(transform, x)
     # Large numbers of both signs cancel: in float32 their sum would have no digits.
     return by_rows(
         lambda p: (p.double() * there).sum(-1).to(p.dtype), outputs, grid, dim, of
     )
+
+
+def _transformed(transform: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
+    """The numbers of the bins, led back; refused if they are not one for each bin."""
+    if not callable(transform):
+        raise TypeError(
+            "transform must be a function of a tensor, got "
+            f"{type(transform).__name__}; pass one, such as decode.symexp or torch.exp"
+        )
+    there = transform(x)
+    if not isinstance(there, Tensor):
+        raise TypeError(
+            f"transform must return a tensor, got {type(there).__name__}; write it "
+            "with functions of torch"
+        )
+    if there.shape != x.shape:
+        raise ValueError(
+            "transform must return one number for each bin, shape "
+            f"{tuple(x.shape)}, got shape {tuple(there.shape)}; it works on each "
+            "number alone"
+        )
+    return there
 
 
 def variance(

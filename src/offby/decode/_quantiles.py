@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from offby._checks import bins_last
+from offby._checks import bins_last, numbers_on
 from offby.bins import Bins
 from offby.decode._rows import Of, by_rows, check_given, refuse_circle
 from offby.distribution.half_normal import number_at, share_below
@@ -41,7 +41,7 @@ def quantiles(
     """
     check_given(outputs, grid)
     refuse_circle("a quantile", grid)
-    several = torch.as_tensor(levels, dtype=torch.float64, device=outputs.device)
+    several = numbers_on(outputs.device, "levels", levels)
     if several.ndim > 1:
         raise ValueError(
             "levels must be a number or one axis of numbers, "
@@ -126,7 +126,7 @@ def chance_above(
     """
     check_given(outputs, grid)
     refuse_circle("the chance above a number", grid)
-    given = torch.as_tensor(threshold, dtype=torch.float64, device=outputs.device)
+    given = numbers_on(outputs.device, "threshold", threshold)
 
     def chances(p: Tensor, y: Tensor) -> Tensor:
         y = y[..., None]
@@ -140,4 +140,11 @@ def chance_above(
 
     # A row of bins less: its shape is that of the batch, whichever axis they are on.
     batch = bins_last(outputs, dim).shape[:-1]
+    ends = zip(reversed(given.shape), reversed(batch), strict=False)
+    if given.ndim > len(batch) or any(size not in (1, rows) for size, rows in ends):
+        raise ValueError(
+            "threshold must be one number, or one for each row of outputs, shape "
+            f"{tuple(batch)}, got shape {tuple(given.shape)}; several thresholds for "
+            "all rows are a call each"
+        )
     return by_rows(chances, outputs, grid, dim, of, given.expand(batch))

@@ -14,6 +14,7 @@ from offby.distribution._moments import Moments
 from offby.distribution._rows import Array
 from offby.distribution.circular import check_on_a_line
 from offby.distribution.draws import RandomState, uniform
+from offby.distribution.given import check_numbers
 from offby.distribution.half_normal import log_density
 
 
@@ -103,7 +104,9 @@ class Histogram(Moments):
                [0.25, 0.75]])
         """
         check_on_a_line("quantiles", self.bins)
-        asked = on_host(levels).astype(np.float64)
+        asked = on_host(levels)
+        check_numbers("levels", asked)
+        asked = asked.astype(np.float64)
         if asked.ndim != 1:
             raise ValueError(
                 f"levels must be one axis of numbers, got shape {asked.shape}; a level "

@@ -16,6 +16,7 @@ from offby.bins.intervals import check_bins
 from offby.distribution._rows import Array, cached, in_chunks, within_bins
 from offby.distribution.given import (
     Given,
+    check_numbers,
     checked_row_index,
     chosen_row_index,
     given,
@@ -135,7 +136,9 @@ class Masses:
     def _given(self, name: str, numbers: Any, *, levels: bool = False) -> Given:
         """Numbers that a user gave, one for each forecast or broadcast against them."""
         batch = self.probs.shape[:-1]
-        return given(name, numbers, batch, self.row_index, levels=levels)
+        found = given(name, numbers, batch, self.row_index, levels=levels)
+        check_numbers(name, found.values)
+        return found
 
     @property
     def _rows(self) -> Float[np.ndarray, "rows bins"]:

@@ -2,13 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from numbers import Number
 from typing import Any
 
 import narwhals as nw
 import numpy as np
 from numpy.typing import ArrayLike
 
-from offby._checks import on_host
+from offby._checks import no_numbers, on_host
 
 BACKENDS = ("pandas", "polars", "pyarrow")
 """Libraries of data frames that a forecast can be made into."""
@@ -77,6 +78,21 @@ def given(
             f"several for each use forecast[..., None]{end}"
         ) from error
     return Given(found, series)
+
+
+def check_numbers(name: str, values: np.ndarray) -> None:
+    """Refuse strings, which NumPy would read as numbers, and None for a number.
+
+    None among other objects is a missing number, as in a column with gaps.
+    """
+    if values.dtype.kind in "biuf":
+        return
+    if values.dtype.kind == "O" and values.ndim:
+        if not any(isinstance(each, str) for each in values.flat):
+            return
+    elif values.dtype.kind == "O" and isinstance(values.item(), Number):
+        return
+    raise TypeError(no_numbers(name, values.tolist()))
 
 
 def index_of(rows: Any) -> Any:
