@@ -108,6 +108,9 @@ def check_increasing(name: str, numbers: Tensor, *, at_least: int) -> None:
 
 def check_count(name: str, count: object) -> None:
     """Refuse what is no number of classes or bins."""
+    # There a size is a tensor, which a graph must not depend on.
+    if torch.jit.is_tracing():
+        return
     # No `Integral`: a compiler cannot look into abstract classes.
     if not isinstance(count, (int, torch.SymInt, np.integer)):
         raise TypeError(

@@ -101,7 +101,7 @@ def judge(
     method      score  compared with one
     one         1.929  best
     same        1.929  practically equal (−0.1 to 0.1 %)
-    bad         2.311  worse by 20 % (18 to 22 %)
+    bad         2.311  worse by 20 % (17 to 22 %)
     """
     arrays = _arrays(scores, per)
     size = len(next(iter(arrays.values())))
