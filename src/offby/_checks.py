@@ -109,7 +109,7 @@ def check_increasing(name: str, numbers: Tensor, *, at_least: int) -> None:
 def check_count(name: str, count: object) -> None:
     """Refuse what is no number of classes or bins."""
     # There a size is a tensor, which a graph must not depend on.
-    if torch.jit.is_tracing():
+    if torch.jit.is_tracing():  # pyright: ignore[reportPrivateImportUsage]
         return
     # No `Integral`: a compiler cannot look into abstract classes.
     if not isinstance(count, (int, torch.SymInt, np.integer)):
