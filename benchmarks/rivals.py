@@ -21,7 +21,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import polars as pl
@@ -166,81 +165,6 @@ def ordboost_classes(fold: Fold, classes: np.ndarray) -> np.ndarray:
     return spread(model.predict_proba(fold.codes(fold.new)), known, classes)
 
 
-def realmlp_classes(fold: Fold, classes: np.ndarray) -> np.ndarray:
-    """Without label smoothing, as its authors advise where probabilities count."""
-    from pytabkit import RealMLP_TD_Classifier
-
-    model = RealMLP_TD_Classifier(
-        use_ls=False, val_metric_name="cross_entropy", **_OF_PYTABKIT
-    )
-    return _pytabkit_classes(model, fold, classes)
-
-
-def tabm_classes(fold: Fold, classes: np.ndarray) -> np.ndarray:
-    from pytabkit import TabM_D_Classifier
-
-    model = TabM_D_Classifier(val_metric_name="cross_entropy", **_OF_PYTABKIT)
-    return _pytabkit_classes(model, fold, classes)
-
-
-_OF_PYTABKIT: dict[str, Any] = {"device": "cpu", "random_state": 0, "n_threads": 1}
-
-
-def _pytabkit_classes(model, fold: Fold, classes: np.ndarray) -> np.ndarray:
-    stop = fold.known_stop()
-    y = fold.y[fold.inner]
-    model.fit(
-        _frame(fold, fold.inner),
-        np.searchsorted(np.unique(y), y),
-        _frame(fold, stop),
-        np.searchsorted(np.unique(y), fold.y[stop]),
-    )
-    probs = model.predict_proba(_frame(fold, fold.new))
-    return spread(probs, np.unique(y), classes)
-
-
-def _frame(fold: Fold, rows: np.ndarray):
-    """Rows as networks take them: categories as such, a median for each gap."""
-    import pandas as pd
-
-    codes = fold.codes(np.arange(len(fold.y)))
-    table = pd.DataFrame(codes)
-    for place in range(codes.shape[1]):
-        if place in fold.words():
-            table[place] = table[place].fillna(-1).astype(int).astype("category")
-        else:
-            table[place] = table[place].fillna(table[place][fold.learned].median())
-    return table.iloc[rows]
-
-
-def realmlp_numbers(fold: Fold) -> Rows:
-    from pytabkit import RealMLP_TD_Regressor
-
-    return _pytabkit_numbers(RealMLP_TD_Regressor, fold)
-
-
-def tabm_numbers(fold: Fold) -> Rows:
-    from pytabkit import TabM_D_Regressor
-
-    return _pytabkit_numbers(TabM_D_Regressor, fold)
-
-
-def _pytabkit_numbers(regressor: Callable, fold: Fold) -> Rows:
-    """By the mean pinball loss of 19 levels."""
-    pinball = f"multi_pinball({','.join(f'{level:.2f}' for level in LEVELS)})"
-    model = regressor(
-        train_metric_name=pinball, val_metric_name=pinball, **_OF_PYTABKIT
-    )
-    model.fit(
-        _frame(fold, fold.inner),
-        fold.y[fold.inner],
-        _frame(fold, fold.stop),
-        fold.y[fold.stop],
-    )
-    quantiles = model.predict(_frame(fold, fold.new))
-    return _judged_quantiles(np.asarray(quantiles), fold.y[fold.new])
-
-
 def lightgbm_numbers(fold: Fold) -> Rows:
     import lightgbm
 
@@ -256,7 +180,7 @@ def lightgbm_numbers(fold: Fold) -> Rows:
         )
         _stopped_lightgbm(model, fold)
         quantiles.append(model.predict(fold.codes(fold.new)))
-    return _judged_quantiles(np.stack(quantiles, -1), fold.y[fold.new])
+    return judged_quantiles(np.stack(quantiles, -1), fold.y[fold.new])
 
 
 def catboost_numbers(fold: Fold) -> Rows:
@@ -266,10 +190,10 @@ def catboost_numbers(fold: Fold) -> Rows:
     model = catboost.CatBoostRegressor(**_catboost(f"MultiQuantile:alpha={levels}"))
     model.fit(*_pool(fold, fold.inner), eval_set=_pool(fold, fold.stop))
     quantiles = model.predict(_pool(fold, fold.new)[0])
-    return _judged_quantiles(quantiles, fold.y[fold.new])
+    return judged_quantiles(quantiles, fold.y[fold.new])
 
 
-def _judged_quantiles(quantiles: np.ndarray, y: np.ndarray) -> Rows:
+def judged_quantiles(quantiles: np.ndarray, y: np.ndarray) -> Rows:
     """CRPS of each row by the trapezoid rule over 19 quantiles, in order."""
     quantiles = np.sort(quantiles, -1)
     short = y[:, None] - quantiles

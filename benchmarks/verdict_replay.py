@@ -102,11 +102,7 @@ def whole_folds(stored: Stored) -> list[Drawn]:
     return [Drawn(place, stored.groups[place]) for place in places]
 
 
-def answers(
-    scores: Scores,
-    folds: Sequence[Drawn],
-    plan: Plan,
-) -> list[Paired]:
+def answers(scores: Scores, folds: Sequence[Drawn], plan: Plan) -> list[Paired]:
     """Every loss against the leader, by each metric."""
     found = []
     for key, values in scores.items():
@@ -135,11 +131,7 @@ def answers(
     return found
 
 
-def play(
-    scores: Scores,
-    folds: Sequence[Drawn],
-    seeds: int,
-) -> Play:
+def play(scores: Scores, folds: Sequence[Drawn], seeds: int) -> Play:
     """A run that stops when it knows, on the first seeds of the scores.
 
     A loss that is given up keeps its answer: nothing that it depends on changes, unless
