@@ -5,11 +5,13 @@ python benchmarks/atlas.py page
 
 import html
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import altair as alt
 import polars as pl
 import vl_convert
+from atlas import KINDS, LOSSES, MODELS
 
 PAGE = Path(__file__).parents[1] / "docs" / "atlas-figure.html"
 PROBLEM = ["set", "kind", "rows", "bins", "noise", "model"]
@@ -66,11 +68,11 @@ def values(rows: pl.DataFrame) -> list[dict]:
 def chart(rows: pl.DataFrame) -> alt.VConcatChart:
     """Means over the sets, and a cell for each set and loss."""
     choices = [
-        _choice("kind", "target", rows, every=False),
-        _choice("model", "model", rows, every=False),
-        _choice("rows", "rows to learn from", rows),
-        _choice("bins", "bins or classes", rows),
-        _choice("noise", "noise of the labels", rows),
+        _choice("kind", "target", KINDS),
+        _choice("model", "model", MODELS),
+        _choice("rows", "rows to learn from", every(rows, "rows")),
+        _choice("bins", "bins or classes", every(rows, "bins")),
+        _choice("noise", "noise of the labels", every(rows, "noise")),
         alt.param(
             name="measure",
             value="score",
@@ -92,7 +94,8 @@ def chart(rows: pl.DataFrame) -> alt.VConcatChart:
             " && (noise == null || datum.noise == noise)"
         )
     )
-    x = alt.X("loss:N", sort=list(dict.fromkeys(rows["loss"])), title=None)
+    order = list(dict.fromkeys(loss for losses in LOSSES.values() for loss in losses))
+    x = alt.X("loss:N", sort=order, title=None)
     x = x.axis(labelAngle=0, orient="top")
     # A loss that is far off must not hide how the others differ.
     y = alt.Y("mean(off):Q", title="mean").scale(domain=[0, WORST], clamp=True)
@@ -125,15 +128,15 @@ def chart(rows: pl.DataFrame) -> alt.VConcatChart:
     return alt.vconcat(bars + numbers, map_).add_params(*choices)
 
 
-def _choice(
-    column: str, name: str, rows: pl.DataFrame, *, every: bool = True
-) -> alt.Parameter:
-    """A list to choose from, with "all" first where a mean over all makes sense."""
-    options = rows[column].unique(maintain_order=not every).to_list()
-    if every:
-        options = [None, *sorted(options)]
+def every(rows: pl.DataFrame, column: str) -> list:
+    """The values of a column; None, first, is for a mean over all of them."""
+    return [None, *rows[column].unique().sort()]
+
+
+def _choice(column: str, name: str, options: Sequence) -> alt.Parameter:
+    """A list to choose from; it begins with the first."""
     labels = ["all" if option is None else f"{option}" for option in options]
-    bound = alt.binding_select(options=options, labels=labels, name=f"{name}: ")
+    bound = alt.binding_select(options=list(options), labels=labels, name=f"{name}: ")
     return alt.param(name=column, value=options[0], bind=bound)
 
 
