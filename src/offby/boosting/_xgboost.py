@@ -55,7 +55,7 @@ def _reduced(
 ) -> Callable[..., Any]:
     """The same as a `TreeObjective` with a split gradient of fewer columns."""
     try:
-        from xgboost.objective import TreeObjective  # pyright: ignore[reportMissingImports]
+        from xgboost.objective import TreeObjective
     except ImportError as error:
         raise ImportError(
             "split_outputs needs XGBoost 3.2 or later; install it with "
@@ -71,10 +71,13 @@ def _reduced(
 
         def split_grad(self, iteration: int, grad: np.ndarray, hess: np.ndarray):
             if waves is None:
-                parts = grad[:, :split_outputs], hess[:, :split_outputs]
+                slope, curvature = grad[:, :split_outputs], hess[:, :split_outputs]
             else:  # the diagonal moves as if the classes were independent
-                parts = grad @ waves.T, hess @ (waves**2).T
-            return tuple(np.ascontiguousarray(part, np.float32) for part in parts)
+                slope, curvature = grad @ waves.T, hess @ (waves**2).T
+            return (
+                np.ascontiguousarray(slope, np.float32),
+                np.ascontiguousarray(curvature, np.float32),
+            )
 
     return Reduced()
 
