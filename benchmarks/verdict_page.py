@@ -49,7 +49,7 @@ def page(found: dict) -> str:
     for row in found["runs"]:
         cells = " | ".join(
             f"{_percent(row[f'emd1 settled by {key}'])} "
-            f"({100 * row[f'emd1 worse by {key}']:.0f} %)"
+            f"({_size(key, row[f'emd1 worse by {key}'])})"
             for key in ("rps", "log", "mae")
         )
         lines.append(f"| {row['set']}, {row['design']} | {cells} |")
@@ -78,6 +78,10 @@ def _kinds(ties: list[dict]) -> dict[str, list[dict]]:
                 title = f"made up, {row['tails']}, {row['rows']:,} rows"
         found.setdefault(title, []).append(row)
     return found
+
+
+def _size(metric: str, worse_by: float) -> str:
+    return f"{worse_by:.2f} nats" if metric == "log" else f"{100 * worse_by:.0f} %"
 
 
 def _percent(share: float) -> str:

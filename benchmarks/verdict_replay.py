@@ -9,13 +9,13 @@ from pathlib import Path
 
 import numpy as np
 
-from offby.comparison.differences import Paired, Plan, going_on, pair_of
+from offby.comparison.differences import Paired, Plan, going_on, pair_of, scale_of
 from offby.comparison.inference import FoldScores
 from offby.results import Metric
 
 METRICS = {
     "rps": Metric("rps", "RPS", True, "", ""),
-    "log": Metric("log", "log score", True, "", ""),
+    "log": Metric("log", "log score", True, "nats", ""),
     "mae": Metric("mae", "MAE of the median", True, "", ""),
 }
 EMD1 = 1
@@ -124,7 +124,7 @@ def answers(scores: Scores, folds: Sequence[Drawn], plan: Plan) -> list[Paired]:
                         str(lead),
                         apart,
                         plan,
-                        abs(means[lead]),
+                        scale_of(METRICS[key], means[lead]),
                         len(values),
                     )
                 )

@@ -1,10 +1,10 @@
 """Short runs of five losses, against what all stored seeds say together."""
 
 import numpy as np
-from verdict_replay import EMD1, ROPE, Stored, answers, play, whole_folds
+from verdict_replay import EMD1, METRICS, ROPE, Stored, answers, play, whole_folds
 
 from offby.comparison import inference
-from offby.comparison.differences import Plan
+from offby.comparison.differences import Plan, scale_of
 from offby.comparison.inference import FoldScores
 
 
@@ -54,9 +54,10 @@ def agreement(stored: Stored, seeds: int, repeats: int, rng) -> dict[str, float]
 
 
 def _worse(stored: Stored, key: str) -> float:
-    """The share by which emd1 is worse than the best loss, over all seeds."""
+    """By how much emd1 is worse than the best loss, over all seeds: `scale_of`."""
     means = stored.scores[key].mean((1, 2))
-    return float(means[EMD1] / means.min() - 1)
+    best = means.min()
+    return float((means[EMD1] - best) / scale_of(METRICS[key], best))
 
 
 def _truth(said, leads, key, loss, lead) -> str:
@@ -74,7 +75,7 @@ def _fits(verdict: str, loss: int, lead: int, key, stored: Stored, truth: str) -
     if verdict == truth:
         return True
     means = stored.scores[key].mean((1, 2))
-    apart = (means[loss] - means[lead]) / means[lead]
+    apart = (means[loss] - means[lead]) / scale_of(METRICS[key], means[lead])
     if verdict == "practically equal":
         return abs(apart) <= ROPE
     return (apart > 0) == (verdict == "worse")

@@ -98,15 +98,19 @@ def comparison(
             mean=sign * 0.012 * place,
             low=sign * 0.012 * place - 0.011,
             high=sign * 0.012 * place + 0.011,
-            relative=0.012 * place / base[metric.key],
+            relative=0.012 * place / size,
             wins=max(0, 5 - place),
             pairs=10,
             verdict=verdicts[(place - 1) % 4],
-            worse_by=0.012 * place / base[metric.key],
-            worse_by_low=(0.012 * place - 0.011) / base[metric.key],
-            worse_by_high=(0.012 * place + 0.011) / base[metric.key],
+            worse_by=0.012 * place / size,
+            worse_by_low=(0.012 * place - 0.011) / size,
+            worse_by_high=(0.012 * place + 0.011) / size,
+            unit=unit,
         )
         for metric in METRICS
+        for size, unit in [
+            (1.0, "nats") if metric.unit == "nats" else (base[metric.key], "%")
+        ]
         for sign in [1 if metric.lower_is_better else -1]
         for place, key in enumerate(losses)
         if place

@@ -291,6 +291,24 @@ def test_a_difference_of_scores_near_zero_is_not_said_in_percent():
     assert "b is worse by 0.401 (0.4" in answer.sentence
 
 
+@pytest.mark.parametrize("unit_of_the_target", [0.0, 6.9, -1.3])
+def test_the_unit_of_the_target_changes_no_answer_by_the_log_score(unit_of_the_target):
+    # A price in cents has a log score larger by log 100, whatever the forecast.
+    metric = replace(METRIC, key="log_score", unit="nats")
+    means = {"a": 1.2, "b": 1.205, "c": 1.32}
+    moved = {name: mean + unit_of_the_target for name, mean in means.items()}
+    found, answer, _ = compared(made(moved, metric=metric), metric)
+    assert [(d.method, d.verdict) for d in found] == [
+        ("b", "practically equal"),
+        ("c", "worse"),
+    ]
+    assert found[1].worse_by == pytest.approx(0.12, abs=0.001)
+    assert "c is worse by 0.120 nats (0.1" in answer.sentence
+    assert "nats (0.1" in said.answer(found[1])
+    assert said.interval(found[1]).endswith(" nats")
+    assert "%" not in answer.sentence
+
+
 def test_an_infinite_score_is_worse_whatever_the_mean_of_the_rest():
     scored = made({"a": 0.5, "b": 0.4})
     scored["b", 1, 2]["rps"][:7] = np.inf
@@ -433,6 +451,28 @@ def test_judge_reads_frames_seeds_and_scores_of_which_more_is_better():
     assert judge(table(seeds=3)).differences[-1].pairs == 3
 
 
+@pytest.mark.parametrize("per", ["row", "fold"])
+def test_judge_measures_scores_without_a_zero_in_their_own_unit(per):
+    rng = np.random.default_rng(3)
+    good = rng.normal(size=300)
+    scores = {
+        "good": good,
+        "same": good + 0.001 * rng.normal(size=300),
+        "bad": good + 0.25 + 0.01 * rng.normal(size=300),
+    }
+    moved = {name: values - good.mean() + 1e-9 for name, values in scores.items()}
+    here, there = (judge(each, per=per, relative=False) for each in (scores, moved))
+    assert [d.verdict for d in here.differences] == ["practically equal", "worse"]
+    assert [d.verdict for d in there.differences] == ["practically equal", "worse"]
+    (_, here_bad), (_, there_bad) = here.differences, there.differences
+    assert here_bad.worse_by == pytest.approx(there_bad.worse_by)
+    assert "worse by 0.25 (0.2" in str(here)
+    assert "%" not in str(here)
+    # A difference of 0.25 is nothing to who allows for 1, which no share could be.
+    wide = judge(scores, per=per, relative=False, rope=1.0)
+    assert [d.verdict for d in wide.differences] == ["practically equal"] * 2
+
+
 def test_judge_of_folds_is_the_corrected_t_test():
     scores = {"a": [0.1, 0.2, 0.3, 0.2], "b": [0.0, 0.0, 0.0, 0.0]}
     (found,) = judge(scores, per="fold").differences
@@ -452,6 +492,11 @@ def test_judge_of_folds_is_the_corrected_t_test():
         ({"a": np.ones(9), "b": np.ones(9)}, {"folds": range(9)}, "a single row"),
         ({"a": np.ones(9), "b": np.ones(9)}, {"per": "cell"}, '"row" or "fold"'),
         ({"a": np.ones(9), "b": np.ones(9)}, {"rope": 2}, "from 0 to below 1"),
+        (
+            {"a": np.ones(9), "b": np.ones(9)},
+            {"rope": -1, "relative": False},
+            "finite number of 0 or more",
+        ),
         ({"a": np.ones(9), "b": np.ones(9)}, {"weights": np.zeros(9)}, "above 0"),
         (
             {"a": np.ones(9), "b": np.ones(9)},

@@ -348,7 +348,8 @@ run_options = _together(
         type=click.FloatRange(min=0, max=1, max_open=True),
         default=CompareConfig.rope,
         show_default=True,
-        help="Relative difference that is too small to matter.",
+        help="Relative difference that is too small to matter; of log scores, the "
+        "difference in nats.",
     ),
     click.option(
         "--all-fits",

@@ -30,7 +30,8 @@ class Plan:
     """What decides an answer beside the scores."""
 
     rope: float
-    """Differences within this share of the leader's score are practically none."""
+    """Differences within this share of the leader's score are practically none; of log
+    scores, those within so many nats."""
     looks: int
     """How often the run looks at the scores and may stop: once for each seed."""
 
@@ -46,7 +47,7 @@ class Paired:
     """Of differences that are above 0 where the loss is worse."""
     interval: Interval
     scale: float
-    """Size of the leader's score."""
+    """What differences are measured by (`scale_of`)."""
     verdict: Verdict
     n_methods: int
     wins: int
@@ -87,7 +88,22 @@ class Paired:
             infinite_rows=self.infinite_rows,
             seeds_needed=self.seeds_needed(rope),
             rows_needed=needed if open_ else None,
+            unit=self.metric.unit if _in_nats(self.metric) else "%",
         )
+
+
+def scale_of(metric: Metric, score: float | None) -> float:
+    """What differences by a metric are measured by: the size of the leader's score.
+
+    A log score has no zero of its own: that of a price changes with the currency. So
+    its differences are in nats, of which 0.01 is 1 % in the probability that a forecast
+    gives to what happens.
+    """
+    return 1.0 if _in_nats(metric) else abs(score or 0.0) or 1.0
+
+
+def _in_nats(metric: Metric) -> bool:
+    return metric.unit == "nats"
 
 
 def paired(
@@ -120,7 +136,7 @@ def paired(
             for loss in ranking.ranked(scores, rivals, metric)
             if _has(scored, loss, metric)
         ]
-        size = abs(ranking.mean(scores, lead, metric.key) or 0.0) or 1.0
+        size = scale_of(metric, ranking.mean(scores, lead, metric.key))
         for loss in known:
             if loss != lead:
                 # Each reference is a question of its own, beside the losses among
@@ -150,7 +166,7 @@ def from_contender(
         lead = ranking.best_model(scores, methods, metric)
         if not metric.answers or lead is None or lead in losses:
             continue
-        size = abs(ranking.mean(scores, lead, metric.key) or 0.0) or 1.0
+        size = scale_of(metric, ranking.mean(scores, lead, metric.key))
         found += [
             _pair(metric, each.key, lead, scored, folds, plan, size, len(models))
             for each in ranking.ordered(scores, methods, metric)

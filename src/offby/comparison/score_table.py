@@ -1,5 +1,6 @@
 """`judge`: the answers of a comparison for any table of scores."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal
@@ -55,6 +56,7 @@ def judge(
     groups=None,
     weights=None,
     rope: float = 0.01,
+    relative: bool = True,
 ) -> Judged:
     """Which method scores best, and which others are worse, equal or not settled.
 
@@ -75,7 +77,11 @@ def judge(
         folds: The fold in which each row was held out; by default one held-out set.
         groups: Group of each row, where the rows of a group depend on each other.
         weights: Weight of each row; equal by default.
-        rope: Differences within this share of the best score are practically none.
+        rope: Differences within this share of the best score are practically none;
+            without `relative`, those of this size.
+        relative: Whether differences are shares of the best score. Say False for a
+            score whose zero means nothing: log scores of numbers change with their
+            unit, and an R² near 0 has no share. In nats, 0.01 is 1 % in probability.
 
     Returns:
         A `Judged`: plain data that print as a table.
@@ -105,10 +111,7 @@ def judge(
     """
     arrays = _arrays(scores, per)
     size = len(next(iter(arrays.values())))
-    if not isinstance(rope, int | float) or not 0 <= rope < 1:
-        raise ValueError(
-            f"rope must be a share from 0 to below 1, got {rope!r}; 0.01 is 1 %"
-        )
+    _check_rope(rope, relative=relative)
     if per == "fold":
         given = {"folds": folds, "groups": groups, "weights": weights}
         extra = next((name for name, each in given.items() if each is not None), None)
@@ -125,8 +128,13 @@ def judge(
     best, others = order[0], order[1:]
     against = _by_fold if per == "fold" else _by_row
     metric = Metric("score", "score", lower_is_better, "", "")
+    scale = (abs(means[best]) or 1.0) if relative else 1.0
     differences = tuple(
-        against(metric, name, best, arrays, split, means, rope) for name in others
+        replace(
+            against(metric, name, best, arrays, split, scale, rope),
+            unit="%" if relative else "",
+        )
+        for name in others
     )
     return Judged(best, {name: means[name] for name in order}, differences, rope)
 
@@ -164,22 +172,20 @@ class _Rows:
 
 
 def _by_row(
-    metric: Metric, name: str, best: str, arrays, rows: _Rows, means, rope: float
+    metric: Metric, name: str, best: str, arrays, rows: _Rows, scale: float, rope: float
 ) -> Difference:
     sign = 1 if metric.lower_is_better else -1
     apart = rows.split(sign * (arrays[name] - arrays[best]))
-    scale = abs(means[best]) or 1.0
     pair = pair_of(metric, name, best, apart, Plan(rope, 1), scale, len(arrays))
     return pair.record(rope)
 
 
 def _by_fold(
-    metric: Metric, name: str, best: str, arrays, rows: _Rows, means, rope: float
+    metric: Metric, name: str, best: str, arrays, rows: _Rows, scale: float, rope: float
 ) -> Difference:
     sign = 1 if metric.lower_is_better else -1
     apart = sign * (arrays[name] - arrays[best])[:, 0]
     at: Interval = corrected_interval(apart, len(arrays))
-    scale = abs(means[best]) or 1.0
     low, high = sorted((sign * at.low, sign * at.high))
     return Difference(
         metric=metric.key,
@@ -196,6 +202,17 @@ def _by_fold(
         worse_by_low=at.low / scale,
         worse_by_high=at.high / scale,
     )
+
+
+def _check_rope(rope: Any, *, relative: bool) -> None:
+    known = isinstance(rope, int | float) and 0 <= rope < (1 if relative else math.inf)
+    if not known:
+        must, hint = (
+            ("a share from 0 to below 1", "0.01 is 1 %")
+            if relative
+            else ("a finite number of 0 or more", "it is in the unit of the scores")
+        )
+        raise ValueError(f"rope must be {must}, got {rope!r}; {hint}")
 
 
 def _arrays(scores: Any, per: str) -> dict[str, np.ndarray]:

@@ -105,7 +105,8 @@ class Difference:
     """95 % interval for new training runs and new rows. It is simultaneous over all
     losses and over the looks that a run takes before it stops."""
     relative: float
-    """`mean` as a share of the size of the score of `other`."""
+    """`mean` in the measure of `unit`: as a share of the size of the score of `other`,
+    or as it is."""
     wins: int
     """Fits (folds x seeds) in which `method` has the better score."""
     pairs: int
@@ -122,6 +123,9 @@ class Difference:
     """If it is not settled: about how many seeds would settle it; None if none."""
     rows_needed: int | None = None
     """If it is not settled: about how many rows would settle it; None if too many."""
+    unit: str = "%"
+    """What `worse_by` and its interval are in: "%" for shares of the size of the score
+    of `other`, "nats" for log scores, and nothing for the score's own unit."""
 
 
 @dataclass(frozen=True)

@@ -32,8 +32,11 @@ def sizes(d: Difference, *shares: float) -> tuple[list[float], str]:
 
     That is percent, or the unit of the metric where the leader's score is so near to
     zero that a percentage says nothing (a kappa of 0.02). It is the same unit wherever
-    the difference is said, with its interval or without.
+    the difference is said, with its interval or without. What is no share keeps its
+    unit.
     """
+    if d.unit != "%":
+        return list(shares), f" {d.unit}".rstrip()
     wide = max(abs(d.worse_by_low), abs(d.worse_by_high)) / _ROOM
     if 100 * max(abs(d.worse_by), wide) <= _MOST_PERCENT:
         return [100 * share for share in shares], " %"
@@ -42,9 +45,11 @@ def sizes(d: Difference, *shares: float) -> tuple[list[float], str]:
 
 
 def number(size: float, unit: str) -> str:
-    """A size as it is read aloud: 25 %, 2.4 %, 0.13."""
+    """A size as it is read aloud: 25 %, 2.4 %, 0.048 nats, 0.13."""
     if not unit:
         return minus(f"{size:.3g}")
+    if unit != " %":
+        return minus(f"{size:.{2 if abs(size) >= 1 else 3}f}") + unit
     text = f"{size:.0f}" if abs(size) >= 9.95 else f"{size:.1f}"
     return minus("0.0" if text == "-0.0" else text) + unit
 
@@ -52,7 +57,7 @@ def number(size: float, unit: str) -> str:
 def interval(d: Difference) -> str:
     """Its interval: "−1.2 to 3.1 %", above 0 where the method is worse."""
     (low, high), unit = sizes(d, d.worse_by_low, d.worse_by_high)
-    return f"{number(low, unit).removesuffix(' %')} to {number(high, unit)}"
+    return f"{number(low, unit).removesuffix(unit)} to {number(high, unit)}"
 
 
 def sides(d: Difference) -> str:
@@ -80,7 +85,7 @@ def answer(d: Difference) -> str:
         case _:
             ends = sorted((abs(d.worse_by_low), abs(d.worse_by_high)))
             (by, low, high), unit = sizes(d, abs(d.worse_by), *ends)
-            least = number(low, unit).removesuffix(" %")
+            least = number(low, unit).removesuffix(unit)
             return (
                 f"{d.verdict} by {number(by, unit)} ({least} to {number(high, unit)})"
             )

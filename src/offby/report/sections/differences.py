@@ -47,9 +47,10 @@ def _figure(look: Look) -> Figure:
         "The dot is the mean difference, and the line its interval. The dot is filled "
         "if the answer is settled: worse if the interval lies on that side of zero, "
         "practically equal if it lies within "
-        f"{100 * look.comparison.run.rope:g} % of the best score. Each panel has its "
-        "own scale. Where a loss is far behind, an arrow shows where it lies, with its "
-        "difference. A loss with an infinite score is worse, and is in the table only.",
+        f"{100 * look.comparison.run.rope:g} % of the best score (of log scores "
+        f"{look.comparison.run.rope:g} nats). Each panel has its own scale. Where a "
+        "loss is far behind, an arrow shows where it lies, with its difference. A loss "
+        "with an infinite score is worse, and is in the table only.",
     )
 
 

@@ -22,7 +22,7 @@ def content(look: Look) -> dict[str, Any]:
     return {
         "json": _as_link(c),
         "seconds": phrases.duration(c.timing.seconds),
-        "rope": f"{100 * c.run.rope:g} %",
+        "rope": f"{100 * c.run.rope:g} %, of log scores {c.run.rope:g} nats",
         "network": _network(c),
         "ended": _ENDED[c.run.ended],
     }
