@@ -1,6 +1,9 @@
+import bz2
 import gzip
+import lzma
 import subprocess
 import sys
+import zipfile
 from typing import Any
 
 import numpy as np
@@ -47,6 +50,44 @@ def test_every_format_gives_the_same_table(tmp_path, suffix, zipped):
     assert tables.read(file).equals(ROWS)
 
 
+@pytest.mark.parametrize("kind", ["csv", "parquet", "ndjson"])
+@pytest.mark.parametrize("name", ["t.{}.bz2", "t.{}.xz", "t.{}.zip", "t.zip"])
+def test_packed_tables_of_every_kind_are_read(kind, name, tmp_path):
+    plain = tmp_path / f"rows.{kind}"
+    {
+        "csv": ROWS.write_csv,
+        "parquet": ROWS.write_parquet,
+        "ndjson": ROWS.write_ndjson,
+    }[kind](plain)
+    packed = tmp_path / name.format(kind)
+    match packed.suffix:
+        case ".zip":
+            with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+                archive.write(plain, f"folder/rows.{kind}")
+                # As macOS packs it.
+                archive.writestr(f"__MACOSX/folder/._rows.{kind}", b"x")
+        case ".bz2":
+            packed.write_bytes(bz2.compress(plain.read_bytes()))
+        case _:
+            packed.write_bytes(lzma.compress(plain.read_bytes()))
+    assert tables.read(packed).equals(ROWS)
+
+
+def test_an_archive_of_several_tables_asks_for_one(tmp_path, monkeypatch):
+    path = tmp_path / "t.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("a.csv", "x,y\n1,2\n")
+    assert tables.read(path).shape == (1, 2)
+    with monkeypatch.context() as small:
+        small.setattr(_memory, "available", lambda: 5)
+        with pytest.raises(ValueError, match="must fit in memory unpacked"):
+            tables.read(path)
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr("b.csv", "x,y\n1,2\n")
+    with pytest.raises(ValueError, match=r"hold one table, got a.csv, b.csv in"):
+        tables.read(path)
+
+
 def test_a_semicolon_csv_is_split_at_semicolons(tmp_path):
     (tmp_path / "a.csv").write_text("a;b\n1;2\n")
     assert tables.read(tmp_path / "a.csv").columns == ["a", "b"]
@@ -74,6 +115,11 @@ def test_a_packaged_set_is_found_by_name_and_a_file_wins(tmp_path, monkeypatch):
         ("a.arrow", b"abc", "must be valid arrow"),
         ("a.ndjson", b"{", "must be valid ndjson"),
         ("a.csv.gz", b"a,b\n1,2\n", "must be valid csv"),
+        ("a.csv.bz2", b"a,b\n1,2\n", "must be valid csv"),
+        ("a.csv.xz", b"a,b\n1,2\n", "what its name says"),
+        ("a.csv.zip", b"a,b\n1,2\n", "what its name says"),
+        ("a.doc.gz", gzip.compress(b"x", mtime=0), "save the table as CSV"),
+        ("a.xlsx.gz", gzip.compress(b"x", mtime=0), "unpack it first"),
         ("a.csv.gz", gzip.compress(b"a,b\n1,2\n" * 99, mtime=0)[:-12], "whole"),
     ],
 )
@@ -400,7 +446,7 @@ def test_a_packed_file_larger_than_memory_is_not_unpacked(tmp_path, monkeypatch)
     path.write_bytes(gzip.compress(b"a,y\n" + b"1,2\n" * 10_000))
     assert tables.scan(path).n_rows == 10_000
     monkeypatch.setattr(_memory, "available", lambda: 30_000)
-    with pytest.raises(ValueError, match=r"of 40 kB or more.*unpack it with gunzip"):
+    with pytest.raises(ValueError, match=r"of 40 kB or more.*unpack it, and take"):
         tables.scan(path)
 
 

@@ -154,6 +154,13 @@ def texts() -> dict[str, bytes]:
         "quoted-headers.csv": plain(mark=";").replace(
             "size;kind", '"size, in m";"kind; sort"', 1
         ),
+        "single-quotes.csv": lines(
+            ("'size, in m'", "'kind'", "'price'"),
+            [f"{x:g}" for x in SIZES],
+            [f"'{kind}, it is'" for kind in KINDS],
+            [f"{x:g}" for x in PRICES],
+        ),
+        "apostrophes.csv": plain().replace("old", "'old"),
         "ragged.csv": plain()
         .replace("\n", "\n1,2,3,4\n", 5)
         .replace("\n1,2,3,4\n", "\n", 4),
@@ -257,6 +264,9 @@ def statistics_files(folder: Path) -> None:
         ("dta", pyreadstat.write_dta),
     ):
         write(frame, str(folder / f"survey.{suffix}"), variable_value_labels=labels)
+        numbers = {"rating": {1.0: "5", 2.0: "10", 3.0: "20"}}
+        path = folder / f"labels-of-numbers.{suffix}"
+        write(frame, str(path), variable_value_labels=numbers)
 
 
 def databases(folder: Path) -> None:

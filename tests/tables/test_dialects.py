@@ -5,6 +5,7 @@ import http.server
 import io
 import sys
 import threading
+import warnings
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -13,12 +14,14 @@ import pytest
 
 from offby import tables
 from offby.tables import ReadOptions
+from offby.tabular.encoders.table import TableEncoder
 from tests.tables import make
 
 pl = pytest.importorskip("polars")
 
 HERE = Path(__file__).parent
 SIGNED = [-x if i % 5 == 0 else x for i, x in enumerate(make.PRICES)]
+LABELS = [(5.0, 10.0, 20.0)[i % 3] for i in range(make.N)]
 WITH_GAPS = [None if i % 8 == 3 else x for i, x in enumerate(make.SIZES)]
 
 
@@ -75,6 +78,11 @@ CASES = [
         "quoted-headers.csv",
         {"size, in m": make.SIZES, "kind; sort": make.KINDS},
     ),
+    Case(
+        "single-quotes.csv",
+        {"size, in m": make.SIZES, "kind": [f"{kind}, it is" for kind in make.KINDS]},
+    ),
+    Case("apostrophes.csv", {"kind": [k.replace("o", "'o") for k in make.KINDS]}),
     Case("latin-1.csv", PLAIN, ("encoding windows-1252",)),
     Case("windows-1252.csv", {"size": make.SIZES}, ("encoding windows-1252",)),
     Case("utf-16.csv", PLAIN, ("encoding utf-16",)),
@@ -162,6 +170,8 @@ CASES = [
     Case("book.xlsx", options=ReadOptions(sheet="gone"), refused="houses, notes"),
     Case("survey.sav", PLAIN, ("ordered classes in rating",)),
     Case("survey.dta", PLAIN, ("ordered classes in rating",)),
+    Case("labels-of-numbers.sav", PLAIN | {"rating": LABELS}),
+    Case("labels-of-numbers.dta", PLAIN | {"rating": LABELS}),
     Case("one.sqlite", PLAIN),
     Case("two.sqlite", PLAIN, options=ReadOptions(table="flats")),
     Case("two.sqlite", refused="--table must name a table .* it has flats, houses"),
@@ -210,6 +220,17 @@ def test_value_labels_are_an_order() -> None:
     assert table["rating"].dtype == pl.Enum(["poor", "fair", "good"])
     problem = tables.prepare(table, "rating")
     assert problem.labels == ("poor", "fair", "good")
+
+
+@pytest.mark.parametrize("dtype", [pl.String, pl.Categorical, pl.Enum(["01", "2"])])
+def test_codes_that_are_no_numbers_are_categories_without_a_warning(dtype) -> None:
+    codes = pl.Series("code", ["01", "2"] * 20).cast(dtype)
+    table = pl.DataFrame({"size": make.SIZES, "code": codes, "price": make.PRICES})
+    problem = tables.prepare(table, "price", text=("code",))
+    assert problem.X["code"].to_list() == ["01", "2"] * 20
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        TableEncoder().fit(problem.X)
 
 
 def test_a_table_comes_from_standard_input(monkeypatch) -> None:

@@ -57,14 +57,15 @@ def compare(
     """Compare losses on the table DATA and write a report.
 
     DATA is a file (csv, parquet, arrow, ndjson, a spreadsheet, a file of SPSS, Stata or
-    SAS, SQLite, DuckDB; csv and its like also with .gz), an address that begins with
-    https://, - for standard input, or wine-red, which comes with offby.
+    SAS, SQLite, DuckDB; csv and its like also packed: gz, bz2, xz, zip), an address
+    that begins with https://, - for standard input, or wine-red, which comes with
+    offby.
 
     Exit code: 0 if the report is written, also if no loss is better; 1 if a run failed;
     2 for wrong usage or data; 130 on Ctrl-C.
     """
     only_json = json_out == "-"
-    with as_sentences():
+    with as_sentences(), models.warnings_as_notes():
         # What costs nothing to check comes first: before any table is read.
         outputs = outputs_of(data, target, out, json_out)
         if not overwrite:

@@ -94,7 +94,7 @@ def features(frame, notes: list[str], left_out: dict[str, str]):
             empty.append(column.name)
             continue
         elif dtype in (polars.String, polars.Categorical, polars.Enum):
-            column = column.cast(polars.String)
+            column = _words(column)
         else:
             strange.append(column.name)
             continue
@@ -134,6 +134,17 @@ def features(frame, notes: list[str], left_out: dict[str, str]):
             + "; drop fewer or add some"
         )
     return polars.DataFrame(kept)
+
+
+def _words(column):
+    """Text; codes of digits that were kept as text are categories, and say so."""
+    import polars
+
+    text = column.cast(polars.String)
+    known = text.drop_nulls()
+    numbers = known.cast(polars.Float64, strict=False)
+    are_codes = len(known) and not numbers.null_count()
+    return text.cast(polars.Categorical) if are_codes else text
 
 
 def _names(columns) -> list[str]:
@@ -177,8 +188,8 @@ def warn_of_leaks(X, target, notes: list[str]) -> None:
     y = values.cast(polars.Float64).to_numpy()
     leaks = []
     for column in X.get_columns():
-        if column.dtype == polars.String:
-            leak = _follows(column, y)
+        if not column.dtype.is_numeric():
+            leak = _follows(column.cast(polars.String), y)
         else:
             x = column.to_numpy().astype(np.float64)
             known = np.isfinite(x)

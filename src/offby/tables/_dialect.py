@@ -125,9 +125,10 @@ def dialect_of(text: str, suffix: str, encoding: str, options: ReadOptions) -> D
         skip += 1
     lines = lines[skip : skip + _LINES]
     separator = separator or _separator_of(lines)
-    title = _title_lines(lines, separator)
-    found = Dialect(separator, encoding=encoding, skip=skip + title)
-    cells = _cells(lines[title:], separator)
+    quote = _quote_of(lines, separator)
+    title = _title_lines(lines, separator, quote)
+    found = Dialect(separator, quote, encoding=encoding, skip=skip + title)
+    cells = _cells(lines[title:], separator, quote)
     return replace(found, decimal=options.decimal or _decimal(cells, separator))
 
 
@@ -148,9 +149,17 @@ def _separator_of(lines: Sequence[str]) -> str:
     return (found and found.delimiter) or ","
 
 
-def _title_lines(lines: Sequence[str], separator: str) -> int:
+def _quote_of(lines: Sequence[str], separator: str) -> str:
+    """A single quote where the names of all columns, two or more, stand between two."""
+    name = r"\s*'[^']+'\s*"
+    header = f"{name}(?:{re.escape(separator)}{name})+"
+    return "'" if lines and re.fullmatch(header, lines[0]) else '"'
+
+
+def _title_lines(lines: Sequence[str], separator: str, quote: str) -> int:
     """Lines of a title above the header: one cell each, where the table has several."""
-    lengths = [len(row) for row in csv.reader(lines, delimiter=separator)]
+    rows = csv.reader(lines, delimiter=separator, quotechar=quote)
+    lengths = [len(row) for row in rows]
     usual = max(set(lengths), key=lengths.count) if lengths else 1
     if usual == 1:
         return 0
@@ -160,9 +169,9 @@ def _title_lines(lines: Sequence[str], separator: str) -> int:
     return table if all(length <= 1 for length in above) else 0
 
 
-def _cells(lines: Sequence[str], separator: str) -> list[str]:
+def _cells(lines: Sequence[str], separator: str, quote: str) -> list[str]:
     """The cells below the header."""
-    rows = csv.reader(lines[1:], delimiter=separator)
+    rows = csv.reader(lines[1:], delimiter=separator, quotechar=quote)
     return [cell.strip() for row in rows for cell in row]
 
 
@@ -177,10 +186,19 @@ def _decimal(cells: Sequence[str], separator: str) -> str:
     return "," if commas > points else "."
 
 
+def _rows(lines: Sequence[str], dialect: Dialect):
+    return csv.reader(
+        lines,
+        delimiter=dialect.separator,
+        quotechar=dialect.quote,
+        skipinitialspace=True,
+    )
+
+
 def header_of(text: str, dialect: Dialect) -> list[str]:
     """The names of the columns."""
     lines = text.splitlines()[dialect.skip :]
-    rows = csv.reader(lines, delimiter=dialect.separator, skipinitialspace=True)
+    rows = _rows(lines, dialect)
     return [name.strip() for name in next(rows, [])]
 
 
@@ -191,7 +209,7 @@ def check_lengths(text: str, dialect: Dialect, n_columns: int) -> None:
         ValueError: With the number of the first such line.
     """
     lines = text.splitlines(keepends=True)[dialect.skip :]
-    rows = csv.reader(lines, delimiter=dialect.separator, skipinitialspace=True)
+    rows = _rows(lines, dialect)
     wrong = []
     last = 0
     for row in rows:

@@ -1,6 +1,5 @@
 """Tables in files, read as far as they are needed."""
 
-import gzip
 import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -13,8 +12,8 @@ import numpy as np
 
 from offby.tables import _databases, _sheets, _statistics_files, _text_files
 from offby.tables._cells import converted
-from offby.tables._memory import check_unpacked
 from offby.tables._options import ReadOptions
+from offby.tables._packed import PACKED, unpacked
 from offby.tables._sources import local_file
 from offby.tables._table import FIRST, Table, in_memory
 
@@ -35,9 +34,10 @@ def read(path: str | Path, options: ReadOptions | None = None) -> "polars.DataFr
     Args:
         path: A file of text (csv, tsv), parquet, arrow, feather, ndjson, jsonl, a
             spreadsheet (xlsx, xls, ods), a file of SPSS, Stata or SAS, a database
-            (sqlite, duckdb), any of the first two kinds with .gz behind; an address
-            that begins with https://; "-" for standard input; or a name such as
-            `wine-red` where no file is called that.
+            (sqlite, duckdb), any of the first two kinds packed (.gz, .bz2, .xz, or a
+            .zip archive with one table in it); an address that begins with https://;
+            "-" for standard input; or a name such as `wine-red` where no file is
+            called that.
         options: How it is written, where the file itself does not tell.
 
     Raises:
@@ -59,15 +59,19 @@ def scan(path: str | Path, options: ReadOptions | None = None) -> Table:
     source = str(path)
     file, notes = local_file(source)
     suffixes = [suffix.lower().lstrip(".") for suffix in file.suffixes]
-    zipped = suffixes[-1:] == ["gz"]
-    suffix = "".join(suffixes[:-1][-1:] if zipped else suffixes[-1:])
+    suffix = "".join(suffixes[-1:])
+    raw = None
+    if suffix in PACKED:
+        with _sentences(source, "".join(suffixes[-2:-1]) or suffix):
+            raw, suffix = unpacked(file, file.stem, suffix)
     if suffix not in FORMATS:
         raise ValueError(
             f"the data must be a file of {', '.join(FORMATS)} (or csv, parquet and "
-            f"their like with .gz), got {file.name!r}; save the table as CSV"
+            f"their like with .{', .'.join(PACKED)}), got {file.name!r}; save the "
+            "table as CSV"
         )
     with _sentences(source, suffix):
-        found = _found(file, suffix, zipped, source, options)
+        found = _found(file, suffix, raw, source, options)
     if not found.n_rows:
         raise ValueError(
             f"the data must have rows, got {source!r} with none; check the file"
@@ -76,12 +80,10 @@ def scan(path: str | Path, options: ReadOptions | None = None) -> Table:
 
 
 def _found(
-    file: Path, suffix: str, zipped: bool, source: str, options: ReadOptions
+    file: Path, suffix: str, raw: bytes | None, source: str, options: ReadOptions
 ) -> Table:
     polars = _polars()
-    if zipped:
-        check_unpacked(file)
-        raw = gzip.decompress(file.read_bytes())
+    if raw is not None:
         if suffix in TEXT:
             return _text_files.parsed(raw, suffix, source, options)
         return in_memory(_parsed(raw, suffix), source, options)
@@ -184,6 +186,6 @@ def _parsed(raw: bytes, suffix: str) -> "polars.DataFrame":
             return polars.read_ndjson(BytesIO(raw), infer_schema_length=None)
         case _:
             raise ValueError(
-                f"a packed file must be csv, parquet, arrow or ndjson, got .{suffix}.gz"
-                "; unpack it with gunzip"
+                f"a packed file must be csv, parquet, arrow or ndjson, got .{suffix}; "
+                "unpack it first"
             )

@@ -71,18 +71,20 @@ def check_room(
     )
 
 
-def check_unpacked(file: Path) -> None:
-    """Refuse a packed file that is larger than memory when unpacked."""
-    with file.open("rb") as opened:
-        opened.seek(-min(4, file.stat().st_size), 2)
-        # The last four bytes tell the size, less multiples of 4 GiB.
-        size = max(int.from_bytes(opened.read(), "little"), file.stat().st_size)
+def check_unpacked(file: Path, unpacked: int | None = None) -> None:
+    """Refuse a file that must be read whole and is larger than memory.
+
+    Args:
+        file: The file.
+        unpacked: Bytes of what it holds, if they are known and more than its own.
+    """
+    size = max(unpacked or 0, file.stat().st_size)
     free = available()
     if size > free:
         raise ValueError(
             f"a packed file must fit in memory unpacked, got {str(file)!r} of "
-            f"{_size(size)} or more, and {_size(free)} are free; unpack it with gunzip "
-            "and take some rows at random with --sample N"
+            f"{_size(size)} or more, and {_size(free)} are free; unpack it, and take "
+            "some rows at random with --sample N"
         )
 
 

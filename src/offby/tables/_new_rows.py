@@ -145,8 +145,13 @@ def _check_all_there(found: Sequence[str], names: Sequence[str]) -> None:
 def _column(values: "polars.Series", read: "polars.DataType") -> Column:
     import polars
 
-    if values.dtype == polars.String:
-        words = values.drop_nulls().unique(maintain_order=True).to_list()
+    if values.dtype in (polars.String, polars.Categorical):
+        words = (
+            values.cast(polars.String)
+            .drop_nulls()
+            .unique(maintain_order=True)
+            .to_list()
+        )
         few = tuple(words) if len(words) <= _MANY_WORDS else None
         return Column(values.name, "text", words=few)
     if read.is_temporal() and read != polars.Time:

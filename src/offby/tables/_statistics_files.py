@@ -45,6 +45,7 @@ def read(file: Path, suffix: str, source: str, options: ReadOptions) -> Table:
         column = _labeled(frame[name], labels)
         if column is not None:
             frame = frame.with_columns(column)
+        if column is not None and column.dtype == polars.Enum:
             labeled.append(name)
     notes = []
     if labeled:
@@ -54,7 +55,10 @@ def read(file: Path, suffix: str, source: str, options: ReadOptions) -> Table:
 
 
 def _labeled(column, labels: dict[Any, str]):
-    """The codes as labels in the order of the codes; None if some have no label."""
+    """The codes as labels in the order of the codes; None if some have no label.
+
+    Labels that are numbers name no classes: they are what the codes stand for.
+    """
     import polars
 
     codes = sorted(labels)
@@ -64,4 +68,7 @@ def _labeled(column, labels: dict[Any, str]):
     if len(set(names)) < len(names) or not set(known) <= set(codes):
         return None
     text = column.replace_strict(codes, names, return_dtype=polars.String)
+    numbers = text.cast(polars.Float64, strict=False)
+    if numbers.null_count() == text.null_count():
+        return numbers
     return text.cast(polars.Enum(names)).alias(column.name)

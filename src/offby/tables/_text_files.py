@@ -84,6 +84,7 @@ def scanned(
 def _rules(dialect: Dialect) -> dict:
     return {
         "separator": dialect.separator,
+        "quote_char": dialect.quote,
         "infer_schema": False,
         "null_values": [""],
     }
