@@ -5,7 +5,10 @@ from collections.abc import Sequence
 
 _SCALES = (
     "none very-low low lower medium mid middle moderate high higher very-high severe",
-    "terrible very-poor poor bad fair average okay ok good very-good great excellent",
+    "terrible very-poor poor bad fair medium average okay ok good very-good great "
+    "excellent",
+    "fair good very-good premium ideal",
+    "po fa ta gd ex",
     "unacceptable acceptable good very-good",
     "never almost-never rarely seldom occasionally sometimes often usually "
     "almost-always always",
@@ -17,7 +20,8 @@ _SCALES = (
     "strongly-agree",
     "very-dissatisfied dissatisfied somewhat-dissatisfied neutral somewhat-satisfied "
     "satisfied very-satisfied",
-    "very-unlikely unlikely neutral likely very-likely",
+    "extremely-unlikely very-unlikely unlikely somewhat-unlikely neutral "
+    "somewhat-likely likely very-likely extremely-likely",
     "not-at-all a-little slightly somewhat moderately quite-a-bit very very-much "
     "extremely",
     "very-unimportant unimportant neutral important very-important",
@@ -31,6 +35,10 @@ _SCALES = (
     "primary secondary tertiary",
     "child teenager adult senior",
     "cold cool mild warm hot",
+    "none minimal mild moderate severe very-severe critical",
+    "light moderate heavy very-heavy",
+    "freshman sophomore junior senior graduate",
+    "i ii iii iv v vi vii viii ix x",
     "f e d c b a",
 )
 _NUMBER = re.compile(r"[-+]?\d+(?:[.,]\d+)*")
