@@ -188,6 +188,24 @@ def test_a_date_that_becomes_text_is_refused():
         model.predict(pl.DataFrame({"when": ["2024-01-01"]}))
 
 
+@pytest.mark.parametrize("n_words", [42, 59, 300])
+def test_a_text_that_training_did_not_have_is_not_far_outside(n_words):
+    pytest.importorskip("skrub")
+    rng = np.random.default_rng(0)
+    letters = list("ABCDEFGHIJKLMNOPQRSTUVWXYZ")
+    words = ["".join(rng.choice(letters, 3)) for _ in range(n_words + 200)]
+    rows = rng.choice(words[:n_words], 400) if n_words > 50 else words[:n_words]
+    column = pl.DataFrame({"airport": rows})
+    new = pl.DataFrame({"airport": words[n_words:]})
+    encoder = TextEncoder().fit(column)
+    assert np.abs(encoder.transform(column)).max() <= 3
+    assert np.abs(encoder.transform(new)).max() <= 3
+    # Where words are fewer than directions, those left over say nothing of new ones.
+    spread = encoder.transform(column).std(0)
+    far = np.abs(encoder.transform(new)).mean(0)
+    assert (far[spread < 1e-3] == 0).all()
+
+
 def test_texts_are_the_same_bits_however_many_threads():
     pytest.importorskip("skrub")
     from threadpoolctl import threadpool_limits

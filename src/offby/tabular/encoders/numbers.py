@@ -99,15 +99,14 @@ class PiecewiseLinear(TransformerMixin, BaseEstimator):
         X = _numbers(X)
         missing = np.isnan(X)
         X = np.where(missing, self.center_, X)
-        z = (X - self.center_) / self.scale_
-        squashed = z / np.sqrt(1 + (z / 3) ** 2)
+        z = squashed((X - self.center_) / self.scale_)
         flags = missing[:, self.gaps_]
         codes = [
             _codes(x, knots)
             for x, knots in zip(X.T, self.knots_, strict=True)
             if len(knots)
         ]
-        return np.concatenate([squashed, *codes, flags], 1, dtype=np.float32)
+        return np.concatenate([z, *codes, flags], 1, dtype=np.float32)
 
 
 class PlainNumbers(TransformerMixin, BaseEstimator):
@@ -135,6 +134,15 @@ def _numbers(X) -> np.ndarray:
     # Half of the largest: differences of two must stay finite.
     most = np.finfo(np.float64).max / 2
     return np.clip(X, -most, most)
+
+
+def squashed(z: np.ndarray) -> np.ndarray:
+    """Standardized values kept between -3 and 3, so that no row can be far outside.
+
+    >>> squashed(np.array([0.1, 1.0, 1e6])).round(3)
+    array([0.1  , 0.949, 3.   ])
+    """
+    return z / np.sqrt(1 + (z / 3) ** 2)
 
 
 def _known(column: np.ndarray, sample_weight: np.ndarray | None) -> WeightedSample:

@@ -1,5 +1,6 @@
 """Text of a table as numbers: pieces of its words, reduced to few directions."""
 
+import warnings
 from importlib.util import find_spec
 
 import narwhals as nw
@@ -10,18 +11,25 @@ from sklearn.utils.validation import check_is_fitted
 from threadpoolctl import threadpool_limits
 
 from offby.tabular.encoders.frames import is_empty
+from offby.tabular.encoders.numbers import squashed
 
 MANY = 40
 """A column of so many different strings is text; skrub draws the line there too."""
+
+
+_LEAST = 1e-3
+"""Share of the largest scale below which a direction is rounding errors and says 0: a
+column of 45 different texts has 45 directions, and along a 46th a new text would lie a
+million deviations away."""
 
 
 class TextEncoder(TransformerMixin, BaseEstimator):
     """Columns of text as the main directions of their pieces of 3 and 4 letters.
 
     Frequencies of the pieces (TF-IDF), then a singular value decomposition, both by
-    skrub's `StringEncoder`; each direction is scaled to a variance of one. A gap is an
-    empty text. Weights of rows enter the scales but not the directions, since skrub
-    takes none.
+    skrub's `StringEncoder`; each direction is scaled to a variance of one, and squashed
+    to stay between -3 and 3, as numbers are. A gap is an empty text. Weights of rows
+    enter the scales but not the directions, since skrub takes none.
 
     Args:
         n_components: Directions per column, at most.
@@ -43,11 +51,14 @@ class TextEncoder(TransformerMixin, BaseEstimator):
         with threadpool_limits(1):
             for column in nw.from_native(X, eager_only=True).iter_columns():
                 encoder = StringEncoder(self.n_components, random_state=0)
-                found = _numbers(encoder.fit_transform(_strings(column)))
+                with warnings.catch_warnings():
+                    # So few rows have so few directions: nothing is amiss.
+                    warnings.filterwarnings("ignore", message="The matrix shape is")
+                    found = _numbers(encoder.fit_transform(_strings(column)))
                 self.encoders_.append(encoder)
-                self.scales_.append(
-                    StandardScaler().fit(found, sample_weight=sample_weight)
-                )
+                scale = StandardScaler().fit(found, sample_weight=sample_weight)
+                scale.scale_[scale.scale_ < _LEAST * scale.scale_.max()] = np.inf
+                self.scales_.append(scale)
         widths = [scale.n_features_in_ for scale in self.scales_]
         self.column_of_ = np.repeat(np.arange(len(widths)), widths)
         return self
@@ -57,7 +68,7 @@ class TextEncoder(TransformerMixin, BaseEstimator):
         check_is_fitted(self)
         columns = nw.from_native(X, eager_only=True).iter_columns()
         parts = [
-            np.asarray(scale.transform(_numbers(encoder.transform(_strings(column)))))
+            squashed(scale.transform(_numbers(encoder.transform(_strings(column)))))
             for column, encoder, scale in zip(
                 columns, self.encoders_, self.scales_, strict=True
             )
