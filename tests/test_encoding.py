@@ -4,6 +4,7 @@ import datetime
 import sys
 from typing import Any
 
+import narwhals as nw
 import numpy as np
 import pandas as pd
 import polars as pl
@@ -11,6 +12,7 @@ import pytest
 
 from offby.tabular import BinnedRegressor, OrdinalClassifier
 from offby.tabular.encoders.dates import DateEncoder
+from offby.tabular.encoders.frames import matrix_of, numbers_of
 from offby.tabular.encoders.table import TableEncoder
 from offby.tabular.encoders.text import TextEncoder
 
@@ -186,6 +188,31 @@ def test_a_date_that_becomes_text_is_refused():
     )
     with pytest.raises(ValueError, match="'when' must hold dates, as in training, got"):
         model.predict(pl.DataFrame({"when": ["2024-01-01"]}))
+
+
+FRAMES = {
+    "polars": pl.DataFrame,
+    "pandas": pd.DataFrame,
+    "pandas nullable": lambda columns: pd.DataFrame(columns).astype("Float64"),
+}
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("kind", FRAMES)
+def test_numbers_are_the_same_at_once_and_column_by_column(kind, dtype):
+    values = np.random.default_rng(0).normal(size=(30, 4)).astype(dtype)
+    values[3, 0] = np.inf
+    gaps = np.arange(30) % 7 == 2
+    columns = {f"x{k}": values[:, k].copy() for k in range(4)}
+    columns["x1"][gaps] = np.nan
+    frame = nw.from_native(FRAMES[kind](columns), eager_only=True)
+    each = np.stack([numbers_of(column) for column in frame.iter_columns()], 1)
+    at_once = matrix_of(frame)
+    assert at_once.dtype == np.float64
+    np.testing.assert_array_equal(at_once, each)
+    assert np.isnan(at_once[gaps, 1]).all()
+    mixed = nw.from_native(frame.with_columns(whole=nw.lit(3)).to_native())
+    np.testing.assert_array_equal(matrix_of(mixed)[:, :4], each)
 
 
 @pytest.mark.parametrize("n_words", [42, 59, 300])

@@ -52,6 +52,18 @@ def test_each_column_says_how_it_was_read(found):
     assert by_name["tells"].used
 
 
+def test_of_very_many_columns_none_is_shuffled_and_the_reader_is_told(monkeypatch):
+    monkeypatch.setattr(findings, "_MOST_COLUMNS", 2)
+    X, y = table(60)
+    settings = Settings(max_iter=2, hidden_layer_sizes=(4,))
+    wide = compare(
+        X, y, losses=["ce"], folds=2, seeds=1, settings=settings, references=False
+    )
+    assert wide.importances == ()
+    assert any("was not measured, because there are 3" in n for n in wide.data.notes)
+    assert "Which columns matter was not measured" in report.render(wide)
+
+
 def test_columns_of_an_array_have_places_for_names():
     columns = columns_of(np.array([[1.0, np.nan], [2.0, 3.0], [2.0, 3.0]]), {})
     assert [(c.name, c.distinct, c.missing) for c in columns] == [

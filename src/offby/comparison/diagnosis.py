@@ -56,7 +56,7 @@ class Diagnosis:
     regions: tuple[Region, ...]
     coverage: tuple[Coverage, ...]
     notes: tuple[str, ...]
-    """A sentence for each part that could not be computed."""
+    """A sentence for each part that could not be computed, or was left out."""
 
 
 @dataclass(frozen=True)
@@ -133,7 +133,7 @@ def diagnosed(
             (),
         ),
         coverage=_of_each(attempts, "Coverage", problem, cumulative, findings.coverage),
-        notes=tuple(attempts.notes),
+        notes=(*attempts.notes, *findings.left_out(names)),
     )
 
 

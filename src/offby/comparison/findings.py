@@ -25,6 +25,8 @@ _MOST_GROUPS = 20
 _MOST_CELLS = 40_000
 """Rows times columns of a fold that are shuffled: enough for a share of the score."""
 _LEAST_ROWS = 100
+_MOST_COLUMNS = 300
+"""With more columns, to shuffle each takes longer than all of the training."""
 
 
 def coverage(problem: Problem, name: str, fits: Sequence[Fit]) -> tuple[Coverage, ...]:
@@ -82,6 +84,8 @@ def importances(
 ) -> tuple[Importance, ...]:
     """How much worse the held-out forecasts get when one column is shuffled.
 
+    Nothing if there are very many columns (`left_out` says so).
+
     Args:
         problem: The data and their folds.
         design: Of the networks.
@@ -92,12 +96,24 @@ def importances(
     References:
         Breiman (2001), Random forests, Machine Learning 45.
     """
+    if len(columns) > _MOST_COLUMNS:
+        return ()
     by_fold = np.array([_increases(*pair, design) for pair in _first(problem, fits)])
     found = [
         Importance(name, column, *map(float, (each.mean(), each.min(), each.max())))
         for column, each in zip(columns, by_fold.T, strict=True)
     ]
     return tuple(sorted(found, key=lambda one: -one.increase))
+
+
+def left_out(columns: Sequence[str]) -> tuple[str, ...]:
+    """What was not measured, for the reader."""
+    if len(columns) <= _MOST_COLUMNS:
+        return ()
+    return (
+        f"Which columns matter was not measured, because there are {len(columns):,}: "
+        f"up to {_MOST_COLUMNS} are shuffled, one after the other.",
+    )
 
 
 def _increases(fold: Fold, fit: Fit, design: Design) -> list[float]:

@@ -112,6 +112,20 @@ def rows_of(X, rows: slice | np.ndarray) -> Any:
     return nw.from_native(X, eager_only=True)[rows].to_native()
 
 
+def matrix_of(frame: nw.DataFrame) -> np.ndarray:
+    """The numbers of all columns, rows x columns; gaps are NaN.
+
+    Raises:
+        ValueError: If a column holds something else.
+    """
+    if all(dtype.is_float() for dtype in frame.schema.values()):
+        # At once: column by column, a table of 2,000 columns takes seconds each time.
+        values = frame.to_numpy()
+        if values.dtype.kind == "f":
+            return values.astype(np.float64)
+    return np.stack([numbers_of(column) for column in frame.iter_columns()], 1)
+
+
 def _plain(column: nw.Series) -> nw.Series:
     """A column of Python objects as one of numbers or dates, if it holds those."""
     if is_empty(column):

@@ -10,7 +10,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from sklearn.utils.validation import check_is_fitted
 
-from offby.tabular.encoders.frames import is_frame, is_number, numbers_of
+from offby.tabular.encoders.frames import is_frame, is_number, matrix_of
 from offby.weighted import WeightedSample
 
 
@@ -128,8 +128,7 @@ class PlainNumbers(TransformerMixin, BaseEstimator):
 
 def _numbers(X) -> np.ndarray:
     if is_frame(X):
-        frame = nw.from_native(X, eager_only=True)
-        X = np.stack([numbers_of(column) for column in frame.iter_columns()], 1)
+        X = matrix_of(nw.from_native(X, eager_only=True))
     X = np.asarray(X, dtype=np.float64)
     # Half of the largest: differences of two must stay finite.
     most = np.finfo(np.float64).max / 2
