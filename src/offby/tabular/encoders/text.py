@@ -57,7 +57,9 @@ class TextEncoder(TransformerMixin, BaseEstimator):
                     found = _numbers(encoder.fit_transform(_strings(column)))
                 self.encoders_.append(encoder)
                 scale = StandardScaler().fit(found, sample_weight=sample_weight)
-                scale.scale_[scale.scale_ < _LEAST * scale.scale_.max()] = np.inf
+                spread = np.asarray(scale.scale_)
+                noise = spread < _LEAST * spread.max()
+                scale.scale_ = np.where(noise, np.inf, spread)
                 self.scales_.append(scale)
         widths = [scale.n_features_in_ for scale in self.scales_]
         self.column_of_ = np.repeat(np.arange(len(widths)), widths)
