@@ -1,4 +1,4 @@
-.PHONY: demo test test-oldest torch-suite laws mutants lint docs wheel bench reports evidence evidence-pages page clean
+.PHONY: demo test test-oldest torch-suite laws mutants jupyter lint docs wheel bench reports evidence evidence-pages page clean
 
 # The lock holds the build backend too: nothing is fetched beside what it names.
 # The editable install compiles the kernels too.
@@ -41,6 +41,19 @@ torch-suite: .venv/stamp
 # Nightly: each law of Hypothesis with 200 new examples; CI takes the same 15 each time.
 laws: .venv/stamp
 	.venv/bin/python -m pytest -m hypothesis --hypothesis-profile nightly tests
+
+# The explainer as a widget, in JupyterLab and Chromium. JupyterLab is 200 MB: it lies in
+# a folder of its own, beside the lock.
+jupyter: .venv/stamp build/jupyter/stamp
+	PYTHONPATH=$(CURDIR)/build/jupyter JUPYTERLAB_DIR=$(CURDIR)/build/jupyter/share/jupyter/lab \
+	JUPYTER_PATH=$(CURDIR)/build/jupyter/share/jupyter:$(CURDIR)/.venv/share/jupyter \
+		.venv/bin/python -m pytest tests/integrations/test_widget_in_jupyterlab.py
+
+build/jupyter/stamp: requirements.lock
+	rm -rf build/jupyter
+	.venv/bin/python -m pip install -q --target build/jupyter -c requirements.lock \
+		"jupyterlab>=4.4" "ipykernel>=6.29"
+	touch $@
 
 # Single changes of the source that no test notices; a sample takes about an hour.
 mutants: .venv/stamp

@@ -54,6 +54,19 @@ def test_prediction_sets(benchmark):
     assert 45 < survey["APS of MAPIE"]["with holes, %"] < 50
 
 
+def test_scoring_bench(benchmark):
+    pytest.importorskip("pandas")
+    found, text = measured("scoring_bench"), page("integrations")
+    script = benchmark("scoring_bench")
+    assert list(found["scores"]) == list(script.SETS)
+    assert script.table(found) in text
+    for names in (
+        script.WHOLE,
+        [each for each in script.SETS if each not in script.WHOLE],
+    ):
+        assert script.means(found, names) in text
+
+
 @pytest.mark.parametrize(
     ("study", "where"),
     [
