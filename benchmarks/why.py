@@ -7,7 +7,9 @@ ones, whose truth is known, and five public tables. Of each it takes what `compa
 tell its user about the data, and what the losses gained over cross-entropy. Writes
 docs/why.json, the tables of docs/why.md, and src/offby/comparison/why.json, from which
 `compare` quotes. Takes about 13 minutes on one core; with "tell", only what is made of
-the measurements is made again.
+the measurements is made again. What is measured lies in build/why.json until all of it
+is there, so a run that was cut off goes on where it was; delete that file after a change
+of what is measured.
 """
 
 import json
@@ -35,6 +37,7 @@ from offby.losses.registry import parse
 DESIGN = Design("perceptron")
 HOME = Path(__file__).parents[1]
 OUT = HOME / "docs" / "why.json"
+PART = HOME / "build" / "why.json"
 PACKAGED = HOME / "src" / "offby" / "comparison" / "why.json"
 
 
@@ -94,19 +97,38 @@ def _means(rows: list[dict]) -> dict:
 
 def main() -> None:
     torch.set_num_threads(1)
-    begun = time.process_time()
-    found = []
-    for source, batches in (("drawn", drawn_cells()), ("real", real_cells())):
-        for batch in batches:
-            found += [{"source": source, **row} for row in measure(batch)]
-            print(
-                f"{source} {batch[0].kind} {batch[0].n_learned} rows, "
-                f"{batch[0].n_bins or len(batch[0].positions)} bins: "
-                f"{time.process_time() - begun:.0f} s",
-                flush=True,
-            )
-    OUT.write_text(json.dumps(_rounded(found), indent=1) + "\n")
+    batches = {
+        f"{source} {batch[0].kind} {batch[0].name if source == 'real' else ''} "
+        f"{batch[0].n_learned} rows, {batch[0].n_bins} bins": (source, batch)
+        for source, some in (("drawn", drawn_cells()), ("real", real_cells()))
+        for batch in some
+    }
+    found = measured(batches, PART)
+    OUT.write_text(json.dumps(found, indent=1) + "\n")
+    PART.unlink()
     tell()
+
+
+def measured(batches: dict[str, tuple[str, list[Cell]]], kept: Path) -> list[dict]:
+    """Rows of all batches; those that the file has are not measured again."""
+    kept.parent.mkdir(exist_ok=True)
+    known = json.loads(kept.read_text()) if kept.exists() else {}
+    for title, (source, batch) in batches.items():
+        if title in known:
+            continue
+        begun = time.process_time()
+        rows = [{"source": source, **row} for row in measure(batch)]
+        known[title] = {"cpu_seconds": time.process_time() - begun, "rows": rows}
+        # A run may be cut off while it writes.
+        whole = kept.with_suffix(".new")
+        whole.write_text(json.dumps(_rounded(known)))
+        whole.replace(kept)
+        print(f"{title}: {known[title]['cpu_seconds']:.0f} CPU s", flush=True)
+    return [
+        row | {"cpu_seconds": known[title]["cpu_seconds"] / len(known[title]["rows"])}
+        for title in batches
+        for row in known[title]["rows"]
+    ]
 
 
 def tell() -> None:
