@@ -1,4 +1,4 @@
-.PHONY: demo test test-oldest torch-suite laws mutants jupyter lint docs wheel bench reports evidence evidence-pages page clean
+.PHONY: demo test test-oldest torch-suite laws mutants jupyter lint docs wheel bench reports evidence evidence-list evidence-pages page clean
 
 # The lock holds the build backend too: nothing is fetched beside what it names.
 # The editable install compiles the kernels too.
@@ -87,29 +87,19 @@ bench: .venv/stamp
 reports: .venv/stamp
 	.venv/bin/python benchmarks/reports.py $(if $(DATA),--data $(DATA)) $(CASES)
 
-# The evidence of docs/estimators.md, boosted.md, choosing.md and atlas.md: hours on one
-# core. What a JSON file of docs/ has already is not measured again, so it may be stopped
-# and continued. DATA=FOLDER holds the tables; rivals come with the extra "rivals".
-FOLDS = 5
+# All measurements of docs/, hours on one core; docs/evidence.md lists them. What is
+# there is not measured again, so it may be stopped and continued. DATA=FOLDER holds the
+# tables, PARTS="atlas why" makes these only; rivals come with the extra "rivals".
 evidence: .venv/stamp
 	@test -n "$(DATA)" || { echo "make evidence needs DATA=FOLDER with the tables"; exit 2; }
-	.venv/bin/python benchmarks/rivals.py $(DATA) classes
-	.venv/bin/python benchmarks/rivals.py $(DATA) numbers
-	.venv/bin/python benchmarks/boosted.py $(DATA) classes $(FOLDS)
-	.venv/bin/python benchmarks/boosted.py $(DATA) numbers $(FOLDS)
-	for part in uci losses bins time; do \
-		.venv/bin/python benchmarks/estimators.py $(DATA) $$part || exit 1; done
-	.venv/bin/python benchmarks/decide.py $(DATA)
-	.venv/bin/python benchmarks/choosing.py $(DATA)
-	.venv/bin/python benchmarks/atlas.py $(DATA)
-	$(MAKE) evidence-pages
+	.venv/bin/python benchmarks/evidence.py $(DATA) $(PARTS)
 
-# Their tables, of what is measured already.
+evidence-list: .venv/stamp
+	@.venv/bin/python benchmarks/evidence.py --list
+
+# The tables of all pages, of what is measured already.
 evidence-pages: .venv/stamp
-	.venv/bin/python benchmarks/boosted.py table
-	.venv/bin/python benchmarks/estimators_page.py
-	.venv/bin/python benchmarks/choosing.py table
-	.venv/bin/python benchmarks/atlas.py page
+	.venv/bin/python benchmarks/evidence.py pages
 
 # Needed after a change in web/ only: the built page is committed.
 page:

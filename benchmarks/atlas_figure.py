@@ -11,10 +11,11 @@ from pathlib import Path
 import altair as alt
 import polars as pl
 import vl_convert
-from atlas import KINDS, LOSSES, MODELS
+from atlas import LOSSES
+from atlas_problems import BEYOND, KINDS, MODELS, sized
 
 PAGE = Path(__file__).parents[1] / "docs" / "atlas-figure.html"
-PROBLEM = ["set", "kind", "rows", "bins", "noise", "model"]
+PROBLEM = ["set", "kind", "rows", "bins", "noise", "edge_noise", "model"]
 WORST = 20
 """Values from here on look alike."""
 STEP = 52
@@ -42,7 +43,7 @@ INTRODUCTION = (
     "Each cell is a data set and a loss: how much worse the loss is there than the "
     "best of all losses that the same model learned by, on the same rows. The bars are "
     "means over the sets. Choose the kind of target, the model and what is measured; "
-    '"all" takes the mean over the problems of a set. Point at a cell for its number.'
+    '"any" takes the mean over the problems of a set. Point at a cell for its number.'
 )
 STYLE = """
 body{font:16px/1.5 system-ui,sans-serif;margin:1rem auto;max-width:60rem;padding:0 1rem;
@@ -62,7 +63,7 @@ def values(rows: pl.DataFrame) -> list[dict]:
     made = [
         found.over(PROBLEM).round(2).alias(key) for key, (_, found) in MEASURES.items()
     ]
-    return rows.select(*PROBLEM, "loss", *made).to_dicts()
+    return sized(rows.select(*PROBLEM, "loss", *made)).to_dicts()
 
 
 def chart(rows: pl.DataFrame) -> alt.VConcatChart:
@@ -73,6 +74,7 @@ def chart(rows: pl.DataFrame) -> alt.VConcatChart:
         _choice("rows", "rows to learn from", every(rows, "rows")),
         _choice("bins", "bins or classes", every(rows, "bins")),
         _choice("noise", "noise of the labels", every(rows, "noise")),
+        _choice("edge_noise", "noise at the edges", every(rows, "edge_noise")),
         alt.param(
             name="measure",
             value="score",
@@ -92,6 +94,7 @@ def chart(rows: pl.DataFrame) -> alt.VConcatChart:
             " && (rows == null || datum.rows == rows)"
             " && (bins == null || datum.bins == bins)"
             " && (noise == null || datum.noise == noise)"
+            " && (edge_noise == null || datum.edge_noise == edge_noise)"
         )
     )
     order = list(dict.fromkeys(loss for losses in LOSSES.values() for loss in losses))
@@ -130,12 +133,13 @@ def chart(rows: pl.DataFrame) -> alt.VConcatChart:
 
 def every(rows: pl.DataFrame, column: str) -> list:
     """The values of a column; None, first, is for a mean over all of them."""
-    return [None, *rows[column].unique().sort()]
+    return [None, *sized(rows)[column].unique().sort()]
 
 
 def _choice(column: str, name: str, options: Sequence) -> alt.Parameter:
     """A list to choose from; it begins with the first."""
-    labels = ["all" if option is None else f"{option}" for option in options]
+    names = {None: "any", BEYOND: "all there are"}
+    labels = [names.get(option, f"{option}") for option in options]
     bound = alt.binding_select(options=list(options), labels=labels, name=f"{name}: ")
     return alt.param(name=column, value=options[0], bind=bound)
 

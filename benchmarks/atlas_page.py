@@ -9,8 +9,11 @@ from pathlib import Path
 
 import numpy as np
 import polars as pl
-from atlas import LOSSES, MODELS, known_rows
+from atlas import LOSSES, known_rows
+from atlas_cost import CORES, SETS, cost
 from atlas_figure import write_figure
+from atlas_problems import MODELS
+from atlas_settings import Regrets, bold_least, by_setting, measured
 from sections import between
 from sklearn.tree import DecisionTreeRegressor, export_text
 
@@ -20,7 +23,7 @@ CHOSEN = ("<!-- atlas: benchmarks/atlas.py page -->", "<!-- end of the atlas -->
 MARKERS = ("<!-- results: benchmarks/atlas.py page -->", "<!-- end of results -->")
 SCORE = {"classes": "rps", "numbers": "crps"}
 TITLES = {"classes": "Ordered classes, RPS", "numbers": "Numbers in bins, CRPS"}
-PROBLEM = ["set", "kind", "rows", "bins", "noise", "model"]
+PROBLEM = ["set", "kind", "rows", "bins", "noise", "edge_noise", "model"]
 FEATURES = (
     "rows",
     "bins",
@@ -33,8 +36,6 @@ FEATURES = (
     "is perceptron",
 )
 DRAWS = 1_000
-Regrets = pl.DataFrame
-"""A row for each problem: its keys, its features, and the regret of each loss in %."""
 
 
 def regrets(rows: pl.DataFrame, kind: str) -> Regrets:
@@ -86,41 +87,11 @@ def by_model(found: Regrets, kind: str) -> list[str]:
         for place in range(len(models))
     ]
     for loss, row in means.items():
-        cells = [_cell(value, best) for value, best in zip(row, least, strict=True)]
+        cells = [
+            bold_least(value, best) for value, best in zip(row, least, strict=True)
+        ]
         lines.append(f"| {loss} | {' | '.join(cells)} |")
     return lines
-
-
-def by_setting(found: Regrets, kind: str) -> list[str]:
-    """Mean regret under each model by rows, bins and noise."""
-    tables = [
-        _of_model(found.filter(pl.col("model") == model), model, kind)
-        for model in MODELS
-        if model in found["model"]
-    ]
-    return [line for table in tables for line in (*table, "")][:-1]
-
-
-def _of_model(some: Regrets, model: str, kind: str) -> list[str]:
-    losses = [
-        loss
-        for loss in LOSSES[kind]
-        if loss in some.columns and some[loss].null_count() == 0
-    ]
-    lines = [f"| {model} | {' | '.join(losses)} |", "|---" * (len(losses) + 1) + "|"]
-    for name in ("rows", "noise", *(["bins"] if kind == "numbers" else [])):
-        for value in sorted(some[name].unique()):
-            part = some.filter(pl.col(name) == value)
-            row = [part[loss].mean() for loss in losses]
-            cells = " | ".join(_cell(mean, min(row)) for mean in row)
-            lines.append(f"| {name} {value:g} ({part.height}) | {cells} |")
-    return lines
-
-
-def _cell(value: float | None, least: float) -> str:
-    if value is None:
-        return "–"
-    return f"**{value:.2f}**" if value == least else f"{value:.2f}"
 
 
 def chosen_by_trees(found: Regrets, losses: list[str]) -> np.ndarray:
@@ -252,9 +223,9 @@ def parts(rows: pl.DataFrame) -> list[str]:
     lines = [
         "## Results",
         "",
-        f"{rows.select(PROBLEM).n_unique()} problems (set, rows, bins, noise, model), "
-        f"{rows.height} pairs of a problem and a loss, {n_fits} fits, {seconds:.0f} "
-        "CPU seconds of fits on one thread.",
+        f"{rows.select(PROBLEM).n_unique()} problems (set, rows, bins, noise, edge "
+        f"noise, model), {rows.height} pairs of a problem and a loss, {n_fits} fits, "
+        f"{seconds:.0f} CPU seconds of fits on one thread.",
         "",
     ]
     by_kind: tuple[Callable[[Regrets, str], list[str]], ...] = (
@@ -262,6 +233,7 @@ def parts(rows: pl.DataFrame) -> list[str]:
         by_setting,
         policies,
     )
+    lines += ["### What has been measured", "", *measured(rows), ""]
     for kind, title in TITLES.items():
         found = regrets(rows, kind)
         if not found.height:
@@ -270,7 +242,9 @@ def parts(rows: pl.DataFrame) -> list[str]:
         for each in by_kind:
             lines += [*each(found, kind), ""]
         lines += ["```text", drawn_tree(found, kind), "```", ""]
-    return [*lines, "### Coverage", "", *covered(rows)]
+    lines += ["### Coverage", "", *covered(rows), ""]
+    title = f"### What {SETS:,} sets would take on {CORES} cores"
+    return [*lines, title, "", *cost(rows)]
 
 
 def made(page: str) -> str:

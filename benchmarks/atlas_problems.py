@@ -166,3 +166,9 @@ def table(kind: str, name: str, data: str) -> tuple[pl.DataFrame, np.ndarray]:
     """Columns and target; classes as their places."""
     X, y = read(kind, name, data)
     return X, np.unique(y, return_inverse=True)[1] if kind == "classes" else y
+
+
+def sized(rows: pl.DataFrame) -> pl.DataFrame:
+    """Rows of the atlas, in which "all" is one number of rows, though sets differ."""
+    size = pl.when(pl.col("rows") < BEYOND).then("rows").otherwise(pl.lit(BEYOND))
+    return rows.with_columns(size.alias("rows"))

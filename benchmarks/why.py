@@ -8,8 +8,8 @@ tell its user about the data, and what the losses gained over cross-entropy. Wri
 docs/why.json, the tables of docs/why.md, and src/offby/comparison/why.json, from which
 `compare` quotes. Takes about 13 minutes on one core; with "tell", only what is made of
 the measurements is made again. What is measured lies in build/why.json until all of it
-is there, so a run that was cut off goes on where it was; delete that file after a change
-of what is measured.
+is there, so a run that was cut off goes on where it was; delete that file after a
+change of what is measured.
 """
 
 import json
@@ -24,8 +24,9 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+from sections import with_tables
 from why_problems import Cell, drawn_cells, real_cells
-from why_summary import LOSSES, METRICS, bands_table, ranks_table, summary
+from why_summary import LOSSES, bands_table, ranks_table, summary
 
 from offby.comparison.fits import Fit, fit_loss
 from offby.comparison.networks import Design
@@ -38,6 +39,7 @@ DESIGN = Design("perceptron")
 HOME = Path(__file__).parents[1]
 OUT = HOME / "docs" / "why.json"
 PART = HOME / "build" / "why.json"
+PAGE = HOME / "docs" / "why.md"
 PACKAGED = HOME / "src" / "offby" / "comparison" / "why.json"
 
 
@@ -132,17 +134,20 @@ def measured(batches: dict[str, tuple[str, list[Cell]]], kept: Path) -> list[dic
 
 
 def tell() -> None:
-    """Write and print what is made of the measurements."""
+    """Write what is made of the measurements."""
     found = summary(json.loads(OUT.read_text()))
     PACKAGED.write_text(json.dumps(found, indent=1) + "\n")
-    for kind, metrics in METRICS.items():
-        for metric in metrics:
-            print(f"\n{kind}, {metric}\n")
-            print(
-                ranks_table(found, kind, metric),
-                bands_table(found, kind, metric),
-                sep="\n\n",
-            )
+    PAGE.write_text(made(PAGE.read_text(encoding="utf-8"), found), encoding="utf-8")
+
+
+def made(page: str, found: dict) -> str:
+    """The page with its tables made anew."""
+
+    def table(name: str) -> str:
+        which, kind, metric = name.split(", ")
+        return {"ranks": ranks_table, "bands": bands_table}[which](found, kind, metric)
+
+    return with_tables(page, table)
 
 
 def _rounded(value):

@@ -6,6 +6,8 @@ from itertools import product
 import numpy as np
 from scipy import stats
 
+from offby.comparison.why import tells
+
 LOSSES = ("emd2", "ce+emd2", "cce")
 FACTORS = {
     "far": "far errors under ce",
@@ -36,6 +38,7 @@ def summary(cells: Sequence[dict]) -> dict:
             continue  # bins of equal count are never uneven, but for ties
         edges = [_short(edge) for edge in np.quantile(values, (1 / 3, 2 / 3))]
         sets = np.unique([cell["name"] for cell in some], return_inverse=True)[1]
+        families = np.array([family(cell["name"]) for cell in some])
         for loss, metric in product(LOSSES, METRICS[kind]):
             gains = np.array([gain(cell, loss, metric) for cell in some])
             rank, low, high = rank_correlation(values, gains, sets)
@@ -46,6 +49,7 @@ def summary(cells: Sequence[dict]) -> dict:
                     "loss": loss,
                     "metric": metric,
                     "rank_correlation": [_short(v) for v in (rank, low, high)],
+                    "left_out": left_out(values, gains, families),
                     "edges": edges,
                     "bands": [
                         band(gains[np.searchsorted(edges, values) == place])
@@ -72,6 +76,33 @@ def rank_correlation(x, y, sets) -> tuple[float, float, float]:
     )
 
 
+def family(name: str) -> str:
+    """What problems have in common that are no news to each other.
+
+    >>> family("two peaks, noise 0.4, even classes"), family("abalone rings")
+    ('two peaks', 'abalone')
+    """
+    kind, _, rest = name.partition(", ")
+    return kind if rest else name.partition(" ")[0]
+
+
+def left_out(x, y, families: np.ndarray) -> tuple[int, int]:
+    """In how many families the correlation has the sign that all others foretell.
+
+    And of how many: those in which the factor and the gain both differ.
+    """
+    agrees = []
+    for name in np.unique(families):
+        away = families == name
+        if min(len(np.unique(x[away])), len(np.unique(y[away]))) > 1:
+            here, elsewhere = (
+                float(stats.spearmanr(x[rows], y[rows]).statistic)
+                for rows in (away, ~away)
+            )
+            agrees.append(here * elsewhere > 0)
+    return sum(agrees), len(agrees)
+
+
 def band(gains: np.ndarray) -> dict:
     """Quartiles of the gains of some problems, and how many gained."""
     low, median, high = np.quantile(gains, (0.25, 0.5, 0.75), method="nearest")
@@ -89,7 +120,10 @@ def _short(value: float) -> float:
 
 
 def ranks_table(found: dict, kind: str, metric: str) -> str:
-    """Rank correlations in Markdown; those that differ from zero in bold."""
+    """Rank correlations in Markdown; in bold those that tell the gain.
+
+    These differ from zero, and have their sign where a family is left out, too.
+    """
     lines = [f"| factor | {' | '.join(LOSSES)} |", f"|---|{'---|' * len(LOSSES)}"]
     for factor, title in FACTORS.items():
         cells = []
@@ -97,8 +131,9 @@ def ranks_table(found: dict, kind: str, metric: str) -> str:
             for each in _chosen(found, kind, factor, loss, metric):
                 rank, low, high = each["rank_correlation"]
                 text = f"{rank:+.2f}"
-                text = f"**{text}**" if low * high > 0 else text
-                cells.append(f"{text} ({low:+.2f} to {high:+.2f})")
+                text = f"**{text}**" if tells(each) else text
+                same, of = each["left_out"]
+                cells.append(f"{text} ({low:+.2f} to {high:+.2f}), {same} of {of}")
         if cells:
             lines.append(f"| {title} | {' | '.join(cells)} |")
     return "\n".join(lines)

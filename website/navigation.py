@@ -42,6 +42,7 @@ SECTIONS: dict[str, list[str]] = {
         "grids.md",
         "scale.md",
         "kernels.md",
+        "evidence.md",
     ],
     "Reports": ["reports/README.md", "reports/read/*.md"],
     "Theory": ["maths/README.md", "maths/*.md"],
