@@ -12,16 +12,16 @@ from pathlib import Path
 import numpy as np
 from boosted import (
     ENSEMBLE,
-    INTERVALS,
     MODELS,
     NETWORK,
     OTHER_NETWORKS,
     OURS,
     TREES,
-    Scores,
     known_folds,
     sets_of,
 )
+from boosted_coverage import coverage, verdict
+from boosted_scores import Cells, common, mean
 from ranks import Ranks, draw
 from scipy.stats import gmean
 from sections import between
@@ -34,10 +34,6 @@ MARKERS = (
 )
 SCORES = {"classes": "RPS", "numbers": "CRPS"}
 BASE = "LightGBM"
-SLACK = 0.02
-"""How far off the coverage of an interval may be."""
-Cells = dict[str, dict[str, Scores]]
-"""Model -> fold -> scores."""
 
 
 def rivals(kind: str) -> list[str]:
@@ -59,18 +55,6 @@ def boosting(kind: str) -> list[str]:
         if name not in OTHER_NETWORKS
         and all(set(cells.get(BASE, {})) <= set(cells.get(name, {})) for cells in every)
     ]
-
-
-def common(cells: Cells, models: Sequence[str]) -> list[str]:
-    """Numbers of the folds that all of them have run."""
-    found = [set(cells.get(model, {})) for model in models]
-    return sorted(set.intersection(*found)) if found else []
-
-
-def mean(cells: Cells, model: str, score: str, folds: Sequence[str]) -> float | None:
-    """Over these folds; None where the model has no such score in one of them."""
-    values = [cells.get(model, {}).get(fold, {}).get(score) for fold in folds]
-    return float(np.mean(values)) if values and None not in values else None
 
 
 def table(
@@ -161,30 +145,6 @@ def _range(n_folds: Sequence[int]) -> str:
     return f"{low} to {high} folds"
 
 
-def coverage(kind: str) -> list[str]:
-    """How many sets have intervals that hold about as often as they say."""
-    names = list(INTERVALS)
-    if kind == "numbers":
-        names += [name.replace("coverage", "conformal") for name in INTERVALS]
-    lines = []
-    for model in OURS:
-        texts = []
-        for name in names:
-            level = INTERVALS[name.replace("conformal", "coverage")]
-            shares = [
-                mean(cells, model, name, common(cells, [model]))
-                for cells in known_folds().get(kind, {}).values()
-            ]
-            near = [abs(s - level) <= SLACK for s in shares if s is not None]
-            kind_of = ", conformal" if name.startswith("conformal") else ""
-            texts.append(f"{level:.0%}{kind_of} {sum(near)} of {len(near)}")
-        lines.append(
-            f"- Sets on which intervals of {model} hold within {100 * SLACK:.0f} "
-            f"points of what they say: {'; '.join(texts)}."
-        )
-    return lines
-
-
 def ranks(kind: str) -> Ranks | None:
     """Of all models that have run all folds of every set; None if these are few."""
     cells_of = list(known_folds().get(kind, {}).values())
@@ -226,7 +186,7 @@ def parts(kind: str) -> list[str]:
             lines += [*table(kind, shown, some, first_fold), ""]
     ranked = ranks(kind)
     said = [ranked.sentence(score)] if ranked else []
-    return [*lines, *goals(kind), *said, *coverage(kind), ""]
+    return [*lines, *goals(kind), *said, "", *coverage(kind), ""]
 
 
 def made(page: str) -> str:
@@ -235,6 +195,7 @@ def made(page: str) -> str:
     lines = ["## Results", ""]
     for kind in SCORES:
         lines += parts(kind)
+    lines += [*verdict(), ""]
     lines.append(
         "Made with " + ", ".join(f"{k} {v}" for k, v in made_with.items()) + "."
     )

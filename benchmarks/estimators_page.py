@@ -14,7 +14,7 @@ import before
 import decide
 import rivals
 from boosted import INTERVALS, NETWORK, known_folds
-from boosted_tables import common, mean
+from boosted_scores import common, mean
 from sections import with_tables
 
 DOCS = Path(__file__).parents[1] / "docs"

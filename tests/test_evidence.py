@@ -110,6 +110,16 @@ def test_a_run_goes_on_where_it_was(small):
     assert "by hand: is old" in small.listed()
 
 
+def test_a_missed_goal_of_intervals_is_said(monkeypatch):
+    monkeypatch.syspath_prepend(ROOT / "benchmarks")
+    held = importlib.import_module("boosted_coverage").Held
+    near = {f"set {n}": 0.02 for n in range(9)}
+    assert str(held(near | {"far": -0.5})) == "9 of 10"
+    told = str(held(near | {"far": -0.5, "farther": 0.61}))
+    assert told == "9 of 11, **missed by 1** (up to +61.0 on farther)"
+    assert held(near | {"far": -0.5, "farther": 0.61}).short == 1
+
+
 # The problems of the atlas
 
 
