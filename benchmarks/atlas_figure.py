@@ -50,8 +50,8 @@ body{font:16px/1.5 system-ui,sans-serif;margin:1rem auto;max-width:60rem;padding
 color:#1b1f24;background:#fff}
 h1{font-size:1.4rem}
 .vega-bindings{display:grid;gap:.4rem;margin:1rem 0}
-.vega-bind{display:flex;flex-wrap:wrap;gap:.5rem;align-items:center}
-.vega-bind-name{min-width:9rem}
+.vega-bind label{display:flex;flex-wrap:wrap;gap:.5rem;align-items:center}
+.vega-bind-name{min-width:10rem}
 select{font:inherit;max-width:calc(100vw - 3rem)}
 #figure{overflow-x:auto;width:100%}
 #figure .chart-wrapper{display:flex;flex-direction:column-reverse;align-items:start}
@@ -105,7 +105,7 @@ def chart(rows: pl.DataFrame) -> alt.VConcatChart:
     bars = base.encode(x=x, y=y).mark_bar(color="#9dc3e6")
     bars = bars.properties(width=alt.Step(STEP), height=110)
     numbers = base.mark_text(fontWeight="bold").encode(
-        x=x, y=alt.value(100), text=alt.Text("mean(off):Q", format=".1f")
+        x=x, y=alt.value(10), text=alt.Text("mean(off):Q", format=".1f")
     )
     color = alt.Color("mean(off):Q", title="worse by", legend=BELOW).scale(
         scheme="yelloworangebrown", domain=[0, WORST], clamp=True

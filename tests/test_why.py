@@ -1,6 +1,7 @@
 """What is said of the data is what was studied."""
 
 import json
+from typing import Any
 
 import numpy as np
 import pytest
@@ -26,7 +27,7 @@ def test_page_and_package_tell_what_was_measured():
 
 
 def test_a_run_that_was_cut_off_goes_on(tmp_path, monkeypatch):
-    batches = {name: ("drawn", [name]) for name in ("first", "second", "third")}
+    batches: Any = {name: ("drawn", [name]) for name in ("first", "second", "third")}
     asked = []
 
     def measure(batch):
@@ -106,6 +107,14 @@ def test_a_cell_of_the_study_is_measured():
     assert row["factors"]["imbalance"] > 1.1
     assert set(row["scores"]) == {"ce", *why_summary.LOSSES}
     assert 0 < row["scores"]["cce"]["rps"] < 2
+
+
+def test_a_few_problems_favor_no_loss():
+    band = {"problems": 10, "quartiles": [0.01, 0.02, 0.03]}
+    assert _reasons._favored(band, "emd2") == "emd2"
+    assert _reasons._favored(band | {"problems": 9}, "emd2") == ""
+    below = band | {"quartiles": [-0.03, -0.02, -0.01]}
+    assert _reasons._favored(below, "emd2") == "ce"
 
 
 def found_by(kind, losses, noise=False):

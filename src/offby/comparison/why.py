@@ -19,6 +19,9 @@ from offby.results import NoiseShare, Reason, Score
 _STUDIED = ("ce+emd2", "emd2", "cce")
 """Losses whose gain over ce was studied: the first that is compared is told of."""
 
+_ENOUGH = 10
+"""Problems of a third: with fewer, three of four of them say nothing."""
+
 
 def reasons(
     problem: Problem,
@@ -135,6 +138,8 @@ def _did_not_predict(found: Mapping[str, Any], loss: str) -> str:
 
 def _favored(band: Mapping[str, Any], loss: str) -> str:
     """The loss that did better in three of four problems; nothing if neither did."""
+    if band["problems"] < _ENOUGH:
+        return ""
     low, _, high = band["quartiles"]
     if low > 0:
         return loss
