@@ -58,7 +58,7 @@ def cost(rows: pl.DataFrame) -> list[str]:
         seconds = float(some["seconds"].mean())  # type: ignore[arg-type]
         cpu, wall = hours(seconds)
         lines.append(
-            f"| {name} | {some.height} sets | {seconds:.0f} | {cpu:.0f} | {wall:.1f} |"
+            f"| {name} | {some.height} sets | {seconds:.0f} | {cpu:.0f} | {wall:.2g} |"
         )
     return [
         *lines,

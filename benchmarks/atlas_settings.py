@@ -43,8 +43,8 @@ def _of_model(some: Regrets, model: str, kind: str) -> list[str]:
     some = sized(some)
     for name, chosen in BLOCKS.items():
         block = some.filter(chosen)
-        if name == "rows":
-            block = _of_every_size(block)
+        if name != "bins":  # of which few sets have all
+            block = _of_every_level(block, name)
         levels = sorted(block[name].unique())
         for value in levels if len(levels) > 1 else []:
             part = block.filter(pl.col(name) == value)
@@ -57,10 +57,10 @@ def _of_model(some: Regrets, model: str, kind: str) -> list[str]:
     return lines
 
 
-def _of_every_size(block: Regrets) -> Regrets:
-    """Problems of the sets that have them with every number of rows."""
-    most = block.group_by("set").agg(pl.col("rows").n_unique())
-    every = most.filter(pl.col("rows") == block["rows"].n_unique())["set"]
+def _of_every_level(block: Regrets, name: str) -> Regrets:
+    """Problems of the sets that have them with every value of what is compared."""
+    most = block.group_by("set").agg(pl.col(name).n_unique())
+    every = most.filter(pl.col(name) == block[name].n_unique())["set"]
     return block.filter(pl.col("set").is_in(every.to_list()))
 
 

@@ -204,7 +204,7 @@ def test_a_larger_atlas_is_reckoned_from_the_seconds_of_this_one(monkeypatch):
     assert cpu == pytest.approx(1_000 * 72 * 1.25 / 3600)
     assert wall == pytest.approx(cpu / 90)
     lines = cost.cost(rows)
-    assert lines[2].startswith("| as here | 2 sets | 72 | 25 | 0.3 |")
+    assert lines[2].startswith("| as here | 2 sets | 72 | 25 | 0.28 |")
     assert any("4,000 rows and more" in line and "| 120 |" in line for line in lines)
 
 
