@@ -190,6 +190,14 @@ PARTS = (
         needs=("mapie", "crepes"),
     ),
     Part(
+        "scoring_bench",
+        ("scoring_bench.json",),
+        ("benchmarks/scoring_bench.py DATA docs/scoring_bench.json --folds 2",),
+        ("integrations.md",),
+        minutes=20,
+        by_hand="needs a clone of ScoringBench, which its script names",
+    ),
+    Part(
         "language_models",
         ("language_models.json",),
         ("benchmarks/language_models.py docs/language_models.json",),
