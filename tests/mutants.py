@@ -2,6 +2,7 @@
 
     python tests/mutants.py                    a sample of every file in TESTS
     python tests/mutants.py losses --each 20   20 mutations of each file of one folder
+    python tests/mutants.py losses --total 20  20 mutations of the whole folder
     python tests/mutants.py --minutes 30       what can be tested in half an hour
     python tests/mutants.py decode --out docs/mutants.json    keeps what was found there
     python tests/mutants.py decode --out docs/mutants.json --again  tries survivors only
@@ -69,6 +70,21 @@ TESTS = {
     "comparison/budget.py": "effort",
     "comparison/inference.py": "statistics",
     "comparison/looks.py": "statistics",
+    "comparison/reliability.py": "reliability",
+    "comparison/target_scale.py": "target_scale",
+    "comparison/why.py": "why",
+    "comparison/noise": "noise",
+    "tabular/calibration.py": "calibration",
+    "tabular/conformal.py": "conformal",
+    "tabular/target_scales.py": "scales",
+    "tabular/circular.py": "circular",
+    "tabular/encoders": "encoding",
+    "results/card.py": "card",
+    "results/findings.py": "findings",
+    "kernels/targets.py": "kernels_targets",
+    "kernels/masses.py": "kernels_masses",
+    "nn/_mixed.py": "nn_mixed",
+    "nn/heads": "heads",
 }
 """Test files of each folder or file: tests/test_NAME.py, or all of a folder. A file
 below a folder of this table has tests of its own: they alone must notice a change."""
@@ -309,11 +325,36 @@ def outcomes(
 
 def sample(place: str, each: int, seed: int) -> Iterator[tuple[Path, list]]:
     """Each file of a folder and a draw of its mutations."""
-    below = SOURCE / place
-    for file in sorted(below.rglob("*.py")) if below.is_dir() else [below]:
+    for file in _files(place):
         found = mutations(file.read_text(encoding="utf-8"))
         chance = random.Random(f"{seed} {file.name}")
         yield file, chance.sample(found, min(each, len(found)))
+
+
+def sample_of_all(place: str, total: int, seed: int) -> Iterator[tuple[Path, list]]:
+    """The files of a folder that one draw from all its mutations meets.
+
+    Files that have tests of their own in TESTS are drawn from under their own name.
+    """
+    files = [file for file in _files(place) if _room_of_file(file) == room_of(place)]
+    every = [
+        (file, each)
+        for file in files
+        for each in mutations(file.read_text(encoding="utf-8"))
+    ]
+    drawn = random.Random(f"{seed} {place}").sample(every, min(total, len(every)))
+    for file in files:
+        if chosen := [each for at, each in drawn if at == file]:
+            yield file, chosen
+
+
+def _files(place: str) -> list[Path]:
+    below = SOURCE / place
+    return sorted(below.rglob("*.py")) if below.is_dir() else [below]
+
+
+def _room_of_file(file: Path) -> str:
+    return room_of(file.relative_to(SOURCE).as_posix())
 
 
 def survivors(place: str, kept: dict) -> Iterator[tuple[Path, list]]:
@@ -338,9 +379,10 @@ def tried_again(kept: dict, found: list[tuple[str, bool, str]]) -> dict:
     return kept
 
 
-def keep(file: Path, found: list[tuple[str, bool, str]], each: int, seed: int) -> None:
+def keep(file: Path, found: list[tuple[str, bool, str]], draw: dict[str, int]) -> None:
     """Put the outcomes of the places that were tried into a file, in place of older.
 
+    `draw` is how the sample was drawn.
     What a person wrote there of a survivor, why it is equal in effect, stays if the
     change survives again.
     """
@@ -349,8 +391,7 @@ def keep(file: Path, found: list[tuple[str, bool, str]], each: int, seed: int) -
         alive = [what for where, lives, what in found if where == place and lives]
         reasons = kept.get(place, {}).get("survived", {})
         kept[place] = {
-            "each": each,
-            "seed": seed,
+            **draw,
             "killed": sum(where == place and not lives for where, lives, _ in found),
             "survived": {what: reasons.get(what, "") for what in alive},
         }
@@ -402,6 +443,7 @@ def main() -> None:
     folders = [room for room in TESTS if "/" not in room]
     parser.add_argument("places", nargs="*", default=folders)
     parser.add_argument("--each", type=int, default=3, help="mutations of each file")
+    parser.add_argument("--total", type=int, help="mutations of each folder, instead")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--minutes", type=float, default=float("inf"))
     parser.add_argument("--out", type=Path, help="JSON file that keeps what was found")
@@ -411,11 +453,14 @@ def main() -> None:
     if wanted.places == ["page"]:
         return write_page()
     before = json.loads(wanted.out.read_text()) if wanted.again else {}
-    drawn_of = (
-        partial(survivors, kept=before)
-        if wanted.again
-        else partial(sample, each=wanted.each, seed=wanted.seed)
-    )
+    if wanted.total is None:
+        draw = {"each": wanted.each, "seed": wanted.seed}
+        drawn_of = partial(sample, **draw)
+    else:
+        draw = {"total": wanted.total, "seed": wanted.seed}
+        drawn_of = partial(sample_of_all, **draw)
+    if wanted.again:
+        drawn_of = partial(survivors, kept=before)
     # `timeout` and `kill` end a run as Ctrl+C does: with a summary.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     until = time.monotonic() + 60 * wanted.minutes
@@ -435,7 +480,7 @@ def main() -> None:
     if wanted.again:
         _write(wanted.out, tried_again(before, found))
     elif wanted.out is not None:
-        keep(wanted.out, found, wanted.each, wanted.seed)
+        keep(wanted.out, found, draw)
 
 
 if __name__ == "__main__":
