@@ -30,11 +30,14 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 from xml.etree import ElementTree
+
+import pytest
 
 ROOT = Path(__file__).parents[1]
 SOURCE = ROOT / "src" / "offby"
@@ -47,7 +50,7 @@ TESTS = {
     "distribution": "distribution half_normal class_distribution forecast_object "
     "decide circular",
     "decode": "decode",
-    "weighted.py": "weighted",
+    "weighted.py": "weighted copies",
     "metrics": "metrics metrics_ground scorers agreement",
     "theory": "anatomy debias",
     "kernels": "kernels kernels_autograd linear",
@@ -178,11 +181,17 @@ class Reach:
     """Of each file and line: the tests that run it, as pytest's names."""
     seconds: dict[str, float]
     """Of each test, all its cases together."""
+    whole: dict[str, float]
+    """Of each file of tests: what its fixtures run is run for all of them."""
 
     def tests(self, file: Path, line: int) -> list[str]:
         """Those that run a line, the quickest first; all if no test does by itself."""
         named = self.tests_of.get(file, {}).get(line) or list(self.seconds)
-        return sorted(named, key=lambda name: self.seconds.get(name, 0.0))
+        return sorted(named, key=self.usual)
+
+    def usual(self, name: str) -> float:
+        """Seconds that a test, or a file of tests, usually takes."""
+        return self.seconds.get(name, self.whole.get(name, 0.0))
 
 
 def room_of(place: str) -> str:
@@ -204,21 +213,51 @@ def test_files(room: str) -> list[str]:
     return [str(file.relative_to(ROOT)) for file in dict.fromkeys(found)]
 
 
+def pytest_runtest_setup(item: Any) -> None:
+    """As a plugin of pytest: what runs from here on is run by this test."""
+    _measure_as(item.nodeid.partition("[")[0])
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_fixture_setup(fixturedef: Any, request: Any) -> Generator[None, Any, Any]:
+    """What a fixture of a file runs is run for all its tests, not only the first."""
+    if fixturedef.scope == "function":
+        return (yield)
+    item = request._pyfuncitem.nodeid
+    _measure_as(item.partition("::")[0])
+    try:
+        return (yield)
+    finally:
+        _measure_as(item.partition("[")[0])
+
+
+def _measure_as(name: str) -> None:
+    from coverage import Coverage
+
+    measuring = Coverage.current()
+    if measuring is not None:
+        measuring.switch_context(name)
+
+
 def reach(room: str, folder: Path) -> Reach:
     """Run the tests of a room once under coverage."""
     from coverage import CoverageData
 
     settings, data, times = (folder / name for name in ("rc", "data", "times.xml"))
-    settings.write_text(
-        f"[run]\ndynamic_context = test_function\ndata_file = {data}\n"
-        f"source = {SOURCE}\n"
-    )
+    settings.write_text(f"[run]\ndata_file = {data}\nsource = {SOURCE}\n")
     command = [sys.executable, "-m", "coverage", "run", f"--rcfile={settings}"]
-    command += ["-m", "pytest", "-q", "-p", "no:cacheprovider", f"--junitxml={times}"]
+    # Contexts of coverage's own are names of functions: of a law that Hypothesis tries
+    # it sees a function of Hypothesis.
+    command += ["-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "tests.mutants"]
+    paths = [str(Path(__file__).parents[1]), os.environ.get("PYTHONPATH", "")]
     ran = subprocess.run(
-        [*command, *test_files(room)],
+        [*command, f"--junitxml={times}", *test_files(room)],
         cwd=ROOT,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        env={
+            **os.environ,
+            "OMP_NUM_THREADS": "1",
+            "PYTHONPATH": os.pathsep.join(filter(None, paths)),
+        },
         capture_output=True,
         text=True,
         check=False,
@@ -229,18 +268,23 @@ def reach(room: str, folder: Path) -> Reach:
         raise SystemExit(f"the tests of {room} must pass before mutations are tried")
     seconds: Counter[str] = Counter()
     for case in ElementTree.parse(times).iter("testcase"):
-        name = f"{case.get('classname')}.{str(case.get('name')).split('[')[0]}"
-        seconds[_node(name)] += float(case.get("time") or 0)  # type: ignore[reportArgumentType]
+        name = _node(f"{case.get('classname')}.{str(case.get('name')).split('[')[0]}")
+        took = float(case.get("time") or 0)  # type: ignore[reportArgumentType]
+        seconds[name] += took
+    whole = Counter[str]()
+    for name, took in seconds.items():
+        whole[name.partition("::")[0]] += took
     measured = CoverageData(str(data))
     measured.read()
+    known = seconds | whole
     tests_of = {
         Path(file): {
-            line: [_node(name) for name in names if _node(name) in seconds]
+            line: [name for name in names if name in known]
             for line, names in measured.contexts_by_lineno(file).items()
         }
         for file in measured.measured_files()
     }
-    return Reach(tests_of, dict(seconds))
+    return Reach(tests_of, dict(seconds), dict(whole))
 
 
 def _node(name: str) -> str:
@@ -280,8 +324,6 @@ def _run_tests(copied: Path, tests: list[str]) -> int:
     os.dup2(silent, 2)
     os.environ |= {"PYTHONPATH": str(copied), "OMP_NUM_THREADS": "1"}
     os.chdir(ROOT)
-    import pytest
-
     # The project's own path, src, would come before the copy.
     paths = f"pythonpath={copied} {ROOT}"
     return int(pytest.main(["-q", "-x", "-p", "no:cacheprovider", "-o", paths, *tests]))
@@ -302,7 +344,7 @@ def outcomes(
         room = room_of(place)
         with tempfile.TemporaryDirectory() as folder:
             copied = Path(folder)
-            all_tests = Reach({}, dict.fromkeys(test_files(room), 1.0))
+            all_tests = Reach({}, dict.fromkeys(test_files(room), 1.0), {})
             reached = all_tests if whole else reach(room, copied)
             shutil.copytree(SOURCE, copied / "offby")
             quick = sorted(reached.seconds, key=lambda name: reached.seconds[name])[:20]
@@ -317,7 +359,7 @@ def outcomes(
                         return
                     target.write_text(mutated, encoding="utf-8")
                     tests = reached.tests(file, line)
-                    usual = sum(reached.seconds.get(name, 0.0) for name in tests)
+                    usual = sum(map(reached.usual, tests))
                     what = _named(file, line, change)
                     yield place, survives(copied, tests, usual), what
                 shutil.copy(file, target)

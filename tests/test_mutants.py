@@ -39,6 +39,46 @@ def test_a_draw_of_a_folder_has_its_size_and_no_file_with_tests_of_its_own():
     assert (file.name, len(found)) == ("_solvers.py", 3)
 
 
+def test_each_line_knows_its_tests_those_of_hypothesis_and_of_fixtures(
+    tmp_path, monkeypatch
+):
+    (tmp_path / "made.py").write_text(
+        "def one(x):\n    return x\n\ndef two(x):\n    return x + x\n"
+    )
+    (tmp_path / "tests").mkdir()
+    (tmp_path / "tests" / "test_made.py").write_text(
+        """
+import pytest
+from hypothesis import given, strategies as st
+import made
+
+@pytest.fixture(scope="module")
+def four():
+    return made.two(2)
+
+@given(st.integers())
+def test_law(x):
+    assert made.one(x) == x
+
+def test_first(four):
+    assert four == 4
+
+@pytest.mark.parametrize("x", [1, 2])
+def test_second(four, x):
+    assert made.one(x) == x
+"""
+    )
+    monkeypatch.setattr(mutants, "ROOT", tmp_path)
+    monkeypatch.setattr(mutants, "SOURCE", tmp_path)
+    monkeypatch.setitem(mutants.TESTS, "made.py", "made")
+    found = mutants.reach("made.py", tmp_path)
+    file, tests = tmp_path / "made.py", "tests/test_made.py"
+    assert set(found.tests(file, 2)) == {f"{tests}::test_law", f"{tests}::test_second"}
+    assert found.tests(file, 5) == [tests]
+    assert set(found.tests(file, 1)) == set(found.seconds)
+    assert found.usual(tests) == pytest.approx(sum(found.seconds.values()))
+
+
 def test_survivors_are_found_again():
     ((file, found),) = mutants.sample("decode/_rows.py", 3, seed=0)
     named = [mutants._named(file, line, change) for line, change, _ in found]
