@@ -29,7 +29,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -266,12 +266,12 @@ def reach(room: str, folder: Path) -> Reach:
         # Tests that fail as it is would count every mutation as killed.
         print(ran.stdout[-2000:])  # noqa: T201
         raise SystemExit(f"the tests of {room} must pass before mutations are tried")
-    seconds: Counter[str] = Counter()
+    seconds: defaultdict[str, float] = defaultdict(float)
     for case in ElementTree.parse(times).iter("testcase"):
         name = _node(f"{case.get('classname')}.{str(case.get('name')).split('[')[0]}")
-        took = float(case.get("time") or 0)  # type: ignore[reportArgumentType]
+        took = float(case.get("time") or 0)
         seconds[name] += took
-    whole = Counter[str]()
+    whole: defaultdict[str, float] = defaultdict(float)
     for name, took in seconds.items():
         whole[name.partition("::")[0]] += took
     measured = CoverageData(str(data))
