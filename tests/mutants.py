@@ -2,6 +2,7 @@
 
     python tests/mutants.py                    a sample of every file in TESTS
     python tests/mutants.py losses --each 20   20 mutations of each file of one folder
+    python tests/mutants.py losses --total 20  20 mutations of the whole folder
     python tests/mutants.py --minutes 30       what can be tested in half an hour
     python tests/mutants.py decode --out docs/mutants.json    keeps what was found there
     python tests/mutants.py decode --out docs/mutants.json --again  tries survivors only
@@ -28,12 +29,15 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections import Counter
-from collections.abc import Callable, Iterator
+from collections import Counter, defaultdict
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 from xml.etree import ElementTree
+
+import pytest
 
 ROOT = Path(__file__).parents[1]
 SOURCE = ROOT / "src" / "offby"
@@ -46,7 +50,7 @@ TESTS = {
     "distribution": "distribution half_normal class_distribution forecast_object "
     "decide circular",
     "decode": "decode",
-    "weighted.py": "weighted",
+    "weighted.py": "weighted copies",
     "metrics": "metrics metrics_ground scorers agreement",
     "theory": "anatomy debias",
     "kernels": "kernels kernels_autograd linear",
@@ -69,6 +73,21 @@ TESTS = {
     "comparison/budget.py": "effort",
     "comparison/inference.py": "statistics",
     "comparison/looks.py": "statistics",
+    "comparison/reliability.py": "reliability",
+    "comparison/target_scale.py": "target_scale",
+    "comparison/why.py": "why",
+    "comparison/noise": "noise",
+    "tabular/calibration.py": "calibration",
+    "tabular/conformal.py": "conformal",
+    "tabular/target_scales.py": "scales",
+    "tabular/circular.py": "circular",
+    "tabular/encoders": "encoding",
+    "results/card.py": "card",
+    "results/findings.py": "findings",
+    "kernels/targets.py": "kernels_targets",
+    "kernels/masses.py": "kernels_masses",
+    "nn/_mixed.py": "nn_mixed",
+    "nn/heads": "heads",
 }
 """Test files of each folder or file: tests/test_NAME.py, or all of a folder. A file
 below a folder of this table has tests of its own: they alone must notice a change."""
@@ -162,11 +181,17 @@ class Reach:
     """Of each file and line: the tests that run it, as pytest's names."""
     seconds: dict[str, float]
     """Of each test, all its cases together."""
+    whole: dict[str, float]
+    """Of each file of tests: what its fixtures run is run for all of them."""
 
     def tests(self, file: Path, line: int) -> list[str]:
         """Those that run a line, the quickest first; all if no test does by itself."""
         named = self.tests_of.get(file, {}).get(line) or list(self.seconds)
-        return sorted(named, key=lambda name: self.seconds.get(name, 0.0))
+        return sorted(named, key=self.usual)
+
+    def usual(self, name: str) -> float:
+        """Seconds that a test, or a file of tests, usually takes."""
+        return self.seconds.get(name, self.whole.get(name, 0.0))
 
 
 def room_of(place: str) -> str:
@@ -188,21 +213,51 @@ def test_files(room: str) -> list[str]:
     return [str(file.relative_to(ROOT)) for file in dict.fromkeys(found)]
 
 
+def pytest_runtest_setup(item: Any) -> None:
+    """As a plugin of pytest: what runs from here on is run by this test."""
+    _measure_as(item.nodeid.partition("[")[0])
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_fixture_setup(fixturedef: Any, request: Any) -> Generator[None, Any, Any]:
+    """What a fixture of a file runs is run for all its tests, not only the first."""
+    if fixturedef.scope == "function":
+        return (yield)
+    item = request._pyfuncitem.nodeid
+    _measure_as(item.partition("::")[0])
+    try:
+        return (yield)
+    finally:
+        _measure_as(item.partition("[")[0])
+
+
+def _measure_as(name: str) -> None:
+    from coverage import Coverage
+
+    measuring = Coverage.current()
+    if measuring is not None:
+        measuring.switch_context(name)
+
+
 def reach(room: str, folder: Path) -> Reach:
     """Run the tests of a room once under coverage."""
     from coverage import CoverageData
 
     settings, data, times = (folder / name for name in ("rc", "data", "times.xml"))
-    settings.write_text(
-        f"[run]\ndynamic_context = test_function\ndata_file = {data}\n"
-        f"source = {SOURCE}\n"
-    )
+    settings.write_text(f"[run]\ndata_file = {data}\nsource = {SOURCE}\n")
     command = [sys.executable, "-m", "coverage", "run", f"--rcfile={settings}"]
-    command += ["-m", "pytest", "-q", "-p", "no:cacheprovider", f"--junitxml={times}"]
+    # Contexts of coverage's own are names of functions: of a law that Hypothesis tries
+    # it sees a function of Hypothesis.
+    command += ["-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "tests.mutants"]
+    paths = [str(Path(__file__).parents[1]), os.environ.get("PYTHONPATH", "")]
     ran = subprocess.run(
-        [*command, *test_files(room)],
+        [*command, f"--junitxml={times}", *test_files(room)],
         cwd=ROOT,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        env={
+            **os.environ,
+            "OMP_NUM_THREADS": "1",
+            "PYTHONPATH": os.pathsep.join(filter(None, paths)),
+        },
         capture_output=True,
         text=True,
         check=False,
@@ -211,20 +266,25 @@ def reach(room: str, folder: Path) -> Reach:
         # Tests that fail as it is would count every mutation as killed.
         print(ran.stdout[-2000:])  # noqa: T201
         raise SystemExit(f"the tests of {room} must pass before mutations are tried")
-    seconds: Counter[str] = Counter()
+    seconds: defaultdict[str, float] = defaultdict(float)
     for case in ElementTree.parse(times).iter("testcase"):
-        name = f"{case.get('classname')}.{str(case.get('name')).split('[')[0]}"
-        seconds[_node(name)] += float(case.get("time") or 0)  # type: ignore[reportArgumentType]
+        name = _node(f"{case.get('classname')}.{str(case.get('name')).split('[')[0]}")
+        took = float(case.get("time") or 0)
+        seconds[name] += took
+    whole: defaultdict[str, float] = defaultdict(float)
+    for name, took in seconds.items():
+        whole[name.partition("::")[0]] += took
     measured = CoverageData(str(data))
     measured.read()
+    known = seconds | whole
     tests_of = {
         Path(file): {
-            line: [_node(name) for name in names if _node(name) in seconds]
+            line: [name for name in names if name in known]
             for line, names in measured.contexts_by_lineno(file).items()
         }
         for file in measured.measured_files()
     }
-    return Reach(tests_of, dict(seconds))
+    return Reach(tests_of, dict(seconds), dict(whole))
 
 
 def _node(name: str) -> str:
@@ -264,8 +324,6 @@ def _run_tests(copied: Path, tests: list[str]) -> int:
     os.dup2(silent, 2)
     os.environ |= {"PYTHONPATH": str(copied), "OMP_NUM_THREADS": "1"}
     os.chdir(ROOT)
-    import pytest
-
     # The project's own path, src, would come before the copy.
     paths = f"pythonpath={copied} {ROOT}"
     return int(pytest.main(["-q", "-x", "-p", "no:cacheprovider", "-o", paths, *tests]))
@@ -286,7 +344,7 @@ def outcomes(
         room = room_of(place)
         with tempfile.TemporaryDirectory() as folder:
             copied = Path(folder)
-            all_tests = Reach({}, dict.fromkeys(test_files(room), 1.0))
+            all_tests = Reach({}, dict.fromkeys(test_files(room), 1.0), {})
             reached = all_tests if whole else reach(room, copied)
             shutil.copytree(SOURCE, copied / "offby")
             quick = sorted(reached.seconds, key=lambda name: reached.seconds[name])[:20]
@@ -301,7 +359,7 @@ def outcomes(
                         return
                     target.write_text(mutated, encoding="utf-8")
                     tests = reached.tests(file, line)
-                    usual = sum(reached.seconds.get(name, 0.0) for name in tests)
+                    usual = sum(map(reached.usual, tests))
                     what = _named(file, line, change)
                     yield place, survives(copied, tests, usual), what
                 shutil.copy(file, target)
@@ -309,11 +367,36 @@ def outcomes(
 
 def sample(place: str, each: int, seed: int) -> Iterator[tuple[Path, list]]:
     """Each file of a folder and a draw of its mutations."""
-    below = SOURCE / place
-    for file in sorted(below.rglob("*.py")) if below.is_dir() else [below]:
+    for file in _files(place):
         found = mutations(file.read_text(encoding="utf-8"))
         chance = random.Random(f"{seed} {file.name}")
         yield file, chance.sample(found, min(each, len(found)))
+
+
+def sample_of_all(place: str, total: int, seed: int) -> Iterator[tuple[Path, list]]:
+    """The files of a folder that one draw from all its mutations meets.
+
+    Files that have tests of their own in TESTS are drawn from under their own name.
+    """
+    files = [file for file in _files(place) if _room_of_file(file) == room_of(place)]
+    every = [
+        (file, each)
+        for file in files
+        for each in mutations(file.read_text(encoding="utf-8"))
+    ]
+    drawn = random.Random(f"{seed} {place}").sample(every, min(total, len(every)))
+    for file in files:
+        if chosen := [each for at, each in drawn if at == file]:
+            yield file, chosen
+
+
+def _files(place: str) -> list[Path]:
+    below = SOURCE / place
+    return sorted(below.rglob("*.py")) if below.is_dir() else [below]
+
+
+def _room_of_file(file: Path) -> str:
+    return room_of(file.relative_to(SOURCE).as_posix())
 
 
 def survivors(place: str, kept: dict) -> Iterator[tuple[Path, list]]:
@@ -338,9 +421,10 @@ def tried_again(kept: dict, found: list[tuple[str, bool, str]]) -> dict:
     return kept
 
 
-def keep(file: Path, found: list[tuple[str, bool, str]], each: int, seed: int) -> None:
+def keep(file: Path, found: list[tuple[str, bool, str]], draw: dict[str, int]) -> None:
     """Put the outcomes of the places that were tried into a file, in place of older.
 
+    `draw` is how the sample was drawn.
     What a person wrote there of a survivor, why it is equal in effect, stays if the
     change survives again.
     """
@@ -349,8 +433,7 @@ def keep(file: Path, found: list[tuple[str, bool, str]], each: int, seed: int) -
         alive = [what for where, lives, what in found if where == place and lives]
         reasons = kept.get(place, {}).get("survived", {})
         kept[place] = {
-            "each": each,
-            "seed": seed,
+            **draw,
             "killed": sum(where == place and not lives for where, lives, _ in found),
             "survived": {what: reasons.get(what, "") for what in alive},
         }
@@ -402,6 +485,7 @@ def main() -> None:
     folders = [room for room in TESTS if "/" not in room]
     parser.add_argument("places", nargs="*", default=folders)
     parser.add_argument("--each", type=int, default=3, help="mutations of each file")
+    parser.add_argument("--total", type=int, help="mutations of each folder, instead")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--minutes", type=float, default=float("inf"))
     parser.add_argument("--out", type=Path, help="JSON file that keeps what was found")
@@ -411,11 +495,14 @@ def main() -> None:
     if wanted.places == ["page"]:
         return write_page()
     before = json.loads(wanted.out.read_text()) if wanted.again else {}
-    drawn_of = (
-        partial(survivors, kept=before)
-        if wanted.again
-        else partial(sample, each=wanted.each, seed=wanted.seed)
-    )
+    if wanted.total is None:
+        draw = {"each": wanted.each, "seed": wanted.seed}
+        drawn_of = partial(sample, **draw)
+    else:
+        draw = {"total": wanted.total, "seed": wanted.seed}
+        drawn_of = partial(sample_of_all, **draw)
+    if wanted.again:
+        drawn_of = partial(survivors, kept=before)
     # `timeout` and `kill` end a run as Ctrl+C does: with a summary.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     until = time.monotonic() + 60 * wanted.minutes
@@ -435,7 +522,7 @@ def main() -> None:
     if wanted.again:
         _write(wanted.out, tried_again(before, found))
     elif wanted.out is not None:
-        keep(wanted.out, found, wanted.each, wanted.seed)
+        keep(wanted.out, found, draw)
 
 
 if __name__ == "__main__":

@@ -38,8 +38,34 @@ def test_isotonic_gives_a_class_that_never_came_some_mass():
     probs = np.tile([0.4, 0.2, 0.4], (30, 1))
     index = np.repeat([0, 2], 15)
     found = Isotonic.fit(probs, index)(probs)
-    assert found[0, 1] >= 0.2 / 31 * 0.9
-    assert found[0, 1] < 0.1
+    np.testing.assert_allclose(found[0], [0.5 - 0.1 / 31, 0.2 / 31, 0.5 - 0.1 / 31])
+
+
+@pytest.mark.parametrize("kind", [Temperature, Isotonic])
+def test_what_comes_out_are_masses_of_the_same_shape(kind):
+    correct = kind.fit(*forecasts()[:2])
+    probs = forecasts(12, seed=1)[0]
+    found = correct(probs.reshape(3, 4, 4))
+    assert (found >= 0).all()
+    np.testing.assert_allclose(found.sum(-1), 1)
+    np.testing.assert_array_equal(found.reshape(12, 4), correct(probs))
+
+
+@pytest.mark.parametrize("kind", [Temperature, Isotonic])
+def test_what_is_certain_stays_certain(kind):
+    # The lowest forecast that these rows show, 0.4, comes true half of the time.
+    probs, index = np.tile([0.4, 0.2, 0.4], (30, 1)), np.repeat([0, 2], 15)
+    certain = np.eye(3)
+    found = kind.fit(probs, index)(certain)
+    np.testing.assert_allclose(found, certain, atol=1e-12)
+
+
+@pytest.mark.parametrize(("right", "bound"), [(True, -3), (False, 3)])
+def test_a_temperature_has_bounds(right, bound):
+    """Rows that are all right, or all wrong, would have it go to zero or infinity."""
+    probs = np.tile([0.6, 0.4], (20, 1))
+    found = Temperature.fit(probs, np.full(20, 0 if right else 1))
+    assert np.log(found.temperature) == pytest.approx(bound, abs=1e-4)
 
 
 def test_identity_changes_nothing():

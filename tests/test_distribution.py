@@ -320,6 +320,13 @@ def test_a_mixture_on_one_grid_mixes_the_masses(tails: Any) -> None:
     assert mixed.bins == bins
 
 
+def test_a_mixture_of_one_is_that_one() -> None:
+    part = BinnedDistribution([[0.2, 0.8]], Bins([0, 1, 3]))
+    mixed = BinnedDistribution.mixture([part])
+    np.testing.assert_array_equal(mixed.probs, part.probs)
+    assert mixed.bins == part.bins
+
+
 def test_a_mixture_of_different_grids_with_tails_is_refused() -> None:
     parts = [
         BinnedDistribution([0.5, 0.5], Bins([0, 1, end], tails="half-normal"))

@@ -9,6 +9,7 @@ from torch.testing import assert_close
 
 from offby import Circle, Costs, Line, Tree, losses
 from offby.grounds import Ground
+from offby.grounds._names import _some
 from tests.cases import chord, circle, line, points, tree, uneven
 
 GROUNDS = [Line.regular, line, points, Costs.equal, circle, chord, tree]
@@ -441,3 +442,8 @@ def test_a_tree_is_put_in_the_order_of_the_codes():
 def test_what_a_tree_by_names_refuses(make, message):
     with pytest.raises(ValueError, match=message):
         make(Tree.from_paths(PATHS))
+
+
+def test_a_message_names_six_and_says_that_there_are_more():
+    assert _some(list("abcdef")) == "'a', 'b', 'c', 'd', 'e', 'f'"
+    assert _some(list("abcdefg")) == "'a', 'b', 'c', 'd', 'e', 'f', ..."

@@ -113,3 +113,20 @@ def test_chances_and_intervals_come_back_as_they_were_asked_for():
         pair.prob(0.5, 5.0), [row.prob(0.5, 5.0) for row in pair]
     )
     assert forecast[:, None].prob(low, 9.0).shape == (5, 5)
+
+
+def test_cpp_is_used_where_it_runs_and_only_there():
+    """The plain form gives the same numbers: nobody would notice that it is slower."""
+    rows, at = np.array([[0.2, 0.8]]), np.array([[1]])
+    shares, bins = np.array([[0.5]]), Bins([0.0, 1.0, 3.0])
+    calls = [
+        lambda: fast.before(rows, at),
+        lambda: fast.reaching(rows, shares),
+        lambda: fast.integral_of_squares(
+            rows, np.array([0.5]), bins, np.diff([0, 1, 3.0])
+        ),
+        lambda: fast.shortest(rows, np.array([0.5]), bins),
+    ]
+    assert all(call() is not None for call in calls)
+    with kernels.using("torch"):
+        assert all(call() is None for call in calls)

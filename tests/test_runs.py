@@ -304,19 +304,36 @@ def test_a_directory_of_the_system_is_refused_first(trained):
     assert not trained
 
 
-ONE_OF_TWO = """
+OTHER_OF_TWO = """
 import sys
 from tests.test_runs import lasting, run
-sys.exit(lasting(run(sys.argv[1])) != lasting(run(None)))
+print("ready", flush=True)
+sys.stdin.readline()
+print(lasting(run(sys.argv[1])))
 """
 
 
 @pytest.mark.slow
 def test_two_runs_may_share_a_directory(tmp_path):
-    # Processes of their own, not forks: OpenMP does not survive a fork.
-    command = [sys.executable, "-c", ONE_OF_TWO, str(tmp_path)]
-    runs = [subprocess.Popen(command, cwd=Path(__file__).parents[1]) for _ in range(2)]
-    assert [run.wait(timeout=300) for run in runs] == [0, 0]
+    """This process is one of the two: another import would cost seconds."""
+    # The other is a process of its own, not a fork: OpenMP does not survive a fork.
+    other = subprocess.Popen(
+        [sys.executable, "-c", OTHER_OF_TWO, str(tmp_path)],
+        cwd=Path(__file__).parents[1],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    with other:
+        assert other.stdin is not None
+        assert other.stdout is not None
+        assert other.stdout.readline() == "ready\n"
+        other.stdin.write("go\n")
+        other.stdin.flush()
+        found = lasting(run(tmp_path))
+        there = other.communicate(timeout=300)[0].strip()
+    assert other.returncode == 0
+    assert found == there == lasting(run())
     assert kept(tmp_path) == 14
 
 

@@ -2,7 +2,8 @@
 
 import numpy as np
 import torch
-from torch import Tensor
+from scipy.optimize import minimize
+from torch.nn.utils import parameters_to_vector, vector_to_parameters
 
 from offby.comparison.fits import Form
 from offby.comparison.methods.inputs import columns
@@ -25,18 +26,22 @@ def proportional_odds(fold: Fold) -> tuple[Form, np.ndarray]:
     weight = torch.tensor(fold.train.row_weights(), dtype=torch.float64)
     head = heads.CumulativeLink(learned.shape[1], fold.line.n_classes).double()
     torch.nn.init.zeros_(head.score.weight)
-    optimizer = torch.optim.LBFGS(
-        head.parameters(), max_iter=_STEPS, line_search_fn="strong_wolfe"
-    )
+    parameters = list(head.parameters())
 
-    def closure() -> Tensor:
-        optimizer.zero_grad()
+    def objective(flat: np.ndarray) -> tuple[float, np.ndarray]:
+        vector_to_parameters(torch.tensor(flat), parameters)
         rows = -head(learned).gather(1, index[:, None])[:, 0]
         value = (weight * rows).sum() + head.score.weight.square().sum() / 2
         value = value / weight.sum()
-        value.backward()
-        return value
+        slopes = torch.autograd.grad(value, parameters)
+        return value.item(), parameters_to_vector(slopes).numpy()
 
-    optimizer.step(closure)
+    # Not `torch.optim.LBFGS`: the first optimizer of PyTorch loads its compiler, which
+    # takes longer than this model.
+    start = parameters_to_vector(parameters).detach().numpy()
+    found = minimize(
+        objective, start, jac=True, method="L-BFGS-B", options={"maxiter": _STEPS}
+    )
+    vector_to_parameters(torch.tensor(found.x), parameters)
     with torch.no_grad():
         return "probs", head(tested).exp().numpy()
