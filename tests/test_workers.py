@@ -1,0 +1,42 @@
+"""Workers that start while the table is prepared."""
+
+import os
+import warnings
+
+import pytest
+from joblib import Parallel, delayed
+from joblib.externals.loky import reusable_executor
+
+from offby.comparison.scheduler import workers_starting
+
+
+def _workers() -> set[int]:
+    """The processes that do the work of a pool of two."""
+    return set(Parallel(n_jobs=2, batch_size=1)(delayed(os.getpid)() for _ in range(8)))
+
+
+def test_workers_that_were_started_early_do_the_work():
+    with workers_starting(2):
+        pass
+    started = set(reusable_executor._executor._processes)
+    assert len(started) == 2
+    assert _workers() <= started
+
+
+def test_one_process_starts_no_worker():
+    with workers_starting(1):
+        pass
+    with workers_starting(None):
+        pass
+
+
+def test_an_error_on_the_way_leaves_the_workers_alone():
+    def fail():
+        with workers_starting(2):
+            raise ValueError("of the table")
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with pytest.raises(ValueError, match="of the table"):
+            fail()
+    assert _workers() <= set(reusable_executor._executor._processes)
