@@ -2,6 +2,7 @@
 
 import os
 import warnings
+from typing import Any
 
 import pytest
 from joblib import Parallel, delayed
@@ -12,13 +13,20 @@ from offby.comparison.scheduler import workers_starting
 
 def _workers() -> set[int]:
     """The processes that do the work of a pool of two."""
-    return set(Parallel(n_jobs=2, batch_size=1)(delayed(os.getpid)() for _ in range(8)))
+    pool: Any = Parallel(n_jobs=2, batch_size=1)  # pyright: ignore[reportArgumentType]
+    return set(pool(delayed(os.getpid)() for _ in range(8)))
+
+
+def _started() -> set[int]:
+    """The processes that are there."""
+    executor: Any = reusable_executor._executor
+    return set(executor._processes)
 
 
 def test_workers_that_were_started_early_do_the_work():
     with workers_starting(2):
         pass
-    started = set(reusable_executor._executor._processes)
+    started = _started()
     assert len(started) == 2
     assert _workers() <= started
 
@@ -39,4 +47,4 @@ def test_an_error_on_the_way_leaves_the_workers_alone():
         warnings.simplefilter("error")
         with pytest.raises(ValueError, match="of the table"):
             fail()
-    assert _workers() <= set(reusable_executor._executor._processes)
+    assert _workers() <= _started()

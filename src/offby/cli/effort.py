@@ -4,7 +4,7 @@ Larger tables get fewer repeats: their many held-out rows settle more than seeds
 each fit takes longer. benchmarks/eight_tables.py measures what that takes.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -48,7 +48,7 @@ class Effort:
     """Rows to take at random, if not all."""
     references: tuple[str, ...] | bool
     noise: bool
-    losses: tuple[str, ...] = CompareConfig.losses
+    losses: Sequence[str] = CompareConfig.losses
     """Those of a run for which none are named."""
     max_iter: int | None = None
     """The most epochs of a network, if fewer than usual."""
