@@ -21,24 +21,30 @@ def page(found: dict) -> str:
             f"| {title} | {count:,} | {_percent(float(np.mean(shares)))} | "
             f"{_percent(max(shares))} |"
         )
-    lines += ["", "| a planted difference is settled | RPS | log score | MAE |"]
+    lines += [
+        "",
+        "| a planted difference is settled (by the oracle) | RPS | log score | MAE |",
+    ]
     lines.append("|---|---|---|---|")
     for key in dict.fromkeys((r["set"], r["design"]) for r in found["power"]):
         rows = [r for r in found["power"] if (r["set"], r["design"]) == key]
-        cells = " | ".join(_percent(row["settled"]) for row in rows)
+        cells = " | ".join(
+            f"{_percent(row['settled'])} ({_percent(row['oracle'])})" for row in rows
+        )
         size = f"{rows[0]['worse_by']:.0%}".replace("%", " %")
         where = f"{size}, {rows[0]['rows']:,} rows, {key[1]}: {key[0]}"
         lines.append(f"| {where} | {cells} |")
     lines += [
         "",
         "| runs of five losses, three metrics | answers settled | contradicted | "
-        "same words | settles less | settles more | opposite | fits saved |",
+        "same words (oracle) | settles less | settles more | opposite | fits saved |",
         "|---|---|---|---|---|---|---|---|",
     ]
     for row in found["runs"]:
-        names = ("settled", "contradicted", "same", "settles less", "settles more")
-        names += ("opposite", "saved")
-        cells = " | ".join(_percent(row[name]) for name in names)
+        same = f"{_percent(row['same'])} ({_percent(row['same by oracle'])})"
+        names = ("settles less", "settles more", "opposite", "saved")
+        shares = [_percent(row[name]) for name in ("settled", "contradicted")]
+        cells = " | ".join([*shares, same, *(_percent(row[name]) for name in names)])
         lines.append(f"| {row['set']}, {row['design']} | {cells} |")
     lines += [
         "",

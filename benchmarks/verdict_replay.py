@@ -102,8 +102,17 @@ def whole_folds(stored: Stored) -> list[Drawn]:
     return [Drawn(place, stored.groups[place]) for place in places]
 
 
-def answers(scores: Scores, folds: Sequence[Drawn], plan: Plan) -> list[Paired]:
-    """Every loss against the leader, by each metric."""
+def answers(
+    scores: Scores, folds: Sequence[Drawn], plan: Plan, n_losses: int | None = None
+) -> list[Paired]:
+    """Every loss against the leader, by each metric.
+
+    Args:
+        scores: Scores of the losses that are still trained.
+        folds: The held-out rows.
+        plan: The rules of the run.
+        n_losses: Losses with which the run began, if more.
+    """
     found = []
     for key, values in scores.items():
         means = np.mean([values[:, :, fold.rows].mean((1, 2)) for fold in folds], 0)
@@ -125,7 +134,7 @@ def answers(scores: Scores, folds: Sequence[Drawn], plan: Plan) -> list[Paired]:
                         apart,
                         plan,
                         scale_of(METRICS[key], means[lead]),
-                        len(values),
+                        n_losses or len(values),
                     )
                 )
     return found
@@ -142,7 +151,7 @@ def play(scores: Scores, folds: Sequence[Drawn], seeds: int) -> Play:
     left, fits, given_up = list(range(n_losses)), 0, {}
     for seed in range(seeds):
         now = {key: values[left, : seed + 1] for key, values in scores.items()}
-        found = answers(now, folds, plan)
+        found = answers(now, folds, plan, n_losses)
         fits += len(left) * len(folds)
         names = [str(place) for place in range(len(left))]
         on = going_on(found, names, plan) if seed + 1 < seeds else ()

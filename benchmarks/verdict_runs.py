@@ -1,6 +1,7 @@
 """Short runs of five losses, against what all stored seeds say together."""
 
 import numpy as np
+from verdict_oracle import oracle_agrees
 from verdict_replay import EMD1, METRICS, ROPE, Stored, answers, play, whole_folds
 
 from offby.comparison import inference
@@ -44,6 +45,7 @@ def agreement(stored: Stored, seeds: int, repeats: int, rng) -> dict[str, float]
         "settled": settled / total,
         "contradicted": wrong / max(1, settled),
         "same": same / total,
+        "same by oracle": oracle_agrees(stored, seeds, repeats, whole, rng),
         "opposite": opposite / total,
         "settles more": more / total,
         "settles less": less / total,

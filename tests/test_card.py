@@ -130,7 +130,8 @@ def test_a_reference_that_scores_better_still_is_named_and_not_saved():
     assert made.best() == "boosted cce"
     found = card(made)
     assert found is not None
-    assert found.use.startswith("Use boosted trees with cce: they score best")
+    said = "Use boosted trees with cce: of offby's models, they score best"
+    assert found.use.startswith(said)
     assert "My forest scores better still (0.300 against 0.390)" in found.worth
     assert found.how == "model = comparison.fit_best(X, y)"
 
@@ -140,7 +141,7 @@ def test_a_network_that_beats_all_models_stays_the_answer():
     assert made.best() == made.best_loss() == "emd2"
     found = card(made)
     assert found is not None
-    assert found.use.startswith("Use emd2: it scores best")
+    assert found.use.startswith("Use emd2: of offby's models, it scores best")
     assert "Gradient boosting scores better still" in found.worth
 
 

@@ -18,7 +18,7 @@ from offby.results import Training
 from tests.report_data import comparison
 
 NOTHING = {"quick": False, "full": False} | dict.fromkeys(
-    ("folds", "seeds", "sample", "noise")
+    ("folds", "seeds", "sample", "noise", "losses")
 )
 SIZES = [
     ({}, 600, 10, (5, 3), None),
@@ -30,7 +30,9 @@ SIZES = [
     ({"quick": True}, 1_600, 60, (2, 1), None),
     ({"quick": True}, 2_000, 10, (2, 1), None),
     ({"quick": True}, 50_000, 10, (2, 1), 2_000),
-    ({"quick": True}, 50_000, 900, (2, 1), 2_000),
+    ({"quick": True}, 50_000, 40, (2, 1), 2_000),
+    ({"quick": True}, 50_000, 74, (2, 1), 1_400),
+    ({"quick": True}, 50_000, 900, (2, 1), 1_000),
     ({"quick": True, "sample": 9_000}, 50_000, 10, (2, 1), 9_000),
     ({"folds": 4, "seeds": 2}, 50_000, 10, (4, 2), None),
 ]
@@ -46,14 +48,36 @@ def test_large_tables_get_fewer_repeats(asked, rows, columns, repeats, sample):
 
 def test_what_was_left_out_is_said_with_the_way_to_ask_for_it():
     assert not effort_of(NOTHING, 600, 10).notes
-    (repeats,) = effort_of(NOTHING, 50_000, 10).notes
+    repeats, slow = effort_of(NOTHING, 50_000, 10).notes
+    assert "emd1 takes about as long" in slow
+    assert "network with 19 quantiles" in slow
     assert "gets 3 folds and 1 seed, because" in repeats
     assert "--folds 5 --seeds 3 asks for" in repeats
     assert "--seeds 3 asks" in effort_of(NOTHING | {"folds": 9}, 50_000, 10).notes[0]
-    assert not effort_of(NOTHING | {"folds": 2, "seeds": 1}, 50_000, 10).notes
-    rows, _ = effort_of(NOTHING | {"quick": True}, 50_000, 10).notes
+    all_asked = {"folds": 2, "seeds": 1, "losses": "ce,emd1"}
+    assert not effort_of(NOTHING | all_asked, 50_000, 10).notes
+    rows, *_ = effort_of(NOTHING | {"quick": True}, 50_000, 10).notes
     assert "--quick judges on 2,000 rows" in rows
     assert "--sample N" in rows
+
+
+def test_a_large_table_does_without_what_takes_longest():
+    def of(rows, columns, **asked):
+        return effort_of(NOTHING | asked, rows, columns)
+
+    every = CompareConfig.losses
+    fewer = tuple(loss for loss in every if loss != "emd1")
+    assert of(600, 9).losses == of(600, 9, quick=True).losses == every
+    assert of(4_000, 10).losses == of(50_000, 10, full=True).losses == every
+    assert of(50_000, 10).losses == of(2_000, 10, quick=True).losses == fewer
+    assert "pinball" not in of(50_000, 10).references
+    assert of(50_000, 10, full=True).references is True
+    assert "boosting" in of(50_000, 40, quick=True).references
+    assert "boosting" in of(50_000, 74).references
+    assert "boosting" in of(600, 74, quick=True).references
+    wide = of(1_400, 74, quick=True)
+    assert "boosting" not in wide.references
+    assert "gradient boosting takes as long" in wide.notes[-1]
 
 
 def test_every_baseline_is_a_reference_by_its_name():

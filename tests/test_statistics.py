@@ -12,18 +12,21 @@ from offby.comparison import compare, judge
 from offby.comparison.config import CompareConfig
 from offby.comparison.contenders import without_boosting
 from offby.comparison.differences import Plan, going_on, paired
+from offby.comparison.futility import FUTILE, chance_to_settle
 from offby.comparison.inference import (
     LEVEL,
     PRIOR_RATIO,
     PRIOR_RATIO_OF_GUESSES,
     FoldScores,
     Interval,
+    Moments,
     bounded,
     critical,
     foreseen,
     interval,
     moments,
     rows_that_settle,
+    seed_variance,
     seeds_that_settle,
     verdict,
 )
@@ -372,8 +375,36 @@ def test_a_run_goes_on_with_what_is_not_settled_only():
     says = {d.method: d.verdict for d in found}
     assert says == {"b": "worse", "c": "not settled"}
     assert going_on(pairs, LOSSES, plan) == ("a", "c")
+    # Where too little is to be expected of the planned seeds, nothing goes on.
+    for fold in range(3):
+        shift = 0.012 * rng.normal(size=400) + 0.0003
+        noisy["c", fold, 0] = {"rps": noisy["a", fold, 0]["rps"] + shift}
+    _, _, pairs = compared(noisy, rope=0.0, looks=20)
+    short = Plan(0.0, 2)
+    assert 0 < max(pair.chance(short) for pair in pairs) <= FUTILE
+    assert going_on(pairs, LOSSES, short) == ()
     _, _, pairs = compared(made({"a": 0.5, "b": 0.9}, seeds=1))
     assert going_on(pairs, ("a", "b"), plan) == ()
+
+
+@pytest.mark.parametrize("mean", [0.0, 0.4, 1.0])
+@pytest.mark.parametrize("rope", [0.0, 0.9])
+def test_the_chance_of_a_verdict_is_its_share_among_runs_that_go_on(mean, rope):
+    folds, seeds, between = 3, 2, 0.9
+    found = Moments(mean, 0.02, 0.02, 0.01, between, 0.0, folds, 1, 900)
+    # With one seed, the variance between seeds is what is expected of it.
+    expected = seed_variance(found)
+    half = foreseen(found, 4, level_of_looks(LEVEL, seeds), seeds).half
+    rng = np.random.default_rng(0)
+    # A flat prior: the true mean is around the one that was seen.
+    error = np.sqrt(expected / folds)
+    true = mean + error * rng.normal(size=200_000)
+    then = (mean + true + error * rng.normal(size=len(true))) / 2
+    settled = (abs(then) > half) | (abs(then) + half <= rope)
+    chance = chance_to_settle(found, 4, 1.0, rope, seeds)
+    assert chance == pytest.approx(settled.mean(), abs=0.005)
+    if mean == 1.0:
+        assert chance > 0.05
 
 
 @pytest.mark.parametrize("weighted", [False, True])

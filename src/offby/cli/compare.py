@@ -22,6 +22,7 @@ from offby.cli.options import (
     text_options,
 )
 from offby.cli.own_losses import own_names, with_own_losses
+from offby.comparison.config import CompareConfig
 
 if TYPE_CHECKING:
     from offby.models import Fitted
@@ -73,7 +74,9 @@ def compare(
         _check_options(asked)
         if save is not None:
             models.check_model_path(save, overwrite=overwrite)
-        names = [name.strip() for name in asked["losses"].split(",") if name.strip()]
+        usual = ",".join(CompareConfig.losses)
+        named = usual if asked["losses"] is None else asked["losses"]
+        names = [name.strip() for name in named.split(",") if name.strip()]
         own = own_names(names)
         if len(own) < len(names) or not names:
             check_losses([name for name in names if name not in own])
@@ -87,12 +90,14 @@ def compare(
 
         from offby.cli import comparing
 
-        problem, asked = comparing.problem_of(data, target, asked, losses, quiet=quiet)
+        problem, asked, losses = comparing.problem_of(
+            data, target, asked | {"jobs": jobs}, losses, quiet=quiet
+        )
         # A test table that cannot be read is no news for after the training.
         rows = None
         if test is not None:
             rows = testing.rows_to_test(test, problem, asked, target, quiet=quiet)
-        jobs = comparing.jobs_of(problem, asked | {"jobs": jobs}, losses)
+        jobs = comparing.jobs_of(len(problem.y), asked, losses)
         with comparing.cluster(asked["dask"]):
             comparison = comparing.compared(
                 problem,

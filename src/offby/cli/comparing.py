@@ -51,14 +51,14 @@ _FEW_ROWS = 6_000
 """Training rows over all fits below which workers take longer to start than to help."""
 
 
-def jobs_of(problem: "Problem", asked: dict[str, Any], losses: Sequence[str]) -> int:
+def jobs_of(n_rows: int, asked: dict[str, Any], losses: Sequence[str]) -> int:
     """Fits made at the same time: one for small tables, else one per core."""
     if asked["jobs"] is not None:
         return asked["jobs"]
     if asked["dask"] is not None:
         return -1
     fits = asked["folds"] * len(losses)
-    return 1 if len(problem.y) * fits < _FEW_ROWS else -1
+    return 1 if n_rows * fits < _FEW_ROWS else -1
 
 
 def problem_of(
@@ -68,17 +68,20 @@ def problem_of(
     losses: Sequence[str],
     *,
     quiet: bool,
-) -> "tuple[Problem, dict[str, Any]]":
+) -> "tuple[Problem, dict[str, Any], Sequence[str]]":
     """Read the table and prepare what there is to learn; said on stderr.
 
     Returns:
-        The problem, and the options with what its size asks for.
+        The problem, the options with what its size asks for, and the losses: those of
+        its size, if none are named.
     """
     from offby import tables
 
     drop = tables.split_list(asked["drop"])
     scanned = tables.scan(data, reading(asked))
     effort = effort_of(asked, scanned.n_rows, len(scanned.columns) - 1 - len(drop))
+    if asked["losses"] is None:
+        losses = effort.losses
     asked = asked | effort.options()
     tables.check_room(
         scanned,
@@ -91,11 +94,22 @@ def problem_of(
         bins=asked["bins"],
         usual_bins=CompareConfig.bins,
     )
-    problem = prepared(scanned, data, target, asked, folds=effort.folds)
+    rows = min(scanned.n_rows, asked["sample"] or scanned.n_rows)
+    jobs = jobs_of(rows, asked, losses)
+    if asked["dask"] is not None or target not in scanned.columns:
+        jobs = 1
+    from offby.comparison.scheduler import workers_starting
+
+    with workers_starting(jobs):
+        problem = prepared(scanned, data, target, asked, folds=effort.folds)
+        # What this process needs, it loads as well.
+        import offby
+
+        _ = offby.compare
     problem = replace(problem, notes=(*problem.notes, *effort.notes))
     if not quiet:
         terminal.print_problem(data, scanned, target, problem, asked)
-    return problem, asked
+    return problem, asked, losses
 
 
 def compared(

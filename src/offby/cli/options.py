@@ -279,9 +279,8 @@ model_options = _together(
 run_options = _together(
     click.option(
         "--losses",
-        default=",".join(CompareConfig.losses),
-        show_default=True,
-        help="Losses by name, or sums as ce+0.3*emd1; your own as module:function.",
+        help="Losses by name, or sums as ce+0.3*emd1; your own as module:function.  "
+        f"[default: {','.join(CompareConfig.losses)}; without emd1 on large tables]",
     ),
     click.option(
         "--metric",

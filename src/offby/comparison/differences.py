@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from offby.comparison import futility
 from offby.comparison.inference import (
     FoldScores,
     Interval,
@@ -53,15 +54,18 @@ class Paired:
     wins: int
     infinite_rows: int
 
-    def seeds_needed(
-        self, rope: float, most: int | None = None, looks: int | None = None
-    ) -> int | None:
+    def seeds_needed(self, rope: float) -> int | None:
         """Seeds that would settle it; None if it is settled, or if none would."""
         if self.verdict != "not settled":
             return None
-        bound = {} if most is None else {"most": most}
-        return seeds_that_settle(
-            self.found, self.n_methods, self.scale, rope, looks=looks, **bound
+        return seeds_that_settle(self.found, self.n_methods, self.scale, rope)
+
+    def chance(self, plan: Plan) -> float:
+        """The chance that one of the planned seeds settles it; 0 if it is settled."""
+        if self.verdict != "not settled":
+            return 0.0
+        return futility.chance_to_settle(
+            self.found, self.n_methods, self.scale, plan.rope, plan.looks
         )
 
     def record(self, rope: float) -> Difference:
@@ -243,11 +247,11 @@ def _finite(bound: float) -> float:
 def going_on(
     pairs: Sequence[Paired], losses: Sequence[str], plan: Plan
 ) -> tuple[str, ...]:
-    """The losses that deserve another seed; none if no answer would come of it.
+    """The losses that deserve another seed; none if no answer is to be expected of it.
 
-    A loss is given up once it is settled as worse for every use. The others go on
-    together, so that their means stay comparable, as long as one of the planned seeds
-    may settle something between them.
+    A loss is given up once it is settled as worse for every use, and when the chance is
+    small that one of the planned seeds settles a question about it. The leaders go on
+    as long as any other loss does: the best loss is one of those with the most seeds.
 
     Args:
         pairs: What is known so far.
@@ -261,9 +265,12 @@ def going_on(
         for loss in losses
     }
     left = [loss for loss in losses if worse[loss] != uses or not uses]
-    open_ = any(
-        pair.method in left
-        and pair.seeds_needed(plan.rope, most=plan.looks, looks=plan.looks) is not None
+    wanted = {
+        pair.method
         for pair in asked
-    )
-    return tuple(left) if open_ else ()
+        if pair.method in left and pair.chance(plan) > futility.FUTILE
+    }
+    if not wanted:
+        return ()
+    wanted |= {pair.leader for pair in asked}
+    return tuple(loss for loss in left if loss in wanted)

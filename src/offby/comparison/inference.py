@@ -151,6 +151,14 @@ def row_variance(fold: FoldScores) -> float:
     return float((off**2).sum(1).mean()) * n / (n - 1)
 
 
+def seed_variance(found: Moments) -> float:
+    """Variance of a fold's mean between seeds, averaged with what is expected of it."""
+    of_seeds = found.folds * (found.seeds - 1)
+    one_fit = found.ratio * found.one - found.shared
+    by_seed = PRIOR_FREEDOM * max(one_fit, 0.0) + of_seeds * found.seeds_apart
+    return by_seed / (PRIOR_FREEDOM + of_seeds)
+
+
 def fold_variance(found: Moments, seeds: int | None = None) -> tuple[float, float]:
     """Variance of the mean of a fold, and its degrees of freedom.
 
@@ -162,10 +170,7 @@ def fold_variance(found: Moments, seeds: int | None = None) -> tuple[float, floa
         seeds: The variance if there were so many seeds, all else staying as it is.
     """
     n = found.seeds if seeds is None else seeds
-    of_seeds = found.folds * (found.seeds - 1)
-    one_fit = found.ratio * found.one - found.shared
-    by_seed = PRIOR_FREEDOM * max(one_fit, 0.0) + of_seeds * found.seeds_apart
-    by_seed /= PRIOR_FREEDOM + of_seeds
+    by_seed = seed_variance(found)
     expected, known = (
         found.shared + by_seed / count for count in (n, max(found.seeds, 1))
     )

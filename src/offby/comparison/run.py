@@ -113,8 +113,8 @@ def compare(
             target, on held-out rows among the training rows of each fold.
         folds: Number of folds; each row is held out once.
         seeds: Networks per fold and loss, at most: after each seed, losses that are
-            settled as worse for every use get no more, and the run ends when no more
-            seeds would settle anything.
+            settled as worse for every use, and losses about which more seeds are not
+            likely to settle anything, get no more.
         seed: Random seed of the folds, the initial weights and the order of rows.
         network: What every loss trains: the "ensemble" of the estimators (one bag for
             each fold and seed, with their encoder and their settings), a plain

@@ -3,7 +3,7 @@
 import hashlib
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager, nullcontext
+from contextlib import closing, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from functools import cache, cached_property
 from importlib.metadata import version
@@ -212,6 +212,38 @@ def _parallel(
     with threads(None):
         for number, fits in pool(work):
             yield units[number], fits
+
+
+@contextmanager
+def workers_starting(n_jobs: int | None) -> Iterator[None]:
+    """Workers start and load what they need while the caller goes on by itself.
+
+    A worker takes seconds to load PyTorch. It does so while the table is prepared,
+    which takes one core.
+    """
+    cores: Any = effective_n_jobs
+    count = cores(n_jobs)
+    if count < 2:
+        yield
+        return
+    pool: Any = Parallel(
+        n_jobs=n_jobs,
+        batch_size=1,  # pyright: ignore[reportArgumentType]
+        return_as="generator_unordered",
+    )
+    ready = pool(delayed(_loaded)() for _ in range(count))
+    try:
+        yield
+    finally:
+        # An answer that nobody takes would end the workers, with complaints. If one
+        # has died, the fits will say so.
+        with suppress(BrokenProcessPool):
+            for _ in ready:
+                pass
+
+
+def _loaded() -> None:
+    """Nothing to do: whoever calls it has loaded this module."""
 
 
 def _run(

@@ -6,7 +6,7 @@ from typing import Any
 import altair as alt
 
 from offby.report.reach import Reach
-from offby.report.style import Look
+from offby.report.style import Look, SharedData
 
 
 def off_the_axis(
@@ -40,7 +40,7 @@ def off_the_axis(
         }
         for key, text in texts.items()
     ]
-    mark = alt.Chart(alt.Data(values=values)).mark_text(
+    mark = alt.Chart(SharedData(values=values)).mark_text(
         align="right" if to_the_right else "left", fontSize=11, fontWeight="bold"
     )
     y = alt.Y("method:N", title=None, sort=list(keys)).scale(domain=list(keys))

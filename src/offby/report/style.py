@@ -236,6 +236,18 @@ class Look:
         )
 
 
+class SharedData(alt.Data):
+    """Rows of a chart that its copies share.
+
+    Every step of drawing with Altair copies the chart, and most of the time went into
+    copies of the rows, which nobody changes.
+    """
+
+    def __deepcopy__(self, memo: Any) -> "SharedData":
+        """The same rows."""
+        return self
+
+
 def panels(count: int) -> tuple[int, int]:
     """Panels side by side, in lines as full as can be, and the width of each."""
     lines = -(-count // 5)

@@ -57,9 +57,10 @@ def card(comparison: Comparison) -> Card | None:
 
 def _use(c: Comparison, best: Method, answer: Answer, metric: Metric) -> str:
     what = said.model(best)
-    text = f"Use {what}: it scores best for {metric.use} ({metric.title})."
-    if best.model == "boosting":
-        text = f"Use {what}: they score best for {metric.use} ({metric.title})."
+    # Something that is none of them may score better still.
+    among = "of offby's models, " if _ahead(c, best, metric) else ""
+    scores = "they score" if best.model == "boosting" else "it scores"
+    text = f"Use {what}: {among}{scores} best for {metric.use} ({metric.title})."
     if best.key == answer.best and answer.ties:
         verb = "is" if len(answer.ties) == 1 else "are"
         text += f" {listed(answer.ties)} {verb} practically equal to it."

@@ -5,7 +5,7 @@ column stays text, unless such cells are so few that they look like mistakes. Th
 user is asked.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from offby.tables._dates import as_dates
@@ -17,10 +17,19 @@ if TYPE_CHECKING:
 
 _STRAY = 0.05
 """Share of different texts, or of rows, below which words among numbers are stray."""
-_CURRENCY = r"[$€£¥₹]|USD|EUR|GBP|CHF|JPY|CNY|INR|Rs\.?|SEK|NOK|DKK|PLN|CZK|AUD|CAD"
-_NUMBER = r"[-+]?(?:\d|[.,]\d)[\d.,'’ ]*(?:[eE][-+]?\d+)?"
-_CELL = rf"^(?:{_CURRENCY})?\s*(?P<number>{_NUMBER})\s*(?:%|{_CURRENCY})?$"
-_WITH_UNIT = rf"^(?P<number>{_NUMBER})\s+(?P<unit>[^\d\s]{{1,8}})$"
+_CURRENCY = (
+    r"(?:US|AU?|CA?|NZ|HK|SG?|R|MX)?\$|[€£¥₹₩₽₺₴₪₫฿]|USD|EUR|GBP|CHF|JPY|CNY|INR|KRW|RUB"
+    r"|BRL|MXN|TRY|ZAR|HUF|NZD|SGD|HKD|SEK|NOK|DKK|PLN|CZK|AUD|CAD|Rs\.?|Fr\.|kr\.?|zł"
+    r"|Kč|Ft"
+)
+_DIGITS = r"(?:\d|[.,]\d)[\d.,'’ ]*(?:[eE][-+]?\d+)?"
+_CELL = (
+    rf"^(?P<before>[-+]?)\s*(?:{_CURRENCY})?\s*(?P<number>[-+]?{_DIGITS})\s*"
+    rf"(?:%|{_CURRENCY})?\s*(?P<after>-?)$"
+)
+"""A sign stands before the currency, after it, or after everything."""
+_UNIT = r"[^\d\s.,'’+-][^\d\s]{0,7}(?: [^\d\s]{1,8})?"
+_WITH_UNIT = rf"^(?P<number>[-+]?{_DIGITS})\s*(?P<unit>{_UNIT})$"
 
 
 def converted(
@@ -29,6 +38,7 @@ def converted(
     text: Sequence[str] = (),
     *,
     trained: bool = False,
+    decimals: Mapping[str, str] | None = None,
 ) -> tuple["polars.DataFrame", list[str]]:
     """The frame with its columns of text as what they hold, and notes for the user.
 
@@ -38,6 +48,7 @@ def converted(
         text: Columns that stay text.
         trained: Whether a model was trained on these columns, so that none of them can
             be dropped or become text.
+        decimals: Decimal marks of columns that were known to differ from the table's.
 
     Raises:
         ValueError: If a column of numbers holds a few words, or dates in which day and
@@ -51,15 +62,39 @@ def converted(
     for column in frame.get_columns():
         if column.dtype == polars.String:
             keep = column.name in text
-            column = _as_held(column, options, keep, gaps, notes, trained)
+            mark = (decimals or {}).get(column.name, options.decimal or ".")
+            column = _as_held(column, options, mark, keep, gaps, notes, trained)
         columns.append(column)
     for marker, places in gaps.items():
         notes.append(f'"{marker}" was read as missing: {some(places)}')
     return polars.DataFrame(columns), notes
 
 
+def other_decimals(
+    frame: "polars.DataFrame", held: "polars.DataFrame", options: ReadOptions
+) -> dict[str, str]:
+    """The decimal marks of the columns that are written with another than the table.
+
+    Args:
+        frame: The columns as they were read from the file.
+        held: The same columns, `converted`.
+        options: How the table is written.
+    """
+    import polars
+
+    mark = options.decimal or "."
+    found = {}
+    for column in frame.get_columns():
+        known = column.name in held.columns and held[column.name].dtype.is_numeric()
+        if column.dtype == polars.String and known:
+            texts = column.filter(held[column.name].is_not_null()).unique()
+            if _numbers_with(texts.str.strip_chars(), mark)[0].is_null().any():
+                found[column.name] = "." if mark == "," else ","
+    return found
+
+
 def _as_held(
-    column, options: ReadOptions, keep: bool, gaps, notes, trained: bool
+    column, options: ReadOptions, mark: str, keep: bool, gaps, notes, trained: bool
 ) -> "polars.Series":
     # \x1a ended files of MS-DOS.
     plain = column.str.strip_chars().str.strip_chars_end("\x1a").replace("", None)
@@ -72,7 +107,7 @@ def _as_held(
     values, rows = known.filter(~is_gap), rows.filter(~is_gap)
     if not len(values):
         return _without(plain, markers, column.name, gaps)
-    numbers, sample = _numbers(values, options.decimal or ".")
+    numbers, sample = _numbers(values, mark)
     bad = numbers.is_null()
     if not bad.any():
         if sample:
@@ -114,7 +149,20 @@ def _without(plain, markers: set[str], name: str, gaps) -> "polars.Series":
 
 
 def _numbers(values, decimal: str) -> tuple["polars.Series", str]:
-    """The numbers in the texts, and an example where they are written with signs."""
+    """The numbers in the texts, and an example where they are written with signs.
+
+    A column may be written with the other decimal mark than the rest of the table, as
+    prices in a table of measurements. It is, where only so all its cells are numbers.
+    """
+    found, example = _numbers_with(values, decimal)
+    if found.is_null().any():
+        other = _numbers_with(values, "." if decimal == "," else ",")
+        if not other[0].is_null().any():
+            return other
+    return found, example
+
+
+def _numbers_with(values, decimal: str) -> tuple["polars.Series", str]:
     import polars
 
     direct = values.cast(polars.Float64, strict=False)
@@ -124,18 +172,14 @@ def _numbers(values, decimal: str) -> tuple["polars.Series", str]:
     if not direct.is_null().any():
         whole = values.cast(polars.Int64, strict=False)
         return (direct if whole.is_null().any() else whole), ""
-    plain = values.str.replace_all("[\u00a0\u202f\u2009]", " ")
-    plain = plain.str.replace_all("−", "-").str.replace(r"^\((.+)\)$", "-${1}")
-    bare = plain.str.extract(_CELL, 1)
-    if bare.is_null().any():
-        unit = plain.str.extract_groups(_WITH_UNIT)
-        found = unit.struct.field("unit")
-        if not found.is_null().any() and found.n_unique() == 1:
-            bare = unit.struct.field("number")
-    bare = bare.str.strip_chars()
+    bare = _bare(values)
     groups = "[.'’ ]" if decimal == "," else "[,'’ ]"
     mark = "," if decimal == "," else "[.]"
-    grouped = bare.str.contains(rf"^[-+]?\d{{1,3}}({groups}\d{{3}})+({mark}\d*)?$")
+    grouped = bare.str.contains(
+        # Thousands; or lakhs and crores, of which only the last group has three digits.
+        rf"^[-+]?(\d{{1,3}}({groups}\d{{3}})+|\d{{1,2}}({groups}\d\d)+{groups}\d{{3}})"
+        rf"({mark}\d*)?$"
+    )
     bare = (
         polars.DataFrame({"bare": bare, "grouped": grouped})
         .select(
@@ -150,9 +194,36 @@ def _numbers(values, decimal: str) -> tuple["polars.Series", str]:
         bare = bare.str.replace(",", ".", literal=True)
     numbers = bare.cast(polars.Float64, strict=False)
     numbers = numbers.fill_null(direct)
-    changed = values.filter(direct.is_null() & numbers.is_not_null())
-    example = f"{changed[0]!r}" if len(changed) else ""
-    return numbers, example
+    changed = direct.is_null() & numbers.is_not_null()
+    texts, held = values.filter(changed), numbers.filter(changed)
+    if not len(texts):
+        return numbers, ""
+    shown = repr(" ".join(texts[0].split()))
+    return numbers, f"{shown}, which was read as {held[0]:.15g}"
+
+
+def _bare(values) -> "polars.Series":
+    """The number in each text with its sign in front; null where there is no number.
+
+    Brackets around a number, and a minus behind it, make it negative in accounts; a
+    line in place of decimals stands for none.
+    """
+    plain = values.str.replace_all("[\u00a0\u202f\u2009]", " ")
+    plain = plain.str.replace_all("−", "-").str.replace(r"^\((.+)\)$", "-${1}")
+    plain = plain.str.replace(r"(\d)[.,][-–—]+", "${1}")
+    parts = plain.str.extract_groups(_CELL).struct
+    bare = parts.field("number")
+    minus = (parts.field("before") == "-") | (parts.field("after") == "-")
+    signed = bare.str.contains("^[-+]")
+    # Two signs are no number.
+    bare = bare.set((minus & signed).fill_null(False), None)
+    bare = bare.zip_with(~minus.fill_null(False), "-" + bare)
+    if bare.is_null().any():
+        unit = plain.str.extract_groups(_WITH_UNIT).struct
+        found = unit.field("unit")
+        if not found.is_null().any() and found.n_unique() == 1:
+            bare = unit.field("number")
+    return bare.str.strip_chars()
 
 
 def _looks_stray(bad, rows) -> bool:

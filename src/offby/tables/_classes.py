@@ -96,11 +96,22 @@ def class_names(column) -> list[str]:
     return [str(word).strip() for word in column.to_list()]
 
 
+def _advice(texts: Sequence[str]) -> str:
+    """What to do about a target of so many texts."""
+    with_digits = sum(any(map(str.isdigit, text)) for text in texts)
+    if with_digits < len(texts) / 2:
+        return "name another column"
+    return (
+        "if they are numbers, write all in one way, as 3400, 3,400.50 or $3,400.50; "
+        "else name another column"
+    )
+
+
 def _refuse_text(target: str, found: list[str], source: str, command: str):
     if len(found) > MANY:
         raise ValueError(
             f"the target must be numbers or ordered classes, got {target!r} with "
-            f"{len(found)} different texts ({some(found)}); name another column"
+            f"{len(found)} different texts ({some(found)}); {_advice(found)}"
         )
     ranked, known = proposed(found)
     items = ",".join(f'"{item}"' if "," in item else item for item in ranked)

@@ -139,6 +139,9 @@ def _is_no_header(line: str) -> bool:
 
 def _separator_of(lines: Sequence[str]) -> str:
     """What stands between the cells; a comma if every line is one cell."""
+    plain = _only_even_split(lines)
+    if plain:
+        return plain
     import clevercsv
 
     sample = "\n".join(line for line in lines if line.strip())
@@ -154,6 +157,23 @@ def _quote_of(lines: Sequence[str], separator: str) -> str:
     name = r"\s*'[^']+'\s*"
     header = f"{name}(?:{re.escape(separator)}{name})+"
     return "'" if lines and re.fullmatch(header, lines[0]) else '"'
+
+
+def _only_even_split(lines: Sequence[str]) -> str:
+    """The one mark that cuts all lines into as many cells, two or more; "" if not one.
+
+    Where a second mark does so, too, or lines differ, a library that weighs what the
+    cells look like decides; it takes seconds for a wide table.
+    """
+    lines = [line for line in lines if line.strip()]
+    even = []
+    for mark in _NAMES:
+        lengths = {len(row) for row in csv.reader(lines, delimiter=mark)}
+        if len(lengths) == 1 and lengths != {1}:
+            even.append(mark)
+        elif lengths != {1}:
+            return ""
+    return even[0] if len(even) == 1 and len(lines) > 1 else ""
 
 
 def _title_lines(lines: Sequence[str], separator: str, quote: str) -> int:

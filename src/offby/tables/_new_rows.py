@@ -1,8 +1,8 @@
 """New rows for a trained model: the columns of training, of the types of training."""
 
 import difflib
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from offby.tables._cells import converted
@@ -32,6 +32,7 @@ class Column:
         words: Its different texts, if they are few enough to be categories.
         low: Its smallest number; None for text and dates.
         high: Its largest number; None for text and dates.
+        decimal: Its decimal mark, if it was written with another than the table.
 
     >>> Column("size", "number", low=1.0, high=9.0).kind
     'number'
@@ -43,6 +44,7 @@ class Column:
     words: tuple[str, ...] | None = None
     low: float | None = None
     high: float | None = None
+    decimal: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,9 +60,14 @@ class NewRows:
     """The target, if it was asked for."""
 
 
-def columns_of(read: "polars.DataFrame", X: "polars.DataFrame") -> tuple[Column, ...]:
-    """What the columns of `X` held when they were read."""
-    return tuple(_column(X[name], read[name].dtype) for name in X.columns)
+def columns_of(
+    read: "polars.DataFrame", X: "polars.DataFrame", decimals: Mapping[str, str]
+) -> tuple[Column, ...]:
+    """What the columns of `X` held when they were read, and their decimal marks."""
+    return tuple(
+        replace(_column(X[name], read[name].dtype), decimal=decimals.get(name, ""))
+        for name in X.columns
+    )
 
 
 def with_dates(X: "polars.DataFrame", columns: Sequence[Column]) -> "polars.DataFrame":
@@ -111,7 +118,12 @@ def new_rows(
     texts = [column.name for column in columns if column.kind == "text"]
     read = table.take(list(dict.fromkeys([*names, *asked])), None)
     frame, understood = converted(
-        read.select(names), table.options, texts, trained=True
+        read.select(names),
+        table.options,
+        texts,
+        trained=True,
+        # A few new prices alone, as 1.234 €, do not tell their mark.
+        decimals={each.name: each.decimal for each in columns if each.decimal},
     )
     notes += understood
     y = None

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from offby.tables._cells import converted
+from offby.tables._cells import converted, other_decimals
 from offby.tables._classes import class_names, classes, kind_of, merged
 from offby.tables._columns import (
     check_column,
@@ -112,7 +112,9 @@ def prepare(
     frame = table.take(kept, _sampled(table.n_rows, sample, seed, notes))
     # Groups are names, also where most of them are numbers.
     as_text = [*text, *([groups] if groups else [])]
+    read = frame
     frame, understood = converted(frame, table.options, as_text)
+    decimals = other_decimals(read, frame, table.options)
     notes += understood
     frame = known_rows(frame, target, notes)
     for flag, name in named.items():
@@ -131,7 +133,7 @@ def prepare(
     X = features(frame.drop(target, *named.values()), notes, left_out)
     others |= {
         "left_out": left_out,
-        "columns": columns_of(frame, X),
+        "columns": columns_of(frame, X, decimals),
         "unused": tuple(n for n in table.columns if n not in X.columns and n != target),
     }
     column = frame[target]

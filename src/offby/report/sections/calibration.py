@@ -7,7 +7,7 @@ import altair as alt
 
 from offby.report.parts import Block, Figure, Heading, Paragraph, Table
 from offby.report.sections.reliability import reliability
-from offby.report.style import PLUS, Look, drawn, panels
+from offby.report.style import PLUS, Look, SharedData, drawn, panels
 from offby.results import Calibration, phrases
 
 _NO_LINE = (
@@ -143,7 +143,7 @@ def _pit_panels(look: Look, items: Sequence[Calibration]) -> Any:
         for item in items
         for level, reached in zip(item.levels, item.reached, strict=True)
     ]
-    base = alt.Chart(alt.Data(values=values))
+    base = alt.Chart(SharedData(values=values))
     x = alt.X("level:Q", title="level").scale(domain=[0, 1])
     x = x.axis(tickCount=3, format="~%")
     y = alt.Y("low:Q", title="share − level").axis(

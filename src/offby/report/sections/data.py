@@ -8,7 +8,7 @@ import altair as alt
 import numpy as np
 
 from offby.report.parts import Block, Figure, Items, Table
-from offby.report.style import MANY, Look, drawn
+from offby.report.style import MANY, Look, SharedData, drawn
 from offby.results import phrases
 
 _BAR = "#5b6b7c"
@@ -130,7 +130,7 @@ def _bars_of_classes(look: Look) -> Any:
         {"x": name, "count": count}
         for name, count in zip(look.labels, look.comparison.data.counts, strict=False)
     ]
-    chart = alt.Chart(alt.Data(values=values)).mark_bar(color=_BAR)
+    chart = alt.Chart(SharedData(values=values)).mark_bar(color=_BAR)
     chart = chart.encode(look.classes(_WIDTH), alt.Y("count:Q", title="rows"))
     return chart.properties(width=_WIDTH, height=_HEIGHT)
 
@@ -152,7 +152,7 @@ def _bars_of_bins(look: Look, heights: Sequence[float], cut: Sequence[int]) -> A
             zip(pairwise(data.edges), heights, strict=True)
         )
     ]
-    base = alt.Chart(alt.Data(values=values))
+    base = alt.Chart(SharedData(values=values))
     x = alt.X("low:Q", title=data.target)
     x = x.axis(titleLimit=_WIDTH).scale(zero=False, nice=False)
     y = alt.Y("height:Q", title="rows per unit")

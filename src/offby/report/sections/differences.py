@@ -8,7 +8,7 @@ import altair as alt
 from offby.report.arrows import off_the_axis
 from offby.report.parts import Block, Figure, Table
 from offby.report.reach import Reach, reach
-from offby.report.style import INK, PLUS, Look, drawn, headed, side_by_side
+from offby.report.style import INK, PLUS, Look, SharedData, drawn, headed, side_by_side
 from offby.results import Comparison, Difference, Metric, phrases, ranking, said
 
 _WIDTH = 270
@@ -78,7 +78,7 @@ def _difference_panels(look: Look, found: Sequence[Difference]) -> Any:
         )
         digits = phrases.digits([d.mean for d in mine])
         panel = alt.layer(
-            alt.Chart(alt.Data(values=[{}]))
+            alt.Chart(SharedData(values=[{}]))
             .mark_rule(color=INK, strokeDash=[3, 2])
             .encode(x=alt.datum(0)),
             *_intervals(look, values, keys, shown, metric, mine[0].other),
@@ -104,7 +104,7 @@ def _intervals(
 ) -> list[Any]:
     """A line from end to end, and a dot at the mean, of those on the axis."""
     near = [value for value in values if shown.holds(value["method"])]
-    base = alt.Chart(alt.Data(values=near))
+    base = alt.Chart(SharedData(values=near))
     y = alt.Y("method:N", title=None, sort=keys).scale(domain=keys)
     worse = "worse →" if metric.lower_is_better else "← worse"
     x = alt.X("low:Q", title=f"minus {best} ({worse})")

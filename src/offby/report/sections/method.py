@@ -11,7 +11,7 @@ _LARGEST_JSON = 700_000
 _ENDED: dict[Ended, str] = {
     "all": "when all seeds were trained",
     "settled": "when every difference was settled",
-    "no gain": "when more of the planned seeds would have settled nothing",
+    "no gain": "when more of the planned seeds were not likely to settle anything",
     "time": "when its time budget left no room for another seed",
 }
 

@@ -6,7 +6,7 @@ from typing import Any
 import altair as alt
 
 from offby.report.parts import Block, Figure, Items, Paragraph, Table
-from offby.report.style import Look, drawn
+from offby.report.style import Look, SharedData, drawn
 from offby.results import Comparison, Metric, Noise, phrases
 
 _NOISES = {
@@ -169,7 +169,7 @@ def _panels(look: Look, noises: Sequence[Noise], metric: Metric, level: str) -> 
         for noise in noises
         for i, level in enumerate(noise.levels)
     ]
-    base = alt.Chart(alt.Data(values=values))
+    base = alt.Chart(SharedData(values=values))
     levels = list(noises[0].levels)
     x = alt.X("level:Q", title=level).axis(
         values=levels, format="~%", grid=False, labelFlush=False

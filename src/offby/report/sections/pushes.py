@@ -6,7 +6,7 @@ from typing import Any
 import altair as alt
 
 from offby.report.parts import Block, Figure, Table
-from offby.report.style import MANY, PLUS, Look, drawn
+from offby.report.style import MANY, PLUS, Look, SharedData, drawn
 from offby.results import Pushes, phrases
 
 
@@ -81,7 +81,7 @@ def _push_panels(look: Look, found: Sequence[Pushes]) -> Any:
         y = alt.Y("push:Q", title=key).axis(tickCount=4, minExtent=34)
         color = look.color_of(key)
         many = len({value["offset"] for value in values}) > MANY
-        base = alt.Chart(alt.Data(values=values))
+        base = alt.Chart(SharedData(values=values))
         if many:
             marks = base.mark_area(color=color, opacity=0.75, interpolate="step")
         else:

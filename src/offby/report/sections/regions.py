@@ -6,7 +6,7 @@ from typing import Any
 import altair as alt
 
 from offby.report.parts import Block, Figure, Table
-from offby.report.style import Look, drawn
+from offby.report.style import Look, SharedData, drawn
 from offby.results import Region, phrases
 
 _WIDTH = 620
@@ -78,7 +78,7 @@ def _bars(
         {"part": name, "score": one.score}
         for name, one in zip(names, found, strict=True)
     ]
-    chart = alt.Chart(alt.Data(values=values))
+    chart = alt.Chart(SharedData(values=values))
     chart = chart.mark_bar(color=look.color_of(found[0].method)).encode(
         alt.X("score:Q", title=f"mean {score}").scale(zero=True),
         alt.Y("part:N", title=what, sort=list(names)).axis(

@@ -6,7 +6,7 @@ from typing import Any
 import altair as alt
 
 from offby.report.parts import Figure, Table
-from offby.report.style import Look, drawn
+from offby.report.style import Look, SharedData, drawn
 from offby.results import Reliability, phrases
 
 _ACROSS = 5
@@ -106,7 +106,7 @@ def _block(look: Look, found: Sequence[Reliability]) -> Any:
             curve.predicted, curve.happened, curve.low, curve.high, strict=True
         )
     ]
-    base = alt.Chart(alt.Data(values=values))
+    base = alt.Chart(SharedData(values=values))
     x = alt.X("predicted:Q", title="predicted").scale(domain=[0, 1])
     x = x.axis(values=[0, 0.5, 1], format="~%", labelFlush=True)
     y = alt.Y("low:Q", title="came true").scale(domain=[0, 1])

@@ -7,7 +7,7 @@ import altair as alt
 from markupsafe import Markup
 
 from offby.report.parts import Block, Figure, Paragraph, Table
-from offby.report.style import INK, Look, drawn, panels, unique
+from offby.report.style import INK, Look, SharedData, drawn, panels, unique
 from offby.results import Row, phrases
 
 _SEEN = 0.002
@@ -127,7 +127,7 @@ def _bars(look: Look, row: Row, keys, y, color, width: int) -> tuple[Any, Any]:
             zip(unique(row.grid.labels), row.probs[key], strict=True)
         )
     ]
-    base = alt.Chart(alt.Data(values=values))
+    base = alt.Chart(SharedData(values=values))
     x = look.classes(width)
     mark = base.mark_point(
         shape="triangle-down", filled=True, size=70, color=INK, opacity=1
@@ -172,7 +172,7 @@ def _spans(look: Look, row: Row, keys, y, color, width: int) -> tuple[Any, Any]:
         if row.probs[key][place] >= _SEEN
     ]
     values += [{"method": key, "truth": row.value} for key in keys]
-    base = alt.Chart(alt.Data(values=values))
+    base = alt.Chart(SharedData(values=values))
     low, high = min(edges[0], row.value), max(edges[-1], row.value)
     x = alt.X("low:Q", title=target).scale(domain=[low, high], nice=False)
     x = x.axis(grid=False, tickCount=4, titleLimit=width)

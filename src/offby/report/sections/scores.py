@@ -8,7 +8,7 @@ import altair as alt
 from offby.report.arrows import off_the_axis
 from offby.report.parts import Block, Figure, Table
 from offby.report.reach import reach
-from offby.report.style import Look, drawn, headed, side_by_side
+from offby.report.style import Look, SharedData, drawn, headed, side_by_side
 from offby.results import Score, phrases
 
 _WIDTH = 270
@@ -84,7 +84,7 @@ def _score_panels(look: Look) -> Any:
             for score in scores
             if shown.holds(score.method)
         ]
-        base = alt.Chart(alt.Data(values=values))
+        base = alt.Chart(SharedData(values=values))
         arrow = "← better" if metric.lower_is_better else "better →"
         title = f"{metric.unit} ({arrow})" if metric.unit else arrow
         x = alt.X("value:Q", title=title).scale(

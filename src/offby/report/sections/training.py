@@ -6,7 +6,7 @@ import altair as alt
 
 from offby.report.parts import Block, Figure, Table
 from offby.report.reach import reach
-from offby.report.style import Look, drawn
+from offby.report.style import Look, SharedData, drawn
 from offby.results import Training, phrases
 
 
@@ -51,7 +51,7 @@ def content(look: Look) -> list[Block]:
         for epoch, score in enumerate(item.curve, start=1)
     ]
     chart = (
-        alt.Chart(alt.Data(values=values))
+        alt.Chart(SharedData(values=values))
         .mark_line(strokeWidth=2, clip=True)
         .encode(
             alt.X("epoch:Q", title="epoch").axis(tickMinStep=1),
