@@ -12,7 +12,7 @@ pytest.importorskip("playwright.sync_api", reason="needs the package playwright"
 
 from playwright import sync_api
 
-from offby import explain, report
+from offby import Comparison, explain, report
 
 from .report_data import METHODS, comparison
 from .test_explain_page import CHROMIUM, QUIET
@@ -39,6 +39,8 @@ def folder(tmp_path_factory):
     place = tmp_path_factory.mktemp("report")
     few = (*METHODS[:3], METHODS[-2])
     data = comparison("number", 12, "strength of <b>", few)
+    # The public class is the one that notebooks show: it takes importing it from offby.
+    assert isinstance(data, Comparison)
     pages = {
         "c.html": report.render(data, explainer="c_explain.html"),
         "c_explain.html": explain.render(data),
