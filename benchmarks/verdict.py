@@ -39,6 +39,8 @@ DESIGNS = {
 """Folds and seeds."""
 
 
+DRAWS = 150
+"""Runs of each loss by which the oracle knows the true spread."""
 Task = tuple[str, dict, Callable[[np.random.Generator], dict]]
 """Its table, what the row is about, and what measures it."""
 
@@ -83,7 +85,10 @@ def _replays(whole: Stored, repeats: int) -> Iterator[Task]:
             size, rows = (0.1, 2000) if seeds == 1 else (0.05, 1000)
             settled = share(planted, repeats, stored, key, size, seeds, rows)
 
-            def measure(rng, settled=settled, what=(stored, key, size, seeds, rows)):
+            draws = DRAWS if repeats > 1 else 2
+            what = stored, key, size, seeds, rows, draws
+
+            def measure(rng, settled=settled, what=what):
                 return {"settled": settled(rng), "oracle": oracle(*what, rng)}
 
             yield "power", at | {"rows": rows, "worse_by": size}, measure

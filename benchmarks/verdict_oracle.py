@@ -13,20 +13,21 @@ from verdict_replay import ROPE, Stored, folds_of, seeds_of, whole_folds
 
 from offby.comparison.inference import LEVEL, FoldScores, Interval, moments, verdict
 
-DRAWS = 150
-"""Runs drawn for each loss, whose spread is the true one."""
 _Z = float(stats.norm.isf(LEVEL / 2))
 
 
-def oracle(stored: Stored, key: str, share: float, seeds: int, rows: int, rng) -> float:
+def oracle(
+    stored: Stored, key: str, share: float, seeds: int, rows: int, draws: int, rng
+) -> float:
     """The chance that the oracle calls a loss worse that is worse by a share.
 
     As in `verdict_ties.planted`, it is one of the stored losses under other seeds.
+    Of each loss `draws` runs are drawn, whose spread is the true one.
     """
     powers = []
     for number in (0, 2, 3, 4):
         one = stored.scores[key][number]
-        apart = [_apart(stored, one, share, seeds, rows, rng) for _ in range(DRAWS)]
+        apart = [_apart(stored, one, share, seeds, rows, rng) for _ in range(draws)]
         signal = np.mean(apart) / np.std(apart, ddof=1)
         powers.append(stats.norm.sf(_Z - signal))
     return float(np.mean(powers))

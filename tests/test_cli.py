@@ -236,9 +236,10 @@ def test_a_section_that_fails_loses_nothing(monkeypatch, tmp_path):
 
     rows = sys.modules["offby.report.sections.rows"]
     monkeypatch.setattr(rows, "_picture", fail)
-    with pytest.warns(RuntimeWarning, match="tuple index out of range"):
-        result = call("compare", "small.csv", "-t", "y")
+    result = call("compare", "small.csv", "-t", "y")
     assert result.exit_code == 0, result.output
+    assert "! The section “" in result.stderr
+    assert "could not be drawn (IndexError: tuple index out of range)" in result.stderr
     assert "RPS" in result.stdout
     assert (tmp_path / "small-y.json").exists()
     page = (tmp_path / "small-y.html").read_text(encoding="utf-8")
