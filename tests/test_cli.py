@@ -102,7 +102,7 @@ def test_the_losses_shown_as_the_default_are_those_of_compare():
     from offby.comparison.run import DEFAULT_LOSSES
 
     (losses,) = [p for p in main.commands["compare"].params if p.name == "losses"]
-    assert f"[default: {','.join(DEFAULT_LOSSES)}; " in losses.help
+    assert f"[default: {','.join(DEFAULT_LOSSES)}; " in (losses.help or "")
 
 
 def test_a_failed_run_is_a_sentence_and_code_1(monkeypatch):

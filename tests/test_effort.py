@@ -62,7 +62,7 @@ def test_what_was_left_out_is_said_with_the_way_to_ask_for_it():
 
 
 def test_a_large_table_does_without_what_takes_longest():
-    def of(rows, columns, **asked):
+    def of(rows, columns, **asked) -> Any:
         return effort_of(NOTHING | asked, rows, columns)
 
     every = CompareConfig.losses
