@@ -105,7 +105,7 @@ def listed() -> str:
 def table() -> str:
     """The table of docs/evidence.md."""
     lines = [
-        "| file | made by | shown on | CPU minutes | says who |",
+        "| file | made by | shown on | CPU minutes | source of the minutes |",
         "|---|---|---|---|---|",
     ]
     for part in PARTS:

@@ -143,7 +143,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--scores", type=Path, default=HOME / "verdict_scores.npz")
     parser.add_argument("--out", type=Path, default=HOME / "verdict.json")
     parser.add_argument("--smoke", action="store_true")
-    parser.add_argument("--repeats", type=int, default=80)
+    parser.add_argument("--repeats", type=int, default=160)
     parser.add_argument("--ratio", type=float, default=inference.PRIOR_RATIO)
     parser.add_argument("--page", action="store_true", help="only write the page anew")
     asked = parser.parse_args(arguments)

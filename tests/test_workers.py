@@ -38,13 +38,18 @@ def test_one_process_starts_no_worker():
         pass
 
 
-def test_an_error_on_the_way_leaves_the_workers_alone():
+def test_after_an_error_nobody_waits_for_the_workers_and_new_ones_can_start():
+    early = set()
+
     def fail():
         with workers_starting(2):
+            early.update(_started())
             raise ValueError("of the table")
 
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         with pytest.raises(ValueError, match="of the table"):
             fail()
+    assert len(early) == 2
+    assert not early & _workers()
     assert _workers() <= _started()

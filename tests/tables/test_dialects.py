@@ -1,11 +1,15 @@
 """What each of the tables beside this file must become; `make.py` writes them."""
 
+import bz2
 import functools
+import gzip
 import http.server
 import io
+import lzma
 import sys
 import threading
 import warnings
+import zipfile
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -239,6 +243,15 @@ def test_a_table_comes_from_standard_input(monkeypatch) -> None:
     problem = prepared("-", Case(""))
     assert problem.y.tolist() == make.PRICES
     assert "The table was read from standard input." in problem.notes
+    for packed in (bz2.compress(raw), lzma.compress(raw), gzip.compress(raw)):
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(packed)))
+        assert prepared("-", Case("")).y.tolist() == make.PRICES
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w") as written:
+        written.writestr("houses.csv", raw)
+    for whole in (archive.getvalue(), (HERE / "book.xlsx").read_bytes()):
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(whole)))
+        assert prepared("-", Case("")).y.tolist() == make.PRICES
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"")))
     with pytest.raises(ValueError, match="standard input must hold a table"):
         tables.scan("-")

@@ -11,7 +11,11 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from joblib import Parallel, delayed, effective_n_jobs
-from joblib.externals.loky.process_executor import BrokenProcessPool
+from joblib.externals.loky import get_reusable_executor
+from joblib.externals.loky.process_executor import (
+    BrokenProcessPool,
+    ShutdownExecutorError,
+)
 
 from offby.comparison.fits import Fit
 from offby.comparison.problem import Fold
@@ -219,7 +223,7 @@ def workers_starting(n_jobs: int | None) -> Iterator[None]:
     """Workers start and load what they need while the caller goes on by itself.
 
     A worker takes seconds to load PyTorch. It does so while the table is prepared,
-    which takes one core.
+    which takes one core. An error of the caller ends them at once.
     """
     cores: Any = effective_n_jobs
     count = cores(n_jobs)
@@ -234,10 +238,14 @@ def workers_starting(n_jobs: int | None) -> Iterator[None]:
     ready = pool(delayed(_loaded)() for _ in range(count))
     try:
         yield
+    except BaseException:
+        # What is wrong with the table is said at once: nobody waits for workers.
+        get_reusable_executor().shutdown(wait=False, kill_workers=True)
+        raise
     finally:
         # An answer that nobody takes would end the workers, with complaints. If one
         # has died, the fits will say so.
-        with suppress(BrokenProcessPool):
+        with suppress(BrokenProcessPool, ShutdownExecutorError):
             for _ in ready:
                 pass
 

@@ -24,6 +24,20 @@ _KINDS = {
 }
 
 
+_MARKS = {
+    b"PAR1": "parquet",
+    b"ARROW1": "arrow",
+    b"PK": "xlsx",
+    b"{": "ndjson",
+    b"\x1f\x8b": "csv.gz",
+    b"BZh": "csv.bz2",
+    b"\xfd7zXZ": "csv.xz",
+}
+"""How files of each kind begin."""
+_SHEETS_OF_OFFICE = b"[Content_Types].xml"
+"""A file in each archive that is a spreadsheet of Office."""
+
+
 def local_file(source: str) -> tuple[Path, list[str]]:
     """The file on this machine, and notes on how it came here.
 
@@ -43,9 +57,9 @@ def _from_stdin() -> Path:
         raise ValueError(
             "standard input must hold a table, got nothing; pipe a file into it"
         )
-    marks = {b"PAR1": "parquet", b"ARROW1": "arrow", b"PK": "xlsx", b"{": "ndjson"}
-    kind = next((k for mark, k in marks.items() if raw.startswith(mark)), "csv")
-    kind = "csv.gz" if raw.startswith(b"\x1f\x8b") else kind
+    kind = next((k for mark, k in _MARKS.items() if raw.startswith(mark)), "csv")
+    if kind == "xlsx" and _SHEETS_OF_OFFICE not in raw:
+        kind = "zip"
     file = _temporary() / f"stdin.{kind}"
     file.write_bytes(raw)
     return file
